@@ -1,0 +1,67 @@
+// swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import PackageDescription
+
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+]
+
+/// A library module of the house and its unit tests.
+func module(_ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency] = []) -> [Target] {
+    [
+        .target(name: name, dependencies: dependencies, swiftSettings: strict),
+        .testTarget(
+            name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies + tests, swiftSettings: strict),
+    ]
+}
+
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "martlet",
+    products: [.executable(name: "martlet", targets: ["martlet"])],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
+    ],
+    targets: [
+        .target(name: "CLinux"),
+        .systemLibrary(name: "CFDT", pkgConfig: nil, providers: [.apt(["libfdt-dev"])]),
+        .systemLibrary(name: "CZlib", pkgConfig: nil, providers: [.apt(["zlib1g-dev"])]),
+    ]
+        + module("LinuxSystem", ["CLinux", system])
+        + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
+        + module("VFIO", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
+        + module("DeviceTree", ["LinuxSystem", "CFDT"])
+        + module("PlatformBus", [])
+        + module("Devices", ["PlatformBus", "DeviceTree"])
+        + module(
+            "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"])
+        + module("Configuration", [])
+        + module(
+            "Machine",
+            [
+                "Passthrough", "Devices", "Configuration", "PlatformBus", "DeviceTree", "VFIO", "KVM", "LinuxSystem",
+                "CLinux", "CZlib",
+            ], tests: ["KernelFakes"])
+        + [
+            .executableTarget(
+                name: "martlet",
+                dependencies: ["Machine", "Configuration", "LinuxSystem", logging, arguments],
+                swiftSettings: strict),
+            .testTarget(name: "martletTests", dependencies: ["martlet", arguments], swiftSettings: strict),
+            .target(
+                name: "KernelFakes", dependencies: ["KVM", "VFIO", "LinuxSystem", "CLinux"], path: "Tests/KernelFakes",
+                swiftSettings: strict),
+            .testTarget(
+                name: "IntegrationTests", dependencies: ["LinuxSystem"], exclude: [], swiftSettings: strict),
+        ],
+    swiftLanguageModes: [.v6]
+)

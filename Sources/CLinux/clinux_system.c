@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+#define _GNU_SOURCE
+#include "clinux_system.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RESULT(call)                             \
+    ({                                           \
+        __typeof__(call) result_ = (call);       \
+        result_ < 0 ? (__typeof__(call))-errno : result_; \
+    })
+
+int clinux_open(const char *path, int flags) { return RESULT(open(path, flags | O_CLOEXEC, 0666)); }
+int clinux_close(int fd) { return RESULT(close(fd)); }
+long clinux_read(int fd, void *buffer, size_t count) { return RESULT(read(fd, buffer, count)); }
+long clinux_write(int fd, const void *buffer, size_t count) { return RESULT(write(fd, buffer, count)); }
+long clinux_pread(int fd, void *b, size_t count, off_t offset) { return RESULT(pread(fd, b, count, offset)); }
+long clinux_pwrite(int fd, const void *b, size_t count, off_t offset) { return RESULT(pwrite(fd, b, count, offset)); }
+long clinux_ioctl(int fd, unsigned long request, uintptr_t argument) { return RESULT(ioctl(fd, request, argument)); }
+long clinux_readlink(const char *path, char *buffer, size_t count) { return RESULT(readlink(path, buffer, count)); }
+
+int clinux_is_directory(const char *path) {
+    struct stat status;
+    if (stat(path, &status) < 0) return -errno;
+    return S_ISDIR(status.st_mode);
+}
+
+int64_t clinux_file_size(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    return status.st_size;
+}
+
+int clinux_is_regular_file(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    return S_ISREG(status.st_mode);
+}
+
+int clinux_list_directory(const char *path, void *context, void (*body)(void *, const char *)) {
+    DIR *directory = opendir(path);
+    if (!directory) return -errno;
+    int result = 0;
+    for (;;) {
+        errno = 0;
+        struct dirent *entry = readdir(directory);
+        if (!entry) {
+            result = -errno;
+            break;
+        }
+        if (strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..")) body(context, entry->d_name);
+    }
+    closedir(directory);
+    return result;
+}
+
+intptr_t clinux_mmap(void *address, size_t length, int protection, int flags, int fd, off_t offset) {
+    void *result = mmap(address, length, protection, flags, fd, offset);
+    return result == MAP_FAILED ? -(intptr_t)errno : (intptr_t)result;
+}
+int clinux_munmap(void *address, size_t length) { return RESULT(munmap(address, length)); }
+int clinux_advise_huge_pages(void *address, size_t length) { return RESULT(madvise(address, length, MADV_HUGEPAGE)); }
+int clinux_memfd_create(const char *name) { return RESULT(memfd_create(name, MFD_CLOEXEC)); }
+int clinux_ftruncate(int fd, off_t length) { return RESULT(ftruncate(fd, length)); }
+int clinux_fallocate(int fd, off_t length) { return RESULT(fallocate(fd, 0, 0, length)); }
+long clinux_page_size(void) { return sysconf(_SC_PAGESIZE); }
+uint64_t clinux_physical_memory(void) { return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE); }
+
+int clinux_eventfd(void) { return RESULT(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
+int clinux_timerfd(void) { return RESULT(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)); }
+int clinux_timerfd_set(int fd, uint64_t nanoseconds) {
+    struct itimerspec when = {.it_value = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)}};
+    return RESULT(timerfd_settime(fd, 0, &when, NULL));
+}
+
+int clinux_signalfd(const int *signals, size_t count) {
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < count; i++) sigaddset(&set, signals[i]);
+    int error = pthread_sigmask(SIG_BLOCK, &set, NULL);
+    if (error) return -error;
+    return RESULT(signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+int clinux_signalfd_read(int fd) {
+    struct signalfd_siginfo info;
+    ssize_t count = read(fd, &info, sizeof info);
+    if (count < 0) return -errno;
+    return count == sizeof info ? (int)info.ssi_signo : -EAGAIN;
+}
+
+int clinux_epoll_create(void) { return RESULT(epoll_create1(EPOLL_CLOEXEC)); }
+int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
+    return RESULT(epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event));
+}
+int clinux_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token) {
+    struct epoll_event event = {.events = events, .data.u64 = token};
+    return RESULT(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event));
+}
+int clinux_epoll_remove(int epoll, int fd) { return RESULT(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL)); }
+int clinux_epoll_wait(int epoll, uint64_t *token, uint32_t *events, int timeout_milliseconds) {
+    struct epoll_event event;
+    int count = epoll_wait(epoll, &event, 1, timeout_milliseconds);
+    if (count < 0) return -errno;
+    if (count > 0) {
+        *token = event.data.u64;
+        *events = event.events;
+    }
+    return count;
+}
+
+uint64_t clinux_monotonic_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+int64_t clinux_realtime_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec;
+}
+int clinux_get_random(void *buffer, size_t count) { return RESULT((int)getrandom(buffer, count, 0)); }
+
+struct thread_start {
+    char name[16];
+    void (*body)(void *);
+    void *context;
+};
+
+static void *thread_main(void *argument) {
+    struct thread_start start = *(struct thread_start *)argument;
+    free(argument);
+    pthread_setname_np(pthread_self(), start.name);
+    start.body(start.context);
+    return NULL;
+}
+
+int clinux_thread_start(uint64_t *thread, const char *name, void (*body)(void *), void *context) {
+    struct thread_start *start = calloc(1, sizeof *start);
+    if (!start) return -ENOMEM;
+    strncpy(start->name, name, sizeof start->name - 1);
+    start->body = body;
+    start->context = context;
+    pthread_t id;
+    int error = pthread_create(&id, NULL, thread_main, start);
+    if (error) {
+        free(start);
+        return -error;
+    }
+    *thread = (uint64_t)id;
+    return 0;
+}
+int clinux_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
+int clinux_thread_kill(uint64_t thread, int signal) { return -pthread_kill((pthread_t)thread, signal); }
+
+int clinux_kick_signal(void) { return SIGRTMIN; }
+static void ignore_kick(int signal) { (void)signal; }
+int clinux_install_kick_handler(void) {
+    // No SA_RESTART: the point of the signal is that KVM_RUN returns EINTR.
+    struct sigaction action = {.sa_handler = ignore_kick};
+    return RESULT(sigaction(SIGRTMIN, &action, NULL));
+}
+int clinux_block_signal(int signal) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    return -pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+const char *clinux_errno_name(int error) { return strerrorname_np(error); }
+const char *clinux_errno_text(int error) {
+    const char *text = strerrordesc_np(error);
+    return text ? text : "unknown error";
+}
+
+int clinux_is_terminal(int fd) { return isatty(fd); }
+int clinux_terminal_get(int fd, struct termios *attributes) { return RESULT(tcgetattr(fd, attributes)); }
+int clinux_terminal_set(int fd, const struct termios *attributes) {
+    // A background process that sets its terminal gets SIGTTOU and stops; it must not, least of all when restoring.
+    sigset_t set, before;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTTOU);
+    pthread_sigmask(SIG_BLOCK, &set, &before);
+    int result = RESULT(tcsetattr(fd, TCSANOW, attributes));
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+void clinux_terminal_make_raw(struct termios *attributes) {
+    cfmakeraw(attributes);
+    attributes->c_oflag |= OPOST;  // the report and log lines still end in a carriage return
+}
+int clinux_set_nonblocking(int fd, bool nonblocking) {
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0) return -errno;
+    int wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
+    if (wanted != flags && fcntl(fd, F_SETFL, wanted) < 0) return -errno;
+    return flags;
+}
+static int poll_one(int fd, short events, int timeout_milliseconds) {
+    struct pollfd poll_fd = {.fd = fd, .events = events};
+    return RESULT(poll(&poll_fd, 1, timeout_milliseconds));
+}
+int clinux_poll_writable(int fd, int timeout_milliseconds) { return poll_one(fd, POLLOUT, timeout_milliseconds); }
+int clinux_poll_readable(int fd, int timeout_milliseconds) { return poll_one(fd, POLLIN, timeout_milliseconds); }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+// System calls with the kernel's own convention: a negative result is -errno. errno is read here, in the same
+// expression as the call, before the Swift runtime could make a call of its own.
+
+#pragma once
+
+#include <errno.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <termios.h>
+
+int clinux_open(const char *_Nonnull path, int flags);
+int clinux_close(int fd);
+long clinux_read(int fd, void *_Nonnull buffer, size_t count);
+long clinux_write(int fd, const void *_Nonnull buffer, size_t count);
+long clinux_pread(int fd, void *_Nonnull buffer, size_t count, off_t offset);
+long clinux_pwrite(int fd, const void *_Nonnull buffer, size_t count, off_t offset);
+long clinux_ioctl(int fd, unsigned long request, uintptr_t argument);
+long clinux_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t count);
+int clinux_is_directory(const char *_Nonnull path);
+int64_t clinux_file_size(int fd);
+int clinux_is_regular_file(int fd);
+
+/// Calls `body` with the name of each entry but "." and "..". Returns 0 or -errno.
+int clinux_list_directory(const char *_Nonnull path, void *_Nullable context,
+                          void (*_Nonnull body)(void *_Nullable context, const char *_Nonnull name));
+
+/// The mapping's address, or -errno as a small negative number (check with `> -4096` as unsigned).
+intptr_t clinux_mmap(void *_Nullable address, size_t length, int protection, int flags, int fd, off_t offset);
+int clinux_munmap(void *_Nonnull address, size_t length);
+int clinux_advise_huge_pages(void *_Nonnull address, size_t length);
+int clinux_memfd_create(const char *_Nonnull name);
+int clinux_ftruncate(int fd, off_t length);
+int clinux_fallocate(int fd, off_t length);
+long clinux_page_size(void);
+/// MemAvailable + swap is the reader's business; this is physical memory in bytes.
+uint64_t clinux_physical_memory(void);
+
+int clinux_eventfd(void);
+int clinux_timerfd(void);
+/// Arms once after `nanoseconds` from now on CLOCK_MONOTONIC; 0 disarms.
+int clinux_timerfd_set(int fd, uint64_t nanoseconds);
+/// A signalfd for the signals in `signals`; they are blocked in the calling thread.
+int clinux_signalfd(const int *_Nonnull signals, size_t count);
+/// Reads one signal number from a signalfd, or -errno.
+int clinux_signalfd_read(int fd);
+
+int clinux_epoll_create(void);
+int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
+int clinux_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token);
+int clinux_epoll_remove(int epoll, int fd);
+/// Waits for one event. Returns 1 and fills `token` and `events`, 0 on time-out, or -errno.
+int clinux_epoll_wait(int epoll, uint64_t *_Nonnull token, uint32_t *_Nonnull events, int timeout_milliseconds);
+
+uint64_t clinux_monotonic_nanoseconds(void);
+int64_t clinux_realtime_seconds(void);
+int clinux_get_random(void *_Nonnull buffer, size_t count);
+
+/// Starts a thread called `name` that runs `body(context)`. Returns 0 or -errno; `thread` identifies it.
+int clinux_thread_start(uint64_t *_Nonnull thread, const char *_Nonnull name, void (*_Nonnull body)(void *_Nonnull),
+                        void *_Nonnull context);
+int clinux_thread_join(uint64_t thread);
+/// Sends `signal` to the thread. Returns 0 or -errno.
+int clinux_thread_kill(uint64_t thread, int signal);
+
+/// The signal that takes a vCPU thread out of KVM_RUN: it has an empty handler and nothing else uses it.
+int clinux_kick_signal(void);
+int clinux_install_kick_handler(void);
+/// Blocks `signal` in the calling thread (inherited by threads that it starts).
+int clinux_block_signal(int signal);
+
+/// "ENOENT" for ENOENT; NULL for a number without a name.
+const char *_Nullable clinux_errno_name(int error);
+const char *_Nonnull clinux_errno_text(int error);
+
+int clinux_is_terminal(int fd);
+int clinux_terminal_get(int fd, struct termios *_Nonnull attributes);
+int clinux_terminal_set(int fd, const struct termios *_Nonnull attributes);
+void clinux_terminal_make_raw(struct termios *_Nonnull attributes);
+/// Adds or clears O_NONBLOCK; returns the flags before, or -errno.
+int clinux_set_nonblocking(int fd, bool nonblocking);
+/// Waits until `fd` can be written: 1, 0 on time-out, or -errno.
+int clinux_poll_writable(int fd, int timeout_milliseconds);
+/// Waits until `fd` can be read: 1, 0 on time-out, or -errno.
+int clinux_poll_readable(int fd, int timeout_milliseconds);
