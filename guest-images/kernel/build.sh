@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Martlet authors
+
+# Builds the arm64 kernel from Debian's linux-source package and prints the folder that holds Image, Image.gz and config.
+# One Image is both guest and emulated host; on an arm64 machine, which needs no emulated host, it is a guest only.
+
+source "$(dirname "$0")/../lib.sh"
+
+HERE=$GUEST_IMAGES/kernel
+OLDEST=6.12 # the first long-term kernel with all that the host needs of VFIO and iommufd
+
+# kernel_source: the newest linux-source-6.x package that is installed, or else that could be.
+kernel_source() {
+    local names
+    names=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-source-6.*' 2>/dev/null |
+        awk '$1 == "installed" { print $2 }' || true)
+    _newest <<<"$names" && return
+    apt-cache search --names-only '^linux-source-6\.[0-9]+$' | cut -d' ' -f1 | _newest
+}
+
+_newest() {
+    local newest
+    newest=$({ grep -xE 'linux-source-6\.[0-9]+' || true; } | sort -V | tail -n 1)
+    [[ -n $newest && $(printf '%s\n' "$OLDEST" "${newest#linux-source-}" | sort -V | head -n 1) == "$OLDEST" ]] || return 1
+    echo "$newest"
+}
+
+build_kernel() {
+    local new=$1 work source requests
+    work=$new/work
+    mkdir "$work"
+    tar -C "$work" -xf "/usr/src/$package.tar.xz"
+    source=$work/$package
+    requests=$work/requests
+    for fragment in "${fragments[@]}"; do cat "$fragment"; done >"$requests"
+
+    # Nothing of this machine, of this user or of this minute may reach the image.
+    export ARCH=arm64 CROSS_COMPILE=$cross KBUILD_BUILD_TIMESTAMP=@0 KBUILD_BUILD_VERSION=1
+    export KBUILD_BUILD_USER=martlet KBUILD_BUILD_HOST=martlet
+    make -s -C "$source" KCONFIG_ALLCONFIG="$requests" alldefconfig
+    check_requests "$requests" "$source/.config"
+    make -s -C "$source" -j"$(nproc)" Image
+    cp "$source/arch/arm64/boot/Image" "$new/Image"
+    gzip -9 -n -c "$new/Image" >"$new/Image.gz"
+    cp "$source/.config" "$new/config"
+    cp "$source/usr/gen_init_cpio" "$new/" # a program of this machine: the initramfs is packed with it
+    rm -rf "$work"
+}
+
+# check_requests REQUESTS CONFIG: Kconfig drops what it can't satisfy without a word, so every line is looked for in the outcome.
+check_requests() {
+    local line name bad=0
+    while IFS= read -r line; do
+        case $line in
+        CONFIG_*)
+            grep -qxF "$line" "$2" && continue
+            echo "not held: $line (is: $(grep -E "^(# )?${line%%=*}[ =]" "$2" || echo absent))"
+            bad=1
+            ;;
+        '# CONFIG_'*' is not set')
+            name=${line#\# } && name=${name%% *}
+            ! grep -q "^$name=" "$2" && continue
+            echo "not off: $name"
+            bad=1
+            ;;
+        esac
+    done <"$1"
+    return "$bad"
+}
+
+packages=(make gcc libc6-dev flex bison bc xz-utils)
+if [[ $HOST_ARCH == aarch64 ]]; then
+    cross=
+    fragments=("$HERE/common.config" "$HERE/guest.config")
+else
+    cross=aarch64-linux-gnu-
+    packages+=(gcc-aarch64-linux-gnu)
+    fragments=("$HERE/common.config" "$HERE/host.config" "$HERE/guest.config")
+fi
+need_packages "${packages[@]}"
+package=$(kernel_source || true)
+if [[ -z $package ]]; then # the package lists may be missing or old
+    logged packages as_root apt-get -q update
+    package=$(kernel_source) || die "no linux-source-6.x package from $OLDEST on in the apt sources"
+fi
+need_packages "$package"
+cached kernel_folder kernel "$(cache_key "$HERE/build.sh" "${fragments[@]}" -- "$(installed_versions "$package")" \
+    "$("${cross}gcc" --version | head -n 1)" "$("${cross}ld" --version | head -n 1)")" build_kernel
+echo "$kernel_folder"
