@@ -2,7 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 internal import CLinux
-public import SystemPackage
+// Errno is part of every signature here; whoever imports LinuxSystem has it.
+@_exported public import SystemPackage
 
 extension Errno {
     /// The symbol that documentation uses: "ENOENT".

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Replaced by the first real file.
-enum KernelFakesPlaceholder {}
+/// The fake's KVM half.
+public struct FakeKVMState {
+    public init() {}
+}
