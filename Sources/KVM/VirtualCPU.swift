@@ -18,7 +18,7 @@ public enum VCPUExit: Equatable, Sendable {
     case reset
     /// The guest reported a crash of its own.
     case crash
-    /// A signal or `immediateExit` took the vCPU out.
+    /// A signal or `setImmediateExit` took the vCPU out.
     case interrupted
     /// The hardware refused to enter the guest.
     case failedEntry(reason: UInt64)
@@ -28,7 +28,7 @@ public enum VCPUExit: Equatable, Sendable {
     case unknown(reason: UInt32, detail: UInt32)
 }
 
-/// A vCPU. Its owner runs it on one thread; only `immediateExit` may be set from another.
+/// A vCPU. Its owner runs it on one thread; only `setImmediateExit` may be called from another.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.7 KVM_CREATE_VCPU, 4.82 KVM_ARM_VCPU_INIT
 public final class VirtualCPU: Sendable {
@@ -96,15 +96,15 @@ public final class VirtualCPU: Sendable {
     }
 
     private func exit() -> VCPUExit {
-        let reason = clinux_kvm_sharedStateexit_reason(sharedState)
+        let reason = clinux_kvm_run_exit_reason(sharedState)
         switch CInt(bitPattern: reason) {
         case KVM_EXIT_MMIO:
-            let access = clinux_kvm_sharedStatemmio(sharedState)
+            let access = clinux_kvm_run_mmio(sharedState)
             return access.is_write
                 ? .mmioWrite(address: access.address, length: access.length, value: access.value)
                 : .mmioRead(address: access.address, length: access.length)
         case KVM_EXIT_SYSTEM_EVENT:
-            let event = clinux_kvm_sharedStatesystem_event(sharedState)
+            let event = clinux_kvm_run_system_event(sharedState)
             switch CInt(bitPattern: event) {
             case KVM_SYSTEM_EVENT_SHUTDOWN: return .shutdown
             case KVM_SYSTEM_EVENT_RESET: return .reset
@@ -112,20 +112,17 @@ public final class VirtualCPU: Sendable {
             default: return .unknown(reason: reason, detail: event)
             }
         case KVM_EXIT_INTR: return .interrupted
-        case KVM_EXIT_FAIL_ENTRY: return .failedEntry(reason: clinux_kvm_sharedStatefail_entry_reason(sharedState))
-        case KVM_EXIT_INTERNAL_ERROR: return .internalError(suberror: clinux_kvm_sharedStateinternal_suberror(sharedState))
+        case KVM_EXIT_FAIL_ENTRY: return .failedEntry(reason: clinux_kvm_run_fail_entry_reason(sharedState))
+        case KVM_EXIT_INTERNAL_ERROR: return .internalError(suberror: clinux_kvm_run_internal_suberror(sharedState))
         default: return .unknown(reason: reason, detail: 0)
         }
     }
 
     /// Answers `.mmioRead`; the guest gets the low bytes of `value` at the next `run`.
-    public func complete(read value: UInt64) { clinux_kvm_sharedStateset_mmio_value(sharedState, value) }
+    public func complete(read value: UInt64) { clinux_kvm_run_set_mmio_value(sharedState, value) }
 
     /// Makes the running or the next `run` return `.interrupted`; a thread already inside needs a kick besides.
-    public var immediateExit: Bool {
-        get { false }
-        set { clinux_kvm_sharedStateset_immediate_exit(sharedState, newValue) }
-    }
+    public func setImmediateExit(_ exit: Bool) { clinux_kvm_run_set_immediate_exit(sharedState, exit) }
 
     private func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
         try naming({ .call("\(name) of vcpu\(index)", errno: $0) }) { () throws(Errno) in
