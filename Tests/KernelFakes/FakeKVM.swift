@@ -79,13 +79,13 @@ extension FakeKernel: KVMCalls {
     }
 
     public func createDevice(vm: CInt, type: UInt32) throws(Errno) -> CInt {
-        if withState({ $0.kvm.refusedDevices.contains(type) }) { throw .noSuchDevice }
+        if withState({ $0.kvm.refusedDevices.contains(type) }) { throw Errno(rawValue: 19) }
         return try acquireDescriptor("KVM_CREATE_DEVICE \(type)")
     }
 
     public func testDevice(vm: CInt, type: UInt32) throws(Errno) {
         try step("KVM_CREATE_DEVICE test \(type)")
-        if withState({ $0.kvm.refusedDevices.contains(type) }) { throw .noSuchDevice }
+        if withState({ $0.kvm.refusedDevices.contains(type) }) { throw Errno(rawValue: 19) }
     }
 
     public func setAttribute(
