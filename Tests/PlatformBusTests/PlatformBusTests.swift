@@ -1,5 +1,3 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// x
-enum LinuxSystemPlaceholder {}

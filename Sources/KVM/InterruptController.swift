@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+internal import LinuxSystem
+
+/// The guest's interrupt controller, which the kernel emulates: a GICv3, or a GICv2 where the host has only that.
+///
+/// - SeeAlso: Documentation/virt/kvm/devices/arm-vgic-v3.rst and arm-vgic.rst
+public final class InterruptController: Sendable {
+    /// Which architecture version the guest sees.
+    public enum Version: Int, Sendable { case v2 = 2, v3 = 3 }
+
+    /// Guest-physical addresses of the register frames.
+    public struct Layout: Sendable {
+        /// The distributor: 64 KiB (GICv3) or 4 KiB (GICv2).
+        public let distributor: UInt64
+        /// The redistributors, 128 KiB for each vCPU (GICv3), or the CPU interface, 8 KiB (GICv2).
+        public let secondFrame: UInt64
+
+        public init(distributor: UInt64, secondFrame: UInt64) {
+            self.distributor = distributor
+            self.secondFrame = secondFrame
+        }
+    }
+
+    /// The version that was made.
+    public let version: Version
+    /// How many shared peripheral interrupts it has: SPIs 0 ..< spiCount.
+    public let spiCount: UInt32
+    private let vm: VirtualMachine
+    private let descriptor: OwnedDescriptor
+
+    /// The best version that the host can give a guest.
+    /// - Throws: `KVMError.noInterruptController` when there is none.
+    public static func bestVersion(_ vm: VirtualMachine) throws(KVMError) -> Version {
+        for version in [Version.v3, .v2] {
+            do {
+                try vm.calls.testDevice(vm: vm.rawDescriptor, type: version.deviceType)
+                return version
+            } catch {}
+        }
+        throw .noInterruptController
+    }
+
+    /// Creates the controller. All vCPUs must exist already, as the kernel fixes their number at the initialisation.
+    /// - Throws: `KVMError.call` naming the attribute that was refused.
+    public init(_ vm: VirtualMachine, version: Version, layout: Layout) throws(KVMError) {
+        self.vm = vm
+        self.version = version
+        descriptor = OwnedDescriptor(
+            adopting: try vm.call("KVM_CREATE_DEVICE(vGIC\(version.rawValue))") { (raw) throws(Errno) in
+                try vm.calls.createDevice(vm: raw, type: version.deviceType)
+            }, of: vm.calls)
+        spiCount = try Self.setInterruptCount(vm.calls, descriptor.rawValue)
+        let frames: [(Int, UInt64)] =
+            switch version {
+            case .v3:
+                [
+                    (CLINUX_VGIC_V3_DISTRIBUTOR, layout.distributor),
+                    (CLINUX_VGIC_V3_REDISTRIBUTOR, layout.secondFrame),
+                ]
+            case .v2:
+                [
+                    (CLINUX_VGIC_V2_DISTRIBUTOR, layout.distributor),
+                    (CLINUX_VGIC_V2_CPU_INTERFACE, layout.secondFrame),
+                ]
+            }
+        for (frame, address) in frames {
+            try Self.set(
+                vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_ADDR", CLINUX_VGIC_GROUP_ADDRESS,
+                frame, .address(address))
+        }
+        try Self.set(
+            vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_CTRL_INIT", CLINUX_VGIC_GROUP_CONTROL,
+            CLINUX_VGIC_CONTROL_INIT, .none)
+    }
+
+    /// Asks for all interrupt IDs that the architecture has; Linux 6.12 refuses more than 992.
+    /// - Returns: the number of SPIs: IDs 32 to 1019 at most, since 1020 to 1023 are special (GICv3, 2.2.1).
+    private static func setInterruptCount(_ calls: any KVMCalls, _ device: CInt) throws(KVMError) -> UInt32 {
+        do {
+            try calls.setAttribute(
+                device: device, group: UInt32(CLINUX_VGIC_GROUP_IRQ_COUNT), attribute: 0, value: .word(1024))
+            return 1020 - 32
+        } catch {}
+        try set(
+            calls, device, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS", CLINUX_VGIC_GROUP_IRQ_COUNT, 0, .word(992))
+        return 992 - 32
+    }
+
+    private static func set(
+        _ calls: any KVMCalls, _ device: CInt, _ name: String, _ group: Int, _ attribute: Int,
+        _ value: DeviceAttribute
+    ) throws(KVMError) {
+        try naming({ .call(name, errno: $0) }) { () throws(Errno) in
+            try calls.setAttribute(device: device, group: UInt32(group), attribute: UInt64(attribute), value: value)
+        }
+    }
+}
+
+extension InterruptController.Version {
+    fileprivate var deviceType: UInt32 {
+        switch self {
+        case .v2: KVM_DEV_TYPE_ARM_VGIC_V2.rawValue
+        case .v3: KVM_DEV_TYPE_ARM_VGIC_V3.rawValue
+        }
+    }
+}

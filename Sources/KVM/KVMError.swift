@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// What KVM refused, on what, why, and what to do about it.
+public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
+    case open(path: String, errno: Errno)
+    case apiVersion(found: Int)
+    case missingCapability(String)
+    /// The guest-physical map needs more address bits than the host's KVM offers.
+    case addressBits(needed: Int, limit: Int)
+    case vcpuCount(wanted: Int, limit: Int)
+    case memorySlot(guestAddress: UInt64, size: UInt64, errno: Errno)
+    case noInterruptController
+    case irqfd(gsi: GSI, errno: Errno)
+    case ioeventfd(address: UInt64, errno: Errno)
+    case vfioGroup(errno: Errno)
+    /// Any other ioctl or system call, by name.
+    case call(String, errno: Errno)
+
+    public var description: String {
+        // One expression: each case is a text.
+        switch self {
+        case .open(let path, .noSuchFileOrDirectory):
+            """
+            \(path): ENOENT (no such device)
+              this kernel has no KVM, or the CPU's virtualization extension is not available to it
+              check: a kernel with CONFIG_KVM=y that was entered at EL2 (dmesg | grep -i kvm)
+            """
+        case .open(let path, .permissionDenied):
+            """
+            \(path): EACCES (permission denied)
+              this user may not open it
+              run: sudo usermod -aG kvm $USER, then log in again; or run martlet as root
+            """
+        case .open(let path, let errno): "\(path): \(errno.nameAndText)"
+        case .apiVersion(let found):
+            "/dev/kvm: API version \(found), but Martlet speaks 12, the only one since Linux 2.6.22"
+        case .missingCapability(let name):
+            """
+            /dev/kvm: the host kernel lacks \(name), which Martlet needs
+              update the host kernel
+            """
+        case .addressBits(let needed, let limit):
+            """
+            the guest's memory map needs \(needed) address bits, but this host's KVM offers \(limit)
+              reduce machine-config.mem_size_mib
+            """
+        case .vcpuCount(let wanted, let limit):
+            """
+            machine-config.vcpu_count is \(wanted), but this host's KVM allows at most \(limit)
+              reduce machine-config.vcpu_count
+            """
+        case .memorySlot(let address, let size, let errno):
+            "KVM_SET_USER_MEMORY_REGION of \(size) bytes at \(hex(address)): \(errno.nameAndText)"
+        case .noInterruptController:
+            """
+            /dev/kvm: the host offers a guest neither a GICv3 nor a GICv2
+              its interrupt controller has no virtualization support that KVM knows
+            """
+        case .irqfd(let gsi, .resourceBusy):
+            "KVM_IRQFD for SPI \(gsi.rawValue): EBUSY (the eventfd is assigned already)"
+        case .irqfd(let gsi, .invalidArgument):
+            "KVM_IRQFD for SPI \(gsi.rawValue): EINVAL (the GSI has no route, or the kernel lacks resamplefd)"
+        case .irqfd(let gsi, let errno): "KVM_IRQFD for SPI \(gsi.rawValue): \(errno.nameAndText)"
+        case .ioeventfd(let address, let errno): "KVM_IOEVENTFD at \(hex(address)): \(errno.nameAndText)"
+        case .vfioGroup(let errno): "KVM_DEV_VFIO_GROUP_ADD: \(errno.nameAndText)"
+        case .call(let name, let errno): "\(name): \(errno.nameAndText)"
+        }
+    }
+}
+
+func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+
+/// Runs `body` and turns its errno into a `KVMError`.
+func naming<Result>(
+    _ error: (Errno) -> KVMError, _ body: () throws(Errno) -> Result
+) throws(KVMError) -> Result {
+    do { return try body() } catch let errno { throw error(errno) }
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// A piece of host memory, or of a device, that the guest sees at a guest-physical address without exits.
+///
+/// - SeeAlso: Documentation/virt/kvm/api.rst, 4.35 KVM_SET_USER_MEMORY_REGION
+public final class MemorySlot: Sendable {
+    /// Where the guest sees it (IPA).
+    public let guestAddress: UInt64
+    private let number: UInt32
+    private let vm: VirtualMachine
+    private let mapping: MemoryMapping
+
+    /// Both the address and the mapping's size must be multiples of the host's page size.
+    /// - Throws: `KVMError.memorySlot`: EEXIST when it overlaps another slot, EINVAL when it is misaligned or outside
+    ///   the VM's address space.
+    public init(_ vm: VirtualMachine, at guestAddress: UInt64, mapping: MemoryMapping) throws(KVMError) {
+        self.guestAddress = guestAddress
+        self.vm = vm
+        self.mapping = mapping
+        number = vm.takeSlot()
+        do {
+            try vm.calls.setMemoryRegion(
+                vm: vm.rawDescriptor, slot: number, guestAddress: guestAddress, size: mapping.size,
+                hostAddress: mapping.address)
+        } catch {
+            vm.returnSlot(number)
+            isSet = false
+            throw .memorySlot(guestAddress: guestAddress, size: mapping.size, errno: error)
+        }
+        isSet = true
+    }
+
+    /// False only in the `deinit` after a failed `init`.
+    private let isSet: Bool
+
+    deinit {
+        guard isSet else { return }
+        do {
+            try vm.calls.setMemoryRegion(
+                vm: vm.rawDescriptor, slot: number, guestAddress: guestAddress, size: 0, hostAddress: mapping.address)
+        } catch {}
+        vm.returnSlot(number)
+    }
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+internal import LinuxSystem
+
+/// Why a vCPU came back from the guest.
+///
+/// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure
+public enum VCPUExit: Equatable, Sendable {
+    /// The guest read `length` bytes of an address that no memory slot covers; answer with `complete(read:)`.
+    case mmioRead(address: UInt64, length: UInt32)
+    /// The guest wrote the low `length` bytes of `value`.
+    case mmioWrite(address: UInt64, length: UInt32, value: UInt64)
+    /// PSCI SYSTEM_OFF.
+    case shutdown
+    /// PSCI SYSTEM_RESET.
+    case reset
+    /// The guest reported a crash of its own.
+    case crash
+    /// A signal or `setImmediateExit` took the vCPU out.
+    case interrupted
+    /// The hardware refused to enter the guest.
+    case failedEntry(reason: UInt64)
+    /// KVM met a state that it can't emulate.
+    case internalError(suberror: UInt32)
+    /// An exit reason, or a system event, that Martlet doesn't know.
+    case unknown(reason: UInt32, detail: UInt32)
+}
+
+/// A vCPU. Its owner runs it on one thread; only `setImmediateExit` may be called from another.
+///
+/// - SeeAlso: Documentation/virt/kvm/api.rst, 4.7 KVM_CREATE_VCPU, 4.82 KVM_ARM_VCPU_INIT
+public final class VirtualCPU: Sendable {
+    /// 0 for the boot CPU.
+    public let index: UInt32
+    private let vm: VirtualMachine
+    private let descriptor: OwnedDescriptor
+    private let state: MemoryMapping
+
+    /// - Throws: `KVMError.call`: EEXIST for an index in use, EINVAL for one over the host's limit.
+    public init(_ vm: VirtualMachine, index: UInt32) throws(KVMError) {
+        let calls = vm.calls
+        self.index = index
+        self.vm = vm
+        descriptor = OwnedDescriptor(
+            adopting: try vm.call("KVM_CREATE_VCPU(\(index))") { (vm) throws(Errno) in
+                try calls.createVCPU(vm: vm, index: index)
+            },
+            of: calls)
+        let size = try vm.hypervisor.call("KVM_GET_VCPU_MMAP_SIZE") { (kvm) throws(Errno) in
+            try calls.vcpuMappingSize(kvm: kvm)
+        }
+        let raw = descriptor.rawValue
+        state = try naming({ .call("mmap of vCPU \(index)", errno: $0) }) { () throws(Errno) in
+            try MemoryMapping(of: raw, size: size, system: calls)
+        }
+    }
+
+    // Safety: the mapping is at least a page long, as is struct kvm_run, and lives as long as self.
+    private var sharedState: UnsafeMutableRawPointer {
+        UnsafeMutableRawPointer(bitPattern: state.address).unsafelyUnwrapped
+    }
+
+    /// Puts the vCPU into its reset state: EL1h, MMU off, interrupts masked, PSCI 1.x by HVC.
+    /// - Parameter poweredOff: whether it waits for PSCI CPU_ON, as all but the boot CPU do.
+    public func initialize(poweredOff: Bool) throws(KVMError) {
+        try call("KVM_ARM_VCPU_INIT") { (vcpu) throws(Errno) in
+            try vm.calls.initializeVCPU(vm: vm.rawDescriptor, vcpu: vcpu, poweredOff: poweredOff)
+        }
+    }
+
+    /// Sets a register that the boot protocol fixes.
+    public func set(_ register: CoreRegister, to value: UInt64) throws(KVMError) {
+        try call("KVM_SET_ONE_REG(\(register))") { (vcpu) throws(Errno) in
+            try vm.calls.setRegister(register.identifier, of: vcpu, to: value)
+        }
+    }
+
+    /// Reads a register of a vCPU that isn't running.
+    public func value(of register: CoreRegister) throws(KVMError) -> UInt64 {
+        try call("KVM_GET_ONE_REG(\(register))") { (vcpu) throws(Errno) in
+            try vm.calls.register(register.identifier, of: vcpu)
+        }
+    }
+
+    /// Runs the guest until something needs user space.
+    /// - Throws: `KVMError.call` for what KVM_RUN itself refuses, such as ENOSYS for a trapped load or store of a form
+    ///   that the hardware doesn't describe.
+    public func run() throws(KVMError) -> VCPUExit {
+        do { try vm.calls.run(vcpu: descriptor.rawValue) } catch {
+            if error == .interrupted || error == .resourceTemporarilyUnavailable { return .interrupted }
+            throw .call("KVM_RUN(vcpu\(index))", errno: error)
+        }
+        return exit()
+    }
+
+    private func exit() -> VCPUExit {
+        let reason = clinux_kvm_run_exit_reason(sharedState)
+        switch CInt(bitPattern: reason) {
+        case KVM_EXIT_MMIO:
+            let access = clinux_kvm_run_mmio(sharedState)
+            return access.is_write
+                ? .mmioWrite(address: access.address, length: access.length, value: access.value)
+                : .mmioRead(address: access.address, length: access.length)
+        case KVM_EXIT_SYSTEM_EVENT:
+            let event = clinux_kvm_run_system_event(sharedState)
+            switch CInt(bitPattern: event) {
+            case KVM_SYSTEM_EVENT_SHUTDOWN: return .shutdown
+            case KVM_SYSTEM_EVENT_RESET: return .reset
+            case KVM_SYSTEM_EVENT_CRASH: return .crash
+            default: return .unknown(reason: reason, detail: event)
+            }
+        case KVM_EXIT_INTR: return .interrupted
+        case KVM_EXIT_FAIL_ENTRY: return .failedEntry(reason: clinux_kvm_run_fail_entry_reason(sharedState))
+        case KVM_EXIT_INTERNAL_ERROR: return .internalError(suberror: clinux_kvm_run_internal_suberror(sharedState))
+        default: return .unknown(reason: reason, detail: 0)
+        }
+    }
+
+    /// Answers `.mmioRead`; the guest gets the low bytes of `value` at the next `run`.
+    public func complete(read value: UInt64) { clinux_kvm_run_set_mmio_value(sharedState, value) }
+
+    /// Makes the running or the next `run` return `.interrupted`; a thread already inside needs a kick besides.
+    public func setImmediateExit(_ exit: Bool) { clinux_kvm_run_set_immediate_exit(sharedState, exit) }
+
+    private func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
+        try naming({ .call("\(name) of vcpu\(index)", errno: $0) }) { () throws(Errno) in
+            try body(descriptor.rawValue)
+        }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+internal import LinuxSystem
+internal import Synchronization
+
+/// A virtual machine: memory slots, vCPUs and in-kernel devices hang off it and keep it alive.
+///
+/// - SeeAlso: Documentation/virt/kvm/api.rst, 4.2 KVM_CREATE_VM
+public final class VirtualMachine: Sendable {
+    let hypervisor: Hypervisor
+    private let descriptor: OwnedDescriptor
+    /// Numbers of memory slots that are in use. Guarded by its lock: regions may be mapped from any thread.
+    private let slots = Mutex(Set<UInt32>())
+
+    var calls: any KVMCalls { hypervisor.calls }
+    var rawDescriptor: CInt { descriptor.rawValue }
+
+    /// - Parameter addressBits: the width of the guest-physical address space, from the highest address used.
+    /// - Throws: `KVMError.addressBits` when the host offers fewer.
+    public init(_ hypervisor: Hypervisor, addressBits: Int) throws(KVMError) {
+        let type = try hypervisor.machineType(addressBits: addressBits)
+        self.hypervisor = hypervisor
+        descriptor = OwnedDescriptor(
+            adopting: try hypervisor.call("KVM_CREATE_VM") { (kvm) throws(Errno) in
+                try hypervisor.calls.createVM(kvm: kvm, type: type)
+            },
+            of: hypervisor.calls)
+    }
+
+    /// Raises or lowers the line of a shared peripheral interrupt.
+    ///
+    /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.25 KVM_IRQ_LINE: bits 27:24 are 1 for an SPI, 15:0 its intid.
+    public func setInterruptLine(_ gsi: GSI, high: Bool) throws(KVMError) {
+        try call("KVM_IRQ_LINE") { (vm) throws(Errno) in
+            try calls.setIRQLine(vm: vm, irq: 1 << 24 | (gsi.rawValue + 32), high: high)
+        }
+    }
+
+    func takeSlot() -> UInt32 {
+        slots.withLock { slots in
+            var number: UInt32 = 0
+            while !slots.insert(number).inserted { number += 1 }
+            return number
+        }
+    }
+
+    func returnSlot(_ number: UInt32) { _ = slots.withLock { $0.remove(number) } }
+
+    func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
+        try naming({ .call(name, errno: $0) }) { () throws(Errno) in try body(rawDescriptor) }
+    }
+}
+
+/// A global system interrupt. On arm64 with KVM's default routing it is the number of an SPI: intid - 32.
+public struct GSI: RawRepresentable, Hashable, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import SystemPackage
+
+/// An eventfd: a counter that one side adds to and the other side waits for (eventfd(2)). Never blocks.
+public final class EventDescriptor: Sendable {
+    private let descriptor: OwnedDescriptor
+    /// The number, for the calls that take one.
+    public var rawValue: CInt { descriptor.rawValue }
+
+    /// - Throws: what eventfd(2) gives: EMFILE, ENFILE, ENOMEM.
+    public init(of system: any SystemCalls) throws(Errno) {
+        descriptor = OwnedDescriptor(adopting: try system.createEventDescriptor(), of: system)
+    }
+
+    /// Adds one. A counter at its limit stays there: the event is not lost, only merged.
+    public func signal() {
+        var one: UInt64 = 1
+        _ = clinux_write(rawValue, &one, MemoryLayout<UInt64>.size)
+    }
+
+    /// Takes the count and resets it; 0 when nothing was signalled.
+    public func take() -> UInt64 {
+        var count: UInt64 = 0
+        return clinux_read(rawValue, &count, MemoryLayout<UInt64>.size) == 8 ? count : 0
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+internal import Synchronization
+public import SystemPackage
+
+/// One thread that waits for many descriptors (epoll(7)) and runs a handler for each that is ready.
+///
+/// Ownership: handlers are added and removed from any thread, under `sources`' lock; they run on the thread that calls
+/// `run`, without the lock held, so a handler may add and remove sources, itself included. A handler removed from
+/// another thread may still be running when `remove` returns.
+public final class EventLoop: Sendable {
+    private struct Sources: ~Copyable {
+        var next: UInt64 = 1
+        var handlers: [UInt64: @Sendable () -> Void] = [:]
+    }
+
+    /// Names a source for as long as it is watched.
+    public struct Token: Hashable, Sendable {
+        fileprivate let value: UInt64
+        fileprivate let descriptor: CInt
+    }
+
+    private let epoll: OwnedDescriptor
+    private let sources = Mutex(Sources())
+    private let stopping = Atomic<Bool>(false)
+    private let wakeUp: EventDescriptor
+
+    /// - Throws: what epoll_create1(2) and eventfd(2) give.
+    public init(of system: any SystemCalls = LinuxKernel()) throws(Errno) {
+        epoll = OwnedDescriptor(adopting: try check(clinux_epoll_create()), of: system)
+        wakeUp = try EventDescriptor(of: system)
+        try check(clinux_epoll_add(epoll.rawValue, wakeUp.rawValue, Self.readable, 0))
+    }
+
+    private static let readable: UInt32 = 1  // EPOLLIN; errors and hang-ups are always reported
+
+    /// Runs `handler` whenever `descriptor` can be read, has an error or was hung up, until it is removed.
+    /// The descriptor must stay open until then.
+    /// - Throws: EPERM for a regular file, which is always readable; ENOSPC, ENOMEM.
+    public func add(_ descriptor: CInt, _ handler: @escaping @Sendable () -> Void) throws(Errno) -> Token {
+        let value = sources.withLock { sources in
+            let value = sources.next
+            sources.next += 1
+            sources.handlers[value] = handler
+            return value
+        }
+        let result = clinux_epoll_add(epoll.rawValue, descriptor, Self.readable, value)
+        if result < 0 { _ = sources.withLock { $0.handlers.removeValue(forKey: value) } }
+        try check(result)
+        return Token(value: value, descriptor: descriptor)
+    }
+
+    /// Stops watching. A token that was removed already is ignored.
+    public func remove(_ token: Token) {
+        let known = sources.withLock { $0.handlers.removeValue(forKey: token.value) } != nil
+        if known { _ = clinux_epoll_remove(epoll.rawValue, token.descriptor) }
+    }
+
+    /// Waits for sources and runs their handlers until `stop` is called.
+    /// - Throws: what epoll_wait(2) gives, other than EINTR.
+    public func run() throws(Errno) {
+        while !stopping.load(ordering: .acquiring) {
+            var token: UInt64 = 0
+            var events: UInt32 = 0
+            let count = try retrying { clinux_epoll_wait(epoll.rawValue, &token, &events, -1) }
+            guard count > 0, token != 0 else { continue }
+            // A source may have been removed after the kernel had reported it.
+            let found = token
+            if let handler = sources.withLock({ $0.handlers[found] }) { handler() }
+        }
+    }
+
+    /// Makes `run` return, from any thread, also before it was called.
+    public func stop() {
+        stopping.store(true, ordering: .releasing)
+        wakeUp.signal()
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import SystemPackage
+
+/// The running kernel: each call goes straight to the system call of that name, repeated when a signal interrupts it.
+///
+/// `KVM` and `VFIO` extend it with their ioctls, each in one file.
+public struct LinuxKernel: SystemCalls {
+    /// There is one kernel, and it has no state here.
+    public init() {}
+
+    public func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt {
+        // O_RDONLY, O_WRONLY and O_RDWR are 0, 1 and 2 on every Linux.
+        let flags: CInt =
+            switch access {
+            case .readOnly: 0
+            case .writeOnly: 1
+            case .readWrite: 2
+            }
+        return try retrying { clinux_open(path, flags) }
+    }
+
+    public func close(_ descriptor: CInt) {
+        // Linux releases the descriptor even when close reports EINTR or EIO: repeating would close a stranger's.
+        _ = clinux_close(descriptor)
+    }
+
+    public func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+        let descriptor = OwnedDescriptor(adopting: try open(path, .readOnly), of: self)
+        var content: [UInt8] = []
+        let chunkSize = 4096
+        var chunk = [UInt8](repeating: 0, count: chunkSize)
+        while true {
+            // Safety: read writes at most chunkSize bytes, the length of the array that is passed.
+            let count = try retrying { clinux_read(descriptor.rawValue, &chunk, chunkSize) }
+            if count == 0 { return content }
+            guard content.count + count <= limit else { throw .fileTooLarge }
+            content.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    public func listDirectory(_ path: String) throws(Errno) -> [String] {
+        var names: [String] = []
+        // Safety: the context outlives the call, which alone uses it.
+        let result = withUnsafeMutablePointer(to: &names) { context in
+            clinux_list_directory(path, context) { context, name in
+                context?.assumingMemoryBound(to: [String].self).pointee.append(String(cString: name))
+            }
+        }
+        try check(result)
+        return names.sorted()
+    }
+
+    public func readLink(_ path: String) throws(Errno) -> String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        // Safety: readlink writes at most buffer.count bytes, and the count that it returns is what is used.
+        let count = try retrying { clinux_readlink(path, &buffer, buffer.count) }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    public func isDirectory(_ path: String) throws(Errno) -> Bool {
+        try retrying { clinux_is_directory(path) } != 0
+    }
+
+    public func pread(
+        _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        guard let position = off_t(exactly: offset) else { throw .invalidArgument }
+        return try retrying { clinux_pread(descriptor, base, buffer.count, position) }
+    }
+
+    public func pwrite(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        guard let position = off_t(exactly: offset) else { throw .invalidArgument }
+        return try retrying { clinux_pwrite(descriptor, base, buffer.count, position) }
+    }
+
+    public func createEventDescriptor() throws(Errno) -> CInt { try retrying { clinux_eventfd() } }
+
+    public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
+        guard let length = off_t(exactly: size) else { throw .invalidArgument }
+        let descriptor = try retrying { clinux_memfd_create(name) }
+        do {
+            _ = try retrying { clinux_ftruncate(descriptor, length) }
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
+        guard let position = off_t(exactly: offset), let length = Int(exactly: size) else { throw .invalidArgument }
+        // PROT_READ | PROT_WRITE and MAP_SHARED have the same numbers on every Linux.
+        let result = clinux_mmap(nil, length, 3, 1, descriptor, position)
+        if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
+        return UInt(bitPattern: result)
+    }
+
+    public func unmap(address: UInt, size: UInt64) {
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { return }
+        // Safety: called by the mapping's one owner with what mmap returned.
+        _ = clinux_munmap(pointer, Int(size))
+    }
+
+    public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) {
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
+        _ = try retrying { clinux_advise_huge_pages(pointer, Int(size)) }
+    }
+}
+
+/// Throws the errno that a `CLinux` function returned as a negative number.
+@discardableResult
+public func check<Result: FixedWidthInteger & SignedInteger>(_ result: Result) throws(Errno) -> Result {
+    if result < 0 { throw Errno(rawValue: CInt(-result)) }
+    return result
+}
+
+/// Repeats `call` for as long as a signal interrupts it.
+@discardableResult
+public func retrying<Result: FixedWidthInteger & SignedInteger>(_ call: () -> Result) throws(Errno) -> Result {
+    while true {
+        let result = call()
+        if result >= 0 { return result }
+        let error = Errno(rawValue: CInt(-result))
+        if error != .interrupted { throw error }
+    }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// How much a message matters.
+public enum LogLevel: Int, Comparable, Sendable {
+    case trace, debug, info, warning, error
+
+    public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
+}
+
+/// Where the modules' messages go.
+///
+/// The command line hands in swift-log; below the threshold nothing is formatted, and swift-log isn't even started.
+public struct Log: Sendable {
+    /// Messages below it are not made.
+    public let threshold: LogLevel
+    private let write: @Sendable (LogLevel, String) -> Void
+
+    /// - Parameter write: called on whichever thread logs.
+    public init(threshold: LogLevel, write: @escaping @Sendable (LogLevel, String) -> Void) {
+        self.threshold = threshold
+        self.write = write
+    }
+
+    /// A log that drops everything.
+    public static var silent: Log { Log(threshold: .error) { _, _ in } }
+
+    /// Writes `message`, which is only formatted when it is wanted.
+    public func callAsFunction(_ level: LogLevel, _ message: @autoclosure () -> String) {
+        if level >= threshold { write(level, message()) }
+    }
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import SystemPackage
+
+/// A shared mapping of a descriptor into this process (mmap(2)), unmapped when its last user lets go.
+///
+/// A class, since a memory slot, a DMA mapping and the loader share one: each keeps it alive for as long as it uses it.
+public final class MemoryMapping: Sendable {
+    /// Where it is in this process (HVA).
+    public let address: UInt
+    /// Its length in bytes.
+    public let size: UInt64
+    private let system: any SystemCalls
+
+    /// Maps `size` bytes of `descriptor` from `offset`, readable and writable.
+    /// - Throws: what mmap(2) gives.
+    public init(
+        of descriptor: CInt, offset: UInt64 = 0, size: UInt64, system: any SystemCalls
+    ) throws(Errno) {
+        address = try system.mapShared(descriptor, offset: offset, size: size)
+        self.size = size
+        self.system = system
+    }
+
+    /// Asks for transparent huge pages, which save faults; not having them is no error.
+    public func preferHugePages() {
+        do { try system.adviseHugePages(address: address, size: size) } catch {}
+    }
+
+    /// The bytes from `offset`; nil when they are not all inside.
+    public func bytes(at offset: UInt64, count: UInt64) -> UnsafeMutableRawBufferPointer? {
+        let (end, overflow) = offset.addingReportingOverflow(count)
+        guard !overflow, end <= size else { return nil }
+        // Safety: the range was checked; the caller keeps the mapping alive while it uses the bytes.
+        return UnsafeMutableRawBufferPointer(
+            start: UnsafeMutableRawPointer(bitPattern: address + UInt(offset)), count: Int(count))
+    }
+
+    deinit { system.unmap(address: address, size: size) }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import SystemPackage
+
+/// How a file is opened. Every descriptor is close-on-exec.
+public enum OpenAccess: Sendable {
+    case readOnly
+    case writeOnly
+    case readWrite
+}
+
+/// Every system call that Martlet makes outside KVM and VFIO.
+///
+/// `LinuxKernel` is the real kernel; unit tests put a fake in its place. `KVM` and `VFIO` refine this protocol with
+/// their ioctls. A throwing call throws the kernel's `Errno`; the caller adds what it was about.
+public protocol SystemCalls: Sendable {
+    func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt
+    func close(_ descriptor: CInt)
+
+    /// The whole content of a small file (sysfs, a device-tree property, a configuration).
+    /// - Throws: `Errno.fileTooLarge` over `limit` bytes, besides what open and read give.
+    func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8]
+    /// The names in a directory, sorted, without "." and "..".
+    func listDirectory(_ path: String) throws(Errno) -> [String]
+    func readLink(_ path: String) throws(Errno) -> String
+    func isDirectory(_ path: String) throws(Errno) -> Bool
+
+    /// Reads at a file position into `buffer`; returns how many bytes came.
+    func pread(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
+    func pwrite(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
+
+    /// A non-blocking eventfd with the count 0.
+    func createEventDescriptor() throws(Errno) -> CInt
+    /// A memfd of `size` bytes, empty and unallocated.
+    func createMemory(name: String, size: UInt64) throws(Errno) -> CInt
+    /// A shared, readable and writable mapping of `descriptor` from `offset`; returns its address.
+    func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt
+    func unmap(address: UInt, size: UInt64)
+    /// Asks for transparent huge pages; a kernel without them may refuse.
+    func adviseHugePages(address: UInt, size: UInt64) throws(Errno)
+}

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Synchronization
+
+/// A guest access that no device answered for.
+public struct UnclaimedAccess: Sendable, Equatable {
+    /// The first byte's address.
+    public let address: GuestAddress
+    /// How wide the access was.
+    public let width: AccessWidth
+    /// A store if true, otherwise a load.
+    public let isWrite: Bool
+    /// The limit of reports is reached: accesses to further pages will be counted only.
+    public let isLastReport: Bool
+}
+
+/// Takes each trapped access of the guest to its device.
+///
+/// It never changes, save for its counters, so that vCPU threads share it without a lock. An access costs one binary search
+/// and the device's own work. One that reaches no region, or beyond the end of one, reads as zero or is dropped, and counts
+/// as unclaimed.
+public final class MMIODispatcher: Sendable {
+    /// The number of pages whose unclaimed accesses are reported. They have to be remembered, so a limit is what keeps a
+    /// guest that touches millions of pages from growing the monitor or its log.
+    public static let reportedPageLimit = 64
+
+    private struct Entry {
+        let base: UInt64
+        let last: UInt64
+        let device: any MMIODevice
+    }
+
+    /// Sorted by address, and free of overlaps.
+    private let entries: ContiguousArray<Entry>
+    private let report: @Sendable (UnclaimedAccess) -> Void
+
+    private let reads = Atomic<UInt64>(0)
+    private let writes = Atomic<UInt64>(0)
+    /// Set when `reportedPages` is full: from then on an unclaimed access takes no lock.
+    private let reportsExhausted = Atomic<Bool>(false)
+    /// The numbers of the pages reported so far; at most `reportedPageLimit`. Owned by the dispatcher, and the lock isn't
+    /// held while `report` runs.
+    private let reportedPages = Mutex<[UInt64]>([])
+
+    /// `attachments` is sorted by address and free of overlaps.
+    init(_ attachments: [PlatformBus.Attachment], unclaimed: @escaping @Sendable (UnclaimedAccess) -> Void) {
+        entries = ContiguousArray(
+            attachments.map {
+                Entry(base: $0.range.base.rawValue, last: $0.range.last.rawValue, device: $0.device)
+            })
+        report = unclaimed
+    }
+
+    /// The loads that no device answered for, so far.
+    public var unclaimedReads: UInt64 { reads.load(ordering: .relaxed) }
+
+    /// The stores that no device answered for, so far.
+    public var unclaimedWrites: UInt64 { writes.load(ordering: .relaxed) }
+
+    /// A guest's load: the little-endian value, zero-extended.
+    public func read(_ address: GuestAddress, _ width: AccessWidth) -> UInt64 {
+        guard let index = entry(at: address.rawValue, width) else {
+            noteUnclaimed(address, width, isWrite: false)
+            return 0
+        }
+        let value = entries[index].device.read(offset: address.rawValue &- entries[index].base, width: width)
+        return value & width.mask
+    }
+
+    /// A guest's store; bits of `value` beyond `width` are ignored.
+    public func write(_ address: GuestAddress, _ width: AccessWidth, _ value: UInt64) {
+        guard let index = entry(at: address.rawValue, width) else {
+            noteUnclaimed(address, width, isWrite: true)
+            return
+        }
+        entries[index].device.write(
+            offset: address.rawValue &- entries[index].base, width: width, value: value & width.mask)
+    }
+
+    /// The index of the region in which the whole access lies.
+    @inline(__always)
+    private func entry(at address: UInt64, _ width: AccessWidth) -> Int? {
+        var low = 0
+        var high = entries.count
+        while low < high {
+            let middle = (low &+ high) >> 1
+            if entries[middle].last < address { low = middle &+ 1 } else { high = middle }
+        }
+        // `low` is now the first region that doesn't end below the access. No sum is made of the guest's address: it may
+        // be the highest there is.
+        guard low < entries.count, entries[low].base <= address,
+            entries[low].last &- address >= width.bytes &- 1
+        else { return nil }
+        return low
+    }
+
+    @inline(never)
+    private func noteUnclaimed(_ address: GuestAddress, _ width: AccessWidth, isWrite: Bool) {
+        if isWrite {
+            writes.wrappingAdd(1, ordering: .relaxed)
+        } else {
+            reads.wrappingAdd(1, ordering: .relaxed)
+        }
+        if reportsExhausted.load(ordering: .relaxed) { return }
+        let page = address.rawValue >> 12
+        let count: Int? = reportedPages.withLock { pages in
+            guard pages.count < Self.reportedPageLimit, !pages.contains(page) else { return nil }
+            pages.append(page)
+            return pages.count
+        }
+        guard let count else { return }
+        let isLast = count == Self.reportedPageLimit
+        if isLast { reportsExhausted.store(true, ordering: .relaxed) }
+        report(UnclaimedAccess(address: address, width: width, isWrite: isWrite, isLastReport: isLast))
+    }
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// Why the guest's address map or its interrupts can't be laid out as asked.
+public enum PlatformBusError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// `name` wants `range`, and `owner` has `taken`, which overlaps it.
+    case overlap(name: String, range: GuestRange, owner: String, taken: GuestRange)
+    /// No gap in any window takes `size` bytes on `alignment`.
+    case windowFull(name: String, size: UInt64, alignment: UInt64, windows: [GuestRange])
+    /// `range` was fixed by configuration, and no window holds all of it.
+    case outsideWindow(name: String, range: GuestRange, windows: [GuestRange])
+    /// `address` was fixed by configuration, and isn't a multiple of `alignment`.
+    case misaligned(name: String, address: GuestAddress, alignment: UInt64)
+    /// An alignment that isn't a power of two.
+    case invalidAlignment(name: String, alignment: UInt64)
+    /// A range of no bytes, or one that would end beyond 2^64 - 1.
+    case invalidRange(name: String, base: GuestAddress?, size: UInt64)
+    /// Each of the `count` SPIs is in use.
+    case noSPI(name: String, count: UInt32)
+    /// `name` wants `spi`, and `owner` has it.
+    case spiTaken(name: String, spi: SPI, owner: String)
+    /// `name` wants `spi`, and the interrupt controller has only `count`.
+    case spiOutOfRange(name: String, spi: SPI, count: UInt32)
+
+    /// What failed, why, and what to do about it.
+    public var description: String {
+        switch self {
+        case .overlap(let name, let range, let owner, let taken):
+            """
+            \(name): guest address range \(range) overlaps \(owner) at \(taken)
+              give one of the two another address, or none: then a free one is chosen
+            """
+        case .windowFull(let name, let size, let alignment, let windows):
+            """
+            \(name): no room for \(hexadecimal(size)) bytes aligned to \(hexadecimal(alignment)) \
+            in the platform bus (\(Self.list(windows)))
+              pass fewer devices through, or move addresses fixed by configuration together
+            """
+        case .outsideWindow(let name, let range, let windows):
+            """
+            \(name): guest address range \(range) is outside the platform bus
+              choose an address in \(Self.list(windows)), or give none
+            """
+        case .misaligned(let name, let address, let alignment):
+            """
+            \(name): guest address \(address) isn't aligned to \(hexadecimal(alignment))
+              choose a multiple of \(hexadecimal(alignment)), or give none
+            """
+        case .invalidAlignment(let name, let alignment):
+            "\(name): alignment \(hexadecimal(alignment)) is no power of two"
+        case .invalidRange(let name, let base, let size):
+            """
+            \(name): \(hexadecimal(size)) bytes\(base.map { " at \($0)" } ?? "") are no range of guest addresses
+              a range has at least one byte and ends at 0xffffffffffffffff at the latest
+            """
+        case .noSPI(let name, let count):
+            """
+            \(name): each of the interrupt controller's \(count) SPIs is in use
+              pass fewer devices through
+            """
+        case .spiTaken(let name, let spi, let owner):
+            "\(name): \(spi) belongs to \(owner)"
+        case .spiOutOfRange(let name, let spi, let count):
+            "\(name): \(spi) doesn't exist: the interrupt controller has \(count) SPIs, counted from 0"
+        }
+    }
+
+    private static func list(_ windows: [GuestRange]) -> String {
+        windows.isEmpty ? "it has no window" : windows.map(\.description).joined(separator: ", ")
+    }
+}
