@@ -30,30 +30,32 @@ temporary_folder work
 
 summary=() passed_total=0 failed_total=0 skipped_total=0 bad=0
 
-# attribute FILE NAME: a number from the testsuite element of Swift Testing's xUnit file; empty if the file isn't whole.
-attribute() {
+# count FILE: passed, failed and skipped of Swift Testing's xUnit file, counted by test case (its own attributes count issues,
+# and leave skipped tests out); nothing if the file isn't whole.
+count() {
     grep -q '</testsuites>' "$1" 2>/dev/null || return 0
-    sed -n "s/.*<testsuite .*[ ]$2=\"\([0-9]*\)\".*/\1/p" "$1" | head -n 1
+    awk '/<testcase / { total++; failing = 0 }
+        /<failure/ && !failing { failed++; failing = 1 }
+        /<skipped/ { skipped++ }
+        END { print total - failed - skipped, failed + 0, skipped + 0 }' "$1"
 }
 
 # tally TITLE XUNIT STATUS SKIPS-ALLOWED: adds one run to the summary and judges it.
 tally() {
-    local title=$1 tests failed skipped
-    tests=$(attribute "$2" tests)
-    failed=$(attribute "$2" failures)
-    skipped=$(attribute "$2" skipped)
-    if [[ -z $tests ]]; then
+    local title=$1 passed='' failed='' skipped=''
+    read -r passed failed skipped < <(count "$2") || true
+    if [[ -z $passed ]]; then
         summary+=("$title: did not finish (status $3)")
         bad=1
         return
     fi
-    summary+=("$title: $((tests - failed - skipped)) passed, $failed failed, $skipped skipped")
-    passed_total=$((passed_total + tests - failed - skipped))
+    summary+=("$title: $passed passed, $failed failed, $skipped skipped")
+    passed_total=$((passed_total + passed))
     failed_total=$((failed_total + failed))
     skipped_total=$((skipped_total + skipped))
     if (($3 != 0 || failed != 0)); then bad=1; fi
-    if ((tests - skipped == 0)) && [[ -z $filter ]]; then
-        summary+=("  an empty run counts as a failure")
+    if ((passed + failed == 0)) && [[ -z $filter ]]; then
+        summary+=("  a run without a test counts as a failure")
         bad=1
     fi
     if ((skipped != 0)) && [[ $4 == no ]]; then
@@ -126,6 +128,7 @@ if [[ -n $integration ]]; then
     fi
 fi
 
+if ((passed_total + failed_total == 0)); then bad=1; fi
 echo
 printf '%s\n' "${summary[@]}"
 echo "$passed_total passed, $failed_total failed, $skipped_total skipped"
