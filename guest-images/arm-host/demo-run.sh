@@ -2,21 +2,27 @@
 # Copyright 2026 The Martlet authors
 
 # The demo's part on the ARM host; /bin/sh. usage: demo-run.sh MARTLET CONFIG OUTPUT-FOLDER [DEVICE]
-# Runs the guest and leaves in OUTPUT-FOLDER: report.json, console.txt, and with a DEVICE host-interrupts, the number of times that
-# VFIO's handler for it ran according to this host's /proc/interrupts.
+# Runs the guest and leaves in OUTPUT-FOLDER: report.json, console.txt, and with a DEVICE host-interrupts: how often VFIO's handler
+# for it ran meanwhile.
 
 martlet=$1 config=$2 output=$3 device=${4:-}
 
-# count NUMBER: how often interrupt NUMBER has come, on all CPUs together.
-count() { awk -v n="$1:" '$1 == n { for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i } END { print sum + 0 }' /proc/interrupts; }
+# counts: the number of each interrupt line and how often it has come, all CPUs together; what /proc/interrupts shows, too, but
+# only while the line has a handler, and VFIO's goes when Martlet closes the device.
+counts() {
+    for line in /sys/kernel/irq/*; do
+        echo "${line##*/} $(($(tr , + <"$line/per_cpu_count")))"
+    done
+}
 
-# The handler is there, with its name, only while Martlet has the device open, but the line's count stays when it goes. So all counts
-# are kept from before, and the line's number is looked for while Martlet runs.
-cat /proc/interrupts >"$output/before"
-rm -f "$output/line"
 if [ -n "$device" ]; then
+    counts >"$output/before"
+    # VFIO's handler has the name of a platform device, the peripheral ID of an AMBA device (drivers/vfio/platform/vfio_amba.c).
+    name=$device
+    [ ! -e "/sys/bus/amba/devices/$device/id" ] || name=vfio-amba-$(cat "/sys/bus/amba/devices/$device/id")
+    : >"$output/line"
     while [ ! -s "$output/line" ]; do
-        awk -v name="($device)" '/vfio/ && index($0, name) { sub(/:/, "", $1); print $1 }' /proc/interrupts >"$output/line"
+        awk -v name="($name)" '/vfio-irq/ && index($0, name) { sub(/:/, "", $1); print $1 }' /proc/interrupts >"$output/line"
         sleep 0.2
     done &
     watcher=$!
@@ -30,9 +36,7 @@ fi
 if [ -n "$device" ]; then
     kill $watcher 2>/dev/null
     line=$(head -n 1 "$output/line")
-    if [ -n "$line" ]; then
-        before=$(awk -v n="$line:" '$1 == n { for (i = 2; $i ~ /^[0-9]+$/; i++) sum += $i } END { print sum + 0 }' "$output/before")
-        echo $(($(count "$line") - before)) >"$output/host-interrupts"
-    fi
+    [ -z "$line" ] || counts | cat "$output/before" - |
+        awk -v line="$line" '$1 == line { n = $2 - n } END { print n }' >"$output/host-interrupts"
 fi
 exit "$(cat "$output/status")"
