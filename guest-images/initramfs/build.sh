@@ -11,7 +11,7 @@ HERE=$GUEST_IMAGES/initramfs
 fetch_busybox() {
     local new=$1
     (
-        foreign_apt "$new/apt" trixie arm64
+        foreign_apt "$new/apt" bookworm arm64
         foreign_download "$new/packages" busybox-static
     )
     dpkg-deb -x "$new"/packages/busybox-static_*.deb "$new/tree"

@@ -1,0 +1,38 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Martlet authors
+
+# "make bench": the README's figures. They are counted by the deterministic emulated host, in which one instruction is one
+# nanosecond, so they don't depend on this machine and repeat.
+
+source "$(dirname "$0")/lib.sh"
+
+[[ $HOST_ARCH == x86_64 ]] || die "the figures are those of the emulated host, which needs an x86-64 machine"
+temporary_folder work
+"$GUEST_IMAGES/arm-host/share.sh" "$work/share"
+need_packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+mkdir "$work/share/bench"
+aarch64-linux-gnu-gcc -O2 -Wall -Werror -static -o "$work/share/bench/measure" "$GUEST_IMAGES/bench/measure.c"
+aarch64-linux-gnu-strip "$work/share/bench/measure"
+cp "$GUEST_IMAGES/bench/run.sh" "$work/share/bench/"
+
+say bench "running in the deterministic host (some minutes; log: $MARTLET_CACHE/log/bench.log)"
+logged bench "$GUEST_IMAGES/arm-host/boot.sh" --variant deterministic --share "$work/share" --run "$GUEST_IMAGES/bench/run.sh" \
+    --limit 1800 --log "$work/output"
+
+figure() { awk -v name="$1" '$1 == "figure" && $2 == name { print $3 }' "$work/output"; }
+millions() { awk -v n="$(figure "$1")" 'BEGIN { printf "%.2f", n / 1e6 }'; }
+mebibytes() { awk -v n="$1" 'BEGIN { printf "%.1f", n / 1048576 }'; }
+
+cat <<END
+| figure | value |
+|---|---|
+| exec → first byte of a flat guest (million instructions) | $(millions first-byte) |
+| exec → Linux /init's first line (million instructions) | $(millions linux-init) |
+| Linux guest's power-off → monitor exited (million instructions) | $(millions power-off) |
+| flat guest's power-off → monitor exited (million instructions) | $(millions flat-exit) |
+| trapped MMIO read handled by a device (instructions) | $(figure mmio-read) |
+| mapped device, level interrupt through irqfd: raise → guest's acknowledge (instructions) | $(figure irqfd) |
+| memory of the monitor, Rss without guest RAM, Linux guest up (MiB) | $(mebibytes $(($(figure rss) * 1024))) |
+| static stripped binary (MiB) | $(mebibytes "$(stat -c %s "$work/share/martlet")") |
+END
