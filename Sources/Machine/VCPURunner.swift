@@ -94,13 +94,15 @@ final class VCPURunner: Sendable {
                 return .crashed
             case .failedEntry(let reason):
                 exits.other &+= 1
-                return hung("the CPU refused to enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x\(String(reason, radix: 16)))")
+                return hung(
+                    "the CPU refused to enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x\(String(reason, radix: 16)))")
             case .internalError(let suberror):
                 exits.other &+= 1
                 return hung("KVM can't emulate the guest's state (KVM_EXIT_INTERNAL_ERROR, suberror \(suberror))")
             case .unknown(let reason, let detail):
                 exits.other &+= 1
-                return hung("KVM_RUN came back with exit reason \(reason), detail \(detail), which Martlet doesn't know")
+                return hung(
+                    "KVM_RUN came back with exit reason \(reason), detail \(detail), which Martlet doesn't know")
             }
         }
         return nil

@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 public import KVM
-internal import LinuxSystem
+public import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
@@ -22,12 +22,12 @@ public final class DeviceConnection: Sendable {
         let name = device.name
         var memory = ResourceStack()
         for region in device.regions where region.isMapped {
-            do throws(VFIOError) {
-                let mapping = memory.keep(try device.device.map(region.info))
-                do throws(KVMError) {
-                    memory.keep(try MemorySlot(vm, at: region.range.base.rawValue, mapping: mapping.memory))
-                } catch { throw PassthroughError.kvm(device: name, error) }
-            } catch { throw Self.wrap(error, name) }
+            let mapping = memory.keep(
+                try PassthroughError.vfio { () throws(VFIOError) in try device.device.map(region.info) })
+            let slot = try PassthroughError.kvm(name) { () throws(KVMError) in
+                try MemorySlot(vm, at: region.range.base.rawValue, mapping: mapping.memory)
+            }
+            memory.keep(slot)
         }
         var wiring = ResourceStack()
         for interrupt in device.interrupts {
@@ -36,16 +36,6 @@ public final class DeviceConnection: Sendable {
         }
         self.memory = memory
         self.wiring = Mutex(wiring)
-    }
-
-    private static func wrap(_ error: any Error, _ device: String) -> PassthroughError {
-        switch error {
-        case let error as PassthroughError: error
-        case let error as VFIOError: .vfio(error)
-        case let error as KVMError: .kvm(device: device, error)
-        case let error as Errno: .call(device: device, "eventfd", errno: error)
-        default: .call(device: device, "set-up", errno: .ioError)
-        }
     }
 
     /// Silences the device: interrupts off, then a reset where the device has one. Its DMA is the caller's next step.

@@ -19,8 +19,9 @@ public final class PassthroughDevices: Sendable {
     private let connected = Mutex(Connected())
 
     private struct Connected: ~Copyable {
-        var shared = ResourceStack()
+        /// Declared first, so that they go first: the stack's share of each connection is then the last one.
         var connections: [DeviceConnection] = []
+        var stack = ResourceStack()
     }
 
     /// Opens every device and places it on the bus.
@@ -47,33 +48,38 @@ public final class PassthroughDevices: Sendable {
         to vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)]
     ) throws(PassthroughError) {
         guard let first = devices.first else { return }
-        var connected = Connected()
-        do throws(VFIOError) {
+        try connected.withLock { (connected) throws(PassthroughError) in
+            var new = Connected()
             if let container = containers.container(.type1v2) {
                 for bank in memory {
-                    connected.shared.keep(try container.mapDMA(bank.mapping, iova: bank.address))
+                    new.stack.keep(
+                        try PassthroughError.vfio { () throws(VFIOError) in
+                            try container.mapDMA(bank.mapping, iova: bank.address)
+                        })
                 }
             }
-        } catch { throw .vfio(error) }
-        do throws(KVMError) {
-            let link = connected.shared.keep(try VFIOLink(vm))
+            let link = new.stack.keep(
+                try PassthroughError.kvm(first.name) { () throws(KVMError) in try VFIOLink(vm) })
             var groups: Set<Int> = []
             for device in devices where groups.insert(device.device.group.id).inserted {
-                connected.shared.keep(try VFIOLink.Registration(link, group: device.device.group.rawValue))
+                new.stack.keep(
+                    try PassthroughError.kvm(device.name) { () throws(KVMError) in
+                        try VFIOLink.Registration(link, group: device.device.group.rawValue)
+                    })
             }
-        } catch { throw .kvm(device: first.name, error) }
-        for device in devices {
-            connected.connections.append(try DeviceConnection(device, vm: vm, log: log))
+            for device in devices {
+                new.connections.append(new.stack.keep(try DeviceConnection(device, vm: vm, log: log)))
+            }
+            connected = new
         }
-        self.connected.withLock { $0 = connected }
     }
 
     /// Silences every device, newest first: triggers off, reset, then the DMA mappings go.
     public func quiesce() {
         connected.withLock { connected in
             for connection in connected.connections.reversed() { connection.quiesce() }
-            while connected.connections.popLast() != nil {}
-            connected.shared.releaseAll()
+            connected.connections = []
+            connected.stack.releaseAll()
         }
     }
 }

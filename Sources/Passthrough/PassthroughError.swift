@@ -39,3 +39,17 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         }
     }
 }
+
+extension PassthroughError {
+    /// Runs `body` and says that VFIO failed, which names the device itself.
+    static func vfio<Result>(_ body: () throws(VFIOError) -> Result) throws(PassthroughError) -> Result {
+        do { return try body() } catch { throw .vfio(error) }
+    }
+
+    /// Runs `body` and says for which device KVM failed.
+    static func kvm<Result>(
+        _ device: String, _ body: () throws(KVMError) -> Result
+    ) throws(PassthroughError) -> Result {
+        do { return try body() } catch { throw .kvm(device: device, error) }
+    }
+}

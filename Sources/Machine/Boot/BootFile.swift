@@ -53,7 +53,9 @@ struct BootFile: ~Copyable {
         var result: Result<Int, MachineError> = .success(0)
         // Safety: the buffer is valid for the closure, and read stays inside it.
         bytes.withUnsafeMutableBytes { buffer in
-            do throws(MachineError) { result = .success(try read(into: buffer, at: 0)) } catch { result = .failure(error) }
+            do throws(MachineError) { result = .success(try read(into: buffer, at: 0)) } catch {
+                result = .failure(error)
+            }
         }
         return Array(bytes.prefix(try result.get()))
     }

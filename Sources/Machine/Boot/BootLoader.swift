@@ -108,7 +108,8 @@ struct BootLoader {
     private func parse(_ bytes: [UInt8], _ path: String) throws(MachineError) -> ImageHeader {
         do { return try ImageHeader(bytes) } catch {
             switch error {
-            case .short: throw .image(path: path, "\(bytes.count) bytes are too few for the header: the file is truncated")
+            case .short:
+                throw .image(path: path, "\(bytes.count) bytes are too few for the header: the file is truncated")
             case .notArm64: throw .image(path: path, "no arm64 Linux Image: the magic number at byte 56 is missing")
             case .compressed(let kind): throw .image(path: path, "compressed with \(kind), which Martlet can't read")
             case .implausible(let field): throw .image(path: path, "the header's \(field) is implausible")
@@ -127,7 +128,9 @@ struct BootLoader {
     private func checkComplete(
         _ image: UnsafeMutableRawBufferPointer, count: Int, expected: Int, _ path: String
     ) throws(MachineError) {
-        guard count == expected else { throw .image(path: path, "\(count) of \(expected) bytes: the file is truncated") }
+        guard count == expected else {
+            throw .image(path: path, "\(count) of \(expected) bytes: the file is truncated")
+        }
         let bytes = UnsafeRawBufferPointer(image)
         if let needed = PEImage.fileSize(bytes), needed > count {
             throw .image(path: path, "\(count) of \(needed) bytes: the file is truncated")

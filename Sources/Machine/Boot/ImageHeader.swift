@@ -41,7 +41,9 @@ struct ImageHeader: Equatable {
         if bytes.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A]) { return "xz" }
         if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return "zstd" }
         if bytes.starts(with: [0x42, 0x5A, 0x68]) { return "bzip2" }
-        if bytes.starts(with: [0x02, 0x21, 0x4C, 0x18]) || bytes.starts(with: [0x04, 0x22, 0x4D, 0x18]) { return "lz4" }
+        if bytes.starts(with: [0x02, 0x21, 0x4C, 0x18]) || bytes.starts(with: [0x04, 0x22, 0x4D, 0x18]) {
+            return "lz4"
+        }
         return nil
     }
 }
