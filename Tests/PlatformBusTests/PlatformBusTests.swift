@@ -68,7 +68,8 @@ import Testing
     @Test(arguments: [0x8000_0000_0000_0001, UInt64.max])
     func absurdSizesAreRefusedWithoutTrapping(size: UInt64) throws {
         let bus = try makeBus()
-        #expect(throws: PlatformBusError.windowFull(name: "gpu", size: size, alignment: 1 << 63, windows: bus.windows)) {
+        #expect(throws: PlatformBusError.windowFull(name: "gpu", size: size, alignment: 1 << 63, windows: bus.windows))
+        {
             try bus.allocateWindow("gpu", size: size)
         }
     }
