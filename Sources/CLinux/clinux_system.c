@@ -42,16 +42,11 @@ int clinux_is_directory(const char *path) {
     return S_ISDIR(status.st_mode);
 }
 
-int64_t clinux_file_size(int fd) {
+int64_t clinux_regular_file_size(int fd) {
     struct stat status;
     if (fstat(fd, &status) < 0) return -errno;
-    return status.st_size;
-}
-
-int clinux_is_regular_file(int fd) {
-    struct stat status;
-    if (fstat(fd, &status) < 0) return -errno;
-    return S_ISREG(status.st_mode);
+    if (S_ISDIR(status.st_mode)) return -EISDIR;
+    return S_ISREG(status.st_mode) ? status.st_size : -EINVAL;
 }
 
 int clinux_list_directory(const char *path, void *context, void (*body)(void *, const char *)) {

@@ -20,6 +20,13 @@ struct BoardDeviceTree {
     /// The interrupt controller has the phandle 1: everything on the board refers to it.
     private static let controllerPhandle: UInt32 = 1
 
+    /// What is left for other nodes.
+    static var phandles: PhandleAllocator {
+        var phandles = PhandleAllocator()
+        if let phandle = Phandle(rawValue: controllerPhandle) { phandles.reserve(phandle) }
+        return phandles
+    }
+
     /// The third cell of an interrupt specifier (arm,gic-v3.yaml).
     static let edgeRising: UInt32 = 1
     static let levelHigh: UInt32 = 4

@@ -27,6 +27,15 @@ public struct BoardLayout: Sendable {
     static let serialSPI = SPI(rawValue: 0)
     static let clockSPI = SPI(rawValue: 1)
 
+    /// Names, first addresses and ends of what sits at fixed addresses.
+    static var fixedFrames: [(name: String, base: GuestAddress, end: GuestAddress)] {
+        [
+            ("interrupt controller", distributor, GuestAddress(redistributors.rawValue + (32 << 17))),
+            ("serial port", serial, GuestAddress(serial.rawValue + frameSize)),
+            ("RTC", clock, GuestAddress(clock.rawValue + frameSize)),
+        ]
+    }
+
     static let lowWindowBase = GuestAddress(0x0C00_0000)
     static let ramBase = GuestAddress(0x8000_0000)
     private static let gibibyte: UInt64 = 1 << 30

@@ -30,11 +30,16 @@ public final class PassthroughDevice: Sendable {
         public var identity: Identity
         /// Trap every access, also to regions that could be mapped.
         public var trapsAll: Bool
+        /// Whether the kernel may inject interrupts by itself.
+        public var usesIRQFD: Bool
         public var placement: Placement
 
-        public init(_ identity: Identity, trapsAll: Bool = false, placement: Placement = .automatic) {
+        public init(
+            _ identity: Identity, trapsAll: Bool = false, usesIRQFD: Bool = true, placement: Placement = .automatic
+        ) {
             self.identity = identity
             self.trapsAll = trapsAll
+            self.usesIRQFD = usesIRQFD
             self.placement = placement
         }
     }
@@ -71,6 +76,7 @@ public final class PassthroughDevice: Sendable {
         _ settings: Settings, containers: VFIOContainers, bus: PlatformBus, sysfs: Sysfs, log: Log
     ) throws(PassthroughError) {
         let host = try Self.find(settings.identity, sysfs)
+        guard settings.usesIRQFD else { throw .irqfdRequired(device: host.name) }
         let device = try Self.open(host, containers)
         let addresses = HostAddresses.regions(of: host, count: device.regions.count, sysfs: sysfs)
         var claims = BusClaims(owner: host.name, bus: bus)

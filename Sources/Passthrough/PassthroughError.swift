@@ -14,6 +14,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case kvm(device: String, KVMError)
     case deviceTree(device: String, DeviceTreeError)
     case call(device: String, String, errno: Errno)
+    /// The configuration asks for an interrupt path that this release doesn't have.
+    case irqfdRequired(device: String)
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
     /// `guest_address: "host"`, but where the region is on the host can't be told.
@@ -26,6 +28,11 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         case .kvm(let device, let error): "\(device): \(error)"
         case .deviceTree(let device, let error): "\(device): \(error)"
         case .call(let device, let call, let errno): "\(device): \(call): \(errno.nameAndText)"
+        case .irqfdRequired(let device):
+            """
+            \(device): irqfd is false, but this release has no other interrupt path
+              leave irqfd out
+            """
         case .noDeviceTreeNode(let device):
             """
             \(device): the host's device tree has no node for it

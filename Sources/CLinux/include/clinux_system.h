@@ -23,8 +23,8 @@ long clinux_pwrite(int fd, const void *_Nonnull buffer, size_t count, off_t offs
 long clinux_ioctl(int fd, unsigned long request, uintptr_t argument);
 long clinux_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t count);
 int clinux_is_directory(const char *_Nonnull path);
-int64_t clinux_file_size(int fd);
-int clinux_is_regular_file(int fd);
+/// The length in bytes; -EISDIR or -EINVAL for what is no regular file.
+int64_t clinux_regular_file_size(int fd);
 
 /// Calls `body` with the name of each entry but "." and "..". Returns 0 or -errno.
 int clinux_list_directory(const char *_Nonnull path, void *_Nullable context,

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 internal import LinuxSystem
 
 /// A file that goes into guest memory, read at positions of the caller's choice.
-struct BootFile: ~Copyable {
+final class BootFile: Sendable {
     /// The JSON path of the key that names it, for error texts.
     let key: String
     let path: String
@@ -19,17 +18,14 @@ struct BootFile: ~Copyable {
         self.key = key
         self.path = path
         self.system = system
-        do {
-            let descriptor = OwnedDescriptor(adopting: try system.open(path, .readOnly), of: system)
-            let size = try check(clinux_file_size(descriptor.rawValue))
-            guard try check(clinux_is_regular_file(descriptor.rawValue)) == 1 else { throw Errno.invalidArgument }
-            self.size = UInt64(size)
-            self.descriptor = descriptor
-        } catch let error as Errno {
-            throw .file(key: key, path: path, errno: error)
-        } catch {
-            throw .file(key: key, path: path, errno: .ioError)
+        func named<Result>(_ body: () throws(Errno) -> Result) throws(MachineError) -> Result {
+            do { return try body() } catch { throw .file(key: key, path: path, errno: error) }
         }
+        let descriptor = OwnedDescriptor(
+            adopting: try named { () throws(Errno) in try system.open(path, .readOnly) }, of: system)
+        let raw = descriptor.rawValue
+        size = try named { () throws(Errno) in try system.regularFileSize(raw) }
+        self.descriptor = descriptor
     }
 
     /// Fills `target` from `offset`; returns how many bytes there were.

@@ -78,7 +78,7 @@ struct BootLoader {
         return (entry, try end(entry, UInt64(target.count)))
     }
 
-    private func loadCompressed(_ file: borrowing BootFile) throws(MachineError) -> (GuestAddress, GuestAddress) {
+    private func loadCompressed(_ file: BootFile) throws(MachineError) -> (GuestAddress, GuestAddress) {
         var stream: GzipStream
         do { stream = try GzipStream() } catch { throw .image(path: file.path, "zlib can't be started") }
         // Where the image goes is in its header, so the first 64 bytes are decompressed on the side.

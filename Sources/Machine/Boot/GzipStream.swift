@@ -39,7 +39,7 @@ struct GzipStream: ~Copyable {
 
     /// Fills `target` with decompressed bytes; returns how many there were, fewer only at the end.
     mutating func read(
-        into target: UnsafeMutableRawBufferPointer, from file: borrowing BootFile
+        into target: UnsafeMutableRawBufferPointer, from file: BootFile
     ) throws(MachineError) -> Int {
         stream.pointee.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
         var left = target.count
