@@ -16,7 +16,9 @@ struct NearestKeyTests {
         #expect(NearestKey.of(unknown, among: Self.known) == expected)
     }
 
-    @Test(arguments: ["", "x", "gsi", "kernel_image_path", "ab", String(repeating: "a", count: 10_000)])
+    @Test(arguments: [
+        "", "x", "gsi", "hoax", "nommu_x", "kernel_image_path", "ab", String(repeating: "a", count: 10_000),
+    ])
     func `far`(unknown: String) {
         #expect(NearestKey.of(unknown, among: Self.known) == nil)
     }
