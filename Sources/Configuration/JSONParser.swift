@@ -210,7 +210,8 @@ struct JSONParser {
             }
         }
         throw JSONSyntaxError(
-            offset: start, found: "half of a surrogate pair", allowed: "a character: \\uD800-\\uDBFF then \\uDC00-\\uDFFF")
+            offset: start, found: "half of a surrogate pair",
+            allowed: "a character: \\uD800-\\uDBFF then \\uDC00-\\uDFFF")
     }
 
     /// The four hexadecimal digits after `u`, which is current.
@@ -252,8 +253,9 @@ struct JSONParser {
         guard bytes[index] >= 0x20, bytes[index] != 0x7F else {
             return JSONSyntaxError(offset: index, found: Self.shownByte(bytes[index]), allowed: allowed)
         }
-        let character = String(decoding: bytes[index..<min(index + 4, bytes.count)], as: UTF8.self).prefix(1)
-        return JSONSyntaxError(offset: index, found: "'\(abridged(String(character)))'", allowed: allowed)
+        var character = String(String(decoding: bytes[index..<min(index + 4, bytes.count)], as: UTF8.self).prefix(1))
+        if character != "\"", character != "\\" { character = abridged(character) }
+        return JSONSyntaxError(offset: index, found: "'\(character)'", allowed: allowed)
     }
 
     private static func shownByte(_ byte: UInt8) -> String {

@@ -97,15 +97,18 @@ struct ObjectReader {
 
     /// The path of a key; one that isn't a plain word is quoted: `machine-config["a b"]`.
     private func pathOf(_ key: String) -> String {
-        let isPlain = !key.isEmpty && key.utf8.count <= 60 && key.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "$"):
-                true
-            default: false
-            }
+        guard (1...60).contains(key.utf8.count), key.utf8.allSatisfy(Self.isPlain) else {
+            return "\(path)[\"\(abridged(key))\"]"
         }
-        guard isPlain else { return "\(path)[\"\(abridged(key))\"]" }
         return path.isEmpty ? key : "\(path).\(key)"
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "$"):
+            true
+        default: false
+        }
     }
 }
