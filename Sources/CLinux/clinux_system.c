@@ -30,6 +30,7 @@
     })
 
 int clinux_open(const char *path, int flags) { return RESULT(open(path, flags | O_CLOEXEC, 0666)); }
+int clinux_create(const char *path) { return clinux_open(path, O_WRONLY | O_CREAT | O_TRUNC); }
 int clinux_close(int fd) { return RESULT(close(fd)); }
 long clinux_read(int fd, void *buffer, size_t count) { return RESULT(read(fd, buffer, count)); }
 long clinux_write(int fd, const void *buffer, size_t count) { return RESULT(write(fd, buffer, count)); }
@@ -49,6 +50,12 @@ int64_t clinux_regular_file_size(int fd) {
     if (fstat(fd, &status) < 0) return -errno;
     if (S_ISDIR(status.st_mode)) return -EISDIR;
     return S_ISREG(status.st_mode) ? status.st_size : -EINVAL;
+}
+
+int clinux_is_regular_file(int fd) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    return S_ISREG(status.st_mode);
 }
 
 int clinux_list_directory(const char *path, void *context, void (*body)(void *, const char *)) {

@@ -21,6 +21,8 @@ public final class Console: Sendable {
         var tokens: [EventLoop.Token] = []
         /// False at the end of the input.
         var isOpen = true
+        /// What Ctrl-A x does.
+        var quit: (@Sendable () -> Void)?
     }
 
     /// Input beyond it waits where it comes from. Generous, since Ctrl-A x must get through to a guest that doesn't read.
@@ -31,20 +33,17 @@ public final class Console: Sendable {
     private let state = Mutex(State())
     private let room: EventDescriptor
     private let flushTimer: TimerDescriptor
-    private let quit: @Sendable () -> Void
 
     /// - Parameters:
     ///   - input: usually 0.
     ///   - outputDescriptor: usually 1.
     ///   - failed: called at most once, when the output can't be written any more.
-    ///   - quit: called when the user types Ctrl-A x.
     /// - Throws: what eventfd(2) and timerfd_create(2) give.
     public init(
         input: CInt = 0, outputDescriptor: CInt = 1, system: any SystemCalls = LinuxKernel(),
-        failed: @escaping @Sendable (Errno) -> Void, quit: @escaping @Sendable () -> Void
+        failed: @escaping @Sendable (Errno) -> Void
     ) throws(Errno) {
         self.input = input
-        self.quit = quit
         room = try EventDescriptor(of: system)
         let timer = try TimerDescriptor(of: system)
         flushTimer = timer
@@ -56,8 +55,12 @@ public final class Console: Sendable {
     private static let flushDelay: UInt64 = 5_000_000
 
     /// Joins the console to the guest's serial port; input is watched from now on.
-    func connect(_ serial: NS16550A, to loop: EventLoop) throws(MachineError) {
+    /// - Parameter quit: called on the loop's thread when the user types Ctrl-A x.
+    func connect(
+        _ serial: NS16550A, to loop: EventLoop, quit: @escaping @Sendable () -> Void
+    ) throws(MachineError) {
         state.withLock { state in
+            state.quit = quit
             state.serial = serial
             state.loop = loop
         }
@@ -85,6 +88,7 @@ public final class Console: Sendable {
             state.inputToken = nil
             state.serial = nil
             state.loop = nil
+            state.quit = nil
         }
         output.close()
     }
@@ -124,13 +128,13 @@ public final class Console: Sendable {
     private var isOurs: Bool { clinux_is_terminal(input) <= 0 || clinux_is_foreground(input) > 0 }
 
     private func readInput() {
-        let quits = state.withLock { state in
+        let quit: (@Sendable () -> Void)? = state.withLock { state in
             let quits = isOurs && read(&state)
             feed(&state)
             watch(&state)
-            return quits
+            return quits ? state.quit : nil
         }
-        if quits { quit() }
+        quit?()
     }
 
     /// Reads what is there. True when the user wants to quit.

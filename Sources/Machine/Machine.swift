@@ -10,15 +10,15 @@ internal import Synchronization
 
 /// A virtual machine that is built and ready to run: RAM loaded, vCPUs reset, devices connected.
 ///
-/// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share `end`, under its lock, and the
-/// dispatcher, which doesn't change. Everything of the kernel's is on `resources`, newest last, and goes in reverse.
+/// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share `ending`, which guards itself, and
+/// the dispatcher, which doesn't change. Everything of the kernel's is on `resources`, newest last, and goes in reverse.
 public final class Machine: Sendable {
     private let plan: MachinePlan
     private let loop: EventLoop
     private let runners: [VCPURunner]
     private let dispatcher: MMIODispatcher
     private let console: Console
-    private let end = Mutex<GuestEnd?>(nil)
+    private let ending: Ending
     private let devices: ConnectedDevices
     private let profile: StartupProfile
     private let resources: Mutex<ResourceStack>
@@ -86,7 +86,9 @@ public final class Machine: Sendable {
         } catch { throw .passthrough(error) }
         profile.mark("passthrough")
 
-        try Self.attachDevices(plan, vm, loop, console, &stack)
+        let ending = Ending(loop: loop)
+        self.ending = ending
+        try Self.attachDevices(plan, vm, loop, console, ending, &stack)
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in
             log(
@@ -102,13 +104,15 @@ public final class Machine: Sendable {
 
     /// The emulated devices: serial port, and the RTC when the plan has one.
     private static func attachDevices(
-        _ plan: MachinePlan, _ vm: VirtualMachine, _ loop: EventLoop, _ console: Console, _ stack: inout ResourceStack
+        _ plan: MachinePlan, _ vm: VirtualMachine, _ loop: EventLoop, _ console: Console, _ ending: Ending,
+        _ stack: inout ResourceStack
     ) throws(MachineError) {
         let serial = NS16550A(
             line: KVMInterruptLine(vm: vm, spi: BoardLayout.serialSPI), output: console.output,
             inputReady: { console.inputReady() })
         try attach(serial, "serial port", BoardLayout.serial, NS16550A.byteCount, plan.bus)
-        try console.connect(serial, to: loop)
+        try console.connect(serial, to: loop) { ending.end(.quit) }
+        try attachSignals(plan, loop, ending, &stack)
         guard plan.hasEmulatedClock else { return }
         do {
             let timer = try ClockTimer(loop: loop, system: plan.calls)
@@ -122,6 +126,18 @@ public final class Machine: Sendable {
         } catch { throw .call("RTC", errno: .ioError) }
     }
 
+    /// SIGHUP, SIGINT and SIGTERM end the guest; from here on they arrive in the event loop only.
+    private static func attachSignals(
+        _ plan: MachinePlan, _ loop: EventLoop, _ ending: Ending, _ stack: inout ResourceStack
+    ) throws(MachineError) {
+        do {
+            let signals = stack.keep(try SignalDescriptor(signals: [1, 2, 15], of: plan.calls))
+            _ = try loop.add(signals.rawValue) {
+                if let signal = signals.take() { ending.end(.signal(signal)) }
+            }
+        } catch { throw .call("signalfd", errno: error) }
+    }
+
     private static func attach(
         _ device: any MMIODevice, _ name: String, _ base: GuestAddress, _ size: UInt64, _ bus: PlatformBus
     ) throws(MachineError) {
@@ -129,10 +145,11 @@ public final class Machine: Sendable {
         do { try bus.attach(name, range, to: device) } catch { throw .bus(error) }
     }
 
-    /// Ends the guest for the first reason that comes: from a vCPU, the console or a signal, on any thread.
-    public func stop(_ reason: GuestEnd) {
-        end.withLock { end in if end == nil { end = reason } }
-        loop.stop()
+    /// What was built, a line each.
+    var facts: [String] {
+        let size = plan.configuration.machineSize
+        return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
+            + devices.reports().flatMap(\.lines)
     }
 
     /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released.
@@ -142,7 +159,7 @@ public final class Machine: Sendable {
         var failure: MachineError?
         do throws(MachineError) {
             do { try SystemThread.installKickHandler() } catch { throw .call("sigaction", errno: error) }
-            for runner in runners { try runner.start { [self] end in stop(end) } }
+            for runner in runners { try runner.start { [ending] end in ending.end(end) } }
             profile.mark("threads")
             do { try loop.run() } catch { throw .call("epoll_wait", errno: error) }
         } catch { failure = error }
@@ -153,7 +170,7 @@ public final class Machine: Sendable {
         console.disconnect()
         resources.withLock { $0.releaseAll() }
         if let failure { throw failure }
-        let end = end.withLock { $0 } ?? .quit
+        let end = ending.reason ?? .quit
         return (
             end,
             Report(
@@ -161,5 +178,20 @@ public final class Machine: Sendable {
                 unclaimedWrites: dispatcher.unclaimedWrites, droppedConsoleBytes: console.output.droppedByteCount,
                 profile: profile.marks)
         )
+    }
+}
+
+/// Ends the guest for the first reason that comes: from a vCPU, the console or a signal, on any thread.
+private final class Ending: Sendable {
+    private let loop: EventLoop
+    private let first = Mutex<GuestEnd?>(nil)
+
+    init(loop: EventLoop) { self.loop = loop }
+
+    var reason: GuestEnd? { first.withLock { $0 } }
+
+    func end(_ reason: GuestEnd) {
+        first.withLock { first in if first == nil { first = reason } }
+        loop.stop()
     }
 }

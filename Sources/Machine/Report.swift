@@ -48,21 +48,7 @@ public struct Report: Sendable, Encodable {
     /// The report as text, a line for each fact.
     public var text: String {
         var lines = ["guest: \(end.name)" + (end.detail.map { " (\($0))" } ?? "")]
-        for device in devices {
-            lines.append("device \(device.host): group \(device.group), isolation: \(device.isolation)")
-            for region in device.regions {
-                let host = region.hostAddress.map { "host \($0) " } ?? ""
-                lines.append(
-                    "  region \(region.index): \(region.access), \(host)guest \(region.guestAddress) "
-                        + "size \(region.size), exits \(region.reads) reads \(region.writes) writes")
-            }
-            for interrupt in device.interrupts {
-                let count = interrupt.count.map { "\($0)" } ?? "not known"
-                lines.append(
-                    "  interrupt \(interrupt.index): \(interrupt.trigger), SPI \(interrupt.spi), path "
-                        + "\(interrupt.path), count \(count) (\(interrupt.countSource))")
-            }
-        }
+        lines += devices.flatMap(\.lines)
         lines.append(
             "exits: \(exits.mmioReads) MMIO reads, \(exits.mmioWrites) MMIO writes, \(exits.interrupted) interrupted, "
                 + "\(exits.systemEvents) system events, \(exits.other) other")

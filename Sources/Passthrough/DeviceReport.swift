@@ -49,6 +49,24 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     public let regions: [Region]
     public let interrupts: [Interrupt]
 
+    /// The report as text, a line for each fact.
+    public var lines: [String] {
+        var lines = ["device \(host): group \(group), isolation: \(isolation), reset: \(canReset ? "yes" : "no")"]
+        for region in regions {
+            let host = region.hostAddress.map { "host \($0) " } ?? ""
+            lines.append(
+                "  region \(region.index): \(region.access), \(host)guest \(region.guestAddress) size \(region.size), "
+                    + "exits \(region.reads) reads \(region.writes) writes")
+        }
+        for interrupt in interrupts {
+            let count = interrupt.count.map { "\($0)" } ?? "not known"
+            lines.append(
+                "  interrupt \(interrupt.index): \(interrupt.trigger), SPI \(interrupt.spi), path \(interrupt.path), "
+                    + "count \(count) (\(interrupt.countSource))")
+        }
+        return lines
+    }
+
     enum CodingKeys: String, CodingKey {
         case host, group, isolation, regions, interrupts
         case canReset = "can_reset"

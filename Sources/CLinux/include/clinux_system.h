@@ -15,6 +15,8 @@
 #include <termios.h>
 
 int clinux_open(const char *_Nonnull path, int flags);
+/// Opens for writing, empty; made with the mode 0666 less the umask where there is no such file.
+int clinux_create(const char *_Nonnull path);
 int clinux_close(int fd);
 long clinux_read(int fd, void *_Nonnull buffer, size_t count);
 long clinux_write(int fd, const void *_Nonnull buffer, size_t count);
@@ -25,6 +27,7 @@ long clinux_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t co
 int clinux_is_directory(const char *_Nonnull path);
 /// The length in bytes; -EISDIR or -EINVAL for what is no regular file.
 int64_t clinux_regular_file_size(int fd);
+int clinux_is_regular_file(int fd);
 
 /// Calls `body` with the name of each entry but "." and "..". Returns 0 or -errno.
 int clinux_list_directory(const char *_Nonnull path, void *_Nullable context,
