@@ -138,6 +138,7 @@ import VFIO
                 "  a driver of the host holds the interrupt line, which can't be shared",
                 "  run: cat /proc/interrupts",
             ])
+        check(.wireInterrupt(.unmask, 0), .resourceBusy, ["  an eventfd unmasks this interrupt already"])
     }
 
     @Test func mappingForDMA() {
