@@ -15,38 +15,34 @@ extension HostDevice {
     /// The reason, and the commands that bind the device by hand.
     /// - SeeAlso: Documentation/ABI/testing/sysfs-bus-platform (driver_override)
     var remedy: [String] {
-        guard state != .ready else { return [] }
-        return reason + preparation + binding + resetNote
-    }
-
-    private var reason: [String] {
-        switch state {
-        case .ready: []
-        case .ownedByHostDriver(let driver): ["the host driver \(driver) still owns the device"]
-        case .vfioDriverMissing:
-            ["no driver has the device, and \(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.kernelOption))"]
-        case .withoutGroup: ["no driver has the device, and \(bus.vfioDriver) refuses it for having no IOMMU"]
-        case .withoutDriver:
-            diagnosis?.driverOverride == bus.vfioDriver
-                ? ["no driver has the device, though it is reserved for \(bus.vfioDriver)"]
-                : ["no driver has the device"]
-        }
-    }
-
-    /// What the kernel needs before it lets the device be bound.
-    private var preparation: [String] {
-        var lines: [String] = []
-        if diagnosis?.isVFIODriverLoaded == false { lines.append("run: modprobe \(bus.vfioDriver)") }
-        guard group == nil, diagnosis?.isNoIOMMUModeOn != true else { return lines }
-        if diagnosis?.isNoIOMMUModeOn == nil, diagnosis?.isVFIODriverLoaded == true {
-            lines.append("this kernel has no no-IOMMU mode either (CONFIG_VFIO_NOIOMMU)")
-        } else {
+        guard state != .ready, let diagnosis else { return [] }
+        var lines = [reason]
+        if !diagnosis.isVFIODriverLoaded { lines.append("run: modprobe \(bus.vfioDriver)") }
+        if group == nil, diagnosis.isNoIOMMUModeOn != true {
+            // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
+            if diagnosis.isNoIOMMUModeOn == nil, diagnosis.isVFIODriverLoaded {
+                return lines + ["no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]
+            }
             lines += [
                 "no IOMMU keeps it from the host's memory; only where guest and device are trusted:",
                 "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
             ]
         }
-        return lines
+        return lines + binding + resetNote
+    }
+
+    private var reason: String {
+        switch state {
+        case .ready: "it is ready"
+        case .ownedByHostDriver(let driver): "the host driver \(driver) still owns the device"
+        case .vfioDriverMissing:
+            "no driver has the device, and \(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.kernelOption))"
+        case .withoutGroup: "\(bus.vfioDriver) takes only devices in a group, and this one is in none"
+        case .withoutDriver:
+            diagnosis?.driverOverride == bus.vfioDriver
+                ? "no driver has the device, though it is reserved for \(bus.vfioDriver)"
+                : "no driver has the device"
+        }
     }
 
     private var binding: [String] {
@@ -54,7 +50,7 @@ extension HostDevice {
         if diagnosis?.driverOverride != bus.vfioDriver {
             lines.append("run: echo \(bus.vfioDriver) > \(path)/driver_override")
         }
-        if case .ownedByHostDriver = state { lines.append("run: echo \(name) > \(path)/driver/unbind") }
+        if driver != nil { lines.append("run: echo \(name) > \(path)/driver/unbind") }
         lines.append("run: echo \(name) > /sys/bus/\(bus.rawValue)/drivers_probe")
         return lines
     }

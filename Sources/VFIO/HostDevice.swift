@@ -44,7 +44,7 @@ public struct HostDevice: Equatable, Sendable {
         case ownedByHostDriver(String)
         /// No driver has it.
         case withoutDriver
-        /// No driver has it, and VFIO would refuse it, since no IOMMU knows it and no-IOMMU mode is off.
+        /// VFIO would refuse it, since no IOMMU knows it and no-IOMMU mode is off.
         case withoutGroup
         /// No driver has it, and the running kernel has not got `Bus.vfioDriver`.
         case vfioDriverMissing
@@ -83,7 +83,8 @@ public struct HostDevice: Equatable, Sendable {
     /// - Throws: `VFIOError.noSuchDevice`, `.sysfs`.
     public init(host name: String, sysfs: Sysfs) throws(VFIOError) {
         let tree = SysfsDevices(sysfs: sysfs, device: name)
-        guard !name.isEmpty, name != ".", name != "..", !name.contains("/") else {
+        // A NUL would end the path early, and find another device.
+        guard !name.isEmpty, name != ".", name != "..", !name.contains("/"), !name.utf8.contains(0) else {
             throw .noSuchDevice(device: name, similar: [])
         }
         for bus in Bus.allCases {
@@ -99,7 +100,7 @@ public struct HostDevice: Equatable, Sendable {
     /// - Throws: `VFIOError.notInSysfs`, `.noSuchDevice`, `.unsupportedBus`, `.sysfs`.
     public init(sysfsdev path: String, sysfs: Sysfs) throws(VFIOError) {
         let prefix = "\(sysfs.root)/"
-        guard path.hasPrefix(prefix) else { throw .notInSysfs(path: path, root: sysfs.root) }
+        guard path.hasPrefix(prefix), !path.utf8.contains(0) else { throw .notInSysfs(path: path, root: sysfs.root) }
         let tree = SysfsDevices(sysfs: sysfs, device: path)
         let physical = try tree.physical(String(path.dropFirst(prefix.count)))
         guard let name = physical.split(separator: "/").last, try tree.exists(physical) else {
@@ -127,8 +128,9 @@ public struct HostDevice: Equatable, Sendable {
         }
         let diagnosis = tree.diagnosis(of: path, on: bus)
         self.diagnosis = diagnosis
-        if let driver, driver != bus.vfioDriver {
-            state = .ownedByHostDriver(driver)
+        if let driver {
+            // VFIO's own driver takes no device without a group, so the second is only seen while it is unbound.
+            state = driver == bus.vfioDriver ? .withoutGroup : .ownedByHostDriver(driver)
         } else if !diagnosis.isVFIODriverLoaded {
             state = .vfioDriverMissing
         } else if group == nil, diagnosis.isNoIOMMUModeOn != true {

@@ -127,13 +127,13 @@ public final class VFIODevice: Sendable {
 
     /// Signals `event` each time the interrupt fires, for as long as the result lives. An automasked interrupt stays
     /// masked after it fired, also across wirings, until it is unmasked.
-    /// - Throws: `VFIOError.failed`: EBUSY when a driver of the host holds the line.
+    /// - Throws: `VFIOError.alreadyWired`, `.failed`: EBUSY when a driver of the host holds the line.
     public func setTrigger(_ interrupt: VFIOInterrupt, _ event: EventDescriptor) throws(VFIOError) -> VFIOWiring {
         try VFIOWiring(.trigger, of: interrupt, event, file)
     }
 
     /// Unmasks the interrupt each time `event` is signalled, for as long as the result lives.
-    /// - Throws: `VFIOError.failed`: EINVAL for one that isn't maskable, EBUSY for one that is wired so already.
+    /// - Throws: `VFIOError.alreadyWired`, `.failed`: EINVAL for one that isn't maskable.
     public func setUnmask(_ interrupt: VFIOInterrupt, _ event: EventDescriptor) throws(VFIOError) -> VFIOWiring {
         try VFIOWiring(.unmask, of: interrupt, event, file)
     }
@@ -150,7 +150,7 @@ public final class VFIODevice: Sendable {
     /// - Throws: `VFIOError.failed`.
     public func triggerLoopBack(_ interrupt: VFIOInterrupt) throws(VFIOError) { try perform(.trigger, interrupt) }
 
-    /// Takes the trigger down now, whoever wired it.
+    /// Takes the trigger down now, without waiting for its `VFIOWiring` to go.
     /// - Throws: `VFIOError.failed`.
     public func disable(_ interrupt: VFIOInterrupt) throws(VFIOError) {
         try file.attempt(.disableInterrupt(interrupt.index)) { device throws(Errno) in

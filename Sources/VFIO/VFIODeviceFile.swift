@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import LinuxSystem
+internal import Synchronization
 
 /// A device's descriptor and its place in the group: the part of `VFIODevice` that exists before its facts are read.
 final class VFIODeviceFile: Sendable {
@@ -10,6 +11,14 @@ final class VFIODeviceFile: Sendable {
     /// Declared before the group, so that it is closed first: stored properties go in the order of declaration.
     private let descriptor: OwnedDescriptor
     let group: VFIOGroup
+
+    /// One end of an interrupt that an eventfd can be wired to.
+    struct WiringPoint: Hashable {
+        let action: VFIOInterruptAction
+        let index: Int
+    }
+    /// The ends that are wired. Owned by this object, guarded by the lock.
+    private let wired = Mutex<Set<WiringPoint>>([])
 
     init(_ host: HostDevice, in group: VFIOGroup) throws(VFIOError) {
         let name = host.name
@@ -30,6 +39,11 @@ final class VFIODeviceFile: Sendable {
     }
 
     deinit { group.unclaim(name) }
+
+    /// Reserves an end for one wiring; false when it has one.
+    func claim(_ point: WiringPoint) -> Bool { wired.withLock { $0.insert(point).inserted } }
+
+    func unclaim(_ point: WiringPoint) { wired.withLock { _ = $0.remove(point) } }
 
     /// Calls `body` with the descriptor's number.
     func attempt<Result>(

@@ -29,6 +29,8 @@ public enum VFIOError: Error, Equatable, Sendable {
     case notPlatformOrAMBA(device: String, flags: UInt32)
     /// The kernel says something of the device that can't be.
     case implausible(device: String, flaw: String)
+    /// The interrupt has a wiring of this kind; it must go before another is made.
+    case alreadyWired(device: String, interrupt: Int, VFIOInterruptAction)
     /// A region that VFIO doesn't let user space map.
     case notMappable(device: String, region: VFIORegion)
     /// An access that is not inside the region, or not of 1, 2, 4 or 8 bytes.
@@ -48,6 +50,7 @@ public enum VFIOError: Error, Equatable, Sendable {
             .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
             .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
             .invalidAccess(let device, _, _, _), .shortTransfer(let device, _, _), .noTranslation(let device),
+            .alreadyWired(let device, _, _),
             .failed(let device, _, _):
             device
         case .notReady(let host): host.name
@@ -76,6 +79,8 @@ extension VFIOError: CustomStringConvertible {
         case .notPlatformOrAMBA(_, let flags):
             "VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags 0x\(hex(UInt64(flags))))"
         case .implausible(_, let flaw): flaw
+        case .alreadyWired(_, let interrupt, let action):
+            "interrupt \(interrupt) has an eventfd to \(action) it already"
         case .notMappable(_, let region): "region \(region.index) can't be mapped"
         case .invalidAccess(_, let region, let offset, let size):
             "no access of \(size) bytes at 0x\(hex(offset)) of region \(region.index), 0x\(hex(region.size)) bytes long"
@@ -107,7 +112,7 @@ extension VFIOError: CustomStringConvertible {
                 : ["it can't be both read and written"]
         case .noTranslation: ["the device addresses the host's physical memory"]
         case .failed(_, let operation, let errno): operation.help(errno)
-        case .sysfs, .malformedSysfs, .invalidAccess, .shortTransfer: []
+        case .sysfs, .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
         }
     }
 

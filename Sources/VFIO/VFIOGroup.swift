@@ -10,13 +10,14 @@ internal import Synchronization
 public final class VFIOGroup: Sendable {
     /// The IOMMU group's number.
     public let id: Int
+    /// Declared before the container, so that it is closed first: stored properties go in the order of declaration.
+    private let descriptor: OwnedDescriptor
     /// The container that it is in.
     public let container: VFIOContainer
     /// The number of its descriptor, for KVM_DEV_VFIO_GROUP_ADD. It is valid for as long as the group lives.
     public var rawValue: CInt { descriptor.rawValue }
     /// The device that it was opened for, which errors of the whole group are about.
     let deviceName: String
-    private let descriptor: OwnedDescriptor
 
     private struct State {
         var isAttached = false
@@ -52,13 +53,11 @@ public final class VFIOGroup: Sendable {
     }
 
     deinit {
-        // Closing would detach it as well, but only once KVM's VFIO device has let go of the group's file too.
-        // A refusal leaves it to that.
+        // Closing detaches it as well, but not before KVM's VFIO device has let go of the group's file too. When the
+        // kernel refuses, closing is what is left.
         if state.withLock({ $0.isAttached }) {
             try? container.calls.vfioUnsetContainer(descriptor.rawValue)
         }
-        // Then the stored properties go in the order of their declaration; the container is kept by nobody else's
-        // need: the kernel takes either order (drivers/vfio/container.c).
     }
 
     /// Reserves a device of this group for one opener; false when it has one.

@@ -65,7 +65,10 @@ extension VFIOOperation {
     private func groupHelp(_ group: HostDevice.IOMMUGroup, _ errno: Errno) -> [String] {
         switch errno {
         case .noSuchFileOrDirectory:
-            ["the group is there but its device node isn't: is /dev the host's own?", "run: ls -l /dev/vfio"]
+            [
+                "the group has no device node: /dev isn't the host's own, or CONFIG_VFIO_GROUP is off",
+                "run: ls -l /dev/vfio",
+            ]
         case .permissionDenied:
             ["this user may not open it", "run: chown \"$USER\" \(group.node)"]
         case .notPermitted:

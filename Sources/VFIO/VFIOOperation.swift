@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 /// A call to the kernel that VFIO makes, with what it was made on.
-public enum VFIOOperation: Equatable, Sendable {
+public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
     case openContainer
     case getAPIVersion
     case checkExtension(VFIOIOMMUType)

@@ -12,13 +12,26 @@ public final class VFIOWiring: Sendable {
     private let action: VFIOInterruptAction
     private let event: EventDescriptor
     private let file: VFIODeviceFile
+    private var point: VFIODeviceFile.WiringPoint {
+        VFIODeviceFile.WiringPoint(action: action, index: interrupt.index)
+    }
 
     init(
         _ action: VFIOInterruptAction, of interrupt: VFIOInterrupt, _ event: EventDescriptor, _ file: VFIODeviceFile
     ) throws(VFIOError) {
-        try file.attempt(.wireInterrupt(action, interrupt.index)) { device throws(Errno) in
-            try file.calls.vfioWireInterrupt(
-                device, index: UInt32(truncatingIfNeeded: interrupt.index), action: action, event: event.rawValue)
+        let point = VFIODeviceFile.WiringPoint(action: action, index: interrupt.index)
+        // The kernel would replace a trigger silently, and the end of the first wiring would then undo the second.
+        guard file.claim(point) else {
+            throw .alreadyWired(device: file.name, interrupt: interrupt.index, action)
+        }
+        do throws(VFIOError) {
+            try file.attempt(.wireInterrupt(action, interrupt.index)) { device throws(Errno) in
+                try file.calls.vfioWireInterrupt(
+                    device, index: UInt32(truncatingIfNeeded: interrupt.index), action: action, event: event.rawValue)
+            }
+        } catch {
+            file.unclaim(point)
+            throw error
         }
         self.interrupt = interrupt
         self.action = action
@@ -36,5 +49,6 @@ public final class VFIOWiring: Sendable {
                 try file.calls.vfioWireInterrupt(device, index: index, action: action, event: nil)
             }
         }
+        file.unclaim(point)
     }
 }
