@@ -20,7 +20,9 @@ struct RawBlob {
 
     mutating func end() { word(2) }
 
-    mutating func property(_ name: String, _ value: [UInt8] = [], claimedLength: UInt32? = nil, nameOffset: UInt32? = nil) {
+    mutating func property(
+        _ name: String, _ value: [UInt8] = [], claimedLength: UInt32? = nil, nameOffset: UInt32? = nil
+    ) {
         word(3)
         word(claimedLength ?? UInt32(value.count))
         word(nameOffset ?? UInt32(strings.count))
