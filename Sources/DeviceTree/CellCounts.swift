@@ -58,6 +58,8 @@ extension PropertyValue {
     /// - Throws: `DeviceTreeError.numberTooWide`, `.unsupportedCellCount` (only 0, 1 and 2 cells can be written).
     public static func reg(_ blocks: [RegisterBlock], counts: CellCounts) throws(DeviceTreeError) -> PropertyValue {
         var value = PropertyValue()
+        // Two cells at most for each number.
+        value.reserve(byteCount: blocks.count * 16)
         for block in blocks {
             try value.append(block.address, cellCount: counts.address, field: "reg address")
             try value.append(block.size, cellCount: counts.size, field: "reg size")
@@ -74,6 +76,7 @@ extension PropertyValue {
         _ ranges: [BusRange], counts: CellCounts, parentAddressCells: Int
     ) throws(DeviceTreeError) -> PropertyValue {
         var value = PropertyValue()
+        value.reserve(byteCount: ranges.count * 24)
         for range in ranges {
             try value.append(range.child, cellCount: counts.address, field: "ranges child address")
             try value.append(range.parent, cellCount: parentAddressCells, field: "ranges parent address")

@@ -115,11 +115,11 @@ private struct BlobWalk {
             throw malformed(.library(code: length))
         }
         // Safety: libfdt has found the name's NUL inside the blob, `length` bytes from its start.
-        let name = UnsafeRawBufferPointer(start: start, count: Int(length))
+        let name = String(decoding: UnsafeRawBufferPointer(start: start, count: Int(length)), as: UTF8.self)
         if open.isEmpty {
             guard name.isEmpty else { throw malformed(.misplacedToken) }
         } else if let problem = NameProblem.ofNode(name, limits: limits) {
-            throw .invalidNodeName(String(decoding: name, as: UTF8.self), parent: path, problem)
+            throw .invalidNodeName(name, parent: path, problem)
         }
         nodeCount += 1
         guard nodeCount <= limits.nodeCount else {
@@ -128,7 +128,7 @@ private struct BlobWalk {
         guard open.count < limits.depth else {
             throw .limitExceeded(.depth, limit: limits.depth, place: path)
         }
-        open.append(Node(String(decoding: name, as: UTF8.self)))
+        open.append(Node(name))
     }
 
     private mutating func readProperty(end: CInt) throws(DeviceTreeError) {
@@ -142,7 +142,7 @@ private struct BlobWalk {
         guard length >= 0, Int(length) <= Int(end) - Int(offset) - 12 else { throw malformed(.badLength) }
         // Safety: libfdt has found the name's NUL inside the strings block.
         let name = String(cString: nameStart)
-        if let problem = NameProblem.ofProperty(name.utf8, limits: limits) {
+        if let problem = NameProblem.ofProperty(name, limits: limits) {
             throw .invalidPropertyName(name, node: path, problem)
         }
         // Safety: `length` bytes lie before the next token, which libfdt has found to be inside the blob.

@@ -54,11 +54,14 @@ extension DeviceTree {
     }
 
     private static func write(_ node: Node, to blob: UnsafeMutablePointer<UInt8>?) -> CInt {
-        var result = fdt_begin_node(blob, node.name)
+        // withCString, for it allocates nothing; passing the string itself may make a copy.
+        var result = node.name.withCString { fdt_begin_node(blob, $0) }
         guard result == 0 else { return result }
         for property in node.properties {
             let bytes = property.value.bytes
-            result = fdt_property(blob, property.name, bytes, CInt(truncatingIfNeeded: bytes.count))
+            result = property.name.withCString { name in
+                fdt_property(blob, name, bytes, CInt(truncatingIfNeeded: bytes.count))
+            }
             guard result == 0 else { return result }
         }
         for child in node.children {

@@ -30,7 +30,7 @@ public enum DeviceTreeError: Error, Equatable, Sendable {
     case unreadable(path: String, Errno)
     /// All 4,294,967,294 phandles are taken.
     case noPhandleLeft
-    /// libfdt failed where it should not; `code` is one of its `FDT_ERR_` numbers.
+    /// libfdt failed where it should not; `code` is what it returned, an `FDT_ERR_` number negated.
     case library(code: Int32)
 
     /// Which of `DeviceTree.Limits` was exceeded.
@@ -46,7 +46,7 @@ public enum DeviceTreeError: Error, Equatable, Sendable {
         case truncated(count: Int, needed: Int)
         /// Not version 17, nor compatible with it.
         case unsupportedVersion(UInt32)
-        /// libfdt refuses it; the number is one of its `FDT_ERR_`.
+        /// libfdt refuses it; `code` is what it returned, an `FDT_ERR_` number negated.
         case library(code: Int32)
         /// A property's length leads out of the blob, or back.
         case badLength

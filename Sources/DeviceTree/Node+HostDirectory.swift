@@ -21,7 +21,7 @@ extension Node {
         limits: DeviceTree.Limits = DeviceTree.Limits()
     ) throws(DeviceTreeError) {
         let name = name ?? path.split(separator: "/").last.map { String($0) } ?? ""
-        if !name.isEmpty, let problem = NameProblem.ofNode(name.utf8, limits: limits) {
+        if !name.isEmpty, let problem = NameProblem.ofNode(name, limits: limits) {
             throw .invalidNodeName(name, parent: path, problem)
         }
         var reader = HostTreeReader(system: system, limits: limits, descending: descending)
@@ -48,7 +48,7 @@ private struct HostTreeReader {
             if try !isDirectory(entryPath) {
                 node.properties.append(Property(entry, .bytes(try readProperty(entry, at: entryPath, of: path))))
             } else if descending {
-                if let problem = NameProblem.ofNode(entry.utf8, limits: limits) {
+                if let problem = NameProblem.ofNode(entry, limits: limits) {
                     throw .invalidNodeName(entry, parent: path, problem)
                 }
                 node.children.append(try read(entryPath, name: entry, depth: depth + 1))
@@ -60,7 +60,7 @@ private struct HostTreeReader {
     private mutating func readProperty(
         _ name: String, at path: String, of node: String
     ) throws(DeviceTreeError) -> [UInt8] {
-        if let problem = NameProblem.ofProperty(name.utf8, limits: limits) {
+        if let problem = NameProblem.ofProperty(name, limits: limits) {
             throw .invalidPropertyName(name, node: node, problem)
         }
         do {

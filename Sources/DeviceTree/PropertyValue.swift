@@ -23,9 +23,7 @@ public struct PropertyValue: Hashable, Sendable {
 
     /// One 32-bit number.
     public static func cell(_ cell: UInt32) -> PropertyValue {
-        var value = PropertyValue()
-        value.append(cell: cell)
-        return value
+        .cells([cell])
     }
 
     /// 32-bit numbers.
@@ -45,7 +43,7 @@ public struct PropertyValue: Hashable, Sendable {
     /// 64-bit numbers: two cells each, the high one first.
     public static func cells64(_ numbers: [UInt64]) -> PropertyValue {
         var value = PropertyValue()
-        value.bytes.reserveCapacity(numbers.count * 8)
+        value.reserve(byteCount: numbers.count * 8)
         for number in numbers { value.append(cell64: number) }
         return value
     }
@@ -77,13 +75,13 @@ public struct PropertyValue: Hashable, Sendable {
 
     /// Adds 32-bit numbers.
     public mutating func append(cells: [UInt32]) {
-        // Room is asked for once, for the first part alone: with each part it would defeat the array's own doubling.
-        if bytes.isEmpty { bytes.reserveCapacity(cells.count * 4) }
+        reserve(byteCount: cells.count * 4)
         for cell in cells { append(cell: cell) }
     }
 
     /// Adds one 64-bit number as two cells.
     public mutating func append(cell64 number: UInt64) {
+        reserve(byteCount: 8)
         append(cell: UInt32(truncatingIfNeeded: number >> 32))
         append(cell: UInt32(truncatingIfNeeded: number))
     }
@@ -93,12 +91,19 @@ public struct PropertyValue: Hashable, Sendable {
 
     /// Adds a string and its NUL.
     public mutating func append(string: String) {
+        reserve(byteCount: string.utf8.count + 1)
         bytes.append(contentsOf: string.utf8)
         bytes.append(0)
     }
 
     /// Adds another value's bytes.
     public mutating func append(_ other: PropertyValue) { bytes.append(contentsOf: other.bytes) }
+
+    /// Makes room for the first part, in one allocation. Later parts rely on the array's doubling, which asking for
+    /// exact room each time would defeat.
+    mutating func reserve(byteCount: Int) {
+        if bytes.isEmpty { bytes.reserveCapacity(byteCount) }
+    }
 
     /// Adds a number in `cellCount` cells, as `#address-cells` and `#size-cells` want it.
     ///

@@ -54,7 +54,7 @@ struct TreeSurvey {
         try grow(8 + (node.name.utf8.count & ~3) + 4)
 
         for property in node.properties {
-            if let problem = NameProblem.ofProperty(property.name.utf8, limits: limits) {
+            if let problem = NameProblem.ofProperty(property.name, limits: limits) {
                 throw .invalidPropertyName(property.name, node: path, problem)
             }
             // FDT_PROP, length, name's offset, the value in whole cells; the name in the strings block.
@@ -66,7 +66,7 @@ struct TreeSurvey {
             throw .duplicateProperty(name, node: path)
         }
         for child in node.children {
-            if let problem = NameProblem.ofNode(child.name.utf8, limits: limits) {
+            if let problem = NameProblem.ofNode(child.name, limits: limits) {
                 throw .invalidNodeName(child.name, parent: path, problem)
             }
             try visit(child)
