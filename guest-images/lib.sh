@@ -5,6 +5,7 @@
 # name that holds a hash of what it was made from; it appears there by a rename, so a half-built thing is never seen.
 #
 #   MARTLET_CACHE    the cache folder                          (default ~/.cache/martlet)
+#   MARTLET_QUIET    1: no lines about what is cached; for a script called by another that has already said so
 #   MARTLET_VERBOSE  1: logs on the terminal instead of files  (default: files in the cache, shown when a step fails)
 
 set -euo pipefail
@@ -98,7 +99,7 @@ cached() {
     printf -v "$1" '%s' "$_final"
     if [[ -d $_final ]]; then
         touch "$_final"
-        say "$_step" cached
+        [[ ${MARTLET_QUIET:-} == 1 ]] || say "$_step" cached
         return
     fi
     mkdir -p "$MARTLET_CACHE/$_step"

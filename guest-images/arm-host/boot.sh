@@ -39,8 +39,8 @@ while (($# > 0)); do
 done
 
 need_packages qemu-system-arm device-tree-compiler
-kernel=$("$GUEST_IMAGES/kernel/build.sh" 2>/dev/null)
-initramfs=$("$GUEST_IMAGES/initramfs/build.sh" 2>/dev/null)/initramfs.cpio.gz
+kernel=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
+initramfs=$(MARTLET_QUIET=1 "$GUEST_IMAGES/initramfs/build.sh")/initramfs.cpio.gz
 temporary_folder work
 
 # --- the machine

@@ -42,7 +42,7 @@ contents() {
     for script in "$HERE"/martlet/*.sh; do echo "file /martlet/${script##*/} $script 0755 0 0"; done
 }
 
-kernel_folder=$("$GUEST_IMAGES/kernel/build.sh")
+kernel_folder=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
 need_packages debian-archive-keyring
 cached busybox_folder busybox "$(cache_key -- "$(declare -f fetch_busybox foreign_apt foreign_download)")" fetch_busybox
 cached initramfs_folder initramfs "$(cache_key "$HERE" -- "$(sha256sum <"$busybox_folder/busybox")")" build_initramfs

@@ -17,7 +17,7 @@ if [[ ${1:-} == --static ]]; then
     options+=(--static-swift-stdlib -Xswiftc -static-executable)
 fi
 if [[ $HOST_ARCH != aarch64 ]]; then
-    toolchain=$("$GUEST_IMAGES/toolchain/build.sh")
+    toolchain=$(MARTLET_QUIET=1 "$GUEST_IMAGES/toolchain/build.sh")
     options+=(--swift-sdks-path "$toolchain/sdks" --swift-sdk martlet-arm64)
 fi
 exec swift build --package-path "$ROOT" --scratch-path "$scratch" "${SWIFTPM[@]}" "${options[@]}" "$@"

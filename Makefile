@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Martlet authors
+
+# Each target calls one script or one swift command; the scripts say at their head what they do and what they take.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help demo test arm64 guest arm-host bench format lint clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+
+demo: ## boot a Linux guest with a passed-through RTC and check what it did (DEVICE=NAME on an arm64 machine)
+	@guest-images/demo.sh
+
+test: ## unit tests here, then integration tests on an ARM host, emulated if this isn't one
+	@guest-images/test.sh
+
+arm64: ## the static, stripped arm64 binary: .build/arm64/martlet
+	@guest-images/toolchain/martlet.sh
+
+guest: ## what guests boot: guest-images/build/Image, initramfs.cpio.gz, flat/
+	@guest-images/build.sh
+
+arm-host: ## a shell in the emulated ARM host (RUN=FILE runs that instead; VARIANT, MACHINE_ARGS, KERNEL_ARGS)
+	@guest-images/arm-host/shell.sh
+
+bench: ## the README's figures, counted in instructions by the emulated host
+	@guest-images/bench.sh
+
+format: ## format the Swift sources
+	swift format --in-place --parallel --recursive Package.swift Sources Tests
+
+lint: ## check the Swift sources' format and the shell scripts' syntax
+	swift format lint --strict --parallel --recursive Package.swift Sources Tests
+	@for script in $$(git ls-files 'guest-images/*.sh' .ci/run); do bash -n $$script || exit 1; done
+
+clean: ## remove what was built in this clone (the cache is ~/.cache/martlet)
+	rm -rf .build guest-images/build

@@ -1,0 +1,135 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Copyright 2026 The Martlet authors
+
+# "make test": the unit tests in place, then the integration tests on an ARM host: this one, or else an emulated one.
+#
+# usage: test.sh [--unit | --integration] [--filter REGEX]
+# Fails if a test fails, if a suite is empty, or if an integration test is skipped in the emulated host, where nothing may be.
+# MARTLET_TEST_LIMIT: seconds for the integration tests in one emulated host (default 1500).
+
+source "$(dirname "$0")/lib.sh"
+
+unit=1 integration=1 filter=
+while (($# > 0)); do
+    case $1 in
+    --unit) integration= ;;
+    --integration) unit= ;;
+    --filter)
+        filter=${2:?--filter needs a value}
+        shift
+        ;;
+    *) die "unknown option $1" "see the head of $0" ;;
+    esac
+    shift
+done
+limit=${MARTLET_TEST_LIMIT:-1500}
+need_swift
+need_packages libc6-dev libfdt-dev zlib1g-dev device-tree-compiler
+temporary_folder work
+
+summary=() passed_total=0 failed_total=0 skipped_total=0 bad=0
+
+# count FILE: passed, failed and skipped of Swift Testing's xUnit file, counted by test case (its own attributes count issues,
+# and leave skipped tests out); nothing if the file isn't whole.
+count() {
+    grep -q '</testsuites>' "$1" 2>/dev/null || return 0
+    awk '/<testcase / { total++; failing = 0 }
+        /<failure/ && !failing { failed++; failing = 1 }
+        /<skipped/ { skipped++ }
+        END { print total - failed - skipped, failed + 0, skipped + 0 }' "$1"
+}
+
+# tally TITLE XUNIT STATUS SKIPS-ALLOWED: adds one run to the summary and judges it.
+tally() {
+    local title=$1 passed='' failed='' skipped=''
+    read -r passed failed skipped < <(count "$2") || true
+    if [[ -z $passed ]]; then
+        summary+=("$title: did not finish (status $3)")
+        bad=1
+        return
+    fi
+    summary+=("$title: $passed passed, $failed failed, $skipped skipped")
+    passed_total=$((passed_total + passed))
+    failed_total=$((failed_total + failed))
+    skipped_total=$((skipped_total + skipped))
+    if (($3 != 0 || failed != 0)); then bad=1; fi
+    if ((passed + failed == 0)) && [[ -z $filter ]]; then
+        summary+=("  a run without a test counts as a failure")
+        bad=1
+    fi
+    if ((skipped != 0)) && [[ $4 == no ]]; then
+        summary+=("  no integration test may be skipped in the emulated host")
+        bad=1
+    fi
+}
+
+# unfinished LOG: the tests that began in LOG and did not end.
+unfinished() {
+    awk '/Test (case|run) / { next }
+        /Test .* started\.$/ { sub(/^.*Test /, ""); sub(/ started\.$/, ""); running[$0] = 1 }
+        /Test .* (passed|failed) after / {
+            sub(/^.*Test /, ""); sub(/ (passed|failed) after .*/, ""); sub(/ with [0-9]+ test cases?$/, ""); delete running[$0]
+        }
+        END { for (test in running) print "  cut off in: " test }' "$1"
+}
+
+build_tests() {
+    say "unit tests" "building (log: $MARTLET_CACHE/log/unit-tests.log)"
+    logged unit-tests swift build --build-tests --package-path "$ROOT" --scratch-path "$ROOT/.build" "${SWIFTPM[@]}"
+}
+
+# in_place TITLE ARGUMENT…: swift test here.
+in_place() {
+    local status=0 title=$1
+    shift
+    swift test --skip-build --package-path "$ROOT" --scratch-path "$ROOT/.build" "${SWIFTPM[@]}" --disable-xctest \
+        --xunit-output "$work/$title.xml" "$@" || status=$?
+    tally "$title tests ($HOST_ARCH, in place)" "$work/$title.xml" "$status" yes
+}
+
+# emulated VARIANT: the integration tests that belong to that host.
+emulated() {
+    local variant=$1 status=0 which='!'
+    [[ $variant != gicv2 ]] || which='='
+    cat >"$work/run.sh" <<END
+export LD_LIBRARY_PATH=/martlet/lib MARTLET=/martlet/martlet MARTLET_IMAGES=/martlet/guest-images/build
+export MARTLET_CONFIGS=/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1
+exec ./martletPackageTests.xctest --testing-library swift-testing --no-parallel \\
+    --filter '^IntegrationTests\\.(?$which.*GICv2)(?=.*$filter)' --xunit-output /martlet/results.xml
+END
+    rm -f "$share/results.xml"
+    say "integration tests" "emulated ARM host, $variant"
+    "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
+        --log "$work/$variant.log" || status=$?
+    ((status < 124)) || summary+=("$(unfinished "$work/$variant.log")")
+    tally "integration tests (emulated ARM host, $variant)" "$share/results.xml" "$status" no
+}
+
+if [[ -n $unit ]]; then
+    build_tests
+    say "unit tests" "$HOST_ARCH, in place"
+    in_place unit --skip '^IntegrationTests\.' ${filter:+--filter "$filter"}
+fi
+if [[ -n $integration ]]; then
+    if [[ $HOST_ARCH == aarch64 ]]; then
+        "$GUEST_IMAGES/build.sh"
+        MARTLET=$("$GUEST_IMAGES/toolchain/martlet.sh")
+        [[ -n $unit ]] || build_tests
+        export MARTLET MARTLET_IMAGES=$IMAGES MARTLET_CONFIGS=$ROOT/configs MARTLET_TEST_HOST=native
+        in_place integration --no-parallel --filter "^IntegrationTests\\.(?=.*$filter)"
+    else
+        temporary_folder share
+        "$GUEST_IMAGES/arm-host/share.sh" "$share"
+        tests=$(MARTLET_QUIET=1 "$GUEST_IMAGES/toolchain/test-bundle.sh")
+        cp -r --reflink=auto "$tests/." "$share/"
+        emulated gicv3
+        emulated gicv2
+    fi
+fi
+
+if ((passed_total + failed_total == 0)); then bad=1; fi
+echo
+printf '%s\n' "${summary[@]}"
+echo "$passed_total passed, $failed_total failed, $skipped_total skipped"
+exit "$bad"
