@@ -44,7 +44,7 @@ let package = Package(
         + module("Devices", ["PlatformBus", "DeviceTree"])
         + module(
             "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"])
-        + module("Configuration", [])
+        + module("Configuration", ["LinuxSystem"])
         + module(
             "Machine",
             [

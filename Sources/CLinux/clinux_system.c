@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -28,6 +30,7 @@
     })
 
 int clinux_open(const char *path, int flags) { return RESULT(open(path, flags | O_CLOEXEC, 0666)); }
+int clinux_create(const char *path) { return clinux_open(path, O_WRONLY | O_CREAT | O_TRUNC); }
 int clinux_close(int fd) { return RESULT(close(fd)); }
 long clinux_read(int fd, void *buffer, size_t count) { return RESULT(read(fd, buffer, count)); }
 long clinux_write(int fd, const void *buffer, size_t count) { return RESULT(write(fd, buffer, count)); }
@@ -42,10 +45,11 @@ int clinux_is_directory(const char *path) {
     return S_ISDIR(status.st_mode);
 }
 
-int64_t clinux_file_size(int fd) {
+int64_t clinux_regular_file_size(int fd) {
     struct stat status;
     if (fstat(fd, &status) < 0) return -errno;
-    return status.st_size;
+    if (S_ISDIR(status.st_mode)) return -EISDIR;
+    return S_ISREG(status.st_mode) ? status.st_size : -EINVAL;
 }
 
 int clinux_is_regular_file(int fd) {
@@ -205,6 +209,22 @@ int clinux_terminal_set(int fd, const struct termios *attributes) {
 void clinux_terminal_make_raw(struct termios *attributes) {
     cfmakeraw(attributes);
     attributes->c_oflag |= OPOST;  // the report and log lines still end in a carriage return
+}
+int clinux_is_foreground(int fd) {
+    pid_t group = tcgetpgrp(fd);
+    return group < 0 || group == getpgrp();
+}
+int clinux_reopen_for_writing(int fd) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return clinux_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+}
+long clinux_send_nonblocking(int fd, const void *buffer, size_t count) {
+    return RESULT(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+int clinux_ignore_broken_pipes(void) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    return RESULT(sigaction(SIGPIPE, &action, NULL));
 }
 int clinux_set_nonblocking(int fd, bool nonblocking) {
     int flags = fcntl(fd, F_GETFL);

@@ -26,8 +26,9 @@ public final class InterruptController: Sendable {
 
     /// The version that was made.
     public let version: Version
-    /// How many shared peripheral interrupts it has: SPIs 0 ..< spiCount.
-    public let spiCount: UInt32
+    /// How many shared peripheral interrupts it has: SPIs 0 ..< spiCount. The kernel takes a multiple of 32 below 1024
+    /// for the number of interrupt IDs, so it is 992 less the 32 private ones, on every host.
+    public static let spiCount: UInt32 = 960
     private let vm: VirtualMachine
     private let descriptor: OwnedDescriptor
 
@@ -52,7 +53,9 @@ public final class InterruptController: Sendable {
             adopting: try vm.call("KVM_CREATE_DEVICE(vGIC\(version.rawValue))") { (raw) throws(Errno) in
                 try vm.calls.createDevice(vm: raw, type: version.deviceType)
             }, of: vm.calls)
-        spiCount = try Self.setInterruptCount(vm.calls, descriptor.rawValue)
+        try Self.set(
+            vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS", CLINUX_VGIC_GROUP_IRQ_COUNT, 0,
+            .word(Self.spiCount + 32))
         let frames: [(Int, UInt64)] =
             switch version {
             case .v3:
@@ -74,19 +77,6 @@ public final class InterruptController: Sendable {
         try Self.set(
             vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_CTRL_INIT", CLINUX_VGIC_GROUP_CONTROL,
             CLINUX_VGIC_CONTROL_INIT, .none)
-    }
-
-    /// Asks for all interrupt IDs that the architecture has; Linux 6.12 refuses more than 992.
-    /// - Returns: the number of SPIs: IDs 32 to 1019 at most, since 1020 to 1023 are special (GICv3, 2.2.1).
-    private static func setInterruptCount(_ calls: any KVMCalls, _ device: CInt) throws(KVMError) -> UInt32 {
-        do {
-            try calls.setAttribute(
-                device: device, group: UInt32(CLINUX_VGIC_GROUP_IRQ_COUNT), attribute: 0, value: .word(1024))
-            return 1020 - 32
-        } catch {}
-        try set(
-            calls, device, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS", CLINUX_VGIC_GROUP_IRQ_COUNT, 0, .word(992))
-        return 992 - 32
     }
 
     private static func set(

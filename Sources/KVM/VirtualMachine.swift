@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import CLinux
-internal import LinuxSystem
+public import LinuxSystem
 internal import Synchronization
 
 /// A virtual machine: memory slots, vCPUs and in-kernel devices hang off it and keep it alive.
@@ -15,6 +15,8 @@ public final class VirtualMachine: Sendable {
     private let slots = Mutex(Set<UInt32>())
 
     var calls: any KVMCalls { hypervisor.calls }
+    /// The kernel that it runs on, for descriptors that go with it.
+    public var system: any SystemCalls { calls }
     var rawDescriptor: CInt { descriptor.rawValue }
 
     /// - Parameter addressBits: the width of the guest-physical address space, from the highest address used.

@@ -64,6 +64,10 @@ public struct LinuxKernel: SystemCalls {
         try retrying { clinux_is_directory(path) } != 0
     }
 
+    public func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 {
+        UInt64(try retrying { clinux_regular_file_size(descriptor) })
+    }
+
     public func pread(
         _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {

@@ -4,15 +4,15 @@
 /// Owns resources and lets go of them newest first, on every way out.
 ///
 /// Declare it before the locals that share its resources: locals go first, so the stack's is the last reference.
-public struct ResourceStack: ~Copyable {
-    private var resources: [AnyObject] = []
+public struct ResourceStack: ~Copyable, Sendable {
+    private var resources: [any AnyObject & Sendable] = []
 
     /// An empty stack.
     public init() {}
 
     /// Takes a share of `resource`; it is let go of before everything kept earlier.
     @discardableResult
-    public mutating func keep<Resource: AnyObject>(_ resource: Resource) -> Resource {
+    public mutating func keep<Resource: AnyObject & Sendable>(_ resource: Resource) -> Resource {
         resources.append(resource)
         return resource
     }

@@ -26,6 +26,9 @@ public protocol SystemCalls: Sendable {
     func readLink(_ path: String) throws(Errno) -> String
     func isDirectory(_ path: String) throws(Errno) -> Bool
 
+    /// The length of an open regular file in bytes.
+    /// - Throws: EISDIR for a directory, EINVAL for anything else that is no regular file.
+    func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64
     /// Reads at a file position into `buffer`; returns how many bytes came.
     func pread(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
     func pwrite(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int

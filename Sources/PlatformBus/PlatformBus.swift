@@ -101,8 +101,7 @@ public final class PlatformBus: Sendable {
             if let address {
                 range = try fixedRange(name, size: size, alignment: alignment ?? 1, at: address)
             } else {
-                let natural = max(Self.powerOfTwo(notBelow: size) ?? UInt64.max, Self.minimumAlignment)
-                let alignment = alignment ?? natural
+                let alignment = alignment ?? max(Self.powerOfTwo(notBelow: size), Self.minimumAlignment)
                 guard let free = firstFit(size: size, alignment: alignment, claims: state.claims) else {
                     throw .windowFull(name: name, size: size, alignment: alignment, windows: windows)
                 }
@@ -242,10 +241,9 @@ public final class PlatformBus: Sendable {
         return nil
     }
 
-    /// The lowest power of two that isn't below `value`; nil above 2^63.
-    private static func powerOfTwo(notBelow value: UInt64) -> UInt64? {
+    /// The lowest power of two that isn't below `value`, or 2^63, the highest that there is.
+    private static func powerOfTwo(notBelow value: UInt64) -> UInt64 {
         if value <= 1 { return 1 }
-        let bits = UInt64(UInt64.bitWidth - (value - 1).leadingZeroBitCount)
-        return bits < 64 ? 1 << bits : nil
+        return 1 << min(UInt64.bitWidth - (value - 1).leadingZeroBitCount, UInt64.bitWidth - 1)
     }
 }

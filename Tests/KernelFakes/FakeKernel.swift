@@ -185,10 +185,26 @@ public final class FakeKernel: SystemCalls {
         return isFolder
     }
 
+    public func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 {
+        try step("fstat \(name(of: descriptor))")
+        guard let content = content(of: descriptor) else { throw .invalidArgument }
+        return UInt64(content.count)
+    }
+
+    /// The content of the file that was opened as `descriptor`.
+    private func content(of descriptor: CInt) -> [UInt8]? {
+        withState { $0.files[String($0.descriptors[descriptor]?.dropFirst("open ".count) ?? "")] }
+    }
+
     public func pread(
         _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
         try step("pread \(name(of: descriptor))")
+        if let content = content(of: descriptor) {
+            let rest = content.dropFirst(Int(clamping: offset)).prefix(buffer.count)
+            buffer.copyBytes(from: rest)
+            return rest.count
+        }
         return readDevice(descriptor, buffer, at: offset)
     }
 

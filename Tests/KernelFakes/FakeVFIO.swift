@@ -1,12 +1,300 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import LinuxSystem
+public import VFIO
+
+/// A device of the fake host as VFIO shows it: a script for what the ioctls answer.
+public struct FakeVFIODevice: Sendable {
+    /// A region and its registers.
+    public struct Region: Sendable {
+        public var access: VFIORegion.Access
+        /// The size that the kernel claims; `bytes.count` unless a test wants a liar.
+        public var size: UInt64
+        public var fileOffset: UInt64?
+        public var bytes: [UInt8]
+
+        public init(size: UInt64 = 0x1000, access: VFIORegion.Access = [.read, .write, .map]) {
+            self.size = size
+            self.access = access
+            // A liar's registers needn't exist.
+            bytes = [UInt8](repeating: 0, count: Int(min(size, 0x10000)))
+        }
+    }
+
+    /// An interrupt, and what was done to it.
+    public struct Interrupt: Sendable {
+        public var flags: VFIOInterrupt.Flags
+        public var count: UInt32 = 1
+        /// The eventfd that it signals.
+        public var trigger: CInt?
+        /// The eventfd that unmasks it.
+        public var unmask: CInt?
+        public var isMasked = false
+        /// How often it was raised by loop-back while a trigger was wired and it wasn't masked.
+        public var raiseCount = 0
+
+        public init(_ flags: VFIOInterrupt.Flags) { self.flags = flags }
+        public static var edge: Interrupt { Interrupt([.eventDescriptor]) }
+        public static var level: Interrupt { Interrupt([.eventDescriptor, .maskable, .automasked]) }
+    }
+
+    public var flags: VFIODeviceInfo.Flags
+    public var regions: [Region]
+    public var interrupts: [Interrupt]
+    /// The counts that the kernel claims, where they differ from the truth.
+    public var claimedRegionCount: UInt32?
+    public var claimedInterruptCount: UInt32?
+    public var resetCount = 0
+    /// What VFIO_DEVICE_RESET gives though the flags promise it.
+    public var resetFailure: Errno?
+
+    public init(
+        flags: VFIODeviceInfo.Flags = [.platform, .reset], regions: [Region] = [Region()],
+        interrupts: [Interrupt] = [.level]
+    ) {
+        self.flags = flags
+        self.regions = regions
+        self.interrupts = interrupts
+    }
+}
+
 /// The fake's VFIO half.
 public struct FakeVFIOState {
+    public var apiVersion: CInt = 0
+    /// The IOMMUs that the kernel can give.
+    public var iommuTypes: Set<VFIOIOMMUType> = [.type1v2, .noIOMMU]
+    /// The nodes of groups that a host driver or another process uses.
+    public var unviableGroups: Set<String> = []
+    /// By name.
+    public var devices: [String: FakeVFIODevice] = [:]
+    /// The container of each attached group, by descriptor.
+    public var containers: [CInt: CInt] = [:]
+    /// Containers whose IOMMU is set.
+    public var iommus: [CInt: VFIOIOMMUType] = [:]
+    /// DMA mappings that live, iova to size.
+    public var dmaMappings: [UInt64: UInt64] = [:]
+
     public init() {}
 }
 
 extension FakeKernel {
-    func readDevice(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int { 0 }
-    func writeDevice(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) -> Int { 0 }
+    private static let devicePrefix = "VFIO_GROUP_GET_DEVICE_FD "
+
+    /// Changes the device that a descriptor belongs to.
+    private func withDevice<Result>(
+        _ descriptor: CInt, _ body: (inout FakeVFIODevice) -> Result
+    ) throws(Errno) -> Result {
+        let name = name(of: descriptor)
+        let result: Result? = withState { state in
+            guard name.hasPrefix(Self.devicePrefix) else { return nil }
+            let key = String(name.dropFirst(Self.devicePrefix.count))
+            guard var device = state.vfio.devices[key] else { return nil }
+            defer { state.vfio.devices[key] = device }
+            return body(&device)
+        }
+        guard let result else { throw .badFileDescriptor }
+        return result
+    }
+
+    /// The region and the offset in it that a file position means: vfio-platform's own layout.
+    private static func place(_ position: UInt64) -> (index: Int, offset: Int) {
+        (Int(position >> 40), Int(position & (1 << 40 - 1)))
+    }
+
+    func readDevice(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
+        let place = Self.place(offset)
+        let bytes = try? withDevice(descriptor) { device in
+            device.regions.indices.contains(place.index)
+                ? Array(device.regions[place.index].bytes.dropFirst(place.offset).prefix(buffer.count)) : []
+        }
+        guard let bytes else { return 0 }
+        buffer.copyBytes(from: bytes)
+        return bytes.count
+    }
+
+    func writeDevice(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) -> Int {
+        let place = Self.place(offset)
+        let new = Array(buffer)
+        let count = try? withDevice(descriptor) { device in
+            guard device.regions.indices.contains(place.index) else { return 0 }
+            let room = max(device.regions[place.index].bytes.count - place.offset, 0)
+            let count = min(new.count, room)
+            device.regions[place.index].bytes.replaceSubrange(
+                place.offset..<(place.offset + count), with: new.prefix(count))
+            return count
+        }
+        return count ?? 0
+    }
+}
+
+extension FakeKernel: VFIOCalls {
+    public func vfioAPIVersion(_ container: CInt) throws(Errno) -> CInt {
+        try note("VFIO_GET_API_VERSION")
+        return withState { $0.vfio.apiVersion }
+    }
+
+    public func vfioSupports(_ container: CInt, _ type: VFIOIOMMUType) throws(Errno) -> Bool {
+        try note("VFIO_CHECK_EXTENSION \(type)")
+        return withState { $0.vfio.iommuTypes.contains(type) }
+    }
+
+    public func vfioSetIOMMU(_ container: CInt, _ type: VFIOIOMMUType) throws(Errno) {
+        try note("VFIO_SET_IOMMU \(type)")
+        let isAllowed = withState { state in
+            guard state.vfio.containers.values.contains(container), state.vfio.iommus[container] == nil else {
+                return false
+            }
+            state.vfio.iommus[container] = type
+            return true
+        }
+        guard isAllowed else { throw .invalidArgument }
+    }
+
+    public func vfioMapDMA(_ container: CInt, hostAddress: UInt, iova: UInt64, size: UInt64) throws(Errno) {
+        guard withState({ $0.vfio.iommus[container] == .type1v2 }) else { throw .invalidArgument }
+        try acquire("VFIO_IOMMU_MAP_DMA 0x\(String(iova, radix: 16))")
+        withState { $0.vfio.dmaMappings[iova] = size }
+    }
+
+    public func vfioUnmapDMA(_ container: CInt, iova: UInt64, size: UInt64) throws(Errno) {
+        guard withState({ $0.vfio.dmaMappings.removeValue(forKey: iova) == size }) else { throw .invalidArgument }
+        release("VFIO_IOMMU_MAP_DMA 0x\(String(iova, radix: 16))")
+    }
+
+    public func vfioGroupStatus(_ group: CInt) throws(Errno) -> VFIOGroupStatus {
+        try note("VFIO_GROUP_GET_STATUS")
+        let node = name(of: group).replacingPrefix("open ")
+        return withState { state in
+            var status: VFIOGroupStatus = state.vfio.unviableGroups.contains(node) ? [] : .viable
+            if state.vfio.containers[group] != nil { status.insert(.containerSet) }
+            return status
+        }
+    }
+
+    public func vfioSetContainer(_ group: CInt, _ container: CInt) throws(Errno) {
+        guard withState({ $0.vfio.containers[group] == nil }) else { throw .invalidArgument }
+        try acquire("VFIO_GROUP_SET_CONTAINER \(name(of: group).replacingPrefix("open "))")
+        withState { $0.vfio.containers[group] = container }
+    }
+
+    public func vfioUnsetContainer(_ group: CInt) throws(Errno) {
+        let wasSet = withState { state in
+            guard let container = state.vfio.containers.removeValue(forKey: group) else { return false }
+            // The kernel takes the IOMMU away with the last group.
+            if !state.vfio.containers.values.contains(container) { state.vfio.iommus[container] = nil }
+            return true
+        }
+        guard wasSet else { throw .invalidArgument }
+        release("VFIO_GROUP_SET_CONTAINER \(name(of: group).replacingPrefix("open "))")
+    }
+
+    public func vfioDevice(_ group: CInt, named name: String) throws(Errno) -> CInt {
+        let (isReady, isThere) = withState { state in
+            (
+                state.vfio.containers[group].flatMap { state.vfio.iommus[$0] } != nil,
+                state.vfio.devices[name] != nil
+            )
+        }
+        guard isReady else { throw .invalidArgument }
+        guard isThere else { throw .operationNotSupportedByDevice }
+        return try acquireDescriptor("\(Self.devicePrefix)\(name)")
+    }
+
+    public func vfioDeviceInfo(_ device: CInt) throws(Errno) -> VFIODeviceInfo {
+        try note("VFIO_DEVICE_GET_INFO")
+        return try withDevice(device) { device in
+            VFIODeviceInfo(
+                flags: device.flags, regionCount: device.claimedRegionCount ?? UInt32(device.regions.count),
+                interruptCount: device.claimedInterruptCount ?? UInt32(device.interrupts.count))
+        }
+    }
+
+    public func vfioRegionInfo(_ device: CInt, index: UInt32) throws(Errno) -> VFIORegion {
+        try note("VFIO_DEVICE_GET_REGION_INFO \(index)")
+        let region: VFIORegion? = try withDevice(device) { device in
+            guard device.regions.indices.contains(Int(index)) else { return nil }
+            let region = device.regions[Int(index)]
+            return VFIORegion(
+                index: Int(index), size: region.size, fileOffset: region.fileOffset ?? UInt64(index) << 40,
+                access: region.access)
+        }
+        guard let region else { throw .invalidArgument }
+        return region
+    }
+
+    public func vfioInterruptInfo(_ device: CInt, index: UInt32) throws(Errno) -> VFIOInterrupt {
+        try note("VFIO_DEVICE_GET_IRQ_INFO \(index)")
+        return try withInterrupt(device, index) { interrupt throws(Errno) in
+            VFIOInterrupt(index: Int(index), count: Int(interrupt.count), flags: interrupt.flags)
+        }
+    }
+
+    private func withInterrupt<Result>(
+        _ device: CInt, _ index: UInt32, _ body: (inout FakeVFIODevice.Interrupt) throws(Errno) -> Result
+    ) throws(Errno) -> Result {
+        let result: Swift.Result<Result, Errno> = try withDevice(device) { device in
+            guard device.interrupts.indices.contains(Int(index)) else { return .failure(.invalidArgument) }
+            do throws(Errno) { return .success(try body(&device.interrupts[Int(index)])) } catch {
+                return .failure(error)
+            }
+        }
+        return try result.get()
+    }
+
+    public func vfioWireInterrupt(
+        _ device: CInt, index: UInt32, action: VFIOInterruptAction, event: CInt?
+    ) throws(Errno) {
+        let what = "VFIO_DEVICE_SET_IRQS \(action) \(index)"
+        let hadOne = try withInterrupt(device, index) { interrupt throws(Errno) in
+            guard action == .trigger || interrupt.flags.contains(.maskable) else { throw .invalidArgument }
+            switch action {
+            case .trigger: return interrupt.trigger != nil
+            case .unmask: return interrupt.unmask != nil
+            case .mask: throw .invalidArgument
+            }
+        }
+        if event != nil, hadOne, action == .unmask { throw .resourceBusy }
+        if event != nil, !hadOne { try acquire(what) }
+        if event == nil, hadOne { release(what) }
+        try withInterrupt(device, index) { interrupt throws(Errno) in
+            if action == .trigger { interrupt.trigger = event } else { interrupt.unmask = event }
+        }
+    }
+
+    public func vfioPerform(_ device: CInt, index: UInt32, action: VFIOInterruptAction) throws(Errno) {
+        try note("VFIO_DEVICE_SET_IRQS now \(action) \(index)")
+        try withInterrupt(device, index) { interrupt throws(Errno) in
+            guard action == .trigger || interrupt.flags.contains(.maskable) else { throw .invalidArgument }
+            switch action {
+            case .mask: interrupt.isMasked = true
+            case .unmask: interrupt.isMasked = false
+            case .trigger:
+                if interrupt.isMasked { return }
+                if interrupt.trigger != nil { interrupt.raiseCount += 1 }
+                interrupt.isMasked = interrupt.flags.contains(.automasked)
+            }
+        }
+    }
+
+    public func vfioDisableInterrupt(_ device: CInt, index: UInt32) throws(Errno) {
+        try vfioWireInterrupt(device, index: index, action: .trigger, event: nil)
+    }
+
+    public func vfioReset(_ device: CInt) throws(Errno) {
+        try note("VFIO_DEVICE_RESET")
+        let failure: Errno? = try withDevice(device) { device in
+            if let failure = device.resetFailure { return failure }
+            guard device.flags.contains(.reset) else { return .invalidArgument }
+            device.resetCount += 1
+            return nil
+        }
+        if let failure { throw failure }
+    }
+}
+
+extension String {
+    fileprivate func replacingPrefix(_ prefix: String) -> String {
+        hasPrefix(prefix) ? String(dropFirst(prefix.count)) : self
+    }
 }

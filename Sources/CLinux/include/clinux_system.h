@@ -15,6 +15,8 @@
 #include <termios.h>
 
 int clinux_open(const char *_Nonnull path, int flags);
+/// Opens for writing, empty; made with the mode 0666 less the umask where there is no such file.
+int clinux_create(const char *_Nonnull path);
 int clinux_close(int fd);
 long clinux_read(int fd, void *_Nonnull buffer, size_t count);
 long clinux_write(int fd, const void *_Nonnull buffer, size_t count);
@@ -23,7 +25,8 @@ long clinux_pwrite(int fd, const void *_Nonnull buffer, size_t count, off_t offs
 long clinux_ioctl(int fd, unsigned long request, uintptr_t argument);
 long clinux_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t count);
 int clinux_is_directory(const char *_Nonnull path);
-int64_t clinux_file_size(int fd);
+/// The length in bytes; -EISDIR or -EINVAL for what is no regular file.
+int64_t clinux_regular_file_size(int fd);
 int clinux_is_regular_file(int fd);
 
 /// Calls `body` with the name of each entry but "." and "..". Returns 0 or -errno.
@@ -82,6 +85,15 @@ int clinux_is_terminal(int fd);
 int clinux_terminal_get(int fd, struct termios *_Nonnull attributes);
 int clinux_terminal_set(int fd, const struct termios *_Nonnull attributes);
 void clinux_terminal_make_raw(struct termios *_Nonnull attributes);
+/// Whether the caller is in the terminal's foreground process group; true where `fd` isn't its controlling terminal.
+int clinux_is_foreground(int fd);
+/// A second, non-blocking open file description of what `fd` refers to, for writing; O_NONBLOCK set on `fd` itself would
+/// reach the user's shell. -ENXIO for a socket and for a pipe that nobody reads, -EACCES for another user's terminal.
+int clinux_reopen_for_writing(int fd);
+/// Sends without waiting and without SIGPIPE; -ENOTSOCK if `fd` is no socket.
+long clinux_send_nonblocking(int fd, const void *_Nonnull buffer, size_t count);
+/// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
+int clinux_ignore_broken_pipes(void);
 /// Adds or clears O_NONBLOCK; returns the flags before, or -errno.
 int clinux_set_nonblocking(int fd, bool nonblocking);
 /// Waits until `fd` can be written: 1, 0 on time-out, or -errno.

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// Why there is no configuration.
+public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file could not be read: open or read failed, or it is larger than `MachineConfiguration.maximumFileSize`
+    /// (`EFBIG`).
+    case unreadable(file: String, Errno)
+    /// The text is no JSON (RFC 8259) in UTF-8; the problem is the first place where it isn't.
+    case malformed(file: String, ConfigurationProblem)
+    /// The text is JSON, but not a configuration; all its problems, in the order of the text.
+    case invalid(file: String, [ConfigurationProblem])
+
+    /// What is wrong in the text; empty for a file that could not be read.
+    public var problems: [ConfigurationProblem] {
+        switch self {
+        case .unreadable: []
+        case .malformed(_, let problem): [problem]
+        case .invalid(_, let problems): problems
+        }
+    }
+
+    public var description: String {
+        switch self {
+        case .unreadable(let file, let errno):
+            return "\(file): the configuration can't be read: \(errno.nameAndText)\n  \(Self.remedy(for: errno))"
+        case .malformed(let file, let problem):
+            return "\(file): the configuration is not JSON\n  \(problem)"
+        case .invalid(let file, let problems):
+            let count = problems.count == 1 ? "1 problem" : "\(problems.count) problems"
+            return "\(file): \(count) in the configuration" + problems.map { "\n  \($0)" }.joined()
+        }
+    }
+
+    private static func remedy(for errno: Errno) -> String {
+        switch errno {
+        case .noSuchFileOrDirectory, .notDirectory: "give the path of an existing file"
+        case .isDirectory: "give the path of a file in it"
+        case .permissionDenied: "make the file and its folders readable to this user"
+        case .fileTooLarge: "a configuration has at most \(MachineConfiguration.maximumFileSize) bytes"
+        default: "check the path and the file system that it is on"
+        }
+    }
+}

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// One thing that is wrong with a configuration: where, what was found there, and what is allowed.
+public struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertible {
+    /// The JSON path, as in `platform-devices[0].no_mmap`; empty for the text as a whole.
+    public let path: String
+    /// Counted from 1.
+    public let line: Int
+    /// In characters (Unicode scalars), counted from 1.
+    public let column: Int
+    /// As an error message shows it: a value, shortened when long, or a few words ("an unknown key").
+    public let found: String
+    /// What the configuration may say instead.
+    public let allowed: String
+    /// The known key that an unknown one was probably meant to be.
+    public let suggestion: String?
+
+    public var description: String {
+        var text = "line \(line), column \(column): "
+        if !path.isEmpty { text += "\(path): " }
+        text += "found \(found); allowed: \(allowed)"
+        if let suggestion { text += "; did you mean \"\(suggestion)\"?" }
+        return text
+    }
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// One key of a configuration object: its row in the object's table.
+///
+/// To add a key, add a row to the object's `Keys` and to their `all`, read it where the others are read, and describe it
+/// in configs/schema.json (a test compares the two).
+struct Key<Value: Sendable>: Sendable {
+    let description: KeyDescription
+    /// The value of an absent key, and what stands in for a value that was refused.
+    let fallback: Value
+    /// The value that the JSON stands for, or nil where the key's shape doesn't allow it.
+    let value: @Sendable (JSONValue) -> Value?
+
+    var name: String { description.name }
+}
+
+/// What the decoder, its error messages and the schema's test need to know of a key.
+struct KeyDescription: Sendable {
+    let name: String
+    let shape: KeyShape
+    var isRequired = false
+}
+
+/// What the value of a key may be.
+enum KeyShape: Sendable {
+    case boolean(default: Bool)
+    case integer(ClosedRange<Int>, default: Int)
+    case text(TextRule)
+    case guestAddress
+    case object([KeyDescription])
+    case objects([KeyDescription])
+
+    /// The shape in words, for error messages.
+    var allowed: String {
+        switch self {
+        case .boolean: "true or false"
+        case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .text(let rule): rule.allowed
+        case .guestAddress:
+            "a multiple of 4096 below 2^52, as a number or a string \"0x…\", or \"host\""
+        case .object: "an object"
+        case .objects: "an array of objects"
+        }
+    }
+}
+
+extension Key<Bool> {
+    static func boolean(_ name: String, default fallback: Bool) -> Key {
+        Key(description: KeyDescription(name: name, shape: .boolean(default: fallback)), fallback: fallback) { json in
+            guard case .boolean(let value) = json else { return nil }
+            return value
+        }
+    }
+}
+
+extension Key<Int> {
+    /// A whole number, spelled without fraction or exponent: 2.0 and 2e0 are refused.
+    static func integer(_ name: String, _ range: ClosedRange<Int>, default fallback: Int) -> Key {
+        Key(
+            description: KeyDescription(name: name, shape: .integer(range, default: fallback)), fallback: fallback
+        ) { json in
+            // Int(_:) is nil for a fraction, an exponent, and what Int can't hold.
+            guard case .number(let text) = json, let value = Int(text), range.contains(value) else { return nil }
+            return value
+        }
+    }
+}
+
+extension Key<String> {
+    /// A key without which there is no configuration.
+    static func requiredText(_ name: String, _ rule: TextRule) -> Key {
+        Key(description: KeyDescription(name: name, shape: .text(rule), isRequired: true), fallback: "") { json in
+            guard case .string(let text) = json, rule.accepts(text) else { return nil }
+            return text
+        }
+    }
+}
+
+extension Key<String?> {
+    static func text(_ name: String, _ rule: TextRule) -> Key {
+        Key(description: KeyDescription(name: name, shape: .text(rule)), fallback: nil) { json in
+            guard case .string(let text) = json, rule.accepts(text) else { return nil }
+            return text
+        }
+    }
+}
+
+extension Key<PlatformDevice.GuestAddress> {
+    static func guestAddress(_ name: String) -> Key {
+        Key(
+            description: KeyDescription(name: name, shape: .guestAddress), fallback: .automatic,
+            value: PlatformDevice.GuestAddress.init(json:))
+    }
+}

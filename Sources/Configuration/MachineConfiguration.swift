@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+
+/// A virtual machine as its configuration file describes it: checked in itself, not yet against the host.
+///
+/// The file is a superset of Firecracker's: same names and shapes where the feature is the same. configs/schema.json
+/// describes it key by key. Every relative path in it is relative to its folder.
+public struct MachineConfiguration: Equatable, Sendable {
+    /// In bytes; a larger file is refused.
+    public static let maximumFileSize = 1 << 20
+
+    public var bootSource: BootSource
+    public var machineSize: MachineSize
+    public var platformDevices: [PlatformDevice]
+
+    public init(
+        bootSource: BootSource, machineSize: MachineSize = MachineSize(), platformDevices: [PlatformDevice] = []
+    ) {
+        self.bootSource = bootSource
+        self.machineSize = machineSize
+        self.platformDevices = platformDevices
+    }
+
+    /// Reads a configuration file.
+    /// - Throws: `ConfigurationError` with everything that is wrong with it.
+    public init(contentsOf path: String) throws(ConfigurationError) {
+        let json: [UInt8]
+        do throws(Errno) {
+            json = try LinuxKernel().readFile(path, limit: Self.maximumFileSize)
+        } catch {
+            throw .unreadable(file: path, error)
+        }
+        try self.init(json: json, folder: Path.folder(of: path), file: path)
+    }
+
+    /// Reads a configuration that is already in memory.
+    ///
+    /// - Parameters:
+    ///   - json: the text, in UTF-8.
+    ///   - folder: what relative paths in it are relative to; empty for the working directory.
+    ///   - file: what error messages call it.
+    /// - Throws: `ConfigurationError` with everything that is wrong with it.
+    public init(json: [UInt8], folder: String, file: String = "configuration") throws(ConfigurationError) {
+        let root: JSONNode
+        do throws(JSONSyntaxError) {
+            root = try JSONParser.parse(json)
+        } catch {
+            throw .malformed(file: file, error.problem(in: json))
+        }
+        let problems = ProblemList()
+        if let reader = ObjectReader(root, path: "", keys: Keys.all, problems: problems) {
+            self.init(reader, folder: folder)
+        } else {
+            self.init(bootSource: BootSource(kernelImagePath: ""))
+        }
+        guard problems.isEmpty else { throw .invalid(file: file, problems.problems(in: json)) }
+    }
+
+    enum Keys {
+        static let bootSource = KeyDescription(
+            name: "boot-source", shape: .object(BootSource.Keys.all), isRequired: true)
+        static let machineSize = KeyDescription(name: "machine-config", shape: .object(MachineSize.Keys.all))
+        static let platformDevices = KeyDescription(name: "platform-devices", shape: .objects(PlatformDevice.Keys.all))
+
+        static var all: [KeyDescription] { [bootSource, machineSize, platformDevices] }
+    }
+
+    private init(_ reader: ObjectReader, folder: String) {
+        let deviceReaders = reader.objects(Keys.platformDevices)
+        bootSource =
+            reader.object(Keys.bootSource).map { BootSource($0, folder: folder) } ?? BootSource(kernelImagePath: "")
+        machineSize = reader.object(Keys.machineSize).map(MachineSize.init) ?? MachineSize()
+        platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
+        Self.noteRepeatedDevices(platformDevices, deviceReaders)
+    }
+
+    /// Notes each device whose name an earlier one has. Two paths may lead to one device, so names are compared.
+    private static func noteRepeatedDevices(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
+        guard devices.count > 1 else { return }
+        var paths: [String: String] = [:]
+        for (device, reader) in zip(devices, readers) where !device.name.isEmpty {
+            if let first = paths[device.name] {
+                reader.note(
+                    found: "the device \"\(abridged(device.name))\", which \(first) has already",
+                    allowed: "each device once")
+            } else {
+                paths[device.name] = reader.path
+            }
+        }
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// Reads the keys of one JSON object and notes what is wrong with them; it never fails.
+///
+/// Every read gives a value: the key's, or its fallback where it is absent or wrong. Once anything was noted in
+/// `problems` the values are thrown away, so a fallback that stands in for a wrong value is never used.
+struct ObjectReader {
+    /// The object's place in the configuration; empty for the root.
+    let path: String
+    private let offset: Int
+    /// By known key, in the text's order; the first where a key occurs twice.
+    private var members: [JSONMember] = []
+    private let problems: ProblemList
+
+    /// A reader of `node`, or nil, which is noted, when it isn't an object. Unknown and doubled keys are noted.
+    init?(_ node: JSONNode, path: String, keys: [KeyDescription], problems: ProblemList) {
+        guard case .object(let members) = node.value else {
+            problems.add(path: path, offset: node.offset, found: node.value.shown, allowed: "an object")
+            return nil
+        }
+        self.path = path
+        self.offset = node.offset
+        self.problems = problems
+        for member in members {
+            if !keys.contains(where: { $0.name == member.key }) {
+                noteUnknown(member, keys: keys)
+            } else if self.members.contains(where: { $0.key == member.key }) {
+                problems.add(
+                    path: pathOf(member.key), offset: member.keyOffset, found: "the key a second time",
+                    allowed: "each key once")
+            } else {
+                self.members.append(member)
+            }
+        }
+    }
+
+    /// The value of `key`, or its fallback.
+    func value<Value>(_ key: Key<Value>) -> Value {
+        guard let node = node(of: key.description) else { return key.fallback }
+        guard let value = key.value(node.value) else {
+            note(key.name, node, allowed: key.description.shape.allowed)
+            return key.fallback
+        }
+        return value
+    }
+
+    /// A reader of the object that is the value of `key`; nil when it is absent or wrong.
+    func object(_ key: KeyDescription) -> ObjectReader? {
+        guard case .object(let keys) = key.shape, let node = node(of: key) else { return nil }
+        return ObjectReader(node, path: pathOf(key.name), keys: keys, problems: problems)
+    }
+
+    /// Readers of the objects in the array that is the value of `key`; none when it is absent.
+    func objects(_ key: KeyDescription) -> [ObjectReader] {
+        guard case .objects(let keys) = key.shape, let node = node(of: key) else { return [] }
+        guard case .array(let elements) = node.value else {
+            note(key.name, node, allowed: key.shape.allowed)
+            return []
+        }
+        return elements.enumerated().compactMap { index, element in
+            ObjectReader(element, path: "\(pathOf(key.name))[\(index)]", keys: keys, problems: problems)
+        }
+    }
+
+    /// Whether the text has `key`, whatever its value.
+    func has(_ name: String) -> Bool { members.contains { $0.key == name } }
+
+    /// Notes a problem of the object as a whole.
+    func note(found: String, allowed: String) {
+        problems.add(path: path, offset: offset, found: found, allowed: allowed)
+    }
+
+    // MARK: Parts
+
+    /// The value of `key` in the text. That a required one is missing is noted.
+    private func node(of key: KeyDescription) -> JSONNode? {
+        if let member = members.first(where: { $0.key == key.name }) { return member.node }
+        if key.isRequired {
+            problems.add(
+                path: pathOf(key.name), offset: offset, found: "nothing",
+                allowed: "\(key.shape.allowed) (this key is required)")
+        }
+        return nil
+    }
+
+    private func note(_ name: String, _ node: JSONNode, allowed: String) {
+        problems.add(path: pathOf(name), offset: node.offset, found: node.value.shown, allowed: allowed)
+    }
+
+    private func noteUnknown(_ member: JSONMember, keys: [KeyDescription]) {
+        let names = keys.map(\.name)
+        problems.add(
+            path: pathOf(member.key), offset: member.keyOffset, found: "an unknown key",
+            allowed: names.joined(separator: ", "), suggestion: NearestKey.of(member.key, among: names))
+    }
+
+    /// The path of a key; one that isn't a plain word is quoted: `machine-config["a b"]`.
+    private func pathOf(_ key: String) -> String {
+        guard (1...60).contains(key.utf8.count), key.utf8.allSatisfy(Self.isPlain) else {
+            return "\(path)[\"\(abridged(key))\"]"
+        }
+        return path.isEmpty ? key : "\(path).\(key)"
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "$"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// One of `platform-devices`: a device of the host that the guest gets.
+public struct PlatformDevice: Equatable, Sendable {
+    /// How the host's device is found.
+    public enum Identity: Equatable, Sendable {
+        /// A name under /sys/bus/platform/devices or /sys/bus/amba/devices, as "9010000.pl031".
+        case host(String)
+        /// The path of the device's folder in sysfs.
+        case sysfsdev(String)
+    }
+
+    /// Where the guest sees the device's regions.
+    public enum GuestAddress: Equatable, Sendable {
+        /// In the platform bus's window, allocated on their natural alignment.
+        case automatic
+        /// The first region at this guest-physical address, a multiple of 4096.
+        case fixed(UInt64)
+        /// At the host's own physical address.
+        case host
+    }
+
+    public var identity: Identity
+    /// Whether accesses are trapped even where VFIO would allow the regions to be mapped into the guest.
+    public var noMmap: Bool
+    /// Whether KVM injects the device's interrupts by itself where it can.
+    public var irqfd: Bool
+    /// How long after an interrupt the regions are mapped again, for interrupts that take the eventfd path; 0 never maps
+    /// them again. At most 3,600,000 (an hour).
+    public var mmapTimeoutMilliseconds: Int
+    public var guestAddress: GuestAddress
+
+    public init(
+        identity: Identity, noMmap: Bool = false, irqfd: Bool = true, mmapTimeoutMilliseconds: Int = 1100,
+        guestAddress: GuestAddress = .automatic
+    ) {
+        self.identity = identity
+        self.noMmap = noMmap
+        self.irqfd = irqfd
+        self.mmapTimeoutMilliseconds = mmapTimeoutMilliseconds
+        self.guestAddress = guestAddress
+    }
+
+    /// The device's name on its bus: what the host calls it, or the last component of its path.
+    public var name: String {
+        switch identity {
+        case .host(let name): name
+        case .sysfsdev(let path): Path.lastComponent(of: path)
+        }
+    }
+
+    enum Keys {
+        static let host = Key.text("host", .deviceName)
+        static let sysfsdev = Key.text("sysfsdev", .devicePath)
+        static let noMmap = Key.boolean("no_mmap", default: false)
+        static let irqfd = Key.boolean("irqfd", default: true)
+        static let mmapTimeout = Key.integer("mmap_timeout_ms", 0...3_600_000, default: 1100)
+        static let guestAddress = Key.guestAddress("guest_address")
+
+        static var all: [KeyDescription] {
+            [
+                host.description, sysfsdev.description, noMmap.description, irqfd.description, mmapTimeout.description,
+                guestAddress.description,
+            ]
+        }
+    }
+
+    init(_ reader: ObjectReader, folder: String) {
+        let host = reader.value(Keys.host)
+        if let path = reader.value(Keys.sysfsdev) {
+            identity = .sysfsdev(Path.resolve(path, in: folder))
+        } else {
+            identity = .host(host ?? "")
+        }
+        if !reader.has(Keys.host.name), !reader.has(Keys.sysfsdev.name) {
+            reader.note(found: "neither host nor sysfsdev", allowed: "one of them, to name the device")
+        }
+        noMmap = reader.value(Keys.noMmap)
+        irqfd = reader.value(Keys.irqfd)
+        mmapTimeoutMilliseconds = reader.value(Keys.mmapTimeout)
+        guestAddress = reader.value(Keys.guestAddress)
+    }
+}
+
+extension PlatformDevice.GuestAddress {
+    /// Guest-physical addresses end at 2^52 (Arm ARM, FEAT_LPA).
+    private static let addressLimit: UInt64 = 1 << 52
+    private static let pageSize: UInt64 = 4096
+
+    /// nil for what is neither "host" nor a page's address, as a number or as "0x" and hexadecimal digits.
+    init?(json: JSONValue) {
+        let address: UInt64?
+        switch json {
+        case .string("host"):
+            self = .host
+            return
+        case .string(let text):
+            // The check of each digit refuses a sign, which UInt64 would take.
+            let digits = text.dropFirst(2)
+            guard text.hasPrefix("0x"), digits.utf8.allSatisfy(Self.isHexadecimal) else { return nil }
+            address = UInt64(digits, radix: 16)
+        case .number(let text): address = UInt64(text)
+        default: return nil
+        }
+        guard let address, address < Self.addressLimit, address % Self.pageSize == 0 else { return nil }
+        self = .fixed(address)
+    }
+
+    private static func isHexadecimal(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
+}

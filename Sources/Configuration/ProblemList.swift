@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// Collects what is wrong with one text, until it is known as a whole.
+///
+/// Shared by the readers of one decoding, and by them only: it never leaves the thread that decodes.
+final class ProblemList {
+    private struct Entry {
+        let path: String
+        let offset: Int
+        let found: String
+        let allowed: String
+        let suggestion: String?
+    }
+
+    private var entries: [Entry] = []
+
+    var isEmpty: Bool { entries.isEmpty }
+
+    func add(path: String, offset: Int, found: String, allowed: String, suggestion: String? = nil) {
+        entries.append(Entry(path: path, offset: offset, found: found, allowed: allowed, suggestion: suggestion))
+    }
+
+    /// The problems in the order of `text`, offsets turned into lines and columns in one pass over it.
+    func problems(in text: [UInt8]) -> [ConfigurationProblem] {
+        var position = TextPosition()
+        // sorted(by:) keeps the order of equal elements.
+        return entries.sorted { $0.offset < $1.offset }.map { entry in
+            position.advance(to: entry.offset, in: text)
+            return ConfigurationProblem(
+                path: entry.path, line: position.line, column: position.column, found: entry.found,
+                allowed: entry.allowed, suggestion: entry.suggestion)
+        }
+    }
+}

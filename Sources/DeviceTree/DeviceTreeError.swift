@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CFDT
+public import LinuxSystem
+
+/// What can go wrong with a devicetree.
+public enum DeviceTreeError: Error, Equatable, Sendable {
+    /// A node's name is against the rules; `parent` is the path of the node above it.
+    case invalidNodeName(String, parent: String, NameProblem)
+    /// A property's name is against the rules.
+    case invalidPropertyName(String, node: String, NameProblem)
+    /// Two children of a node have the same name.
+    case duplicateNode(path: String)
+    /// A node has two properties of one name.
+    case duplicateProperty(String, node: String)
+    /// A number needs more cells than there are for it.
+    case numberTooWide(UInt64, cellCount: Int, field: String)
+    /// Numbers of so many cells can't be written.
+    case unsupportedCellCount(Int, field: String)
+    /// `#address-cells` or `#size-cells` of a node isn't one cell of 0 to 4.
+    case invalidCellCount(property: String, node: String)
+    /// A memory reservation of 0 bytes, which would end the list.
+    case emptyReservation(address: UInt64)
+    /// A tree is over a limit; `place` says where: a path in the tree or of the host.
+    case limitExceeded(LimitKind, limit: Int, place: String)
+    /// Bytes that are no devicetree blob; `offset` counts from the blob's start.
+    case malformedBlob(BlobProblem, offset: Int)
+    /// A file or folder of the host's live tree can't be read.
+    case unreadable(path: String, Errno)
+    /// All 4,294,967,294 phandles are taken.
+    case noPhandleLeft
+    /// libfdt failed where it should not; `code` is what it returned, an `FDT_ERR_` number negated.
+    case library(code: Int32)
+
+    /// Which of `DeviceTree.Limits` was exceeded.
+    public enum LimitKind: Equatable, Sendable {
+        case depth
+        case nodeCount
+        case byteCount
+    }
+
+    /// What is wrong with a blob.
+    public enum BlobProblem: Equatable, Sendable {
+        /// Fewer bytes than a header has, or than the header says; `needed` is how many there should be.
+        case truncated(count: Int, needed: Int)
+        /// Not version 17, nor compatible with it.
+        case unsupportedVersion(UInt32)
+        /// libfdt refuses it; `code` is what it returned, an `FDT_ERR_` number negated.
+        case library(code: Int32)
+        /// A property's length leads out of the blob, or back.
+        case badLength
+        /// Nodes or properties where none may be, or ends without beginnings.
+        case misplacedToken
+    }
+}
+
+extension DeviceTreeError: CustomStringConvertible {
+    /// What failed, on what, why, and what to do about it.
+    public var description: String {
+        switch self {
+        case .invalidNodeName(let name, let parent, let problem):
+            return "device tree: node \"\(name)\" under \(parent): its name \(problem)\n"
+                + "  rename it by the rules of the Devicetree Specification v0.4, 2.2.1"
+        case .invalidPropertyName(let name, let node, let problem):
+            return "device tree: property \"\(name)\" of \(node): its name \(problem)\n"
+                + "  rename it by the rules of the Devicetree Specification v0.4, 2.2.4.1"
+        case .duplicateNode(let path):
+            return "device tree: \(path) is there twice\n  rename or remove one of the two nodes"
+        case .duplicateProperty(let name, let node):
+            return "device tree: property \(name) of \(node) is there twice\n  remove one of the two"
+        case .numberTooWide(let number, let cellCount, let field):
+            return "device tree: \(field) 0x\(String(number, radix: 16)) doesn't fit \(cellCount) cell(s) of 32 bits\n"
+                + "  use a lower number, or a parent with more #address-cells or #size-cells"
+        case .unsupportedCellCount(let count, let field):
+            return "device tree: \(field) can't be written in \(count) cells\n  use a parent with 0, 1 or 2"
+        case .invalidCellCount(let property, let node):
+            return "device tree: \(property) of node \"\(node)\" is not one number of 0 to 4\n  correct it"
+        case .emptyReservation(let address):
+            return "device tree: memory reservation at 0x\(String(address, radix: 16)) has no bytes\n  remove it"
+        case .limitExceeded(.depth, let limit, let place):
+            return "device tree: \(place): more than \(limit) nodes deep\n  flatten the tree: Linux ignores such nodes"
+        case .limitExceeded(.nodeCount, let limit, let place):
+            return "device tree: \(place): more than \(limit) nodes\n  use a smaller tree"
+        case .limitExceeded(.byteCount, let limit, let place):
+            return
+                "device tree: \(place): more than \(limit) bytes\n  use a smaller tree: arm64 boots with 2 MiB at most"
+        case .malformedBlob(let problem, let offset):
+            return "device tree: not a valid blob: \(problem) (at byte \(offset))\n  compile it again with dtc"
+        case .unreadable(let path, let errno):
+            return "device tree: can't read \(path): \(errno.nameAndText)\n"
+                + "  check that it exists, and run as root: some properties are for root alone"
+        case .noPhandleLeft:
+            return "device tree: no phandle is left\n  use a tree with fewer of them"
+        case .library(let code):
+            return "device tree: libfdt can't write it: \(String(cString: fdt_strerror(code)))\n"
+                + "  please report this as a bug of Martlet"
+        }
+    }
+}
+
+extension DeviceTreeError.BlobProblem: CustomStringConvertible {
+    /// The problem in words.
+    public var description: String {
+        switch self {
+        case .truncated(let count, let needed): return "it has \(count) bytes and should have \(needed)"
+        case .unsupportedVersion(let version): return "its version is \(version), only 17 is supported"
+        case .library(let code): return "libfdt says \(String(cString: fdt_strerror(code)))"
+        case .badLength: return "a property's length leads out of it"
+        case .misplacedToken: return "a node or property is out of place"
+        }
+    }
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// What is wrong with the name of a node or property.
+/// - SeeAlso: Devicetree Specification v0.4, 2.2.1 and 2.2.4.1
+public enum NameProblem: Equatable, Sendable {
+    /// No characters where some are needed.
+    case empty
+    /// "@" with nothing behind it.
+    case emptyUnitAddress
+    /// Longer than the limit, or than what the specification allows.
+    case tooLong(length: Int, limit: Int)
+    /// A byte that may not stand in such a name, or not at its start.
+    case character(UInt8)
+
+    /// The problem of a node's name, or nil. The root's name, which is empty, is not for this check.
+    ///
+    /// More than the specification's letters are accepted in front: digits, and the "_" of `__symbols__`.
+    static func ofNode(_ name: String, limits: DeviceTree.Limits) -> NameProblem? {
+        let bytes = name.utf8.span
+        var baseLength = bytes.count
+        for index in bytes.indices where !isNodeCharacter(bytes[index]) {
+            guard bytes[index] == UInt8(ascii: "@"), index > 0, baseLength == bytes.count else {
+                return .character(bytes[index])
+            }
+            baseLength = index
+        }
+        guard let first = bytes.isEmpty ? nil : bytes[0] else { return .empty }
+        // "+", ",", "-" and "."
+        guard !(0x2B...0x2E ~= first) else { return .character(first) }
+        guard baseLength <= limits.nodeNameLength else {
+            return .tooLong(length: baseLength, limit: limits.nodeNameLength)
+        }
+        guard bytes.count <= limits.nameLength else {
+            return .tooLong(length: bytes.count, limit: limits.nameLength)
+        }
+        return baseLength == bytes.count - 1 ? .emptyUnitAddress : nil
+    }
+
+    /// The problem of a property's name, or nil.
+    static func ofProperty(_ name: String, limits: DeviceTree.Limits) -> NameProblem? {
+        let bytes = name.utf8.span
+        for index in bytes.indices where !isPropertyCharacter(bytes[index]) { return .character(bytes[index]) }
+        guard !bytes.isEmpty else { return .empty }
+        return bytes.count <= limits.nameLength ? nil : .tooLong(length: bytes.count, limit: limits.nameLength)
+    }
+
+    // A bit for each byte below 0x40, and from there to 0x7F: names are checked at each start of a guest, and one look
+    // at a mask is far cheaper than comparing with range after range.
+
+    /// Letters, digits and "+", ",", "-", ".", "_".
+    private static func isNodeCharacter(_ byte: UInt8) -> Bool {
+        let mask: UInt64 = byte < 0x40 ? 0x03FF_7800_0000_0000 : 0x07FF_FFFE_87FF_FFFE
+        return byte < 0x80 && (mask >> UInt64(byte & 0x3F)) & 1 == 1
+    }
+
+    /// The same, and "#" and "?".
+    private static func isPropertyCharacter(_ byte: UInt8) -> Bool {
+        let mask: UInt64 = byte < 0x40 ? 0x83FF_7808_0000_0000 : 0x07FF_FFFE_87FF_FFFE
+        return byte < 0x80 && (mask >> UInt64(byte & 0x3F)) & 1 == 1
+    }
+}
+
+extension NameProblem: CustomStringConvertible {
+    /// The problem in words, to stand behind the name.
+    public var description: String {
+        switch self {
+        case .empty: return "is empty"
+        case .emptyUnitAddress: return "has nothing behind its \"@\""
+        case .tooLong(let length, let limit): return "has \(length) characters where \(limit) are allowed"
+        case .character(let byte) where 0x21...0x7E ~= byte:
+            return "has \"\(Character(UnicodeScalar(byte)))\" where it is not allowed"
+        case .character(let byte): return "has the byte 0x\(String(byte, radix: 16)), which is not allowed"
+        }
+    }
+}

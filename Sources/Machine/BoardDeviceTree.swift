@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceTree
+internal import KVM
+internal import PlatformBus
+
+/// The board's own part of the guest's device tree; devices add their nodes to it.
+///
+/// - SeeAlso: Devicetree Specification v0.4, chapter 3; Linux, Documentation/devicetree/bindings
+struct BoardDeviceTree {
+    let layout: BoardLayout
+    let vcpuCount: Int
+    let interruptController: InterruptController.Version
+    let boot: BootLoader.Result
+    let bootArguments: String?
+    /// Fresh random bytes for the guest's entropy pool.
+    let randomSeed: [UInt8]
+
+    /// The interrupt controller has the phandle 1: everything on the board refers to it.
+    private static let controllerPhandle: UInt32 = 1
+
+    /// What is left for other nodes.
+    static var phandles: PhandleAllocator {
+        var phandles = PhandleAllocator()
+        if let phandle = Phandle(rawValue: controllerPhandle) { phandles.reserve(phandle) }
+        return phandles
+    }
+
+    /// The third cell of an interrupt specifier (arm,gic-v3.yaml).
+    static let edgeRising: UInt32 = 1
+    static let levelHigh: UInt32 = 4
+
+    /// The cells of an SPI's specifier.
+    static func specifier(_ spi: SPI, _ trigger: InterruptTrigger) -> [UInt32] {
+        [0, spi.rawValue, trigger == .level ? levelHigh : edgeRising]
+    }
+
+    /// - Parameters:
+    ///   - devices: nodes of emulated devices, which sit on the board.
+    ///   - clocks: nodes that stand beside them at the root.
+    ///   - passedThrough: nodes for the platform bus.
+    func tree(devices: [Node], clocks: [Node], passedThrough: [Node]) -> DeviceTree {
+        var root = Node(
+            "",
+            [
+                "#address-cells": .cell(2), "#size-cells": .cell(2), "compatible": .string("linux,dummy-virt"),
+                "model": .string("Martlet virtual machine"), "interrupt-parent": .cell(Self.controllerPhandle),
+            ])
+        root.children = [
+            Node("aliases", ["serial0": .string(serialPath)]), chosen, memory, cpus, psci, timer, controller,
+        ]
+        root.children += clocks + devices
+        if !passedThrough.isEmpty { root.children.append(platformBus(passedThrough)) }
+        return DeviceTree(root: root)
+    }
+
+    private var serialPath: String { "/" + Self.name("serial", BoardLayout.serial) }
+
+    static func name(_ base: String, _ address: GuestAddress) -> String {
+        base + "@" + String(address.rawValue, radix: 16)
+    }
+
+    private var chosen: Node {
+        var node = Node("chosen", ["stdout-path": .string(serialPath + ":115200n8")])
+        if let bootArguments { node[property: "bootargs"] = .string(bootArguments) }
+        if let initrd = boot.initrd {
+            node[property: "linux,initrd-start"] = .cell64(initrd.base.rawValue)
+            // The end is exclusive; RAM never reaches 2^64.
+            node[property: "linux,initrd-end"] = .cell64(initrd.last.rawValue &+ 1)
+        }
+        node[property: "rng-seed"] = .bytes(randomSeed)
+        return node
+    }
+
+    private var memory: Node {
+        Node(
+            Self.name("memory", layout.ram.base),
+            ["device_type": .string("memory"), "reg": .cells64([layout.ram.base.rawValue, layout.ram.size])])
+    }
+
+    private var cpus: Node {
+        var node = Node("cpus", ["#address-cells": .cell(1), "#size-cells": .cell(0)])
+        for index in 0..<vcpuCount {
+            // KVM gives vCPU n the affinity n / 16 . n % 16 (arch/arm64/kvm/sys_regs.c, reset_mpidr).
+            let affinity = UInt32(index >> 4) << 8 | UInt32(index & 15)
+            node.children.append(
+                Node(
+                    "cpu@" + String(affinity, radix: 16),
+                    [
+                        "device_type": .string("cpu"), "compatible": .string("arm,armv8"),
+                        "enable-method": .string("psci"), "reg": .cell(affinity),
+                    ]))
+        }
+        return node
+    }
+
+    private var psci: Node {
+        Node("psci", ["compatible": .strings(["arm,psci-1.0", "arm,psci-0.2"]), "method": .string("hvc")])
+    }
+
+    /// Secure, non-secure, virtual and hypervisor timer, private to each CPU (arm,arch_timer.yaml).
+    private var timer: Node {
+        // GICv2 wants the CPUs that a private interrupt is for, one bit each, in bits 15:8 (arm,gic.yaml).
+        let mask: UInt32 = interruptController == .v2 ? ((1 << UInt32(min(vcpuCount, 8))) - 1) << 8 : 0
+        let lines: [UInt32] = [13, 14, 11, 10]
+        return Node(
+            "timer",
+            [
+                "compatible": .string("arm,armv8-timer"),
+                "interrupts": .cells(lines.flatMap { [1, $0, mask | Self.levelHigh] }), "always-on": .empty,
+            ])
+    }
+
+    private var controller: Node {
+        let layout = BoardLayout.interruptController(interruptController)
+        let frames: [UInt64] =
+            switch interruptController {
+            case .v3: [layout.distributor, 0x10000, layout.secondFrame, UInt64(vcpuCount) << 17]
+            case .v2: [layout.distributor, 0x1000, layout.secondFrame, 0x2000]
+            }
+        return Node(
+            Self.name("interrupt-controller", BoardLayout.distributor),
+            [
+                "compatible": .string(interruptController == .v3 ? "arm,gic-v3" : "arm,cortex-a15-gic"),
+                "#interrupt-cells": .cell(3), "interrupt-controller": .empty, "reg": .cells64(frames),
+                "phandle": .cell(Self.controllerPhandle),
+            ])
+    }
+
+    private func platformBus(_ nodes: [Node]) -> Node {
+        // Bus addresses are the guest's own, window by window, so that a node's unit address is what the report says.
+        let ranges = layout.windows.flatMap { [$0.base.rawValue, $0.base.rawValue, $0.size] }
+        return Node(
+            Self.name("platform-bus", BoardLayout.lowWindowBase),
+            [
+                "compatible": .string("simple-bus"), "#address-cells": .cell(2), "#size-cells": .cell(2),
+                "ranges": .cells64(ranges),
+            ], children: nodes)
+    }
+}

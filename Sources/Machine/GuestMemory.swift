@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+internal import PlatformBus
+
+/// The guest's RAM: banks of memfd-backed memory, each at its guest-physical address.
+///
+/// Written by the loader before the VM runs; from then on it belongs to the guest, and nothing here reads it.
+final class GuestMemory: Sendable {
+    struct Bank: Sendable {
+        let range: GuestRange
+        let mapping: MemoryMapping
+    }
+
+    /// In ascending order, free of overlaps.
+    let banks: [Bank]
+
+    /// - Throws: `MachineError.memory` when the host can't give that much, or a call fails.
+    init(_ ranges: [GuestRange], system: any SystemCalls) throws(MachineError) {
+        var banks: [Bank] = []
+        for range in ranges {
+            do {
+                let file = OwnedDescriptor(
+                    adopting: try system.createMemory(name: "martlet-guest-ram", size: range.size), of: system)
+                let mapping = try MemoryMapping(of: file.rawValue, size: range.size, system: system)
+                mapping.preferHugePages()
+                banks.append(Bank(range: range, mapping: mapping))
+            } catch {
+                throw .memory(mebibytes: range.size >> 20, errno: error)
+            }
+        }
+        self.banks = banks
+    }
+
+    /// The bytes at `address`; nil when they are not all inside one bank.
+    func bytes(at address: GuestAddress, count: UInt64) -> UnsafeMutableRawBufferPointer? {
+        for bank in banks where bank.range.contains(address) {
+            return bank.mapping.bytes(at: address.rawValue - bank.range.base.rawValue, count: count)
+        }
+        return nil
+    }
+
+    /// Copies `bytes` to `address`; false when they don't fit into one bank.
+    func write(_ bytes: [UInt8], at address: GuestAddress) -> Bool {
+        guard let target = self.bytes(at: address, count: UInt64(bytes.count)) else { return false }
+        // Safety: the target is inside the bank, which lives as long as self.
+        target.copyBytes(from: bytes)
+        return true
+    }
+}

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import Devices
+public import KVM
+internal import LinuxSystem
+internal import Passthrough
+internal import PlatformBus
+internal import Synchronization
+
+/// A virtual machine that is built and ready to run: RAM loaded, vCPUs reset, devices connected.
+///
+/// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share `ending`, which guards itself, and
+/// the dispatcher, which doesn't change. Everything of the kernel's is on `resources`, newest last, and goes in reverse.
+public final class Machine: Sendable {
+    private let plan: MachinePlan
+    private let loop: EventLoop
+    private let runners: [VCPURunner]
+    private let dispatcher: MMIODispatcher
+    private let console: Console
+    private let ending: Ending
+    private let devices: ConnectedDevices
+    private let profile: StartupProfile
+    private let resources: Mutex<ResourceStack>
+
+    /// Builds the VM of `plan`.
+    /// - Parameters:
+    ///   - console: the guest's serial port is joined to it.
+    ///   - profile: takes a mark after each step.
+    /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
+    public init(
+        _ plan: MachinePlan, hypervisor: Hypervisor, console: Console, profile: StartupProfile
+    ) throws(MachineError) {
+        self.plan = plan
+        self.console = console
+        self.profile = profile
+        var stack = ResourceStack()
+        let size = plan.configuration.machineSize
+        let vm: VirtualMachine
+        let version: InterruptController.Version
+        do throws(KVMError) {
+            vm = stack.keep(try VirtualMachine(hypervisor, addressBits: plan.addressBits))
+            version = try InterruptController.bestVersion(vm)
+        } catch { throw .kvm(error) }
+        if version == .v2, size.vcpuCount > 8 { throw .kvm(.vcpuCount(wanted: size.vcpuCount, limit: 8)) }
+        profile.mark("vm")
+
+        let (memory, boot) = try plan.load()
+        profile.mark("image")
+        let tree = try plan.deviceTree(boot, version)
+        guard tree.count <= BootLoader.deviceTreeLimit, memory.write(tree, at: boot.deviceTree) else {
+            throw .doesNotFit(what: "the device tree", bytes: UInt64(tree.count), available: 0)
+        }
+        profile.mark("device tree")
+
+        var vcpus: [VirtualCPU] = []
+        do throws(KVMError) {
+            for bank in memory.banks {
+                stack.keep(try MemorySlot(vm, at: bank.range.base.rawValue, mapping: bank.mapping))
+            }
+            profile.mark("memory slots")
+            for index in 0..<UInt32(size.vcpuCount) {
+                let vcpu = stack.keep(try VirtualCPU(vm, index: index))
+                try vcpu.initialize(poweredOff: index > 0)
+                vcpus.append(vcpu)
+            }
+            if let first = vcpus.first {
+                // Documentation/arch/arm64/booting.rst: x0 holds the device tree, x1 to x3 are zero, as after a reset.
+                try first.set(.pc, to: boot.entry.rawValue)
+                try first.set(.x(0), to: boot.deviceTree.rawValue)
+            }
+            profile.mark("vcpus")
+            stack.keep(
+                try InterruptController(vm, version: version, layout: BoardLayout.interruptController(version)))
+        } catch { throw .kvm(error) }
+        profile.mark("interrupt controller")
+
+        let loop: EventLoop
+        do { loop = stack.keep(try EventLoop(of: plan.calls)) } catch { throw .call("epoll_create1", errno: error) }
+        self.loop = loop
+        do throws(PassthroughError) {
+            devices = stack.keep(
+                try ConnectedDevices(
+                    plan.passthrough, vm: vm,
+                    memory: memory.banks.map { ($0.range.base.rawValue, $0.mapping) }, log: plan.log))
+        } catch { throw .passthrough(error) }
+        profile.mark("passthrough")
+
+        let ending = Ending(loop: loop)
+        self.ending = ending
+        try Self.attachDevices(plan, vm, loop, console, ending, &stack)
+        let log = plan.log
+        let dispatcher = plan.bus.makeDispatcher { access in
+            log(
+                .warning,
+                "the guest \(access.isWrite ? "wrote" : "read") \(access.width.bytes) bytes at \(access.address), "
+                    + "where there is nothing")
+        }
+        self.dispatcher = dispatcher
+        runners = vcpus.map { VCPURunner($0, dispatcher: dispatcher) }
+        resources = Mutex(stack)
+        profile.mark("devices")
+    }
+
+    /// The emulated devices: serial port, and the RTC when the plan has one.
+    private static func attachDevices(
+        _ plan: MachinePlan, _ vm: VirtualMachine, _ loop: EventLoop, _ console: Console, _ ending: Ending,
+        _ stack: inout ResourceStack
+    ) throws(MachineError) {
+        let serial = NS16550A(
+            line: KVMInterruptLine(vm: vm, spi: BoardLayout.serialSPI), output: console.output,
+            inputReady: { console.inputReady() })
+        try attach(serial, "serial port", BoardLayout.serial, NS16550A.byteCount, plan.bus)
+        try console.connect(serial, to: loop) { ending.end(.quit) }
+        try attachSignals(plan, loop, ending, &stack)
+        guard plan.hasEmulatedClock else { return }
+        do {
+            let timer = try ClockTimer(loop: loop, system: plan.calls)
+            let clock = PL031(
+                line: KVMInterruptLine(vm: vm, spi: BoardLayout.clockSPI), clock: HostClock(), timer: timer)
+            timer.onExpiry { [weak clock] in clock?.alarmExpired() }
+            stack.keep(timer)
+            try attach(clock, "RTC", BoardLayout.clock, PL031.byteCount, plan.bus)
+        } catch let error as Errno { throw .call("timerfd_create", errno: error) } catch let error as MachineError {
+            throw error
+        } catch { throw .call("RTC", errno: .ioError) }
+    }
+
+    /// SIGHUP, SIGINT and SIGTERM end the guest; from here on they arrive in the event loop only.
+    private static func attachSignals(
+        _ plan: MachinePlan, _ loop: EventLoop, _ ending: Ending, _ stack: inout ResourceStack
+    ) throws(MachineError) {
+        do {
+            let signals = stack.keep(try SignalDescriptor(signals: [1, 2, 15], of: plan.calls))
+            _ = try loop.add(signals.rawValue) {
+                if let signal = signals.take() { ending.end(.signal(signal)) }
+            }
+        } catch { throw .call("signalfd", errno: error) }
+    }
+
+    private static func attach(
+        _ device: any MMIODevice, _ name: String, _ base: GuestAddress, _ size: UInt64, _ bus: PlatformBus
+    ) throws(MachineError) {
+        guard let range = GuestRange(base: base, size: size) else { return }
+        do { try bus.attach(name, range, to: device) } catch { throw .bus(error) }
+    }
+
+    /// What was built, a line each.
+    var facts: [String] {
+        let size = plan.configuration.machineSize
+        return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
+            + devices.reports().flatMap(\.lines)
+    }
+
+    /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released.
+    /// - Returns: why it ended, and the report.
+    /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
+    public func run() throws(MachineError) -> (end: GuestEnd, report: Report) {
+        var failure: MachineError?
+        do throws(MachineError) {
+            do { try SystemThread.installKickHandler() } catch { throw .call("sigaction", errno: error) }
+            for runner in runners { try runner.start { [ending] end in ending.end(end) } }
+            profile.mark("threads")
+            do { try loop.run() } catch { throw .call("epoll_wait", errno: error) }
+        } catch { failure = error }
+        for runner in runners { runner.stop() }
+        let exits = runners.reduce(ExitCounts()) { $0 + $1.join() }
+        devices.silence()
+        let reports = devices.reports()
+        console.disconnect()
+        resources.withLock { $0.releaseAll() }
+        if let failure { throw failure }
+        let end = ending.reason ?? .quit
+        return (
+            end,
+            Report(
+                end: end, devices: reports, exits: exits, unclaimedReads: dispatcher.unclaimedReads,
+                unclaimedWrites: dispatcher.unclaimedWrites, droppedConsoleBytes: console.output.droppedByteCount,
+                profile: profile.marks)
+        )
+    }
+}
+
+/// Ends the guest for the first reason that comes: from a vCPU, the console or a signal, on any thread.
+private final class Ending: Sendable {
+    private let loop: EventLoop
+    private let first = Mutex<GuestEnd?>(nil)
+
+    init(loop: EventLoop) { self.loop = loop }
+
+    var reason: GuestEnd? { first.withLock { $0 } }
+
+    func end(_ reason: GuestEnd) {
+        first.withLock { first in if first == nil { first = reason } }
+        loop.stop()
+    }
+}

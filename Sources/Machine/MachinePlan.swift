@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import Configuration
+internal import DeviceTree
+internal import Devices
+public import KVM
+public import LinuxSystem
+internal import Passthrough
+internal import PlatformBus
+public import VFIO
+
+/// The kernel as a machine needs it.
+public typealias MachineCalls = KVMCalls & VFIOCalls
+
+/// A machine that was laid out but not built: the address map with its owners, the devices opened, no VM yet.
+///
+/// Every overlap and every device that can't be had is found here, before anything of KVM is touched.
+public final class MachinePlan: Sendable {
+    let configuration: MachineConfiguration
+    let calls: any MachineCalls
+    let log: Log
+    let layout: BoardLayout
+    let bus: PlatformBus
+    let passthrough: PassthroughDevices
+    /// Whether the board has a PL031 of its own: not when one is passed through, as guests use the first that they find.
+    let hasEmulatedClock: Bool
+    private let passthroughNodes: [Node]
+    private let emulatedNodes: [Node]
+    private let clockNodes: [Node]
+
+    /// - Parameters:
+    ///   - hypervisor: nil on a host without KVM, where a plan serves to show the device tree.
+    ///   - sysfsRoot: stands for /sys in tests.
+    /// - Throws: `MachineError` for the first thing that doesn't fit or can't be opened.
+    public init(
+        _ configuration: MachineConfiguration, calls: any MachineCalls, hypervisor: Hypervisor?,
+        sysfsRoot: String = "/sys", log: Log
+    ) throws(MachineError) {
+        self.configuration = configuration
+        self.calls = calls
+        self.log = log
+        let addressBits = try Self.limits(configuration, hypervisor)
+        layout = try BoardLayout(
+            memoryMebibytes: configuration.machineSize.memoryMebibytes, addressBits: addressBits)
+        bus = try Self.makeBus(layout)
+        let sysfs = Sysfs(root: sysfsRoot, system: calls)
+        do throws(PassthroughError) {
+            passthrough = try PassthroughDevices(
+                configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log)
+            var clocks = ClockNodes(phandles: BoardDeviceTree.phandles)
+            var nodes: [Node] = []
+            for device in passthrough.devices {
+                let result = try device.deviceNode(clocks: &clocks, sysfs: sysfs)
+                if !result.omitted.isEmpty {
+                    log(.warning, "\(device.name): not carried into the guest's device tree: \(result.omitted)")
+                }
+                nodes.append(result.node)
+            }
+            passthroughNodes = nodes
+            hasEmulatedClock = !nodes.contains { $0[property: "compatible"]?.strings?.contains("arm,pl031") == true }
+            emulatedNodes = try Self.emulatedNodes(hasClock: hasEmulatedClock, &clocks)
+            clockNodes = clocks.nodes
+        } catch { throw .passthrough(error) }
+    }
+
+    /// The number of guest-physical address bits that the plan may use.
+    private static func limits(
+        _ configuration: MachineConfiguration, _ hypervisor: Hypervisor?
+    ) throws(MachineError) -> Int {
+        guard let hypervisor else { return 40 }
+        do throws(KVMError) {
+            let limit = try hypervisor.maximumVCPUCount()
+            let wanted = configuration.machineSize.vcpuCount
+            if wanted > limit { throw .vcpuCount(wanted: wanted, limit: limit) }
+            return try hypervisor.maximumAddressBits()
+        } catch { throw .kvm(error) }
+    }
+
+    private static func makeBus(_ layout: BoardLayout) throws(MachineError) -> PlatformBus {
+        let bus = PlatformBus(windows: layout.windows, spiCount: InterruptController.spiCount)
+        do throws(PlatformBusError) {
+            try bus.reserve("RAM", layout.ram)
+            for (name, base, end) in BoardLayout.fixedFrames {
+                if let range = GuestRange(base: base, size: end.rawValue - base.rawValue) {
+                    try bus.reserve(name, range)
+                }
+            }
+            try bus.reserveSPI(BoardLayout.serialSPI, "serial port")
+            try bus.reserveSPI(BoardLayout.clockSPI, "RTC")
+        } catch { throw .bus(error) }
+        return bus
+    }
+
+    private static func settings(_ device: PlatformDevice) -> PassthroughDevice.Settings {
+        PassthroughDevice.Settings(
+            {
+                switch device.identity {
+                case .host(let name): .host(name)
+                case .sysfsdev(let path): .sysfsdev(path)
+                }
+            }(), trapsAll: device.noMmap, usesIRQFD: device.irqfd,
+            placement: {
+                switch device.guestAddress {
+                case .automatic: .automatic
+                case .fixed(let address): .fixed(GuestAddress(address))
+                case .host: .host
+                }
+            }())
+    }
+
+    /// The guest-physical address bits that the machine uses: up to the highest claim.
+    var addressBits: Int {
+        let top = bus.regions.map(\.range.last.rawValue).max() ?? layout.ram.last.rawValue
+        return 64 - top.leadingZeroBitCount
+    }
+
+    private static func emulatedNodes(
+        hasClock: Bool, _ clocks: inout ClockNodes
+    ) throws(PassthroughError) -> [Node] {
+        var nodes = [
+            Node(
+                BoardDeviceTree.name("serial", BoardLayout.serial),
+                [
+                    "compatible": .string("ns16550a"),
+                    "reg": .cells64([BoardLayout.serial.rawValue, BoardLayout.frameSize]),
+                    "interrupts": .cells(BoardDeviceTree.specifier(BoardLayout.serialSPI, .level)),
+                    "clock-frequency": .cell(NS16550A.clockFrequency),
+                ])
+        ]
+        guard hasClock else { return nodes }
+        do {
+            nodes.append(
+                Node(
+                    BoardDeviceTree.name("rtc", BoardLayout.clock),
+                    [
+                        "compatible": .strings(["arm,pl031", "arm,primecell"]),
+                        "reg": .cells64([BoardLayout.clock.rawValue, BoardLayout.frameSize]),
+                        "interrupts": .cells(BoardDeviceTree.specifier(BoardLayout.clockSPI, .level)),
+                        "clocks": try clocks.reference(hertz: 24_000_000), "clock-names": .string("apb_pclk"),
+                    ]))
+        } catch { throw .deviceTree(device: "rtc", error) }
+        return nodes
+    }
+
+    /// The device tree that the guest gets, as a blob.
+    func deviceTree(_ boot: BootLoader.Result, _ version: InterruptController.Version) throws(MachineError) -> [UInt8] {
+        let board = BoardDeviceTree(
+            layout: layout, vcpuCount: configuration.machineSize.vcpuCount, interruptController: version, boot: boot,
+            bootArguments: configuration.bootSource.bootArguments, randomSeed: try RandomSeed.bytes())
+        do {
+            return try board.tree(devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes)
+                .serialized()
+        } catch { throw .deviceTree("\(error)") }
+    }
+
+    /// Allocates RAM and loads kernel and initrd into it.
+    func load() throws(MachineError) -> (memory: GuestMemory, boot: BootLoader.Result) {
+        try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
+        let memory = try GuestMemory([layout.ram], system: calls)
+        let loader = BootLoader(memory: memory, ram: layout.ram, system: calls)
+        let source = configuration.bootSource
+        return (memory, try loader.load(kernel: source.kernelImagePath, initrd: source.initrdPath))
+    }
+
+    /// The device tree that `Machine` would boot with, from a host that need not have KVM.
+    /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.
+    public func deviceTree(hypervisor: Hypervisor?) throws(MachineError) -> [UInt8] {
+        var version = InterruptController.Version.v3
+        if let hypervisor {
+            do throws(KVMError) {
+                version = try InterruptController.bestVersion(try VirtualMachine(hypervisor, addressBits: addressBits))
+            } catch { throw .kvm(error) }
+        }
+        let (_, boot) = try load()
+        return try deviceTree(boot, version)
+    }
+}

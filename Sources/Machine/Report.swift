@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import Passthrough
+
+/// What a run did: why it ended, how each device reached the guest, how often the guest was left.
+public struct Report: Sendable, Encodable {
+    /// Why the guest ended.
+    public let end: GuestEnd
+    /// Passed-through devices, in the order of the configuration.
+    public let devices: [DeviceReport]
+    /// Exits to user space of all vCPUs together.
+    public let exits: ExitCounts
+    /// Accesses to guest-physical addresses where nothing is.
+    public let unclaimedReads: UInt64
+    public let unclaimedWrites: UInt64
+    /// Bytes of the guest's console that a slow or broken terminal didn't take.
+    public let droppedConsoleBytes: UInt64
+    /// When each step of the start-up was done.
+    public let profile: [StartupProfile.Mark]
+
+    private enum CodingKeys: String, CodingKey {
+        case exit, devices, exits, unclaimed, profile
+        case droppedConsoleBytes = "dropped_console_bytes"
+    }
+
+    private struct Exit: Encodable {
+        let reason: String
+        let status: Int32
+        let detail: String?
+    }
+
+    private struct Unclaimed: Encodable {
+        let reads: UInt64
+        let writes: UInt64
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: end.detail), forKey: .exit)
+        try container.encode(devices, forKey: .devices)
+        try container.encode(exits, forKey: .exits)
+        try container.encode(Unclaimed(reads: unclaimedReads, writes: unclaimedWrites), forKey: .unclaimed)
+        try container.encode(droppedConsoleBytes, forKey: .droppedConsoleBytes)
+        try container.encode(profile, forKey: .profile)
+    }
+
+    /// The report as text, a line for each fact.
+    public var text: String {
+        var lines = ["guest: \(end.name)" + (end.detail.map { " (\($0))" } ?? "")]
+        lines += devices.flatMap(\.lines)
+        lines.append(
+            "exits: \(exits.mmioReads) MMIO reads, \(exits.mmioWrites) MMIO writes, \(exits.interrupted) interrupted, "
+                + "\(exits.systemEvents) system events, \(exits.other) other")
+        if unclaimedReads &+ unclaimedWrites > 0 {
+            lines.append("unclaimed: \(unclaimedReads) reads, \(unclaimedWrites) writes")
+        }
+        if droppedConsoleBytes > 0 { lines.append("console: \(droppedConsoleBytes) bytes dropped") }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension GuestEnd {
+    /// One word, or two, for the report.
+    public var name: String {
+        switch self {
+        case .powerOff: "power-off"
+        case .reset: "reset"
+        case .crashed: "crash"
+        case .hung: "hung"
+        case .quit: "quit"
+        case .signal(let number): "signal \(number)"
+        }
+    }
+
+    /// The exit status of `martlet run`.
+    public var exitStatus: Int32 {
+        switch self {
+        case .powerOff: 0
+        case .reset: 3
+        case .crashed, .hung: 4
+        case .quit: 130
+        case .signal(let number): 128 + number
+        }
+    }
+
+    /// What happened, for an end that isn't the guest's wish.
+    public var detail: String? {
+        if case .hung(let text, _) = self { text } else { nil }
+    }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import PlatformBus
+internal import Synchronization
+internal import VFIO
+
+/// Forwards the guest's trapped accesses to a region of a real device.
+///
+/// A mapped region has one too: it takes the accesses that arrive while the region isn't mapped.
+/// Ownership: the counters are atomic; the device's registers are the device's own.
+final class TrappedRegion: MMIODevice {
+    let region: VFIORegion
+    private let device: VFIODevice
+    private let readCount = Atomic<UInt64>(0)
+    private let writeCount = Atomic<UInt64>(0)
+    private let failureCount = Atomic<UInt64>(0)
+    /// Told of the first access that the host refused; later ones are only counted.
+    private let report: @Sendable (VFIOError) -> Void
+
+    init(_ region: VFIORegion, of device: VFIODevice, report: @escaping @Sendable (VFIOError) -> Void) {
+        self.region = region
+        self.device = device
+        self.report = report
+    }
+
+    var reads: UInt64 { readCount.load(ordering: .relaxed) }
+    var writes: UInt64 { writeCount.load(ordering: .relaxed) }
+    var failures: UInt64 { failureCount.load(ordering: .relaxed) }
+
+    /// A read that the host refuses gives all ones, as a bus without an answer does.
+    func read(offset: UInt64, width: AccessWidth) -> UInt64 {
+        readCount.add(1, ordering: .relaxed)
+        do { return try device.read(region, at: offset, size: Int(width.bytes)) } catch {
+            note(error)
+            return .max
+        }
+    }
+
+    func write(offset: UInt64, width: AccessWidth, value: UInt64) {
+        writeCount.add(1, ordering: .relaxed)
+        do { try device.write(value, to: region, at: offset, size: Int(width.bytes)) } catch { note(error) }
+    }
+
+    private func note(_ error: VFIOError) {
+        if failureCount.add(1, ordering: .relaxed).oldValue == 0 { report(error) }
+    }
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+extension HostDevice {
+    /// What stands in the way, for an error's first line.
+    var obstacle: String {
+        switch state {
+        case .ready: "ready"
+        case .ownedByHostDriver, .withoutDriver: "no VFIO group"
+        case .withoutGroup: "no IOMMU group"
+        case .vfioDriverMissing: "no VFIO group"
+        }
+    }
+
+    /// The reason, and the commands that bind the device by hand.
+    /// - SeeAlso: Documentation/ABI/testing/sysfs-bus-platform (driver_override)
+    var remedy: [String] {
+        guard state != .ready, let diagnosis else { return [] }
+        var lines = [reason]
+        if !diagnosis.isVFIODriverLoaded { lines.append("run: modprobe \(bus.vfioDriver)") }
+        if group == nil, diagnosis.isNoIOMMUModeOn != true {
+            // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
+            if diagnosis.isNoIOMMUModeOn == nil, diagnosis.isVFIODriverLoaded {
+                return lines + ["no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]
+            }
+            lines += [
+                "no IOMMU keeps it from the host's memory; only where guest and device are trusted:",
+                "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+            ]
+        }
+        return lines + binding + resetNote
+    }
+
+    private var reason: String {
+        switch state {
+        case .ready: "it is ready"
+        case .ownedByHostDriver(let driver): "the host driver \(driver) still owns the device"
+        case .vfioDriverMissing:
+            "no driver has the device, and \(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.kernelOption))"
+        case .withoutGroup: "\(bus.vfioDriver) takes only devices in a group, and this one is in none"
+        case .withoutDriver:
+            diagnosis?.driverOverride == bus.vfioDriver
+                ? "no driver has the device, though it is reserved for \(bus.vfioDriver)"
+                : "no driver has the device"
+        }
+    }
+
+    private var binding: [String] {
+        var lines: [String] = []
+        if diagnosis?.driverOverride != bus.vfioDriver {
+            lines.append("run: echo \(bus.vfioDriver) > \(path)/driver_override")
+        }
+        if driver != nil { lines.append("run: echo \(name) > \(path)/driver/unbind") }
+        lines.append("run: echo \(name) > /sys/bus/\(bus.rawValue)/drivers_probe")
+        return lines
+    }
+
+    /// vfio-platform's other reason to refuse a device, which it only gives in the kernel's log.
+    private var resetNote: [String] {
+        guard state == .withoutDriver, diagnosis?.isResetRequired == true else { return [] }
+        return ["\(bus.vfioDriver) refuses a device that the kernel can't reset"] + VFIOOperation.resetNotRequired
+    }
+}
+
+extension HostDevice.Bus {
+    /// The end of the kernel option that builds the bus's VFIO driver.
+    fileprivate var kernelOption: String {
+        switch self {
+        case .platform: "PLATFORM"
+        case .amba: "AMBA"
+        }
+    }
+}

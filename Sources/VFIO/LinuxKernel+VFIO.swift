@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import LinuxSystem
+
+/// The one file that issues VFIO ioctls.
+extension LinuxKernel: VFIOCalls {
+    public func vfioAPIVersion(_ container: CInt) throws(Errno) -> CInt {
+        try retrying { clinux_vfio_get_api_version(container) }
+    }
+
+    public func vfioSupports(_ container: CInt, _ type: VFIOIOMMUType) throws(Errno) -> Bool {
+        try retrying { clinux_vfio_check_extension(container, UInt(type.rawValue)) } > 0
+    }
+
+    public func vfioSetIOMMU(_ container: CInt, _ type: VFIOIOMMUType) throws(Errno) {
+        try retrying { clinux_vfio_set_iommu(container, UInt(type.rawValue)) }
+    }
+
+    public func vfioMapDMA(_ container: CInt, hostAddress: UInt, iova: UInt64, size: UInt64) throws(Errno) {
+        try retrying { clinux_vfio_map_dma(container, UInt64(hostAddress), iova, size) }
+    }
+
+    public func vfioUnmapDMA(_ container: CInt, iova: UInt64, size: UInt64) throws(Errno) {
+        try retrying { clinux_vfio_unmap_dma(container, iova, size) }
+    }
+
+    public func vfioGroupStatus(_ group: CInt) throws(Errno) -> VFIOGroupStatus {
+        VFIOGroupStatus(rawValue: UInt32(try retrying { clinux_vfio_group_get_status(group) }))
+    }
+
+    public func vfioSetContainer(_ group: CInt, _ container: CInt) throws(Errno) {
+        try retrying { clinux_vfio_group_set_container(group, container) }
+    }
+
+    public func vfioUnsetContainer(_ group: CInt) throws(Errno) {
+        try retrying { clinux_vfio_group_unset_container(group) }
+    }
+
+    public func vfioDevice(_ group: CInt, named name: String) throws(Errno) -> CInt {
+        try retrying { clinux_vfio_group_get_device_fd(group, name) }
+    }
+
+    public func vfioDeviceInfo(_ device: CInt) throws(Errno) -> VFIODeviceInfo {
+        var flags: UInt32 = 0
+        var regions: UInt32 = 0
+        var interrupts: UInt32 = 0
+        try retrying { clinux_vfio_device_get_info(device, &flags, &regions, &interrupts) }
+        return VFIODeviceInfo(
+            flags: VFIODeviceInfo.Flags(rawValue: flags), regionCount: regions, interruptCount: interrupts)
+    }
+
+    public func vfioRegionInfo(_ device: CInt, index: UInt32) throws(Errno) -> VFIORegion {
+        var flags: UInt32 = 0
+        var size: UInt64 = 0
+        var offset: UInt64 = 0
+        try retrying { clinux_vfio_device_get_region_info(device, index, &flags, &size, &offset) }
+        return VFIORegion(
+            index: Int(index), size: size, fileOffset: offset, access: VFIORegion.Access(rawValue: flags))
+    }
+
+    public func vfioInterruptInfo(_ device: CInt, index: UInt32) throws(Errno) -> VFIOInterrupt {
+        var flags: UInt32 = 0
+        var count: UInt32 = 0
+        try retrying { clinux_vfio_device_get_irq_info(device, index, &flags, &count) }
+        return VFIOInterrupt(index: Int(index), count: Int(count), flags: VFIOInterrupt.Flags(rawValue: flags))
+    }
+
+    public func vfioWireInterrupt(
+        _ device: CInt, index: UInt32, action: VFIOInterruptAction, event: CInt?
+    ) throws(Errno) {
+        try retrying { clinux_vfio_device_set_irq_eventfd(device, index, action.rawValue, event ?? -1) }
+    }
+
+    public func vfioPerform(_ device: CInt, index: UInt32, action: VFIOInterruptAction) throws(Errno) {
+        try retrying { clinux_vfio_device_set_irq_none(device, index, action.rawValue) }
+    }
+
+    public func vfioDisableInterrupt(_ device: CInt, index: UInt32) throws(Errno) {
+        try retrying { clinux_vfio_device_disable_irq(device, index) }
+    }
+
+    public func vfioReset(_ device: CInt) throws(Errno) {
+        try retrying { clinux_vfio_device_reset(device) }
+    }
+}

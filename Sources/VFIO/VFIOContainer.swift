@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+internal import Synchronization
+
+/// What stands between a container's devices and memory.
+public enum VFIOIOMMUType: UInt32, Sendable {
+    /// VFIO_TYPE1v2_IOMMU: devices see what is mapped, and nothing else.
+    case type1v2 = 3
+    /// VFIO_NOIOMMU_IOMMU: devices address the host's physical memory.
+    case noIOMMU = 8
+
+    /// The name in include/uapi/linux/vfio.h.
+    var symbol: String {
+        switch self {
+        case .type1v2: "VFIO_TYPE1v2_IOMMU"
+        case .noIOMMU: "VFIO_NOIOMMU_IOMMU"
+        }
+    }
+}
+
+/// A VFIO container: groups that share one I/O address space.
+///
+/// A group keeps its container alive, and a device its group, so that letting go of the devices closes everything.
+/// - SeeAlso: Documentation/driver-api/vfio.rst, "Groups, Devices, and IOMMUs"
+public final class VFIOContainer: Sendable {
+    private struct Weak { weak var group: VFIOGroup? }
+
+    /// Its IOMMU.
+    public let type: VFIOIOMMUType
+    let calls: any VFIOCalls
+    private let descriptor: OwnedDescriptor
+    /// The groups by number. Owned by this object, guarded by the lock.
+    private let groups = Mutex<[Int: Weak]>([:])
+
+    /// Opens /dev/vfio/vfio and checks that this kernel's VFIO is the one that is spoken here.
+    /// - Parameter device: the name of the first device, which errors are about.
+    /// - Throws: `VFIOError.failed`, `.incompatibleAPI`, `.iommuUnsupported`.
+    public init(_ type: VFIOIOMMUType, for device: String, calls: any VFIOCalls) throws(VFIOError) {
+        self.type = type
+        self.calls = calls
+        descriptor = OwnedDescriptor(
+            adopting: try attempt(.openContainer, device) { () throws(Errno) in
+                try calls.open("/dev/vfio/vfio", .readWrite)
+            }, of: calls)
+        let raw = descriptor.rawValue
+        let version = try attempt(.getAPIVersion, device) { () throws(Errno) in try calls.vfioAPIVersion(raw) }
+        // VFIO_API_VERSION has been 0 since the interface exists.
+        guard version == 0 else { throw .incompatibleAPI(device: device, found: version) }
+        let isSupported = try attempt(.checkExtension(type), device) { () throws(Errno) in
+            try calls.vfioSupports(raw, type)
+        }
+        guard isSupported else { throw .iommuUnsupported(device: device, type: type) }
+    }
+
+    /// The group of `host` in this container, opened when it isn't yet.
+    ///
+    /// Call it from one thread at a time: set-up is one thread's business.
+    /// - Throws: what `VFIOGroup` throws.
+    public func group(of host: HostDevice) throws(VFIOError) -> VFIOGroup {
+        let facts = try host.readyGroup()
+        if let group = groups.withLock({ $0[facts.id]?.group }) { return group }
+        // The kernel takes the IOMMU away with the last group, so the first one sets it, each time.
+        let group = try VFIOGroup(facts, of: host, in: self, setsIOMMU: liveGroups.isEmpty)
+        groups.withLock { $0[facts.id] = Weak(group: group) }
+        return group
+    }
+
+    /// Lets all devices of the container read and write `memory` at `iova`, which for a guest's RAM is its
+    /// guest-physical address. The pages are pinned: they stay in RAM for as long as the mapping lives.
+    /// - Throws: `VFIOError.noTranslation` for a container without IOMMU, `.failed`.
+    public func mapDMA(_ memory: MemoryMapping, iova: UInt64) throws(VFIOError) -> VFIODMAMapping {
+        try VFIODMAMapping(memory, iova: iova, in: self)
+    }
+
+    /// The groups that are open, lowest number first.
+    var liveGroups: [VFIOGroup] {
+        groups.withLock { groups in groups.values.compactMap(\.group) }.sorted { $0.id < $1.id }
+    }
+
+    /// The number, for the group's and the mapping's ioctls.
+    var rawValue: CInt { descriptor.rawValue }
+}

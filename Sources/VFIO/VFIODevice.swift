@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// An open device: its registers, its interrupts and its reset.
+///
+/// It keeps its group and container alive; mappings and wired interrupts keep it alive in turn.
+public final class VFIODevice: Sendable {
+    /// What sysfs says of it.
+    public let host: HostDevice
+    /// The group it belongs to.
+    public var group: VFIOGroup { file.group }
+    /// Whether the kernel has a function to reset it.
+    public let canReset: Bool
+    /// Its regions, by index.
+    public let regions: [VFIORegion]
+    /// Its interrupts, by index.
+    public let interrupts: [VFIOInterrupt]
+    private let file: VFIODeviceFile
+
+    /// Opens a device of `group` and reads what it has.
+    ///
+    /// The kernel resets it, where it can, when its first descriptor opens and when its last one closes
+    /// (vfio_platform_common.c).
+    /// - Throws: `VFIOError.alreadyOpen`, `.notPlatformOrAMBA`, `.implausible`, `.failed`.
+    public init(_ host: HostDevice, in group: VFIOGroup) throws(VFIOError) {
+        self.host = host
+        let file = try VFIODeviceFile(host, in: group)
+        self.file = file
+        let calls = file.calls
+        let info = try file.attempt(.getDeviceInfo) { device throws(Errno) in try calls.vfioDeviceInfo(device) }
+        guard !info.flags.isDisjoint(with: [.platform, .amba]) else {
+            throw .notPlatformOrAMBA(device: host.name, flags: info.flags.rawValue)
+        }
+        // Both limits are far over any real device; they keep a broken driver from filling memory here.
+        guard info.regionCount <= 64 else {
+            throw .implausible(device: host.name, flaw: "it claims \(info.regionCount) regions; 64 are accepted")
+        }
+        guard info.interruptCount <= 1024 else {
+            throw .implausible(
+                device: host.name, flaw: "it claims \(info.interruptCount) interrupts; 1024 are accepted")
+        }
+        canReset = info.flags.contains(.reset)
+
+        var regions: [VFIORegion] = []
+        for index in 0..<info.regionCount {
+            let region = try file.attempt(.getRegionInfo(Int(index))) { device throws(Errno) in
+                try calls.vfioRegionInfo(device, index: index)
+            }
+            if let flaw = region.flaw { throw .implausible(device: host.name, flaw: flaw) }
+            regions.append(region)
+        }
+        self.regions = regions
+
+        var interrupts: [VFIOInterrupt] = []
+        for index in 0..<info.interruptCount {
+            let interrupt = try file.attempt(.getInterruptInfo(Int(index))) { device throws(Errno) in
+                try calls.vfioInterruptInfo(device, index: index)
+            }
+            if let flaw = interrupt.flaw { throw .implausible(device: host.name, flaw: flaw) }
+            interrupts.append(interrupt)
+        }
+        self.interrupts = interrupts
+    }
+
+    /// Puts the device into its reset state (VFIO_DEVICE_RESET).
+    /// - Throws: `VFIOError.failed`: EINVAL without a reset function, see `canReset`, or what that function gives.
+    public func reset() throws(VFIOError) {
+        try file.attempt(.reset) { device throws(Errno) in try file.calls.vfioReset(device) }
+    }
+
+    // MARK: Regions
+
+    /// Reads 1, 2, 4 or 8 bytes, little-endian, at `offset` of a region. The kernel does an 8-byte read as two of 4.
+    /// - Throws: `VFIOError.invalidAccess` outside the region or of another size, `.shortTransfer`, `.failed`.
+    public func read(_ region: VFIORegion, at offset: UInt64, size: Int) throws(VFIOError) -> UInt64 {
+        let position = try filePosition(region, offset, size)
+        let operation = VFIOOperation.readRegion(region.index, offset: offset, size: size)
+        var value: UInt64 = 0
+        let count = try file.attempt(operation) { device throws(Errno) in
+            try withUnsafeMutableBytes(of: &value) { bytes throws(Errno) in
+                // Safety: `filePosition` accepts no size over that of `value`.
+                try file.calls.pread(device, UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]), at: position)
+            }
+        }
+        guard count == size else { throw .shortTransfer(device: host.name, operation, count: count) }
+        return UInt64(littleEndian: value)
+    }
+
+    /// Writes 1, 2, 4 or 8 bytes, little-endian, at `offset` of a region.
+    /// - Throws: as `read`.
+    public func write(_ value: UInt64, to region: VFIORegion, at offset: UInt64, size: Int) throws(VFIOError) {
+        let position = try filePosition(region, offset, size)
+        let operation = VFIOOperation.writeRegion(region.index, offset: offset, size: size)
+        let littleEndian = value.littleEndian
+        let count = try file.attempt(operation) { device throws(Errno) in
+            try withUnsafeBytes(of: littleEndian) { bytes throws(Errno) in
+                // Safety: `filePosition` accepts no size over that of `littleEndian`.
+                try file.calls.pwrite(device, UnsafeRawBufferPointer(rebasing: bytes[..<size]), at: position)
+            }
+        }
+        guard count == size else { throw .shortTransfer(device: host.name, operation, count: count) }
+    }
+
+    /// Where an access lies in the device's descriptor.
+    private func filePosition(_ region: VFIORegion, _ offset: UInt64, _ size: Int) throws(VFIOError) -> UInt64 {
+        let (end, overflow) = offset.addingReportingOverflow(UInt64(max(size, 0)))
+        guard [1, 2, 4, 8].contains(size), !overflow, end <= region.size else {
+            throw .invalidAccess(device: host.name, region: region, offset: offset, size: size)
+        }
+        // No overflow: a region whose end doesn't fit into a file offset was refused when the device was opened.
+        return region.fileOffset &+ offset
+    }
+
+    /// Maps a whole region into this process.
+    /// - Throws: `VFIOError.notMappable`, `.failed`.
+    public func map(_ region: VFIORegion) throws(VFIOError) -> VFIORegionMapping {
+        guard region.canMap else { throw .notMappable(device: host.name, region: region) }
+        let memory = try file.attempt(.mapRegion(region.index)) { device throws(Errno) in
+            try MemoryMapping(of: device, offset: region.fileOffset, size: region.size, system: file.calls)
+        }
+        return VFIORegionMapping(region: region, memory: memory, device: self)
+    }
+
+    // MARK: Interrupts
+
+    /// Signals `event` each time the interrupt fires, for as long as the result lives. An automasked interrupt stays
+    /// masked after it fired, also across wirings, until it is unmasked.
+    /// - Throws: `VFIOError.alreadyWired`, `.failed`: EBUSY when a driver of the host holds the line.
+    public func setTrigger(_ interrupt: VFIOInterrupt, _ event: EventDescriptor) throws(VFIOError) -> VFIOWiring {
+        try VFIOWiring(.trigger, of: interrupt, event, file)
+    }
+
+    /// Unmasks the interrupt each time `event` is signalled, for as long as the result lives.
+    /// - Throws: `VFIOError.alreadyWired`, `.failed`: EINVAL for one that isn't maskable.
+    public func setUnmask(_ interrupt: VFIOInterrupt, _ event: EventDescriptor) throws(VFIOError) -> VFIOWiring {
+        try VFIOWiring(.unmask, of: interrupt, event, file)
+    }
+
+    /// Lets a masked interrupt fire again.
+    /// - Throws: `VFIOError.failed`: EINVAL for one that isn't maskable.
+    public func unmask(_ interrupt: VFIOInterrupt) throws(VFIOError) { try perform(.unmask, interrupt) }
+
+    /// Keeps the interrupt from firing.
+    /// - Throws: `VFIOError.failed`: EINVAL for one that isn't maskable.
+    public func mask(_ interrupt: VFIOInterrupt) throws(VFIOError) { try perform(.mask, interrupt) }
+
+    /// Acts as if the hardware had raised the interrupt: VFIO's loop-back, for tests.
+    /// - Throws: `VFIOError.failed`.
+    public func triggerLoopBack(_ interrupt: VFIOInterrupt) throws(VFIOError) { try perform(.trigger, interrupt) }
+
+    /// Takes the trigger down now, without waiting for its `VFIOWiring` to go.
+    /// - Throws: `VFIOError.failed`.
+    public func disable(_ interrupt: VFIOInterrupt) throws(VFIOError) {
+        try file.attempt(.disableInterrupt(interrupt.index)) { device throws(Errno) in
+            try file.calls.vfioDisableInterrupt(device, index: UInt32(truncatingIfNeeded: interrupt.index))
+        }
+    }
+
+    private func perform(_ action: VFIOInterruptAction, _ interrupt: VFIOInterrupt) throws(VFIOError) {
+        try file.attempt(.performInterrupt(action, interrupt.index)) { device throws(Errno) in
+            try file.calls.vfioPerform(
+                device, index: UInt32(truncatingIfNeeded: interrupt.index), action: action)
+        }
+    }
+}

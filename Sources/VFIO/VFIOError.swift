@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// Why a device can't be used. `description` says what failed, on which device, why, and what to do about it.
+public enum VFIOError: Error, Equatable, Sendable {
+    /// Neither the platform nor the AMBA bus has a device of this name, or nothing is at this path.
+    case noSuchDevice(device: String, similar: [String])
+    /// A path that doesn't lead into sysfs.
+    case notInSysfs(path: String, root: String)
+    /// A device of another bus, such as PCI; nil for a path that is no device.
+    case unsupportedBus(device: String, bus: String?)
+    /// A file of sysfs that can't be read.
+    case sysfs(device: String, path: String, errno: Errno)
+    /// A file of sysfs that says what it can't.
+    case malformedSysfs(device: String, path: String, content: String)
+    /// The device is not bound to its VFIO driver; `state` and `diagnosis` say what to do.
+    case notReady(HostDevice)
+    /// The kernel speaks another version of VFIO.
+    case incompatibleAPI(device: String, found: CInt)
+    /// The kernel can't give the container this IOMMU.
+    case iommuUnsupported(device: String, type: VFIOIOMMUType)
+    /// Host drivers, or another process, use devices of the same group.
+    case groupNotViable(device: String, group: HostDevice.IOMMUGroup)
+    /// This process has the device open.
+    case alreadyOpen(device: String)
+    /// VFIO has the device, but as one of another kind (VFIO_DEVICE_FLAGS_*).
+    case notPlatformOrAMBA(device: String, flags: UInt32)
+    /// The kernel says something of the device that can't be.
+    case implausible(device: String, flaw: String)
+    /// The interrupt has a wiring of this kind; it must go before another is made.
+    case alreadyWired(device: String, interrupt: Int, VFIOInterruptAction)
+    /// A region that VFIO doesn't let user space map.
+    case notMappable(device: String, region: VFIORegion)
+    /// An access that is not inside the region, or not of 1, 2, 4 or 8 bytes.
+    case invalidAccess(device: String, region: VFIORegion, offset: UInt64, size: Int)
+    /// The kernel moved fewer bytes than asked.
+    case shortTransfer(device: String, VFIOOperation, count: Int)
+    /// DMA can't be mapped: no IOMMU stands between the device and memory.
+    case noTranslation(device: String)
+    /// A call to the kernel failed.
+    case failed(device: String, VFIOOperation, Errno)
+
+    /// The device that it is about: its name, or the path that was given for it.
+    public var device: String {
+        switch self {
+        case .noSuchDevice(let device, _), .notInSysfs(let device, _), .unsupportedBus(let device, _),
+            .sysfs(let device, _, _), .malformedSysfs(let device, _, _), .incompatibleAPI(let device, _),
+            .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
+            .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
+            .invalidAccess(let device, _, _, _), .shortTransfer(let device, _, _), .noTranslation(let device),
+            .alreadyWired(let device, _, _),
+            .failed(let device, _, _):
+            device
+        case .notReady(let host): host.name
+        }
+    }
+}
+
+extension VFIOError: CustomStringConvertible {
+    /// "<device>: <what failed>", then indented lines: why, and what to run.
+    public var description: String { "\(device): " + ([what] + help).joined(separator: "\n  ") }
+
+    private var what: String {
+        switch self {
+        case .noSuchDevice(let device, _):
+            device.hasPrefix("/") ? "no such device" : "no such device on the platform or AMBA bus"
+        case .notInSysfs(_, let root): "not a path in \(root)"
+        case .unsupportedBus(_, let bus):
+            bus.map { "a device of the \($0) bus" } ?? "not a device"
+        case .sysfs(_, let path, let errno): "reading \(path) failed: \(errno.nameAndText)"
+        case .malformedSysfs(_, let path, let content): "\(path) says \"\(content)\", which makes no sense"
+        case .notReady(let host): host.obstacle
+        case .incompatibleAPI(_, let found): "VFIO_GET_API_VERSION says \(found) where Martlet needs 0"
+        case .iommuUnsupported(_, let type): "VFIO_CHECK_EXTENSION says that there is no \(type.symbol)"
+        case .groupNotViable(_, let group): "VFIO_GROUP_GET_STATUS says that group \(group.id) is not viable"
+        case .alreadyOpen: "used twice"
+        case .notPlatformOrAMBA(_, let flags):
+            "VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags 0x\(hex(UInt64(flags))))"
+        case .implausible(_, let flaw): flaw
+        case .alreadyWired(_, let interrupt, let action):
+            "interrupt \(interrupt) has an eventfd to \(action) it already"
+        case .notMappable(_, let region): "region \(region.index) can't be mapped"
+        case .invalidAccess(_, let region, let offset, let size):
+            "no access of \(size) bytes at 0x\(hex(offset)) of region \(region.index), 0x\(hex(region.size)) bytes long"
+        case .shortTransfer(_, let operation, let count): "\(operation.description) moved \(count) bytes"
+        case .noTranslation: "no DMA mapping without an IOMMU"
+        case .failed(_, let operation, let errno): "\(operation.description) failed: \(errno.nameAndText)"
+        }
+    }
+
+    private var help: [String] {
+        switch self {
+        case .noSuchDevice(_, let similar):
+            similar.isEmpty
+                ? ["run: ls /sys/bus/platform/devices /sys/bus/amba/devices"]
+                : ["is it one of these? \(similar.joined(separator: ", "))"]
+        case .notInSysfs(_, let root):
+            ["sysfsdev takes the device's folder, such as \(root)/bus/amba/devices/9010000.pl031"]
+        case .unsupportedBus: ["only devices of the platform and the AMBA bus can be passed through"]
+        case .notReady(let host): host.remedy
+        case .incompatibleAPI: ["this kernel is not one that Martlet knows"]
+        case .iommuUnsupported(_, let type): VFIOOperation.missing(type)
+        case .groupNotViable(_, let group): Self.viabilityHelp(group)
+        case .alreadyOpen: ["this process has the device open; list it once"]
+        case .notPlatformOrAMBA: ["only devices of the platform and the AMBA bus can be passed through"]
+        case .implausible: ["the host's driver or device tree describes the device wrongly"]
+        case .notMappable(_, let region):
+            region.access.isSuperset(of: [.read, .write])
+                ? ["its address or size is not on a page boundary"]
+                : ["it can't be both read and written"]
+        case .noTranslation: ["the device addresses the host's physical memory"]
+        case .failed(_, let operation, let errno): operation.help(errno)
+        case .sysfs, .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
+        }
+    }
+
+    /// Who stands in the way of a group's use, and how to make them leave.
+    static func viabilityHelp(_ group: HostDevice.IOMMUGroup) -> [String] {
+        let holders = group.others.filter(\.isHeldByHost)
+        if holders.isEmpty {
+            return [
+                "another process uses a device of the group",
+                "run: fuser -v \(group.node) /dev/vfio/devices/*",
+            ]
+        }
+        let list = holders.map { "\($0.name) (\($0.driver ?? "?"))" }.joined(separator: ", ")
+        return ["the hardware can't keep it apart from devices that drivers of the host use: \(list)"]
+            + holders.map {
+                "run: echo \($0.name) > /sys/kernel/iommu_groups/\(group.id)/devices/\($0.name)/driver/unbind"
+            }
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+internal import Synchronization
+
+/// A VFIO group in its container: the smallest set of devices that the hardware keeps apart from all others.
+///
+/// The kernel lets one process open it, once; `VFIOContainers.group(of:)` shares it between the group's devices.
+public final class VFIOGroup: Sendable {
+    /// The IOMMU group's number.
+    public let id: Int
+    /// Declared before the container, so that it is closed first: stored properties go in the order of declaration.
+    private let descriptor: OwnedDescriptor
+    /// The container that it is in.
+    public let container: VFIOContainer
+    /// The number of its descriptor, for KVM_DEV_VFIO_GROUP_ADD. It is valid for as long as the group lives.
+    public var rawValue: CInt { descriptor.rawValue }
+    /// The device that it was opened for, which errors of the whole group are about.
+    let deviceName: String
+
+    private struct State {
+        var isAttached = false
+        var openDevices: Set<String> = []
+    }
+    /// Owned by this object, guarded by the lock.
+    private let state = Mutex(State())
+
+    /// - Throws: `VFIOError.failed`, `.groupNotViable`.
+    init(
+        _ facts: HostDevice.IOMMUGroup, of host: HostDevice, in container: VFIOContainer, setsIOMMU: Bool
+    ) throws(VFIOError) {
+        let calls = container.calls
+        id = facts.id
+        self.container = container
+        deviceName = host.name
+        descriptor = OwnedDescriptor(
+            adopting: try attempt(.openGroup(facts), host.name) { () throws(Errno) in
+                try calls.open(facts.node, .readWrite)
+            }, of: calls)
+        // From here on a throw runs deinit, which undoes what was done.
+        let raw = descriptor.rawValue
+        let status = try attempt(.getGroupStatus, host.name) { () throws(Errno) in try calls.vfioGroupStatus(raw) }
+        guard status.contains(.viable) else { throw .groupNotViable(device: host.name, group: facts) }
+        try attempt(.setContainer(facts), host.name) { () throws(Errno) in
+            try calls.vfioSetContainer(raw, container.rawValue)
+        }
+        state.withLock { $0.isAttached = true }
+        guard setsIOMMU else { return }
+        try attempt(.setIOMMU(container.type), host.name) { () throws(Errno) in
+            try calls.vfioSetIOMMU(container.rawValue, container.type)
+        }
+    }
+
+    deinit {
+        // Closing detaches it as well, but not before KVM's VFIO device has let go of the group's file too. When the
+        // kernel refuses, closing is what is left.
+        if state.withLock({ $0.isAttached }) {
+            try? container.calls.vfioUnsetContainer(descriptor.rawValue)
+        }
+    }
+
+    /// Reserves a device of this group for one opener; false when it has one.
+    func claim(_ device: String) -> Bool { state.withLock { $0.openDevices.insert(device).inserted } }
+
+    func unclaim(_ device: String) { state.withLock { _ = $0.openDevices.remove(device) } }
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+
+/// What an errno means for each call, and what to do about it.
+///
+/// Source: Linux 6.12, drivers/vfio/{container,group,vfio_main,virqfd,vfio_iommu_type1}.c,
+/// drivers/vfio/platform/vfio_platform_{common,irq}.c, drivers/iommu/iommu.c.
+extension VFIOOperation {
+    /// Lines that follow an error's first: the reason, then commands that help, each after "run: ".
+    func help(_ errno: Errno) -> [String] {
+        // The few that mean the same everywhere.
+        switch errno {
+        case .tooManyOpenFiles:
+            return ["this process has as many descriptors open as it may", "run: ulimit -n 4096"]
+        case .tooManyOpenFilesInSystem:
+            return ["the host has as many files open as it may", "run: sysctl fs.file-max"]
+        default: break
+        }
+        switch self {
+        case .openContainer: return containerHelp(errno)
+        case .openGroup(let group): return groupHelp(group, errno)
+        case .setContainer(let group): return setContainerHelp(group, errno)
+        case .setIOMMU(let type): return setIOMMUHelp(type, errno)
+        case .getDevice(let isNoIOMMU): return getDeviceHelp(isNoIOMMU, errno)
+        case .wireInterrupt, .performInterrupt, .disableInterrupt: return interruptHelp(errno)
+        case .reset: return resetHelp(errno)
+        case .mapDMA(_, _, let group): return mapDMAHelp(group, errno)
+        case .getGroupStatus where errno == .operationNotSupportedByDevice:
+            return ["the last device of the group has just left VFIO"]
+        case .mapRegion where errno == .invalidArgument:
+            return [
+                "the kernel refuses to map this region, though it said it could",
+                "set no_mmap for the device: its accesses are then trapped and forwarded",
+            ]
+        case .getDeviceInfo, .getRegionInfo, .getInterruptInfo, .readRegion, .writeRegion:
+            // vfio_main.c wakes the device before any of these and reports a failure as EIO.
+            guard errno == .ioError else { return [] }
+            return ["the device can't be woken up (runtime power management)", Self.kernelLog]
+        default: return []
+        }
+    }
+
+    private static let kernelLog = "run: dmesg | tail"
+
+    private static let rawIO = [
+        "a device without an IOMMU needs the capability CAP_SYS_RAWIO: be root, or give it to the program",
+        "run: setcap cap_sys_rawio+ep \"$(command -v martlet)\"",
+    ]
+
+    private func containerHelp(_ errno: Errno) -> [String] {
+        switch errno {
+        case .noSuchFileOrDirectory, .operationNotSupportedByDevice, .noSuchAddressOrDevice:
+            [
+                "the kernel has no VFIO container: its module isn't loaded, or CONFIG_VFIO_CONTAINER is off",
+                "run: modprobe vfio",
+            ]
+        case .permissionDenied, .notPermitted:
+            ["this user may not open it", "run: chmod a+rw /dev/vfio/vfio"]
+        default: []
+        }
+    }
+
+    private func groupHelp(_ group: HostDevice.IOMMUGroup, _ errno: Errno) -> [String] {
+        switch errno {
+        case .noSuchFileOrDirectory:
+            [
+                "the group has no device node: /dev isn't the host's own, or CONFIG_VFIO_GROUP is off",
+                "run: ls -l /dev/vfio",
+            ]
+        case .permissionDenied:
+            ["this user may not open it", "run: chown \"$USER\" \(group.node)"]
+        case .notPermitted:
+            group.isNoIOMMU ? Self.rawIO : ["this process may not open it"]
+        case .resourceBusy:
+            ["another process uses the group", "run: fuser -v \(group.node)"]
+        case .operationNotSupportedByDevice:
+            ["the last device of the group has just left VFIO"]
+        default: []
+        }
+    }
+
+    private func setContainerHelp(_ group: HostDevice.IOMMUGroup, _ errno: Errno) -> [String] {
+        switch errno {
+        case .notPermitted where group.isNoIOMMU: Self.rawIO
+        case .notPermitted: VFIOError.viabilityHelp(group)
+        case .resourceBusy:
+            ["the group's IOMMU is in use elsewhere", "run: fuser -v \(group.node) /dev/vfio/devices/*"]
+        case .invalidArgument:
+            [
+                "the group is in a container already, or the firmware demands a 1:1 mapping for a device of it",
+                Self.kernelLog,
+            ]
+        case .operationNotSupportedByDevice:
+            ["the last device of the group has just left VFIO"]
+        default: []
+        }
+    }
+
+    private func setIOMMUHelp(_ type: VFIOIOMMUType, _ errno: Errno) -> [String] {
+        switch (type, errno) {
+        case (.noIOMMU, .notPermitted): Self.rawIO
+        case (.type1v2, .notPermitted):
+            [
+                "the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could",
+                "raise any interrupt of the host; only where guest and device are trusted:",
+                "run: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+            ]
+        case (_, .operationNotSupportedByDevice): Self.missing(type)
+        case (.type1v2, .invalidArgument), (.type1v2, .resourceBusy):
+            ["the IOMMU can't take the group", Self.kernelLog]
+        default: []
+        }
+    }
+
+    /// What to do when a container can't have an IOMMU of this type.
+    static func missing(_ type: VFIOIOMMUType) -> [String] {
+        switch type {
+        case .type1v2:
+            ["the kernel's driver for it isn't loaded", "run: modprobe vfio_iommu_type1"]
+        case .noIOMMU:
+            [
+                "no-IOMMU mode is off; with it, the device can reach all of the host's memory:",
+                "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+            ]
+        }
+    }
+
+    private func getDeviceHelp(_ isNoIOMMU: Bool, _ errno: Errno) -> [String] {
+        switch errno {
+        case .operationNotSupportedByDevice: ["the device has just left its VFIO driver"]
+        case .notPermitted where isNoIOMMU: Self.rawIO
+        case .invalidArgument:
+            [
+                "opening resets the device, and that failed: vfio-platform then refuses it",
+                Self.kernelLog,
+            ] + Self.resetNotRequired
+        case .resourceBusy: ["another process uses the device", "run: fuser -v /dev/vfio/*"]
+        default: ["the device's VFIO driver gives this error", Self.kernelLog]
+        }
+    }
+
+    /// How vfio-platform is told to take devices that the kernel can't reset.
+    static let resetNotRequired = [
+        "to use it without a reset, start the host with vfio_platform.reset_required=0, or:",
+        "run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0",
+    ]
+
+    private func interruptHelp(_ errno: Errno) -> [String] {
+        switch errno {
+        case .resourceBusy:
+            switch self {
+            case .wireInterrupt(.unmask, _): ["an eventfd unmasks this interrupt already"]
+            default:
+                ["a driver of the host holds the interrupt line, which can't be shared", "run: cat /proc/interrupts"]
+            }
+        case .invalidArgument:
+            switch self {
+            case .wireInterrupt(.trigger, _), .performInterrupt(.trigger, _), .disableInterrupt: []
+            default: ["only a level-triggered interrupt can be masked and unmasked"]
+            }
+        default: []
+        }
+    }
+
+    private func resetHelp(_ errno: Errno) -> [String] {
+        switch errno {
+        case .invalidArgument:
+            ["the kernel has no function that resets this device, or it failed", Self.kernelLog]
+        default: ["the kernel's reset function for this device gives this error", Self.kernelLog]
+        }
+    }
+
+    private func mapDMAHelp(_ group: Int?, _ errno: Errno) -> [String] {
+        switch errno {
+        case .noMemory, .notPermitted:
+            [
+                "all of the guest's memory is locked into RAM for devices, and this process may not lock so much",
+                "(be root, raise LimitMEMLOCK= of its service, or the limit of this shell), or the host is short of it",
+                "run: ulimit -l unlimited",
+            ]
+        case .noSpace:
+            [
+                "the container holds as many DMA mappings as it may",
+                "run: cat /sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
+            ]
+        case .fileExists: ["devices see other memory at these addresses already"]
+        case .invalidArgument:
+            [
+                "the addresses are not on the IOMMU's page boundaries, or it can't translate them: some are reserved,",
+                "often for the interrupt controller; place the guest's memory elsewhere",
+            ]
+                + (group.map { ["run: cat /sys/kernel/iommu_groups/\($0)/reserved_regions"] } ?? [])
+        case .badAddress: ["the memory is not mapped in this process"]
+        default: []
+        }
+    }
+}

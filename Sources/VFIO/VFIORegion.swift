@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// A region of a device's registers (struct vfio_region_info).
+public struct VFIORegion: Equatable, Sendable {
+    /// VFIO_REGION_INFO_FLAG_*.
+    public struct Access: OptionSet, Sendable {
+        /// The kernel's bits.
+        public let rawValue: UInt32
+        /// Takes the kernel's bits.
+        public init(rawValue: UInt32) { self.rawValue = rawValue }
+
+        /// It can be read.
+        public static let read = Access(rawValue: 1 << 0)
+        /// It can be written.
+        public static let write = Access(rawValue: 1 << 1)
+        /// It can be mapped: the kernel grants it when address and size are on page boundaries.
+        public static let map = Access(rawValue: 1 << 2)
+    }
+
+    /// Its number, counted from 0: for a platform device that of the `reg` entry.
+    public let index: Int
+    /// Its length in bytes.
+    public let size: UInt64
+    /// Where it begins in the device's descriptor, in bytes.
+    public let fileOffset: UInt64
+    /// What can be done with it.
+    public let access: Access
+
+    /// Puts the four together.
+    public init(index: Int, size: UInt64, fileOffset: UInt64, access: Access) {
+        self.index = index
+        self.size = size
+        self.fileOffset = fileOffset
+        self.access = access
+    }
+
+    /// Whether `VFIODevice.map` can give it to a guest: mappings are readable and writable, and in whole pages.
+    public var canMap: Bool {
+        // 4 KiB is the smallest page of any arm64 host; one with larger pages asks for more before it sets the flag.
+        access.isSuperset(of: [.read, .write, .map]) && size % 4096 == 0
+    }
+
+    /// Why a device can't have such a region, or nil.
+    var flaw: String? {
+        // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far over any real device.
+        let limit: UInt64 = 1 << 48
+        if size == 0 { return "region \(index) is empty" }
+        if size > limit { return "region \(index) has an absurd size of 0x\(hex(size)) bytes" }
+        let (end, overflow) = fileOffset.addingReportingOverflow(size)
+        if overflow || end > UInt64(Int64.max) {
+            return "region \(index) lies beyond the end of any file, at 0x\(hex(fileOffset))"
+        }
+        return nil
+    }
+}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import ArgumentParser
+internal import Configuration
+internal import KVM
+internal import LinuxSystem
+internal import Machine
+
+/// `martlet check`: everything that `run` does short of running the guest.
+struct Check: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Makes all checks and starts nothing.",
+        discussion: "Devices are opened and wired, then given back. All problems are printed, each with its remedy.")
+
+    @Argument(help: "The machine's configuration, a JSON file.")
+    var config: String
+
+    @Option(help: "Print messages from this level up.")
+    var logLevel = LogLevel.warning
+
+    func run() throws {
+        let log = Log.standardError(logLevel)
+        let configuration = try loadConfiguration(config)
+        let check = MachineCheck(configuration, calls: LinuxKernel(), log: log)
+        guard check.problems.isEmpty else {
+            throw Failure(.failure, check.problems.joined(separator: "\nmartlet: "))
+        }
+        for fact in check.facts { print(fact) }
+        print("\(config): ok")
+    }
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import ArgumentParser
+internal import Configuration
+internal import KVM
+internal import LinuxSystem
+internal import Machine
+
+/// `martlet dtb`: the device tree that `run` would boot with.
+struct DTB: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "dtb",
+        abstract: "Prints the device tree that the guest would get, as a blob.",
+        discussion: """
+            Only the random seed in /chosen differs at each run. Without KVM on this host the interrupt controller is \
+            a GICv3.
+            """)
+
+    @Argument(help: "The machine's configuration, a JSON file.")
+    var config: String
+
+    @Option(name: .shortAndLong, help: "The file to write; standard output by default.")
+    var output: String?
+
+    @Option(help: "Print messages from this level up.")
+    var logLevel = LogLevel.warning
+
+    func run() throws {
+        let log = Log.standardError(logLevel)
+        let configuration = try loadConfiguration(config)
+        let hypervisor: Hypervisor?
+        do { hypervisor = try Hypervisor(calls: LinuxKernel()) } catch {
+            log(.info, "no KVM for the version of the interrupt controller: \(error)")
+            hypervisor = nil
+        }
+        let blob = try failing { () throws(MachineError) in
+            try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log)
+                .deviceTree(hypervisor: hypervisor)
+        }
+        do {
+            if let output { try FileOutput.replace(output, with: blob) } else { try writeToStandardOutput(blob) }
+        } catch let error as Errno {
+            throw Failure(.failure, "\(output ?? "standard output"): \(error.nameAndText)")
+        }
+    }
+
+    private func writeToStandardOutput(_ blob: [UInt8]) throws {
+        if Terminal.isTerminal(1) { throw Failure(.usage, "a blob is not for a terminal; give -o FILE or a pipe") }
+        var failure: Errno?
+        blob.withUnsafeBytes { bytes in
+            do throws(Errno) { try FileOutput.write(bytes, to: 1) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import ArgumentParser
+internal import LinuxSystem
+internal import Machine
+
+/// The command line. Exit status: see `ExitStatus`.
+@main
+struct Martlet: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "martlet",
+        abstract: "Boots a Linux guest and gives it real platform devices of the host.",
+        version: "martlet 0.1.0",
+        subcommands: [Run.self, Check.self, DTB.self])
+
+    /// Takes the marks of the start-up; the first is the earliest that this program can make.
+    static let profile = StartupProfile()
+
+    static func main() {
+        profile.mark("runtime")
+        do {
+            var command = try parseAsRoot()
+            profile.mark("arguments")
+            try command.run()
+        } catch let error as Failure {
+            StandardError.write("martlet: \(error.description)\n")
+            exit(error.status)
+        } catch {
+            let isRequest = exitCode(for: error) == .success
+            let text = fullMessage(for: error)
+            if isRequest { print(text) } else { StandardError.write(text + "\n") }
+            exit(isRequest ? .success : .usage)
+        }
+    }
+
+    private static func exit(_ status: ExitStatus) -> Never { exit(withError: ExitCode(status.rawValue)) }
+}
+
+/// What the process's exit status means; the README has the same table.
+enum ExitStatus: Int32, CaseIterable {
+    /// The guest powered off, or the command did what it was asked for.
+    case success = 0
+    /// Something failed on the host.
+    case failure = 1
+    /// The command line or the configuration is wrong.
+    case usage = 2
+    /// The guest asked for a reset.
+    case reset = 3
+    /// The guest crashed, or its VM can't go on.
+    case crash = 4
+    // 128 + n: ended by signal n; 130 also for Ctrl-A x.
+}
+
+/// An error with its exit status, ready to print.
+struct Failure: Error {
+    let status: ExitStatus
+    let description: String
+
+    init(_ status: ExitStatus, _ description: String) {
+        self.status = status
+        self.description = description
+    }
+}

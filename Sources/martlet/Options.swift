@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import ArgumentParser
+internal import Configuration
+internal import KVM
+public import LinuxSystem
+internal import Machine
+
+extension LogLevel: ExpressibleByArgument {
+    public init?(argument: String) {
+        guard let level = Self.names.first(where: { $0.name == argument })?.level else { return nil }
+        self = level
+    }
+
+    static var names: [(name: String, level: LogLevel)] {
+        [("trace", .trace), ("debug", .debug), ("info", .info), ("warning", .warning), ("error", .error)]
+    }
+
+    public static var allValueStrings: [String] { names.map(\.name) }
+
+    public var defaultValueDescription: String { Self.names.first { $0.level == self }?.name ?? "" }
+}
+
+/// Reads a configuration, or fails with the status that means a wrong one.
+func loadConfiguration(_ path: String) throws -> MachineConfiguration {
+    do { return try MachineConfiguration(contentsOf: path) } catch { throw Failure(.usage, error.description) }
+}
+
+/// Runs `body`; what the machine's modules throw becomes a failure with its text.
+func failing<Result>(_ body: () throws(MachineError) -> Result) throws -> Result {
+    do { return try body() } catch { throw Failure(.failure, error.description) }
+}
+
+/// Opens /dev/kvm, or fails with a text that says what to do.
+func openHypervisor() throws -> Hypervisor {
+    do { return try Hypervisor(calls: LinuxKernel()) } catch { throw Failure(.failure, error.description) }
+}

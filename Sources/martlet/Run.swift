@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import ArgumentParser
+internal import Configuration
+internal import FoundationEssentials
+internal import KVM
+internal import LinuxSystem
+internal import Machine
+internal import Synchronization
+
+/// `martlet run`: the main job.
+struct Run: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Boots the guest and runs it until it powers off.",
+        discussion: "On a terminal: Ctrl-A x ends the guest, Ctrl-A Ctrl-A sends one Ctrl-A.")
+
+    @Argument(help: "The machine's configuration, a JSON file.")
+    var config: String
+
+    @Option(help: "Print messages from this level up.")
+    var logLevel = LogLevel.warning
+
+    @Option(help: "Write the report to this file, as JSON.")
+    var report: String?
+
+    func run() throws {
+        let log = Log.standardError(logLevel)
+        let configuration = try loadConfiguration(config)
+        Martlet.profile.mark("configuration")
+        do { try ConsoleOutput.ignoreBrokenPipes() } catch {
+            throw Failure(.failure, "sigaction: \(error.nameAndText)")
+        }
+        let hypervisor = try openHypervisor()
+        Martlet.profile.mark("kvm")
+        let (end, report) = try Self.runMachine(configuration, hypervisor, log)
+        if case .hung(let text, let registers) = end {
+            StandardError.write("martlet: the guest can't go on: \(text)\n\(registers)")
+        }
+        StandardError.write(report.text + "\n")
+        if let path = self.report { try Self.write(report, to: path) }
+        throw ExitCode(end.exitStatus)
+    }
+
+    private static func runMachine(
+        _ configuration: MachineConfiguration, _ hypervisor: Hypervisor, _ log: Log
+    ) throws -> (GuestEnd, Report) {
+        let plan = try failing { () throws(MachineError) in
+            try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log)
+        }
+        Martlet.profile.mark("plan")
+        let terminal: Terminal
+        let machine: Machine
+        do {
+            machine = try Machine(plan, hypervisor: hypervisor, console: try makeConsole(log), profile: Martlet.profile)
+            terminal = try Terminal(descriptor: 0)
+        } catch let error as MachineError {
+            throw Failure(.failure, error.description)
+        } catch let error as Errno {
+            throw Failure(.failure, "the console: \(error.nameAndText)")
+        }
+        defer { terminal.restore() }
+        return try failing { () throws(MachineError) in try machine.run() }
+    }
+
+    static func makeConsole(_ log: Log) throws(Errno) -> Console {
+        try Console { error in
+            log(.warning, "the guest's console can't be written any more: \(error.nameAndText); the guest goes on")
+        }
+    }
+
+    private static func write(_ report: Report, to path: String) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            let data = try encoder.encode(report)
+            try FileOutput.replace(path, with: Array(data) + [0x0A])
+        } catch let error as Errno {
+            throw Failure(.failure, "--report: \(path): \(error.nameAndText)")
+        } catch {
+            throw Failure(.failure, "--report: \(path): \(error)")
+        }
+    }
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+@testable import Configuration
+
+/// Whether a value conforms to a JSON Schema (draft 2020-12), for the keywords that configs/schema.json uses.
+///
+/// A keyword that it doesn't know throws, so that the schema can't say more than the tests check.
+enum SchemaChecker {
+    struct UnknownKeyword: Error {
+        let keyword: String
+    }
+
+    static func conforms(_ node: JSONNode, to schema: JSONNode) throws -> Bool {
+        // The keywords "properties" and "additionalProperties" belong together: both are looked at in "properties".
+        var conforms = true
+        for (keyword, argument) in try schema.members() where try !check(keyword, argument, node, schema) {
+            conforms = false
+        }
+        return conforms
+    }
+
+    private static func check(
+        _ keyword: String, _ argument: JSONNode, _ node: JSONNode, _ schema: JSONNode
+    ) throws -> Bool {
+        switch keyword {
+        case "$schema", "title", "description", "default": true
+        case "type": try isType(argument.string(), node.value)
+        case "const": Tree(node) == Tree(argument)
+        case "anyOf": try argument.elements().count { try conforms(node, to: $0) } > 0
+        case "minimum": try node.value.number.map { try $0 >= argument.number() } ?? true
+        case "maximum": try node.value.number.map { try $0 <= argument.number() } ?? true
+        case "multipleOf":
+            try node.value.number.map { try $0.remainder(dividingBy: argument.number()) == 0 } ?? true
+        case "minLength": try node.value.text.map { try Double($0.unicodeScalars.count) >= argument.number() } ?? true
+        case "maxLength": try node.value.text.map { try Double($0.unicodeScalars.count) <= argument.number() } ?? true
+        case "pattern":
+            try node.value.text.map { text in
+                try text.contains(Regex(argument.string()).matchingSemantics(.unicodeScalar))
+            } ?? true
+        case "items":
+            if case .array(let elements) = node.value {
+                try elements.allSatisfy { try conforms($0, to: argument) }
+            } else {
+                true
+            }
+        case "required":
+            if case .object(let members) = node.value {
+                try argument.elements().allSatisfy { name in try members.contains { try $0.key == name.string() } }
+            } else {
+                true
+            }
+        case "properties": try propertiesConform(node, to: argument)
+        case "additionalProperties": try noneBut(schema.member("properties"), node, argument)
+        default: throw UnknownKeyword(keyword: keyword)
+        }
+    }
+
+    private static func isType(_ type: String, _ value: JSONValue) throws -> Bool {
+        switch (type, value) {
+        case ("object", .object), ("array", .array), ("string", .string), ("boolean", .boolean): true
+        // Section 6.1.1 of the validation vocabulary: any number without a fraction, however it is written.
+        case ("integer", .number): value.number.map { $0 == $0.rounded() } ?? false
+        case ("object", _), ("array", _), ("string", _), ("boolean", _), ("integer", _): false
+        default: throw UnknownKeyword(keyword: "type: \(type)")
+        }
+    }
+
+    private static func propertiesConform(_ node: JSONNode, to properties: JSONNode) throws -> Bool {
+        guard case .object(let members) = node.value else { return true }
+        return try members.allSatisfy { member in
+            guard let schema = try properties.member(member.key) else { return true }
+            return try conforms(member.node, to: schema)
+        }
+    }
+
+    private static func noneBut(_ properties: JSONNode?, _ node: JSONNode, _ argument: JSONNode) throws -> Bool {
+        guard argument.value == .boolean(false) else { throw UnknownKeyword(keyword: "additionalProperties") }
+        guard case .object(let members) = node.value else { return true }
+        return try members.allSatisfy { try properties?.member($0.key) != nil }
+    }
+}
+
+/// What a schema says, or an error that names what was wanted there.
+extension JSONNode {
+    struct Unexpected: Error {
+        let wanted: String
+        let node: JSONNode
+    }
+
+    func members() throws -> [(String, JSONNode)] {
+        guard case .object(let members) = value else { throw Unexpected(wanted: "object", node: self) }
+        return members.map { ($0.key, $0.node) }
+    }
+
+    func member(_ key: String) throws -> JSONNode? { try members().first { $0.0 == key }?.1 }
+
+    func elements() throws -> [JSONNode] {
+        guard case .array(let elements) = value else { throw Unexpected(wanted: "array", node: self) }
+        return elements
+    }
+
+    func string() throws -> String {
+        guard case .string(let text) = value else { throw Unexpected(wanted: "string", node: self) }
+        return text
+    }
+
+    func number() throws -> Double {
+        guard let number = value.number else { throw Unexpected(wanted: "number", node: self) }
+        return number
+    }
+}
+
+extension JSONValue {
+    var number: Double? {
+        guard case .number(let text) = self else { return nil }
+        return Double(text)
+    }
+
+    var text: String? {
+        guard case .string(let text) = self else { return nil }
+        return text
+    }
+}

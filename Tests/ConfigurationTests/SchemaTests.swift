@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Testing
+
+@testable import Configuration
+
+/// configs/schema.json and the decoder say the same.
+struct SchemaTests {
+    private let schema: JSONNode
+
+    init() throws {
+        let text = try #require(try exampleFiles()["schema.json"])
+        schema = try JSONParser.parse(text)
+    }
+
+    // MARK: Key by key
+
+    @Test func `the schema and the decoder have the same keys, types, ranges and defaults`() throws {
+        #expect(try schema.member("$schema")?.string() == "https://json-schema.org/draft/2020-12/schema")
+        try compare(schema, with: MachineConfiguration.Keys.all, path: "")
+    }
+
+    private func compare(_ schema: JSONNode, with keys: [KeyDescription], path: String) throws {
+        #expect(try schema.member("type")?.string() == "object", "\(path)")
+        #expect(try schema.member("additionalProperties")?.value == .boolean(false), "\(path)")
+        let properties = try #require(try schema.member("properties"), "\(path)").members()
+        #expect(properties.map(\.0) == keys.map(\.name), "\(path)")
+        let required = try schema.member("required")?.elements().map { try $0.string() } ?? []
+        #expect(required == keys.filter(\.isRequired).map(\.name), "\(path)")
+        for (name, property) in properties {
+            let key = try #require(keys.first { $0.name == name }, "\(path).\(name)")
+            try compare(property, with: key, path: "\(path).\(name)")
+        }
+    }
+
+    private func compare(_ property: JSONNode, with key: KeyDescription, path: String) throws {
+        #expect(try property.member("description")?.string().isEmpty == false, "\(path)")
+        var expected: [String: JSONValue] = [:]
+        switch key.shape {
+        case .boolean(let fallback):
+            expected = ["type": .string("boolean"), "default": .boolean(fallback)]
+        case .integer(let range, let fallback):
+            expected = [
+                "type": .string("integer"), "minimum": .number("\(range.lowerBound)"),
+                "maximum": .number("\(range.upperBound)"), "default": .number("\(fallback)"),
+            ]
+        case .text(let rule):
+            expected = ["type": .string("string"), "maxLength": .number("\(rule.maximumByteCount)")]
+            if !rule.accepts("") { expected["minLength"] = .number("1") }
+            // What it says is compared by what it accepts, below.
+            expected["pattern"] = try #require(try property.member("pattern"), "\(path)").value
+        case .guestAddress:
+            expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
+        case .object(let keys):
+            return try compare(property, with: keys, path: path)
+        case .objects(let keys):
+            #expect(try property.member("type")?.string() == "array", "\(path)")
+            return try compare(try #require(try property.member("items"), "\(path)"), with: keys, path: path + "[]")
+        }
+        let found = Dictionary(
+            try property.members().filter { $0.0 != "description" }.map { ($0.0, $0.1.value) },
+            uniquingKeysWith: { $1 })
+        #expect(found == expected, "\(path)")
+    }
+
+    @Test func `a default is what an absent key means`() throws {
+        // The other direction of the defaults above: each default, written out, changes nothing.
+        let written = try decode(
+            #"""
+            {"boot-source": {"kernel_image_path": "/Image"},
+             "machine-config": {\#(try defaults(of: MachineSize.Keys.all))},
+             "platform-devices": [{"host": "a", \#(try defaults(of: PlatformDevice.Keys.all))}]}
+            """#)
+        #expect(try written == decode(device(#""host": "a""#)))
+        #expect(
+            written
+                == MachineConfiguration(
+                    bootSource: BootSource(kernelImagePath: "/Image"),
+                    platformDevices: [PlatformDevice(identity: .host("a"))]))
+    }
+
+    private func defaults(of keys: [KeyDescription]) throws -> String {
+        let members = keys.compactMap { key -> String? in
+            switch key.shape {
+            case .boolean(let fallback): #""\#(key.name)": \#(fallback)"#
+            case .integer(_, let fallback): #""\#(key.name)": \#(fallback)"#
+            default: nil
+            }
+        }
+        try #require(!members.isEmpty)
+        return members.joined(separator: ", ")
+    }
+
+    // MARK: Verdict by verdict
+
+    /// Values of every type, at and around every limit and rule of the configuration.
+    static let probes: [String] =
+        [
+            "null", "true", "false", "[]", "[{}]", "{}", #"[{"host": "a"}]"#, #"{"kernel_image_path": "a"}"#, "-0",
+            "-1", "0", "1", "15", "16", "32", "33", "128", "1048576", "1048577", "3600000", "3600001", "1.5", "1e300",
+            "2048", "4095", "4096", "4097", "4503599627366400", "4503599627370496", "99999999999999999999",
+        ]
+        + [
+            "", "a", ".", "..", "...", "a/b", "/", "//", "/a", "/a/", "/a//", "a/.", "a/..", "a/../", "a/...", "./",
+            "/.a",
+            #"a\u0000"#, #"\u0000/a"#, #"a\n"#, #"a\nb"#, #"a\r"#, #"..\n"#, "é", "host", "Host", #"host\n"#, "0x",
+            "0x0",
+            "0x00", "0x1000", "0x1001", "0x1800", "0X1000", "0x+1000", "0xfffffffffF000", "0x10000000000000",
+            "0x00000000000000001000", #"0x1000\n"#, "1000", "4096",
+        ].map { #""\#($0)""# }
+        + [254, 255, 256, 2047, 2048, 4095, 4096].map { #""\#(String(repeating: "n", count: $0))""# }
+
+    /// Each key of each object with each probe: the schema takes the configuration exactly when the decoder does.
+    @Test(arguments: probes)
+    func `the schema and the decoder give the same verdict`(probe: String) throws {
+        var configurations = ["\(probe)"]
+        for key in MachineConfiguration.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(#"{"\#(key)": \#(probe)}"#)
+            if key != "boot-source" { configurations.append(#"{\#(plainBootSource), "\#(key)": \#(probe)}"#) }
+        }
+        for key in BootSource.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(#"{"boot-source": {"\#(key)": \#(probe)}}"#)
+            if key != "kernel_image_path" { configurations.append(boot(#""\#(key)": \#(probe)"#)) }
+        }
+        for key in MachineSize.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(machine(#""\#(key)": \#(probe)"#))
+        }
+        for key in PlatformDevice.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(device(#""\#(key)": \#(probe)"#))
+            if key != "host" { configurations.append(device(#""host": "x", "\#(key)": \#(probe)"#)) }
+            if key != "sysfsdev" { configurations.append(device(#""sysfsdev": "/x", "\#(key)": \#(probe)"#)) }
+        }
+        for json in configurations {
+            let conforms = try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema)
+            let error = errorOf(json)
+            #expect(conforms == (error == nil), "\(json): \(error?.description ?? "decodes")")
+        }
+    }
+
+    @Test func `what the decoder refuses beyond the schema`() throws {
+        let beyond = [
+            // The schema's description says so of each.
+            device(#""host": "a"}, {"host": "a""#), machine(#""vcpu_count": 2.0"#), machine(#""vcpu_count": 1e1"#),
+            boot(#""boot_args": "\#(String(repeating: "é", count: 1024))""#),
+        ]
+        for json in beyond {
+            #expect(try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema), "\(json)")
+            #expect(errorOf(json)?.problems.count == 1, "\(json)")
+        }
+    }
+
+    @Test func `the checker refuses a keyword that it doesn't know`() throws {
+        let schema = try JSONParser.parse(Array(#"{"exclusiveMinimum": 1}"#.utf8))
+        #expect(throws: SchemaChecker.UnknownKeyword.self) {
+            try SchemaChecker.conforms(JSONNode(value: .number("1"), offset: 0), to: schema)
+        }
+    }
+
+    // MARK: Examples
+
+    @Test func `every example decodes and conforms`() throws {
+        let examples = try exampleFiles().filter { $0.key != "schema.json" }
+        #expect(
+            examples.keys.sorted() == [
+                "boot-only.json", "pl031-passthrough.json", "pl031-pl061.json", "pl031-trapped.json",
+                "virtio-mmio.json",
+            ])
+        for (name, text) in examples {
+            #expect(throws: Never.self, "\(name)") { try MachineConfiguration(contentsOf: "\(configsFolder)/\(name)") }
+            #expect(try SchemaChecker.conforms(try JSONParser.parse(text), to: schema), "\(name)")
+        }
+    }
+
+    @Test func `what the examples say`() throws {
+        func example(_ name: String) throws -> MachineConfiguration {
+            try MachineConfiguration(json: try #require(try exampleFiles()[name]), folder: "configs")
+        }
+        let rtc = PlatformDevice(identity: .host("9010000.pl031"))
+        let passthrough = try example("pl031-passthrough.json")
+
+        #expect(
+            passthrough
+                == MachineConfiguration(
+                    bootSource: BootSource(
+                        kernelImagePath: "configs/../guest-images/build/Image",
+                        initrdPath: "configs/../guest-images/build/initramfs.cpio.gz",
+                        bootArguments: "console=ttyS0 quiet panic=-1 martlet.role=guest "
+                            + "martlet.run=/martlet/rtc.sh martlet.alarms=3"),
+                    machineSize: MachineSize(vcpuCount: 1, memoryMebibytes: 128), platformDevices: [rtc]))
+        #expect(try example("boot-only.json").machineSize.vcpuCount == 2)
+        #expect(try example("boot-only.json").platformDevices.isEmpty)
+        #expect(
+            try example("pl031-trapped.json").platformDevices
+                == [PlatformDevice(identity: .host("9010000.pl031"), noMmap: true)])
+        #expect(
+            try example("pl031-pl061.json").platformDevices
+                == [rtc, PlatformDevice(identity: .host("9030000.pl061"))])
+        #expect(
+            try example("virtio-mmio.json").platformDevices
+                == [PlatformDevice(identity: .host("a003e00.virtio_mmio"))])
+    }
+}

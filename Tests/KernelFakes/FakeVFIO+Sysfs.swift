@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import VFIO
+
+extension FakeKernel {
+    /// Puts a device into the fake's sysfs, /dev and VFIO, bound to its VFIO driver in a group of its own unless told
+    /// otherwise.
+    ///
+    /// - Parameters:
+    ///   - group: the IOMMU group's number; nil for none.
+    ///   - driver: the driver that it is bound to; "" for none, nil for the bus's VFIO driver.
+    ///   - properties: of its device-tree node, which is made when there are any.
+    public func addHostDevice(
+        _ name: String, bus: HostDevice.Bus = .platform, group: Int? = 7, isNoIOMMU: Bool = false,
+        driver: String? = nil, vfio: FakeVFIODevice? = FakeVFIODevice(), properties: [String: [UInt8]] = [:]
+    ) {
+        let driver = driver ?? bus.vfioDriver
+        let path = "/sys/devices/platform/\(name)"
+        withState { state in
+            state.links["/sys/bus/\(bus.rawValue)/devices/\(name)"] = "../../../devices/platform/\(name)"
+            state.links["\(path)/subsystem"] = "../../../bus/\(bus.rawValue)"
+            state.files["\(path)/uevent"] = []
+            state.files["/sys/bus/\(bus.rawValue)/drivers/\(bus.vfioDriver)/bind"] = []
+            if !driver.isEmpty {
+                state.links["\(path)/driver"] = "../../../bus/\(bus.rawValue)/drivers/\(driver)"
+            }
+            if let group {
+                let folder = "/sys/kernel/iommu_groups/\(group)"
+                state.links["\(path)/iommu_group"] = "../../../kernel/iommu_groups/\(group)"
+                state.links["\(folder)/devices/\(name)"] = "../../../../devices/platform/\(name)"
+                if isNoIOMMU { state.files["\(folder)/name"] = Array("vfio-noiommu\n".utf8) }
+                if driver == bus.vfioDriver {
+                    state.devices.insert("/dev/vfio/\(isNoIOMMU ? "noiommu-" : "")\(group)")
+                }
+            }
+            if !properties.isEmpty {
+                state.links["\(path)/of_node"] = "../../../firmware/devicetree/base/soc/\(name)"
+                for (property, content) in properties {
+                    state.files["/sys/firmware/devicetree/base/soc/\(name)/\(property)"] = content
+                }
+            }
+            state.devices.insert("/dev/vfio/vfio")
+            if let vfio { state.vfio.devices[name] = vfio }
+        }
+    }
+
+    /// Writes a text file into the fake's tree.
+    public func addFile(_ path: String, _ text: String) {
+        withState { $0.files[path] = Array(text.utf8) }
+    }
+}

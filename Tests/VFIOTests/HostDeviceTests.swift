@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+import VFIO
+
+@Suite struct HostDeviceTests {
+    private let kernel = FakeKernel()
+    private var sysfs: Sysfs { Sysfs(system: kernel) }
+
+    /// The text of the error that opening the device gives.
+    private func refusal(_ name: String) throws -> String {
+        let host = try HostDevice(host: name, sysfs: sysfs)
+        let error = #expect(throws: VFIOError.self) { try host.readyGroup() }
+        return try #require(error).description
+    }
+
+    @Test func findsAReadyPlatformDevice() throws {
+        kernel.addHostDevice("10000000.edu", group: 3, properties: ["compatible": []])
+        let host = try HostDevice(host: "10000000.edu", sysfs: sysfs)
+        #expect(host.name == "10000000.edu")
+        #expect(host.bus == .platform)
+        #expect(host.path == "/sys/devices/platform/10000000.edu")
+        #expect(host.driver == "vfio-platform")
+        #expect(host.deviceTreeNode == "/sys/firmware/devicetree/base/soc/10000000.edu")
+        #expect(host.state == .ready)
+        #expect(host.diagnosis == nil)
+        let group = try host.readyGroup()
+        #expect(group.id == 3)
+        #expect(group.node == "/dev/vfio/3")
+        #expect(group.others.isEmpty)
+    }
+
+    @Test func findsAReadyAMBADeviceWithoutIOMMU() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba, group: 0, isNoIOMMU: true)
+        let host = try HostDevice(host: "9010000.pl031", sysfs: sysfs)
+        #expect(host.bus == .amba)
+        #expect(host.bus.vfioDriver == "vfio-amba")
+        #expect(host.state == .ready)
+        #expect(host.deviceTreeNode == nil)
+        #expect(try host.readyGroup().isNoIOMMU)
+        #expect(try host.readyGroup().node == "/dev/vfio/noiommu-0")
+    }
+
+    @Test func anIOMMUGroupsOwnNameIsNoSignOfNoIOMMU() throws {
+        kernel.addHostDevice("10000000.edu", group: 3)
+        kernel.addFile("/sys/kernel/iommu_groups/3/name", "smmu\n")
+        #expect(try HostDevice(host: "10000000.edu", sysfs: sysfs).readyGroup().isNoIOMMU == false)
+    }
+
+    @Test func listsTheGroupsOtherDevicesWithTheirDrivers() throws {
+        kernel.addHostDevice("10000000.edu", group: 3)
+        kernel.addHostDevice("10200000.sata", group: 3, driver: "ahci")
+        kernel.addHostDevice("10300000.usb", group: 3, driver: "")
+        let others = try HostDevice(host: "10000000.edu", sysfs: sysfs).readyGroup().others
+        #expect(others.map(\.name) == ["10200000.sata", "10300000.usb"])
+        #expect(others.map(\.driver) == ["ahci", nil])
+        #expect(others.map(\.isHeldByHost) == [true, false])
+    }
+
+    @Test(
+        arguments: [
+            "/sys/devices/platform/9010000.pl031", "/sys/bus/amba/devices/9010000.pl031",
+            "/sys/bus/amba/devices/9010000.pl031/", "/sys/class/rtc/../rtc/rtc0/device",
+            "/sys/devices/platform/./9010000.pl031",
+        ])
+    func followsASysfsPath(_ path: String) throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.withState { state in
+            state.links["/sys/class/rtc/rtc0"] = "../../devices/platform/9010000.pl031/rtc/rtc0"
+            state.links["/sys/devices/platform/9010000.pl031/rtc/rtc0/device"] = "../../../9010000.pl031"
+        }
+        let byPath = try HostDevice(sysfsdev: path, sysfs: sysfs)
+        #expect(byPath == (try HostDevice(host: "9010000.pl031", sysfs: sysfs)))
+    }
+
+    @Test func refusesPathsThatLeadOutOfSysfs() {
+        #expect(throws: VFIOError.notInSysfs(path: "/dev/zero", root: "/sys")) {
+            try HostDevice(sysfsdev: "/dev/zero", sysfs: sysfs)
+        }
+        #expect(throws: VFIOError.notInSysfs(path: "/sys/../dev/zero", root: "/sys")) {
+            try HostDevice(sysfsdev: "/sys/../dev/zero", sysfs: sysfs)
+        }
+        kernel.withState { $0.links["/sys/a"] = "../../dev" }
+        #expect(throws: VFIOError.malformedSysfs(device: "/sys/a", path: "/sys/a", content: "../../dev")) {
+            try HostDevice(sysfsdev: "/sys/a", sysfs: sysfs)
+        }
+    }
+
+    @Test func refusesACircleOfLinks() {
+        kernel.withState { state in
+            state.links["/sys/a"] = "b"
+            state.links["/sys/b"] = "a"
+        }
+        #expect(
+            throws: VFIOError.sysfs(device: "/sys/a", path: "/sys/a", errno: .tooManySymbolicLinkLevels)
+        ) {
+            try HostDevice(sysfsdev: "/sys/a", sysfs: sysfs)
+        }
+    }
+
+    @Test func refusesADeviceOfAnotherBus() throws {
+        kernel.addFile("/sys/devices/pci0/0000:00:01.0/uevent", "")
+        kernel.withState { $0.links["/sys/devices/pci0/0000:00:01.0/subsystem"] = "../../../bus/pci" }
+        let error = #expect(throws: VFIOError.self) {
+            try HostDevice(sysfsdev: "/sys/devices/pci0/0000:00:01.0", sysfs: sysfs)
+        }
+        #expect(
+            error?.description == """
+                /sys/devices/pci0/0000:00:01.0: a device of the pci bus
+                  only devices of the platform and the AMBA bus can be passed through
+                """)
+    }
+
+    @Test(arguments: ["", ".", "..", "../platform", "9010000.pl031\0"])
+    func refusesNamesThatAreNone(_ name: String) {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        #expect(throws: VFIOError.noSuchDevice(device: name, similar: [])) {
+            try HostDevice(host: name, sysfs: sysfs)
+        }
+    }
+
+    @Test func suggestsTheDeviceThatWasMeant() {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.addHostDevice("9030000.pl061", bus: .amba)
+        let error = #expect(throws: VFIOError.self) { try HostDevice(host: "pl031", sysfs: sysfs) }
+        #expect(
+            error?.description == """
+                pl031: no such device on the platform or AMBA bus
+                  is it one of these? 9010000.pl031
+                """)
+        let other = #expect(throws: VFIOError.self) { try HostDevice(host: "a.b", sysfs: sysfs) }
+        #expect(
+            other?.description == """
+                a.b: no such device on the platform or AMBA bus
+                  run: ls /sys/bus/platform/devices /sys/bus/amba/devices
+                """)
+    }
+
+    @Test func namesTheHostDriverThatOwnsTheDevice() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba, driver: "rtc-pl031")
+        #expect(try HostDevice(host: "9010000.pl031", sysfs: sysfs).state == .ownedByHostDriver("rtc-pl031"))
+        #expect(
+            try refusal("9010000.pl031") == """
+                9010000.pl031: no VFIO group
+                  the host driver rtc-pl031 still owns the device
+                  run: echo vfio-amba > /sys/devices/platform/9010000.pl031/driver_override
+                  run: echo 9010000.pl031 > /sys/devices/platform/9010000.pl031/driver/unbind
+                  run: echo 9010000.pl031 > /sys/bus/amba/drivers_probe
+                """)
+    }
+
+    @Test func saysHowToTurnNoIOMMUModeOn() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba, group: nil, driver: "rtc-pl031")
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        kernel.addFile("/sys/devices/platform/9010000.pl031/driver_override", "(null)\n")
+        #expect(
+            try refusal("9010000.pl031") == """
+                9010000.pl031: no VFIO group
+                  the host driver rtc-pl031 still owns the device
+                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+                  run: echo vfio-amba > /sys/devices/platform/9010000.pl031/driver_override
+                  run: echo 9010000.pl031 > /sys/devices/platform/9010000.pl031/driver/unbind
+                  run: echo 9010000.pl031 > /sys/bus/amba/drivers_probe
+                """)
+    }
+
+    @Test func saysWhenTheKernelHasNoWayToGiveAGroup() throws {
+        kernel.addHostDevice("1000.serial", group: nil, driver: "")
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutGroup)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no IOMMU group
+                  vfio-platform takes only devices in a group, and this one is in none
+                  no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)
+                """)
+    }
+
+    @Test func saysWhenTheKernelHasNotGotTheDriver() throws {
+        kernel.addHostDevice("1000.serial", driver: "")
+        kernel.withState { $0.files["/sys/bus/platform/drivers/vfio-platform/bind"] = nil }
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .vfioDriverMissing)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no VFIO group
+                  no driver has the device, and vfio-platform is not in the kernel (CONFIG_VFIO_PLATFORM)
+                  run: modprobe vfio-platform
+                  run: echo vfio-platform > /sys/devices/platform/1000.serial/driver_override
+                  run: echo 1000.serial > /sys/bus/platform/drivers_probe
+                """)
+    }
+
+    @Test func explainsADeviceThatVFIORefusedForLackOfAReset() throws {
+        kernel.addHostDevice("1000.serial", driver: "")
+        kernel.addFile("/sys/devices/platform/1000.serial/driver_override", "vfio-platform\n")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutDriver)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no VFIO group
+                  no driver has the device, though it is reserved for vfio-platform
+                  run: echo 1000.serial > /sys/bus/platform/drivers_probe
+                  vfio-platform refuses a device that the kernel can't reset
+                  to use it without a reset, start the host with vfio_platform.reset_required=0, or:
+                  run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
+                """)
+    }
+
+    @Test func refusesAGroupThatIsNoNumber() {
+        kernel.addHostDevice("1000.serial", group: nil)
+        kernel.withState { $0.links["/sys/devices/platform/1000.serial/iommu_group"] = "../../../kernel/x" }
+        #expect(
+            throws: VFIOError.malformedSysfs(
+                device: "1000.serial", path: "/sys/devices/platform/1000.serial/iommu_group", content: "x")
+        ) {
+            try HostDevice(host: "1000.serial", sysfs: sysfs)
+        }
+    }
+
+    /// The real kernel answers a readlink of what is no link with EINVAL, where the fake says ENOENT.
+    @Test func readsTheRealSysfs() throws {
+        let real = Sysfs(system: LinuxKernel())
+        guard let name = try real.names("bus/platform/devices").first else { return }
+        let host = try HostDevice(host: name, sysfs: real)
+        #expect(host.path.hasPrefix("/sys/devices/"))
+        #expect(host == (try HostDevice(sysfsdev: host.path, sysfs: real)))
+        #expect(host == (try HostDevice(sysfsdev: "/sys/bus/platform/devices/\(name)", sysfs: real)))
+    }
+}

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+import VFIO
+
+@Suite struct VFIODeviceTests {
+    private let kernel = FakeKernel()
+
+    private func open(_ vfio: FakeVFIODevice) throws -> VFIODevice {
+        kernel.addHostDevice("dev", vfio: vfio)
+        let host = try HostDevice(host: "dev", sysfs: Sysfs(system: kernel))
+        return try VFIODevice(host, in: VFIOContainers(calls: kernel).group(of: host))
+    }
+
+    /// The text of the error that opening the device gives, once everything was released.
+    private func refusal(_ vfio: FakeVFIODevice) throws -> String {
+        let error = #expect(throws: VFIOError.self) { try open(vfio) }
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.releasedInReverseOrder)
+        return try #require(error).description
+    }
+
+    @Test func readsWhatTheDeviceHas() throws {
+        let device = try open(
+            FakeVFIODevice(
+                regions: [FakeVFIODevice.Region(), FakeVFIODevice.Region(size: 0x200, access: [.read, .write])],
+                interrupts: [.edge, .level]))
+        #expect(device.regions.map(\.size) == [0x1000, 0x200])
+        #expect(device.regions.map(\.fileOffset) == [0, 1 << 40])
+        #expect(device.regions.map(\.canMap) == [true, false])
+        #expect(device.interrupts.map(\.isLevel) == [false, true])
+        #expect(device.interrupts.map(\.index) == [0, 1])
+    }
+
+    @Test func mappingTakesMoreThanTheFlag() {
+        func canMap(_ access: VFIORegion.Access, _ size: UInt64) -> Bool {
+            VFIORegion(index: 0, size: size, fileOffset: 0, access: access).canMap
+        }
+        #expect(canMap([.read, .write, .map], 0x2000))
+        #expect(!canMap([.read, .map], 0x2000))
+        #expect(!canMap([.read, .write], 0x2000))
+        #expect(!canMap([.read, .write, .map], 0x200))
+    }
+
+    @Test func refusesADeviceOfAnotherKind() throws {
+        #expect(
+            try refusal(FakeVFIODevice(flags: [.reset, VFIODeviceInfo.Flags(rawValue: 2)])) == """
+                dev: VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags 0x3)
+                  only devices of the platform and the AMBA bus can be passed through
+                """)
+    }
+
+    @Test func refusesAbsurdCounts() throws {
+        var regions = FakeVFIODevice()
+        regions.claimedRegionCount = 65
+        #expect(try refusal(regions).hasPrefix("dev: it claims 65 regions; 64 are accepted\n"))
+        var interrupts = FakeVFIODevice()
+        interrupts.claimedInterruptCount = .max
+        #expect(try refusal(interrupts).hasPrefix("dev: it claims 4294967295 interrupts; 1024 are accepted\n"))
+    }
+
+    @Test(
+        arguments: [
+            (0, nil, "region 0 is empty"),
+            (1 << 48 + 1, nil, "region 0 has an absurd size of 0x1000000000001 bytes"),
+            (.max, nil, "region 0 has an absurd size of 0xffffffffffffffff bytes"),
+            (0x1000, .max - 1, "region 0 lies beyond the end of any file, at 0xfffffffffffffffe"),
+            (0x1000, 1 << 63 - 0x1000, "region 0 lies beyond the end of any file, at 0x7ffffffffffff000"),
+        ] as [(UInt64, UInt64?, String)])
+    func refusesAbsurdRegions(_ size: UInt64, _ offset: UInt64?, _ text: String) throws {
+        var region = FakeVFIODevice.Region(size: size)
+        region.fileOffset = offset
+        #expect(try refusal(FakeVFIODevice(regions: [region])).hasPrefix("dev: \(text)\n"))
+    }
+
+    @Test func refusesInterruptsThatNoPlatformDeviceHas() throws {
+        for count: UInt32 in [0, 2] {
+            var interrupt = FakeVFIODevice.Interrupt.edge
+            interrupt.count = count
+            #expect(
+                try refusal(FakeVFIODevice(interrupts: [interrupt])).hasPrefix(
+                    "dev: interrupt 0 stands for \(count) interrupts where a platform device has one\n"))
+        }
+        #expect(
+            try refusal(FakeVFIODevice(interrupts: [.edge, FakeVFIODevice.Interrupt([])])).hasPrefix(
+                "dev: interrupt 1 can't signal an eventfd\n"))
+    }
+
+    @Test func takesADeviceWithNeitherRegionsNorInterrupts() throws {
+        let device = try open(FakeVFIODevice(regions: [], interrupts: []))
+        #expect(device.regions.isEmpty && device.interrupts.isEmpty)
+    }
+
+    @Test(arguments: [1, 2, 4, 8])
+    func readsAndWritesLittleEndian(_ size: Int) throws {
+        let device = try open(FakeVFIODevice(regions: [FakeVFIODevice.Region(), FakeVFIODevice.Region(size: 0x200)]))
+        let region = device.regions[1]
+        let mask = UInt64.max >> UInt64(64 - 8 * size)
+        try device.write(0x1122_3344_5566_7788, to: region, at: 0x10, size: size)
+        let bytes = kernel.withState { Array($0.vfio.devices["dev"]?.regions[1].bytes[0x10..<0x19] ?? []) }
+        #expect(
+            bytes == [0x88, 0x77, 0x66, 0x55, 0x44, 0x33, 0x22, 0x11].prefix(size)
+                + [UInt8](repeating: 0, count: 9 - size))
+        #expect(try device.read(region, at: 0x10, size: size) == 0x1122_3344_5566_7788 & mask)
+    }
+
+    @Test(
+        arguments: [(0x200, 1), (0x1fd, 4), (.max, 8), (.max - 7, 8), (0, 3), (0, 0), (0, -1), (0, 16)]
+            as [(UInt64, Int)])
+    func refusesAccessesThatAreNotInside(_ offset: UInt64, _ size: Int) throws {
+        let device = try open(FakeVFIODevice(regions: [FakeVFIODevice.Region(size: 0x200)]))
+        let error = VFIOError.invalidAccess(device: "dev", region: device.regions[0], offset: offset, size: size)
+        #expect(throws: error) { try device.read(device.regions[0], at: offset, size: size) }
+        #expect(throws: error) { try device.write(0, to: device.regions[0], at: offset, size: size) }
+    }
+
+    @Test func aShortTransferIsAnError() throws {
+        var region = FakeVFIODevice.Region(size: 0x1000)
+        region.bytes = [1, 2]
+        let device = try open(FakeVFIODevice(regions: [region]))
+        let error = #expect(throws: VFIOError.self) { try device.read(device.regions[0], at: 0, size: 4) }
+        #expect(error?.description == "dev: pread of 4 bytes at 0x0 of region 0 moved 2 bytes")
+        #expect(throws: VFIOError.self) { try device.write(0, to: device.regions[0], at: 0, size: 4) }
+    }
+
+    @Test func aMappingKeepsTheDeviceOpenAndGoesFirst() throws {
+        do {
+            var device: VFIODevice? = try open(FakeVFIODevice())
+            let mapping = try #require(try device.map { try $0.map($0.regions[0]) })
+            #expect(mapping.memory.size == 0x1000)
+            device = nil
+            withExtendedLifetime(mapping) { #expect(kernel.held.contains("VFIO_GROUP_GET_DEVICE_FD dev")) }
+        }
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.releasedInReverseOrder)
+    }
+
+    @Test func saysWhyARegionCannotBeMapped() throws {
+        let device = try open(
+            FakeVFIODevice(regions: [
+                FakeVFIODevice.Region(size: 0x200, access: [.read, .write]),
+                FakeVFIODevice.Region(access: [.read, .map]),
+            ]))
+        let texts = device.regions.map { region in
+            #expect(throws: VFIOError.self) { try device.map(region) }?.description
+        }
+        #expect(
+            texts == [
+                "dev: region 0 can't be mapped\n  its address or size is not on a page boundary",
+                "dev: region 1 can't be mapped\n  it can't be both read and written",
+            ])
+    }
+
+    @Test func wiresALevelInterruptAndTakesItDownInReverse() throws {
+        do {
+            let device = try open(FakeVFIODevice())
+            let line = device.interrupts[0]
+            let event = try EventDescriptor(of: kernel)
+            let trigger = try device.setTrigger(line, event)
+            let resample = try EventDescriptor(of: kernel)
+            let unmask = try device.setUnmask(line, resample)
+            let wired = try #require(kernel.withState { $0.vfio.devices["dev"]?.interrupts[0] })
+            #expect(wired.trigger == event.rawValue)
+            #expect(wired.unmask == resample.rawValue)
+            #expect(trigger.interrupt == unmask.interrupt)
+            try device.triggerLoopBack(line)
+            try device.triggerLoopBack(line)
+            try device.unmask(line)
+            try device.triggerLoopBack(line)
+            // The second one came while the first was still masked.
+            #expect(kernel.withState { $0.vfio.devices["dev"]?.interrupts[0].raiseCount } == 2)
+        }
+        #expect(kernel.held.isEmpty)
+        let line = try #require(kernel.withState { $0.vfio.devices["dev"]?.interrupts[0] })
+        #expect(line.trigger == nil && line.unmask == nil)
+    }
+
+    @Test func masksUnmasksAndDisables() throws {
+        let device = try open(FakeVFIODevice())
+        let line = device.interrupts[0]
+        let event = try EventDescriptor(of: kernel)
+        let trigger = try device.setTrigger(line, event)
+        try device.mask(line)
+        #expect(kernel.withState { $0.vfio.devices["dev"]?.interrupts[0].isMasked } == true)
+        try device.unmask(line)
+        #expect(kernel.withState { $0.vfio.devices["dev"]?.interrupts[0].isMasked } == false)
+        try device.disable(line)
+        #expect(kernel.withState { $0.vfio.devices["dev"]?.interrupts[0].trigger } == .some(nil))
+        #expect(trigger.interrupt == line)
+    }
+
+    @Test func refusesToUnmaskAnEdge() throws {
+        let device = try open(FakeVFIODevice(interrupts: [.edge, .level]))
+        let event = try EventDescriptor(of: kernel)
+        let edge = #expect(throws: VFIOError.self) { try device.setUnmask(device.interrupts[0], event) }
+        #expect(
+            edge?.description == """
+                dev: VFIO_DEVICE_SET_IRQS (eventfd, unmask) of interrupt 0 failed: EINVAL (Invalid argument)
+                  only a level-triggered interrupt can be masked and unmasked
+                """)
+        #expect(throws: VFIOError.self) { try device.mask(device.interrupts[0]) }
+    }
+
+    @Test func refusesToWireTwiceAndTakesItAgainAfterwards() throws {
+        let device = try open(FakeVFIODevice())
+        let line = device.interrupts[0]
+        let event = try EventDescriptor(of: kernel)
+        do {
+            let wirings = [try device.setTrigger(line, event), try device.setUnmask(line, event)]
+            let trigger = #expect(throws: VFIOError.self) { try device.setTrigger(line, event) }
+            #expect(trigger?.description == "dev: interrupt 0 has an eventfd to trigger it already")
+            let unmask = #expect(throws: VFIOError.self) { try device.setUnmask(line, event) }
+            #expect(unmask?.description == "dev: interrupt 0 has an eventfd to unmask it already")
+            #expect(wirings.count == 2)
+        }
+        let again = try device.setTrigger(line, event)
+        withExtendedLifetime(again) {
+            #expect(kernel.withState { $0.vfio.devices["dev"]?.interrupts[0].trigger } == event.rawValue)
+        }
+    }
+
+    @Test func aWiringThatFailedCanBeTriedAgain() throws {
+        let device = try open(FakeVFIODevice())
+        let event = try EventDescriptor(of: kernel)
+        kernel.withState { state in
+            state.failingCall = state.callCount + 1
+            state.failure = .resourceBusy
+        }
+        #expect(throws: VFIOError.failed(device: "dev", .wireInterrupt(.trigger, 0), .resourceBusy)) {
+            try device.setTrigger(device.interrupts[0], event)
+        }
+        _ = try device.setTrigger(device.interrupts[0], event)
+    }
+
+    @Test func resetsWhereTheKernelCan() throws {
+        let device = try open(FakeVFIODevice())
+        try device.reset()
+        #expect(kernel.withState { $0.vfio.devices["dev"]?.resetCount } == 1)
+    }
+
+    @Test func saysWhyAResetFailed() throws {
+        let device = try open(FakeVFIODevice(flags: [.platform]))
+        #expect(!device.canReset)
+        let error = #expect(throws: VFIOError.self) { try device.reset() }
+        #expect(
+            error?.description == """
+                dev: VFIO_DEVICE_RESET failed: EINVAL (Invalid argument)
+                  the kernel has no function that resets this device, or it failed
+                  run: dmesg | tail
+                """)
+    }
+}

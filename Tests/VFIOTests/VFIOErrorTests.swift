@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+import VFIO
+
+/// What each errno of each call is turned into.
+@Suite struct VFIOErrorTests {
+    static let group = facts("a", isNoIOMMU: false)
+    static let noIOMMUGroup = facts("b", isNoIOMMU: true)
+
+    private static func facts(_ name: String, isNoIOMMU: Bool) -> HostDevice.IOMMUGroup {
+        let kernel = FakeKernel()
+        kernel.addHostDevice(name, group: 7, isNoIOMMU: isNoIOMMU)
+        do {
+            return try HostDevice(host: name, sysfs: Sysfs(system: kernel)).readyGroup()
+        } catch {
+            preconditionFailure("the fixture is no device: \(error)")
+        }
+    }
+
+    private static let rawIO = [
+        "  a device without an IOMMU needs the capability CAP_SYS_RAWIO: be root, or give it to the program",
+        "  run: setcap cap_sys_rawio+ep \"$(command -v martlet)\"",
+    ]
+
+    private func check(_ operation: VFIOOperation, _ errno: Errno, _ lines: [String]) {
+        let text = VFIOError.failed(device: "dev", operation, errno).description
+        let found = text.split(separator: "\n").map(String.init)
+        #expect(found.first == "dev: \(operation.description) failed: \(errno.nameAndText)")
+        #expect(Array(found.dropFirst()) == lines)
+    }
+
+    @Test func openingTheContainer() {
+        for errno: Errno in [.noSuchFileOrDirectory, .operationNotSupportedByDevice] {
+            check(
+                .openContainer, errno,
+                [
+                    "  the kernel has no VFIO container: its module isn't loaded, or CONFIG_VFIO_CONTAINER is off",
+                    "  run: modprobe vfio",
+                ])
+        }
+        check(
+            .openContainer, .permissionDenied,
+            ["  this user may not open it", "  run: chmod a+rw /dev/vfio/vfio"])
+        check(
+            .openContainer, .tooManyOpenFiles,
+            ["  this process has as many descriptors open as it may", "  run: ulimit -n 4096"])
+    }
+
+    @Test func openingTheGroup() {
+        check(
+            .openGroup(Self.group), .resourceBusy,
+            ["  another process uses the group", "  run: fuser -v /dev/vfio/7"])
+        check(
+            .openGroup(Self.group), .permissionDenied,
+            ["  this user may not open it", "  run: chown \"$USER\" /dev/vfio/7"])
+        check(.openGroup(Self.noIOMMUGroup), .notPermitted, Self.rawIO)
+        check(.openGroup(Self.group), .notPermitted, ["  this process may not open it"])
+        check(
+            .openGroup(Self.group), .operationNotSupportedByDevice,
+            ["  the last device of the group has just left VFIO"])
+    }
+
+    @Test func attachingTheGroup() {
+        check(.setContainer(Self.noIOMMUGroup), .notPermitted, Self.rawIO)
+        // A host driver or a process may have come since the group said that it was viable.
+        check(
+            .setContainer(Self.group), .notPermitted,
+            [
+                "  another process uses a device of the group", "  run: fuser -v /dev/vfio/7 /dev/vfio/devices/*",
+            ])
+        check(
+            .setContainer(Self.group), .resourceBusy,
+            ["  the group's IOMMU is in use elsewhere", "  run: fuser -v /dev/vfio/7 /dev/vfio/devices/*"])
+        check(
+            .setContainer(Self.group), .invalidArgument,
+            [
+                "  the group is in a container already, or the firmware demands a 1:1 mapping for a device of it",
+                "  run: dmesg | tail",
+            ])
+    }
+
+    @Test func settingTheIOMMU() {
+        check(
+            .setIOMMU(.type1v2), .notPermitted,
+            [
+                "  the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could",
+                "  raise any interrupt of the host; only where guest and device are trusted:",
+                "  run: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
+            ])
+        check(.setIOMMU(.noIOMMU), .notPermitted, Self.rawIO)
+        check(
+            .setIOMMU(.type1v2), .operationNotSupportedByDevice,
+            ["  the kernel's driver for it isn't loaded", "  run: modprobe vfio_iommu_type1"])
+        check(
+            .setIOMMU(.noIOMMU), .operationNotSupportedByDevice,
+            [
+                "  no-IOMMU mode is off; with it, the device can reach all of the host's memory:",
+                "  run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+            ])
+    }
+
+    @Test func gettingTheDevice() {
+        check(
+            .getDevice(isNoIOMMU: false), .invalidArgument,
+            [
+                "  opening resets the device, and that failed: vfio-platform then refuses it",
+                "  run: dmesg | tail",
+                "  to use it without a reset, start the host with vfio_platform.reset_required=0, or:",
+                "  run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0",
+            ])
+        check(
+            .getDevice(isNoIOMMU: false), .operationNotSupportedByDevice,
+            ["  the device has just left its VFIO driver"])
+        check(.getDevice(isNoIOMMU: true), .notPermitted, Self.rawIO)
+    }
+
+    @Test func talkingToTheDevice() {
+        for operation: VFIOOperation in [
+            .getDeviceInfo, .getRegionInfo(1), .getInterruptInfo(2), .readRegion(0, offset: 4, size: 4),
+        ] {
+            check(
+                operation, .ioError,
+                ["  the device can't be woken up (runtime power management)", "  run: dmesg | tail"])
+        }
+        check(
+            .mapRegion(0), .invalidArgument,
+            [
+                "  the kernel refuses to map this region, though it said it could",
+                "  set no_mmap for the device: its accesses are then trapped and forwarded",
+            ])
+        check(
+            .wireInterrupt(.trigger, 0), .resourceBusy,
+            [
+                "  a driver of the host holds the interrupt line, which can't be shared",
+                "  run: cat /proc/interrupts",
+            ])
+        check(.wireInterrupt(.unmask, 0), .resourceBusy, ["  an eventfd unmasks this interrupt already"])
+    }
+
+    @Test func mappingForDMA() {
+        let operation = VFIOOperation.mapDMA(iova: 0x8000_0000, size: 0x1000, group: 7)
+        #expect(operation.description == "VFIO_IOMMU_MAP_DMA of 0x1000 bytes at 0x80000000")
+        for errno: Errno in [.noMemory, .notPermitted] {
+            check(
+                operation, errno,
+                [
+                    "  all of the guest's memory is locked into RAM for devices, and this process may not lock so much",
+                    "  (be root, raise LimitMEMLOCK= of its service, or the limit of this shell), or the host is short"
+                        + " of it",
+                    "  run: ulimit -l unlimited",
+                ])
+        }
+        check(
+            operation, .invalidArgument,
+            [
+                "  the addresses are not on the IOMMU's page boundaries, or it can't translate them: some are reserved,",
+                "  often for the interrupt controller; place the guest's memory elsewhere",
+                "  run: cat /sys/kernel/iommu_groups/7/reserved_regions",
+            ])
+        check(operation, .fileExists, ["  devices see other memory at these addresses already"])
+        check(
+            operation, .noSpace,
+            [
+                "  the container holds as many DMA mappings as it may",
+                "  run: cat /sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
+            ])
+    }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+import VFIO
+
+/// The whole set-up of a device with the Nth call to the kernel failing, for every N.
+@Suite struct VFIOFaultSweepTests {
+    /// All that a set-up leaves behind, released in the reverse order of its acquisition.
+    private final class SetUp {
+        private var held: [AnyObject] = []
+        func keep<Object: AnyObject>(_ object: Object) -> Object {
+            held.append(object)
+            return object
+        }
+        deinit { while held.popLast() != nil {} }
+    }
+
+    private func kernel(isNoIOMMU: Bool) -> FakeKernel {
+        let kernel = FakeKernel()
+        kernel.addHostDevice(
+            "dev", group: 7, isNoIOMMU: isNoIOMMU,
+            vfio: FakeVFIODevice(
+                regions: [FakeVFIODevice.Region(), FakeVFIODevice.Region(size: 0x200, access: [.read, .write])],
+                interrupts: [.level, .edge]),
+            properties: ["compatible": []])
+        kernel.addHostDevice("other", group: 7, driver: "")
+        return kernel
+    }
+
+    private func setUp(_ kernel: FakeKernel, isNoIOMMU: Bool) throws -> SetUp {
+        let setUp = SetUp()
+        let containers = VFIOContainers(calls: kernel)
+        let host = try HostDevice(host: "dev", sysfs: Sysfs(system: kernel))
+        let device = setUp.keep(try VFIODevice(host, in: containers.group(of: host)))
+        if device.canReset { try device.reset() }
+        for region in device.regions where region.canMap { _ = setUp.keep(try device.map(region)) }
+        _ = try device.read(device.regions[1], at: 0, size: 4)
+        try device.write(1, to: device.regions[1], at: 4, size: 4)
+        for interrupt in device.interrupts {
+            let trigger = setUp.keep(try EventDescriptor(of: kernel))
+            _ = setUp.keep(try device.setTrigger(interrupt, trigger))
+            guard interrupt.isLevel else { continue }
+            let resample = setUp.keep(try EventDescriptor(of: kernel))
+            _ = setUp.keep(try device.setUnmask(interrupt, resample))
+            try device.unmask(interrupt)
+        }
+        try device.triggerLoopBack(device.interrupts[1])
+        if !isNoIOMMU {
+            let memory = setUp.keep(try MemoryMapping(of: 0, size: 0x10000, system: kernel))
+            _ = setUp.keep(try device.group.container.mapDMA(memory, iova: 0x8000_0000))
+        }
+        return setUp
+    }
+
+    @Test(arguments: [false, true])
+    func everyCallThatFailsIsNamedAndEverythingIsReleased(isNoIOMMU: Bool) throws {
+        let good = kernel(isNoIOMMU: isNoIOMMU)
+        do {
+            let setUp = try setUp(good, isNoIOMMU: isNoIOMMU)
+            withExtendedLifetime(setUp) { #expect(!good.held.isEmpty) }
+        }
+        #expect(good.held.isEmpty)
+        #expect(good.releasedInReverseOrder, "\(good.journal)")
+        let callCount = good.withState { $0.callCount }
+        #expect(callCount > 30)
+
+        for number in 1...callCount {
+            let kernel = kernel(isNoIOMMU: isNoIOMMU)
+            kernel.withState { state in
+                state.failingCall = number
+                state.failure = .ioError
+            }
+            let error = #expect(throws: (any Error).self) { try setUp(kernel, isNoIOMMU: isNoIOMMU) }
+            let call = try #require(kernel.withState { $0.failedCall })
+            #expect(kernel.held.isEmpty, "call \(number), \(call): left \(kernel.held)")
+            #expect(kernel.releasedInReverseOrder, "call \(number), \(call): \(kernel.journal)")
+            check(try #require(error), names: call)
+        }
+    }
+
+    private func check(_ error: any Error, names call: String) {
+        if call == "eventfd" || call == "mmap ?" {
+            // What VFIO is handed, and doesn't make itself.
+            #expect(error as? Errno == .ioError)
+            return
+        }
+        let text = (error as? VFIOError)?.description ?? "not a VFIOError: \(error)"
+        #expect(text.hasPrefix("dev: "), "\(call): \(text)")
+        #expect(text.contains("EIO (Input/output error)"), "\(call): \(text)")
+        #expect(text.contains(words(of: call)), "\(call): \(text)")
+    }
+
+    /// What of the fake's name for a call an error has to show.
+    private func words(of call: String) -> String {
+        let words = call.split(separator: " ").map(String.init)
+        switch words[0] {
+        case "readlink", "list", "stat", "read", "open": return words[1]
+        default: return words[0]
+        }
+    }
+}
