@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -205,6 +207,22 @@ int clinux_terminal_set(int fd, const struct termios *attributes) {
 void clinux_terminal_make_raw(struct termios *attributes) {
     cfmakeraw(attributes);
     attributes->c_oflag |= OPOST;  // the report and log lines still end in a carriage return
+}
+int clinux_is_foreground(int fd) {
+    pid_t group = tcgetpgrp(fd);
+    return group < 0 || group == getpgrp();
+}
+int clinux_reopen_for_writing(int fd) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return clinux_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+}
+long clinux_send_nonblocking(int fd, const void *buffer, size_t count) {
+    return RESULT(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+int clinux_ignore_broken_pipes(void) {
+    struct sigaction action = {.sa_handler = SIG_IGN};
+    return RESULT(sigaction(SIGPIPE, &action, NULL));
 }
 int clinux_set_nonblocking(int fd, bool nonblocking) {
     int flags = fcntl(fd, F_GETFL);

@@ -82,6 +82,15 @@ int clinux_is_terminal(int fd);
 int clinux_terminal_get(int fd, struct termios *_Nonnull attributes);
 int clinux_terminal_set(int fd, const struct termios *_Nonnull attributes);
 void clinux_terminal_make_raw(struct termios *_Nonnull attributes);
+/// Whether the caller is in the terminal's foreground process group; true where `fd` isn't its controlling terminal.
+int clinux_is_foreground(int fd);
+/// A second, non-blocking open file description of what `fd` refers to, for writing; O_NONBLOCK set on `fd` itself would
+/// reach the user's shell. -ENXIO for a socket and for a pipe that nobody reads, -EACCES for another user's terminal.
+int clinux_reopen_for_writing(int fd);
+/// Sends without waiting and without SIGPIPE; -ENOTSOCK if `fd` is no socket.
+long clinux_send_nonblocking(int fd, const void *_Nonnull buffer, size_t count);
+/// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
+int clinux_ignore_broken_pipes(void);
 /// Adds or clears O_NONBLOCK; returns the flags before, or -errno.
 int clinux_set_nonblocking(int fd, bool nonblocking);
 /// Waits until `fd` can be written: 1, 0 on time-out, or -errno.
