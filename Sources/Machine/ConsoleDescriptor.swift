@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+internal import LinuxSystem
+
+/// What the console writes to, in a way that never waits for the reader.
+struct ConsoleDescriptor: ~Copyable {
+    /// What became of a write.
+    enum Outcome {
+        case wrote(Int)
+        /// The reader is behind, and took nothing.
+        case full
+        case failed(Errno)
+    }
+
+    private enum Route {
+        /// A regular file. It never makes a writer wait for a reader; reopened it would lose its position.
+        case direct
+        /// A non-blocking open file description of our own: a terminal, a pipe.
+        case reopened
+        /// A descriptor that can't be reopened. A socket has a non-blocking send; the rest is polled before each write.
+        case shared(byteLimit: Int)
+    }
+
+    private let descriptor: CInt
+    private let route: Route
+
+    /// Writes to what `descriptor` refers to. It stays the caller's, its flags are left alone, and it must stay open.
+    init(_ descriptor: CInt) {
+        if clinux_is_regular_file(descriptor) > 0 {
+            self.descriptor = descriptor
+            route = .direct
+            return
+        }
+        let own = clinux_reopen_for_writing(descriptor)
+        if own >= 0 {
+            self.descriptor = own
+            route = .reopened
+            return
+        }
+        self.descriptor = descriptor
+        // poll(2) promises PIPE_BUF (4096) bytes of room in a pipe, and in a terminal just any.
+        route = .shared(byteLimit: clinux_is_terminal(descriptor) > 0 ? 1 : 4096)
+    }
+
+    deinit {
+        if case .reopened = route { _ = clinux_close(descriptor) }
+    }
+
+    /// Writes as much as there is room for.
+    func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+        // Safety: each call reads at most `bytes.count` bytes from `base`.
+        guard let base = bytes.baseAddress, bytes.count > 0 else { return .wrote(0) }
+        while true {
+            let result: Int
+            switch route {
+            case .direct, .reopened:
+                result = clinux_write(descriptor, base, bytes.count)
+            case .shared(let byteLimit):
+                let sent = clinux_send_nonblocking(descriptor, base, bytes.count)
+                if sent != -Int(Errno.notSocket.rawValue) {
+                    result = sent
+                } else if !waitUntilWritable(milliseconds: 0) {
+                    return .full
+                } else {
+                    result = clinux_write(descriptor, base, min(bytes.count, byteLimit))
+                }
+            }
+            if result > 0 { return .wrote(result) }
+            let error = Errno(rawValue: CInt(truncatingIfNeeded: -result))
+            switch error {
+            case .interrupted: continue
+            case .resourceTemporarilyUnavailable: return .full
+            // A write of no bytes at all is none that POSIX describes; there may be room later.
+            default: return result == 0 ? .full : .failed(error)
+            }
+        }
+    }
+
+    /// Waits until a write would find room or fail. False when the time is over first.
+    @discardableResult
+    func waitUntilWritable(milliseconds: CInt) -> Bool {
+        clinux_poll_writable(descriptor, milliseconds) > 0
+    }
+}
