@@ -39,6 +39,9 @@ public final class Terminal: Sendable {
         }
     }
 
+    /// Whether a descriptor refers to a terminal.
+    public static func isTerminal(_ descriptor: CInt) -> Bool { clinux_is_terminal(descriptor) > 0 }
+
     deinit { restore() }
 
     /// Whether the terminal is in raw mode because of this object.
