@@ -14,6 +14,13 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
     public var systemEvents: UInt64 = 0
     public var other: UInt64 = 0
 
+    enum CodingKeys: String, CodingKey {
+        case interrupted, other
+        case mmioReads = "mmio_reads"
+        case mmioWrites = "mmio_writes"
+        case systemEvents = "system_events"
+    }
+
     static func + (left: ExitCounts, right: ExitCounts) -> ExitCounts {
         var sum = left
         sum.mmioReads &+= right.mmioReads

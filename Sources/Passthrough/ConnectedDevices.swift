@@ -19,8 +19,6 @@ public final class ConnectedDevices: Sendable {
 
     private let state = Mutex(State())
     private let system: any SystemCalls
-    /// What the host's interrupt counters said before, by device.
-    private let countsBefore: [[UInt64]?]
 
     /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else.
     /// - Parameter memory: the guest's RAM, each bank at its guest-physical address, which is the IOVA too.
@@ -29,9 +27,6 @@ public final class ConnectedDevices: Sendable {
         _ devices: PassthroughDevices, vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)], log: Log
     ) throws(PassthroughError) {
         system = vm.system
-        countsBefore = devices.devices.map { device in
-            HostInterruptCounts.read(device: device.name, count: device.interrupts.count, system: vm.system)
-        }
         guard let first = devices.devices.first else { return }
         try state.withLock { (state) throws(PassthroughError) in
             if let container = devices.containers.container(.type1v2) {
@@ -66,11 +61,8 @@ public final class ConnectedDevices: Sendable {
 
     /// What became of each device so far.
     public func reports() -> [DeviceReport] {
-        state.withLock { state in
-            state.connections.enumerated().map { index, connection in
-                connection.report(countsBefore: countsBefore[index], system: system)
-            }
-        }
+        let counts = HostInterruptCounts.read(system)
+        return state.withLock { state in state.connections.map { $0.report(counts) } }
     }
 
     deinit {

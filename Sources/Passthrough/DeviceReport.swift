@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import LinuxSystem
-
 /// What became of a passed-through device: how each region and interrupt reaches the guest, and how often.
 public struct DeviceReport: Sendable, Equatable, Encodable {
     public struct Region: Sendable, Equatable, Encodable {
@@ -74,9 +72,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
 }
 
 extension DeviceConnection {
-    /// - Parameter countsBefore: what the host's counters said when the device was connected.
-    func report(countsBefore: [UInt64]?, system: any SystemCalls) -> DeviceReport {
-        let now = HostInterruptCounts.read(device: device.name, count: device.interrupts.count, system: system)
+    func report(_ hostCounts: HostInterruptCounts) -> DeviceReport {
         return DeviceReport(
             host: device.name, group: device.device.group.id,
             isolation: device.device.group.container.type == .type1v2 ? "iommu" : "none",
@@ -88,11 +84,8 @@ extension DeviceConnection {
                     guestAddress: region.range.base.description, size: region.info.size, reads: region.trap.reads,
                     writes: region.trap.writes)
             },
-            interrupts: device.interrupts.enumerated().map { position, interrupt in
-                var count: UInt64?
-                if let now, let countsBefore, position < now.count, position < countsBefore.count {
-                    count = now[position] &- countsBefore[position]
-                }
+            interrupts: device.interrupts.map { interrupt in
+                let count = interrupt.hostNumber.flatMap { hostCounts.counts[$0] }.map { $0 &- interrupt.countBefore }
                 return DeviceReport.Interrupt(
                     index: interrupt.info.index, trigger: interrupt.trigger == .level ? "level" : "edge",
                     spi: interrupt.spi.rawValue, path: "irqfd", count: count, countSource: "/proc/interrupts")

@@ -3,31 +3,39 @@
 
 internal import LinuxSystem
 
-/// How often VFIO's handler has run for each interrupt of a device, which is the only place that knows: with irqfd user
-/// space sees none of them.
+/// How often VFIO's handlers have run, by Linux's interrupt number: the only place that knows, since with irqfd user space
+/// sees no interrupt.
 ///
-/// - SeeAlso: drivers/vfio/platform/vfio_platform_irq.c: the handler is called "vfio-irq[<Linux IRQ>](<device>)"
-enum HostInterruptCounts {
-    /// Counts by index. Linux numbers a device's interrupts in their order, so the n-th of its lines is index n.
-    /// - Returns: nil when /proc/interrupts can't be read or has another number of lines for the device than `count`.
-    static func read(device: String, count: Int, system: any SystemCalls) -> [UInt64]? {
+/// The handlers' names don't tell devices apart ("vfio-irq[18](vfio-amba-00141031)" names a type), but each appears when
+/// its device is opened (drivers/vfio/platform/vfio_platform_irq.c). So the lines that are new after opening a device are
+/// that device's, in the order of its interrupts.
+struct HostInterruptCounts: Equatable, Sendable {
+    private(set) var counts: [Int: UInt64] = [:]
+
+    /// Empty where /proc/interrupts can't be read.
+    static func read(_ system: any SystemCalls) -> HostInterruptCounts {
         let text: [UInt8]
-        do { text = try system.readFile("/proc/interrupts", limit: 4 << 20) } catch { return nil }
-        let found = parse(String(decoding: text, as: UTF8.self), device: device)
-        return found.count == count ? found : nil
+        do { text = try system.readFile("/proc/interrupts", limit: 4 << 20) } catch { return HostInterruptCounts() }
+        return HostInterruptCounts(parsing: text)
     }
 
-    static func parse(_ text: String, device: String) -> [UInt64] {
-        var counts: [(irq: Int, count: UInt64)] = []
-        for line in text.split(separator: "\n") where line.hasSuffix("](\(device))") {
-            guard let handler = line.split(separator: " ").last, handler.hasPrefix("vfio-irq") else { continue }
-            let fields = line.split(separator: " ")
-            guard let first = fields.first, first.hasSuffix(":"), let irq = Int(first.dropLast()) else { continue }
+    private init() {}
+
+    init(parsing text: [UInt8]) {
+        let handler = Array("vfio-irq[".utf8)
+        for line in text.split(separator: 0x0A) {
+            let fields = line.split(separator: 0x20)
+            guard let name = fields.last, name.starts(with: handler), let first = fields.first, first.last == 0x3A,
+                let number = Int(String(decoding: first.dropLast(), as: UTF8.self))
+            else { continue }
             // One column for each CPU, and then the chip's name.
-            let columns = fields.dropFirst().prefix { $0.allSatisfy(\.isNumber) }
-            let sum = columns.reduce(UInt64(0)) { $0 &+ (UInt64($1) ?? 0) }
-            counts.append((irq, sum))
+            let columns = fields.dropFirst().prefix { $0.allSatisfy { (0x30...0x39).contains($0) } }
+            counts[number] = columns.reduce(0) { $0 &+ (UInt64(String(decoding: $1, as: UTF8.self)) ?? 0) }
         }
-        return counts.sorted { $0.irq < $1.irq }.map(\.count)
+    }
+
+    /// The numbers that `earlier` didn't have, in ascending order.
+    func numbers(newSince earlier: HostInterruptCounts) -> [Int] {
+        counts.keys.filter { earlier.counts[$0] == nil }.sorted()
     }
 }

@@ -58,6 +58,9 @@ public final class PassthroughDevice: Sendable {
     struct Interrupt: Sendable {
         let info: VFIOInterrupt
         let spi: SPI
+        /// Linux's number for it on the host, where that can be told, and its count when the device was opened.
+        let hostNumber: Int?
+        let countBefore: UInt64
         var trigger: InterruptTrigger { info.isLevel ? .level : .edge }
     }
 
@@ -77,7 +80,10 @@ public final class PassthroughDevice: Sendable {
     ) throws(PassthroughError) {
         let host = try Self.find(settings.identity, sysfs)
         guard settings.usesIRQFD else { throw .irqfdRequired(device: host.name) }
+        let countsBefore = HostInterruptCounts.read(sysfs.system)
         let device = try Self.open(host, containers)
+        let countsAfter = HostInterruptCounts.read(sysfs.system)
+        let numbers = countsAfter.numbers(newSince: countsBefore)
         let addresses = HostAddresses.regions(of: host, count: device.regions.count, sysfs: sysfs)
         var claims = BusClaims(owner: host.name, bus: bus)
         var regions: [Region] = []
@@ -93,7 +99,12 @@ public final class PassthroughDevice: Sendable {
         }
         var interrupts: [Interrupt] = []
         for info in device.interrupts {
-            interrupts.append(Interrupt(info: info, spi: try claims.interrupt("\(host.name) interrupt \(info.index)")))
+            // Without a line for each, which is whose can't be told.
+            let number = numbers.count == device.interrupts.count ? numbers[info.index] : nil
+            interrupts.append(
+                Interrupt(
+                    info: info, spi: try claims.interrupt("\(host.name) interrupt \(info.index)"), hostNumber: number,
+                    countBefore: number.flatMap { countsAfter.counts[$0] } ?? 0))
         }
         claims.commit()
         self.host = host

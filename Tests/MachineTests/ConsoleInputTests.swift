@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Machine
+import Testing
+
+@Suite struct ConsoleInputTests {
+    private static let a: UInt8 = 1  // Ctrl-A
+
+    @Test func ordinaryBytesReachTheGuest() {
+        var input = ConsoleInput()
+        let (bytes, quits) = input.parse([0x03, 0x04, 0x78, 0x1b, 0xff, 0x00])
+        #expect(bytes == [0x03, 0x04, 0x78, 0x1b, 0xff, 0x00])
+        #expect(!quits)
+    }
+
+    @Test func controlAThenXQuits() {
+        var input = ConsoleInput()
+        let (bytes, quits) = input.parse([0x61, Self.a, UInt8(ascii: "x"), 0x62])
+        #expect(bytes == [0x61])
+        #expect(quits)
+    }
+
+    @Test func controlATwiceSendsOne() {
+        var input = ConsoleInput()
+        // The x after a finished pair is no command.
+        let (bytes, quits) = input.parse([Self.a, Self.a, UInt8(ascii: "x")])
+        #expect(bytes == [Self.a, UInt8(ascii: "x")])
+        #expect(!quits)
+    }
+
+    @Test func anythingElsePassesBoth() {
+        var input = ConsoleInput()
+        let (bytes, quits) = input.parse([Self.a, UInt8(ascii: "X"), Self.a, 0])
+        #expect(bytes == [Self.a, UInt8(ascii: "X"), Self.a, 0])
+        #expect(!quits)
+    }
+
+    @Test func theStateIsKeptFromReadToRead() {
+        var input = ConsoleInput()
+        #expect(input.parse([Self.a]).guestBytes.isEmpty)
+        #expect(input.parse([]).guestBytes.isEmpty)
+        #expect(input.parse([UInt8(ascii: "c")]).guestBytes == [Self.a, UInt8(ascii: "c")])
+        #expect(input.parse([Self.a]).guestBytes.isEmpty)
+        #expect(input.parse([Self.a]).guestBytes == [Self.a])
+        #expect(!input.parse([UInt8(ascii: "x")]).quits)
+        #expect(input.parse([Self.a]).guestBytes.isEmpty)
+        #expect(input.parse([UInt8(ascii: "x")]).quits)
+    }
+}
