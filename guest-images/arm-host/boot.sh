@@ -89,8 +89,8 @@ if [[ $variant == deterministic ]]; then
         head -c $(((4 - $(stat -c %s "$initramfs") % 4) % 4)) /dev/zero
         {
             [[ -z $run ]] || echo "file /martlet/.run.sh $run 0644 0 0"
-            [[ -z $share ]] || find "$share" -mindepth 1 \( -type d -printf 'dir /martlet/%P 0755 0 0\n' \) \
-                -o \( -type f -printf 'file /martlet/%P %p 0%m 0 0\n' \) | sort -k 2
+            [[ -z $share ]] || find "$share" -mindepth 1 ! -path "$share/.run.sh" \
+                \( -type d -printf 'dir /martlet/%P 0755 0 0\n' -o -type f -printf 'file /martlet/%P %p 0%m 0 0\n' \) | sort -k 2
         } >"$work/contents"
         "$kernel/gen_init_cpio" -t 0 "$work/contents"
     } >"$work/initramfs"
@@ -122,12 +122,12 @@ fi
 
 begin=$EPOCHSECONDS
 set +e
-"${tied[@]}" timeout -s KILL "$limit" "${tied[@]}" "${qemu[@]}" -serial stdio </dev/null 2>&1 |
+"${tied[@]}" timeout -k 5 "$limit" "${tied[@]}" "${qemu[@]}" -serial stdio </dev/null 2>&1 |
     sed -u 's/\r$//' | tee "$work/output" "$log"
 status=${PIPESTATUS[0]}
 set -e
 if ((status != 0)); then
-    if ((EPOCHSECONDS - begin >= limit)); then
+    if ((status == 124 || EPOCHSECONDS - begin >= limit)); then
         echo "arm-host: cut off after $limit s (the time limit); the last line was: $(grep -a . "$work/output" | tail -n 1)" >&2
         exit 124
     fi

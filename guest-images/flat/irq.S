@@ -19,6 +19,7 @@
         .equ    GICD_TYPER, 0x0004
         .equ    GICD_IGROUPR, 0x0080
         .equ    GICD_ISENABLER, 0x0100
+        .equ    GICD_ICFGR, 0x0c00
         .equ    GICR, 0x080a0000
         .equ    GICR_WAKER, 0x0014
 
@@ -36,8 +37,12 @@
         ldr     w2, [x1, #GICD_TYPER]           // words of 32 interrupts beyond the first, which is the CPU's own
         and     w2, w2, #31
         mov     w0, #-1
+        add     x3, x1, #8
         add     x1, x1, #4
-2:      str     w0, [x1, #GICD_IGROUPR]
+2:      str     wzr, [x3, #GICD_ICFGR]          // all level: KVM resamples no others
+        str     wzr, [x3, #GICD_ICFGR + 4]
+        add     x3, x3, #8
+        str     w0, [x1, #GICD_IGROUPR]
         str     w0, [x1, #GICD_ISENABLER]
         add     x1, x1, #4
         subs    w2, w2, #1
