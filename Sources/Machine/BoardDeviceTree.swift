@@ -55,7 +55,7 @@ struct BoardDeviceTree {
         return DeviceTree(root: root)
     }
 
-    private var serialPath: String { "/" + Self.name("serial", BoardLayout.serial) }
+    private var serialPath: String { "/" + Self.name("serial", layout.serial.base) }
 
     static func name(_ base: String, _ address: GuestAddress) -> String {
         base + "@" + String(address.rawValue, radix: 16)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Devices
 internal import KVM
 public import PlatformBus
 
@@ -13,28 +14,22 @@ public struct BoardLayout: Sendable {
     public let ram: GuestRange
     /// The platform-bus windows, the one below RAM first.
     public let windows: [GuestRange]
+    /// The serial port's registers.
+    let serial: GuestRange
+    /// The registers of the PL031 that is emulated when none is passed through.
+    let clock: GuestRange
+    /// Every frame that an interrupt controller of either version may have.
+    let interruptController: GuestRange
 
     static let distributor = GuestAddress(0x0800_0000)
     /// GICv3: 128 KiB of redistributor for each of 32 vCPUs.
     static let redistributors = GuestAddress(0x080A_0000)
     /// GICv2 only.
     static let cpuInterface = GuestAddress(0x0801_0000)
-    /// The ns16550a. Its SPI is 0.
-    public static let serial = GuestAddress(0x0900_0000)
-    /// The PL031 that is emulated when none is passed through. Its SPI is 1.
-    static let clock = GuestAddress(0x0901_0000)
-    static let frameSize: UInt64 = 4096
+    static let serialBase = GuestAddress(0x0900_0000)
+    static let clockBase = GuestAddress(0x0901_0000)
     static let serialSPI = SPI(rawValue: 0)
     static let clockSPI = SPI(rawValue: 1)
-
-    /// Names, first addresses and ends of what sits at fixed addresses.
-    static var fixedFrames: [(name: String, base: GuestAddress, end: GuestAddress)] {
-        [
-            ("interrupt controller", distributor, GuestAddress(redistributors.rawValue + (32 << 17))),
-            ("serial port", serial, GuestAddress(serial.rawValue + frameSize)),
-            ("RTC", clock, GuestAddress(clock.rawValue + frameSize)),
-        ]
-    }
 
     static let lowWindowBase = GuestAddress(0x0C00_0000)
     static let ramBase = GuestAddress(0x8000_0000)
@@ -48,7 +43,15 @@ public struct BoardLayout: Sendable {
         guard !overflow, let ram = GuestRange(base: Self.ramBase, size: size), ram.last.rawValue <= limit else {
             throw .addressSpace(mebibytes: memoryMebibytes, addressBits: addressBits)
         }
+        guard let serial = GuestRange(base: Self.serialBase, size: NS16550A.byteCount),
+            let clock = GuestRange(base: Self.clockBase, size: PL031.byteCount),
+            let interruptController = GuestRange(
+                base: Self.distributor, size: Self.redistributors.rawValue + (32 << 17) - Self.distributor.rawValue)
+        else { throw .addressSpace(mebibytes: memoryMebibytes, addressBits: addressBits) }
         self.ram = ram
+        self.serial = serial
+        self.clock = clock
+        self.interruptController = interruptController
         var windows: [GuestRange] = []
         let lowSize = Self.ramBase.rawValue - Self.lowWindowBase.rawValue
         if let low = GuestRange(base: Self.lowWindowBase, size: lowSize) { windows.append(low) }

@@ -118,8 +118,7 @@ public final class Console: Sendable {
         } else if wanted, let loop = state.loop {
             do { state.inputToken = try loop.add(input) { [self] in readInput() } } catch {
                 // epoll knows no regular files, since they are always ready. They come in a piece at a time.
-                read(&state)
-                if state.isOpen { room.signal() }
+                if read(&state) { state.quit?() } else if state.isOpen { room.signal() }
             }
         }
     }
@@ -138,7 +137,6 @@ public final class Console: Sendable {
     }
 
     /// Reads what is there. True when the user wants to quit.
-    @discardableResult
     private func read(_ state: inout State) -> Bool {
         var buffer = [UInt8](repeating: 0, count: 1024)
         // Safety: read writes at most the 1024 bytes that the array has.

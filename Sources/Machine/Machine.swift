@@ -94,7 +94,7 @@ public final class Machine: Sendable {
             log(
                 .warning,
                 "the guest \(access.isWrite ? "wrote" : "read") \(access.width.bytes) bytes at \(access.address), "
-                    + "where there is nothing")
+                    + "where there is nothing" + (access.isLastReport ? "; further pages are only counted" : ""))
         }
         self.dispatcher = dispatcher
         runners = vcpus.map { VCPURunner($0, dispatcher: dispatcher) }
@@ -110,7 +110,7 @@ public final class Machine: Sendable {
         let serial = NS16550A(
             line: KVMInterruptLine(vm: vm, spi: BoardLayout.serialSPI), output: console.output,
             inputReady: { console.inputReady() })
-        try attach(serial, "serial port", BoardLayout.serial, NS16550A.byteCount, plan.bus)
+        try attach(serial, "serial port", plan.layout.serial, plan.bus)
         try console.connect(serial, to: loop) { ending.end(.quit) }
         try attachSignals(plan, loop, ending, &stack)
         guard plan.hasEmulatedClock else { return }
@@ -120,7 +120,7 @@ public final class Machine: Sendable {
                 line: KVMInterruptLine(vm: vm, spi: BoardLayout.clockSPI), clock: HostClock(), timer: timer)
             timer.onExpiry { [weak clock] in clock?.alarmExpired() }
             stack.keep(timer)
-            try attach(clock, "RTC", BoardLayout.clock, PL031.byteCount, plan.bus)
+            try attach(clock, "RTC", plan.layout.clock, plan.bus)
         } catch let error as Errno { throw .call("timerfd_create", errno: error) } catch let error as MachineError {
             throw error
         } catch { throw .call("RTC", errno: .ioError) }
@@ -139,9 +139,8 @@ public final class Machine: Sendable {
     }
 
     private static func attach(
-        _ device: any MMIODevice, _ name: String, _ base: GuestAddress, _ size: UInt64, _ bus: PlatformBus
+        _ device: any MMIODevice, _ name: String, _ range: GuestRange, _ bus: PlatformBus
     ) throws(MachineError) {
-        guard let range = GuestRange(base: base, size: size) else { return }
         do { try bus.attach(name, range, to: device) } catch { throw .bus(error) }
     }
 

@@ -59,7 +59,7 @@ public final class MachinePlan: Sendable {
             }
             passthroughNodes = nodes
             hasEmulatedClock = !nodes.contains { $0[property: "compatible"]?.strings?.contains("arm,pl031") == true }
-            emulatedNodes = try Self.emulatedNodes(hasClock: hasEmulatedClock, &clocks)
+            emulatedNodes = try Self.emulatedNodes(layout, hasClock: hasEmulatedClock, &clocks)
             clockNodes = clocks.nodes
         } catch { throw .passthrough(error) }
     }
@@ -81,11 +81,9 @@ public final class MachinePlan: Sendable {
         let bus = PlatformBus(windows: layout.windows, spiCount: InterruptController.spiCount)
         do throws(PlatformBusError) {
             try bus.reserve("RAM", layout.ram)
-            for (name, base, end) in BoardLayout.fixedFrames {
-                if let range = GuestRange(base: base, size: end.rawValue - base.rawValue) {
-                    try bus.reserve(name, range)
-                }
-            }
+            try bus.reserve("interrupt controller", layout.interruptController)
+            try bus.reserve("serial port", layout.serial)
+            try bus.reserve("RTC", layout.clock)
             try bus.reserveSPI(BoardLayout.serialSPI, "serial port")
             try bus.reserveSPI(BoardLayout.clockSPI, "RTC")
         } catch { throw .bus(error) }
@@ -116,30 +114,20 @@ public final class MachinePlan: Sendable {
     }
 
     private static func emulatedNodes(
-        hasClock: Bool, _ clocks: inout ClockNodes
+        _ layout: BoardLayout, hasClock: Bool, _ clocks: inout ClockNodes
     ) throws(PassthroughError) -> [Node] {
         var nodes = [
-            Node(
-                BoardDeviceTree.name("serial", BoardLayout.serial),
-                [
-                    "compatible": .string("ns16550a"),
-                    "reg": .cells64([BoardLayout.serial.rawValue, BoardLayout.frameSize]),
-                    "interrupts": .cells(BoardDeviceTree.specifier(BoardLayout.serialSPI, .level)),
-                    "clock-frequency": .cell(NS16550A.clockFrequency),
-                ])
+            NS16550A.deviceTreeNode(
+                at: layout.serial, interrupts: .cells(BoardDeviceTree.specifier(BoardLayout.serialSPI, .level)))
         ]
         guard hasClock else { return nodes }
-        do {
+        do throws(DeviceTreeError) {
             nodes.append(
-                Node(
-                    BoardDeviceTree.name("rtc", BoardLayout.clock),
-                    [
-                        "compatible": .strings(["arm,pl031", "arm,primecell"]),
-                        "reg": .cells64([BoardLayout.clock.rawValue, BoardLayout.frameSize]),
-                        "interrupts": .cells(BoardDeviceTree.specifier(BoardLayout.clockSPI, .level)),
-                        "clocks": try clocks.reference(hertz: 24_000_000), "clock-names": .string("apb_pclk"),
-                    ]))
-        } catch { throw .deviceTree(device: "rtc", error) }
+                PL031.deviceTreeNode(
+                    at: layout.clock,
+                    interrupts: .cells(BoardDeviceTree.specifier(BoardLayout.clockSPI, .level)),
+                    busClock: try clocks.reference(hertz: 24_000_000)))
+        } catch { throw .deviceTree(device: "RTC", error) }
         return nodes
     }
 

@@ -33,6 +33,7 @@ private struct FakeFiles: SystemCalls {
 
     func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt { throw .noFunction }
     func close(_ descriptor: CInt) {}
+    func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 { throw .noFunction }
     func readLink(_ path: String) throws(Errno) -> String { throw .noFunction }
     func pread(
         _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64

@@ -215,18 +215,21 @@ private enum UART {
 
     @Test func theTransmitterIsCalledWithoutTheLock() {
         // An output that reads the UART's own registers would wait for ever if the lock were held.
-        let line = RecordingLine()
         let port = Mutex<NS16550A?>(nil)
-        let seen = Mutex<UInt64>(0)
+        let seen = Mutex<[UInt64]>([])
         let output = RecordingOutput { _ in
-            let uart = port.withLock { $0 }
-            seen.withLock { $0 = uart?.read(offset: UART.lsr, width: .byte) ?? 0 }
+            guard let uart = port.withLock({ $0 }) else { return }
+            let values = [UART.lsr, UART.iir].map { uart.read(offset: $0, width: .byte) }
+            seen.withLock { $0 = values }
         }
-        let uart = NS16550A(line: line, output: output)
+        let uart = NS16550A(line: RecordingLine(), output: output)
         port.withLock { $0 = uart }
+        uart.write(offset: UART.ier, width: .byte, value: UART.thri)
         uart.write(offset: UART.thr, width: .byte, value: 0x41)
         #expect(output.text == "A")
-        #expect(seen.withLock { $0 } == 0x60)
+        // The write takes the interrupt back; only when the byte is gone is there another one.
+        #expect(seen.withLock { $0 } == [0x60, UART.noInterrupt])
+        #expect(uart.read(offset: UART.iir, width: .byte) == 0x02)
         port.withLock { $0 = nil }
     }
 
