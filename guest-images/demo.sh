@@ -52,20 +52,11 @@ END
     "$GUEST_IMAGES/arm-host/boot.sh" --share "$share" --run "$work/run.sh" --limit 300 || status=$?
 fi
 
-# --- Martlet's report
+# --- the facts, from Martlet's report, the guest's own words and the host's count
 
 report=$output/report.json
 [[ -s $report ]] || failed "exit status $status and no report"
 jq -e . "$report" >/dev/null 2>&1 || failed "the report is not JSON"
-echo
-jq -r '"report: exit: \(.exit.reason), status \(.exit.status)",
-    (.devices[]? | "report: \(.host)",
-        (.regions[] | "  region \(.index): \(.access), host \(.host_address) → guest \(.guest_address), \(.size) bytes, \(.reads) reads and \(.writes) writes trapped"),
-        (.interrupts[] | "  interrupt \(.index): \(.trigger), SPI \(.spi), path \(.path), \(.count) counted by \(.count_source)")),
-    "report: exits: " + (.exits | to_entries | map("\(.key) \(.value)") | join(", "))' "$report"
-
-# --- the facts
-
 read -r armed received interrupts < <(sed -n \
     's/.*martlet-guest: alarms armed \([0-9]*\) received \([0-9]*\) interrupts \([0-9]*\).*/\1 \2 \3/p' "$output/console.txt") ||
     [[ $status != 0 || -n ${device#9010000.pl031} ]] || failed "the guest said nothing of its alarms"

@@ -58,6 +58,8 @@ logged() {
 # --- temporary folders, removed when the script ends, however it ends
 
 _temporary=()
+# What a killed run left behind.
+find "$MARTLET_CACHE/tmp" -mindepth 1 -maxdepth 1 -mmin +1440 -exec rm -rf {} +
 _clean_up() { ((${#_temporary[@]} == 0)) || rm -rf "${_temporary[@]}"; }
 trap _clean_up EXIT
 trap 'exit 130' INT

@@ -130,6 +130,7 @@ int clinux_epoll_wait(int epoll, uint64_t *token, uint32_t *events, int timeout_
     return count;
 }
 
+void clinux_exit(int status) { exit(status); }
 uint64_t clinux_monotonic_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -39,3 +39,9 @@ public struct SystemThread: Sendable {
     /// Gives the kick signal (SIGRTMIN) its empty handler, once for the process, before the first `kick`.
     public static func installKickHandler() throws(Errno) { try check(clinux_install_kick_handler()) }
 }
+
+/// The process itself.
+public enum CurrentProcess {
+    /// Ends it at once, after flushing what was printed.
+    public static func exit(_ status: CInt) -> Never { clinux_exit(status) }
+}

@@ -86,7 +86,7 @@ public final class Machine: Sendable {
         } catch { throw .passthrough(error) }
         profile.mark("passthrough")
 
-        let ending = Ending(loop: loop)
+        let ending = Ending(loop: loop, profile: profile)
         self.ending = ending
         try Self.attachDevices(plan, vm, loop, console, ending, &stack)
         let log = plan.log
@@ -164,10 +164,14 @@ public final class Machine: Sendable {
         } catch { failure = error }
         for runner in runners { runner.stop() }
         let exits = runners.reduce(ExitCounts()) { $0 + $1.join() }
+        profile.mark("vcpus joined")
         devices.silence()
         let reports = devices.reports()
+        profile.mark("devices silenced")
         console.disconnect()
+        profile.mark("console closed")
         resources.withLock { $0.releaseAll() }
+        profile.mark("released")
         if let failure { throw failure }
         let end = ending.reason ?? .quit
         return (
@@ -183,14 +187,22 @@ public final class Machine: Sendable {
 /// Ends the guest for the first reason that comes: from a vCPU, the console or a signal, on any thread.
 private final class Ending: Sendable {
     private let loop: EventLoop
+    private let profile: StartupProfile
     private let first = Mutex<GuestEnd?>(nil)
 
-    init(loop: EventLoop) { self.loop = loop }
+    init(loop: EventLoop, profile: StartupProfile) {
+        self.loop = loop
+        self.profile = profile
+    }
 
     var reason: GuestEnd? { first.withLock { $0 } }
 
     func end(_ reason: GuestEnd) {
-        first.withLock { first in if first == nil { first = reason } }
+        first.withLock { first in
+            guard first == nil else { return }
+            first = reason
+            profile.mark("guest end")
+        }
         loop.stop()
     }
 }

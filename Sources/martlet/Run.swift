@@ -24,7 +24,10 @@ struct Run: ParsableCommand {
     @Option(help: "Write the report to this file, as JSON.")
     var report: String?
 
-    func run() throws {
+    func run() throws { try Self.execute(config, logLevel: logLevel, report: report) }
+
+    /// - Throws: `Failure`, or the guest's end as an exit code.
+    static func execute(_ config: String, logLevel: LogLevel = .warning, report reportPath: String? = nil) throws {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
         Martlet.profile.mark("configuration")
@@ -33,12 +36,12 @@ struct Run: ParsableCommand {
         }
         let hypervisor = try openHypervisor()
         Martlet.profile.mark("kvm")
-        let (end, report) = try Self.runMachine(configuration, hypervisor, log)
+        let (end, report) = try runMachine(configuration, hypervisor, log)
         if case .hung(let text, let registers) = end {
             StandardError.write("martlet: the guest can't go on: \(text)\n\(registers)")
         }
         StandardError.write(report.text + "\n")
-        if let path = self.report { try Self.write(report, to: path) }
+        if let reportPath { try write(report, to: reportPath) }
         throw ExitCode(end.exitStatus)
     }
 

@@ -120,6 +120,8 @@ if [[ -z $run ]]; then
     exit "$status"
 fi
 
+last_line() { grep -av '^qemu-system-aarch64: terminating' "$work/output" | grep -a . | tail -n 1; }
+
 begin=$EPOCHSECONDS
 set +e
 "${tied[@]}" timeout -k 5 "$limit" "${tied[@]}" "${qemu[@]}" -serial stdio </dev/null 2>&1 |
@@ -128,7 +130,7 @@ status=${PIPESTATUS[0]}
 set -e
 if ((status != 0)); then
     if ((status == 124 || EPOCHSECONDS - begin >= limit)); then
-        echo "arm-host: cut off after $limit s (the time limit); the last line was: $(grep -a . "$work/output" | tail -n 1)" >&2
+        echo "arm-host: cut off after $limit s (the time limit); the last line was: $(last_line)" >&2
         exit 124
     fi
     echo "arm-host: QEMU ended with status $status" >&2
@@ -136,7 +138,7 @@ if ((status != 0)); then
 fi
 result=$(sed -n 's/^martlet-host: exit status \([0-9]*\) .*/\1/p' "$work/output" | tail -n 1)
 if [[ -z $result ]]; then
-    echo "arm-host: the host ended before its script did; the last line was: $(grep -a . "$work/output" | tail -n 1)" >&2
+    echo "arm-host: the host ended before its script did; the last line was: $(last_line)" >&2
     exit 125
 fi
 exit "$result"

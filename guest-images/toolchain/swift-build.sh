@@ -15,6 +15,8 @@ if [[ ${1:-} == --static ]]; then
     shift
     scratch=$ROOT/.build/arm64-static
     options+=(--static-swift-stdlib -Xswiftc -static-executable)
+    # See Sources/CLinux/clinux_static_start.c.
+    options+=(-Xlinker --wrap=__register_frame_info -Xlinker --wrap=__deregister_frame_info)
 fi
 if [[ $HOST_ARCH != aarch64 ]]; then
     toolchain=$(MARTLET_QUIET=1 "$GUEST_IMAGES/toolchain/build.sh")

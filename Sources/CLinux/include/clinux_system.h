@@ -60,6 +60,7 @@ int clinux_epoll_remove(int epoll, int fd);
 /// Waits for one event. Returns 1 and fills `token` and `events`, 0 on time-out, or -errno.
 int clinux_epoll_wait(int epoll, uint64_t *_Nonnull token, uint32_t *_Nonnull events, int timeout_milliseconds);
 
+_Noreturn void clinux_exit(int status);
 uint64_t clinux_monotonic_nanoseconds(void);
 int64_t clinux_realtime_seconds(void);
 int clinux_get_random(void *_Nonnull buffer, size_t count);
