@@ -10,7 +10,7 @@ import Testing
 
 extension Integration {
     /// The host's other devices, several at once, and where the guest sees them.
-    @Suite(.enabled(if: Host.isEmulated, "the devices are those of the emulated host"))
+    @Suite(.onEmulatedHost)
     struct DevicePassthroughTests {
         @Test func guestDrivesGPIOBehindIOMMU() throws {
             let result = try Guest.run(.linux("gpio", devices: [.init(HostDevices.gpio)]))
@@ -99,10 +99,24 @@ extension Integration {
             #expect(try result.report.devices.first?.regions.first?.guestAddress == "0x30000000")
         }
 
-        @Test func addressInRAMIsRefused() throws {
+        /// 1:1, in the middle of the board's own addresses.
+        @Test(arguments: [(HostDevices.rtc, "0x9010000"), (HostDevices.gpio, "0x9030000")])
+        func guestAddressOfTheHost(name: String, address: String) throws {
+            let script = name == HostDevices.rtc ? "rtc" : "gpio"
+
+            let result = try Guest.run(
+                .linux(script, "martlet.alarms=1", devices: [.init(name, guestAddress: "host")]))
+
+            try expectPowerOff(result)
+            let region = try #require(try result.report.devices.first?.regions.first)
+            #expect(region.guestAddress == address && region.hostAddress == address)
+        }
+
+        @Test(arguments: [("0x8000000", "interrupt controller"), ("0x9000000", "serial port"), ("0x80000000", "RAM")])
+        func addressThatIsTakenIsRefused(address: String, owner: String) throws {
             try expectRefusal(
-                .flat("poweroff", devices: [.init(HostDevices.rtc, guestAddress: "0x80000000")]), HostDevices.rtc,
-                "0x80000000", "platform bus")
+                .flat("poweroff", devices: [.init(HostDevices.rtc, guestAddress: address)]), HostDevices.rtc, address,
+                "overlaps \(owner)")
             try expectUsable(HostDevices.rtc)
         }
     }

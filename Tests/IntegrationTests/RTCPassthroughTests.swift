@@ -6,7 +6,7 @@ import Testing
 
 extension Integration {
     /// The host's PL031: a mappable region, a level interrupt, and no IOMMU. (Its clock says the time of the emulated board.)
-    @Suite(.enabled(if: Host.isEmulated, "the devices are those of the emulated host"))
+    @Suite(.onEmulatedHost)
     struct RTCPassthroughTests {
         @Test func twentyAlarmsReachGuestWithoutExits() throws {
             let (result, hostCount) = try runCountingInterrupts(alarms: 20)

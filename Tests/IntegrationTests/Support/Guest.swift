@@ -10,10 +10,14 @@ struct Guest {
     private let folder: TemporaryFolder
 
     /// Starts it.
-    init(_ configuration: GuestConfiguration, _ options: MartletProcess.Options = .init()) throws {
+    /// - Parameter reportsTo: the file for the report; by default one of its own.
+    init(
+        _ configuration: GuestConfiguration, _ options: MartletProcess.Options = .init(),
+        reportsTo report: String? = nil
+    ) throws {
         folder = try TemporaryFolder()
-        process = try MartletProcess(
-            ["run", try configuration.write(to: folder), "--report", "\(folder.path)/report.json"], options)
+        let report = report ?? "\(folder.path)/report.json"
+        process = try MartletProcess(["run", try configuration.write(to: folder), "--report", report], options)
     }
 
     /// What is left of it at the end.

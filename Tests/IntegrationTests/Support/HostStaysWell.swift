@@ -22,3 +22,10 @@ struct HostStaysWell: SuiteTrait, TestTrait, TestScoping {
 extension Trait where Self == HostStaysWell {
     static var hostStaysWell: HostStaysWell { HostStaysWell() }
 }
+
+extension Trait where Self == ConditionTrait {
+    /// For tests of the emulated host's devices.
+    static var onEmulatedHost: ConditionTrait {
+        .enabled(if: Host.isEmulated, "the devices are those of the emulated host")
+    }
+}

@@ -6,7 +6,7 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// One run of `martlet`. Everything happens on the test's own thread: waiting for something is reading until it is there.
+/// One run of `martlet`, or of another program. Everything happens on the test's own thread: waiting for something is reading until it is there.
 final class MartletProcess {
     /// What a standard descriptor of the program is.
     enum End {
@@ -50,7 +50,7 @@ final class MartletProcess {
     private var outputReader: Descriptor?
     private var errorReader: Descriptor?
     private var status: Int?
-    private var outputBytes: [UInt8] = []
+    private(set) var outputBytes: [UInt8] = []
     private var errorBytes: [UInt8] = []
 
     /// Standard output so far, without carriage returns.
@@ -58,7 +58,7 @@ final class MartletProcess {
     /// Standard error so far.
     var errors: String { Self.text(errorBytes) }
 
-    init(_ arguments: [String], _ options: Options = Options()) throws {
+    init(_ arguments: [String], _ options: Options = Options(), program: String = Host.martlet) throws {
         let screen = options.terminal?.programEnd
         let input = try screen.map { ($0, nil) } ?? Self.open(options.input, forReading: true)
         let output = try screen.map { ($0, nil) } ?? Self.open(options.output, forReading: false)
@@ -66,10 +66,10 @@ final class MartletProcess {
         terminal = options.terminal
         (keyboard, outputReader, errorReader) = (input.test, output.test, error.test)
         var result: pid_t = 0
-        Self.withStrings([Host.martlet] + arguments) { arguments in
+        Self.withStrings([program] + arguments) { arguments in
             Self.withStrings(["PATH=/usr/bin:/bin"]) { environment in
                 Self.withString(options.hiddenFolder) { hidden in
-                    Host.martlet.withCString { path in
+                    program.withCString { path in
                         var process = cintegration_process(
                             path: path, arguments: arguments, environment: environment,
                             input: input.program?.rawValue ?? -1, output: output.program?.rawValue ?? -1,

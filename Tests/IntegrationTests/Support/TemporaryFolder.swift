@@ -6,14 +6,14 @@ import FoundationEssentials
 import Glibc
 import LinuxSystem
 
-/// A folder that any user may read, gone with its owner.
+/// A folder that any user may use, gone with its owner.
 final class TemporaryFolder {
     let path: String
 
     init() throws {
         path = "/tmp/martlet-integration-\(UUID().uuidString)"
         try FileManager.default.createDirectory(
-            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o755])
+            atPath: path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o777])
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
@@ -27,9 +27,9 @@ final class TemporaryFolder {
 
     func file(_ name: String, _ text: String) throws -> String { try file(name, text.utf8) }
 
-    /// A file of `size` bytes, all zero, that takes no room.
-    func emptyFile(_ name: String, size: off_t) throws -> String {
-        let file = try file(name, [])
+    /// A file of `size` bytes, of which those after `start` are zero and take no room.
+    func file(_ name: String, _ start: some Sequence<UInt8>, size: off_t) throws -> String {
+        let file = try file(name, start)
         let descriptor = try Descriptor(file, O_RDWR)
         let result = clinux_ftruncate(descriptor.rawValue, size)
         if result < 0 { throw Errno(rawValue: -result) }
