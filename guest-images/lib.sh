@@ -39,7 +39,7 @@ logged() {
     local step=$1 log=$MARTLET_CACHE/log/$1.log status=0
     shift
     if [[ ${MARTLET_VERBOSE:-} == 1 ]]; then
-        "$@"
+        "$@" >&2 # standard output is for a script's result
         return
     fi
     set +e # a command tested by "if" or "||" runs without errexit, so neither is used here

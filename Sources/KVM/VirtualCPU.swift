@@ -35,6 +35,7 @@ public final class VirtualCPU: Sendable {
     /// 0 for the boot CPU.
     public let index: UInt32
     private let vm: VirtualMachine
+    private let calls: any KVMCalls
     private let descriptor: OwnedDescriptor
     private let state: MemoryMapping
 
@@ -43,6 +44,7 @@ public final class VirtualCPU: Sendable {
         let calls = vm.calls
         self.index = index
         self.vm = vm
+        self.calls = calls
         descriptor = OwnedDescriptor(
             adopting: try vm.call("KVM_CREATE_VCPU(\(index))") { (vm) throws(Errno) in
                 try calls.createVCPU(vm: vm, index: index)
@@ -88,7 +90,7 @@ public final class VirtualCPU: Sendable {
     /// - Throws: `KVMError.call` for what KVM_RUN itself refuses, such as ENOSYS for a trapped load or store of a form
     ///   that the hardware doesn't describe.
     public func run() throws(KVMError) -> VCPUExit {
-        do { try vm.calls.run(vcpu: descriptor.rawValue) } catch {
+        do { try calls.run(vcpu: descriptor.rawValue) } catch {
             if error == .interrupted || error == .resourceTemporarilyUnavailable { return .interrupted }
             throw .call("KVM_RUN(vcpu\(index))", errno: error)
         }

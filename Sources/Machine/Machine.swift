@@ -51,14 +51,14 @@ public final class Machine: Sendable {
         guard tree.count <= BootLoader.deviceTreeLimit, memory.write(tree, at: boot.deviceTree) else {
             throw .doesNotFit(what: "the device tree", bytes: UInt64(tree.count), available: 0)
         }
-        profile.mark("device tree")
+        profile.mark("device-tree")
 
         var vcpus: [VirtualCPU] = []
         do throws(KVMError) {
             for bank in memory.banks {
                 stack.keep(try MemorySlot(vm, at: bank.range.base.rawValue, mapping: bank.mapping))
             }
-            profile.mark("memory slots")
+            profile.mark("memory-slots")
             for index in 0..<UInt32(size.vcpuCount) {
                 let vcpu = stack.keep(try VirtualCPU(vm, index: index))
                 try vcpu.initialize(poweredOff: index > 0)
@@ -73,7 +73,7 @@ public final class Machine: Sendable {
             stack.keep(
                 try InterruptController(vm, version: version, layout: BoardLayout.interruptController(version)))
         } catch { throw .kvm(error) }
-        profile.mark("interrupt controller")
+        profile.mark("interrupt-controller")
 
         let loop: EventLoop
         do { loop = stack.keep(try EventLoop(of: plan.calls)) } catch { throw .call("epoll_create1", errno: error) }
@@ -164,12 +164,12 @@ public final class Machine: Sendable {
         } catch { failure = error }
         for runner in runners { runner.stop() }
         let exits = runners.reduce(ExitCounts()) { $0 + $1.join() }
-        profile.mark("vcpus joined")
+        profile.mark("vcpus-joined")
         devices.silence()
         let reports = devices.reports()
-        profile.mark("devices silenced")
+        profile.mark("devices-silenced")
         console.disconnect()
-        profile.mark("console closed")
+        profile.mark("console-closed")
         resources.withLock { $0.releaseAll() }
         profile.mark("released")
         if let failure { throw failure }
@@ -201,7 +201,7 @@ private final class Ending: Sendable {
         first.withLock { first in
             guard first == nil else { return }
             first = reason
-            profile.mark("guest end")
+            profile.mark("guest-end")
         }
         loop.stop()
     }

@@ -53,7 +53,7 @@ public final class MachinePlan: Sendable {
             for device in passthrough.devices {
                 let result = try device.deviceNode(clocks: &clocks, sysfs: sysfs)
                 if !result.omitted.isEmpty {
-                    log(.warning, "\(device.name): not carried into the guest's device tree: \(result.omitted)")
+                    log(.info, "\(device.name): not carried into the guest's device tree: \(result.omitted)")
                 }
                 nodes.append(result.node)
             }

@@ -20,7 +20,6 @@
 # a003e00.virtio_mmio (no IOMMU) and a003c00.virtio_mmio (IOMMU group). "vfio-bind NAME…" in the host gives them to VFIO.
 
 source "$(dirname "$0")/../lib.sh"
-HERE=$GUEST_IMAGES/arm-host
 
 variant=gicv3 share= run= limit=600 log=/dev/null smp= memory=2048
 while (($# > 0)); do

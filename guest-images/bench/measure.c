@@ -7,6 +7,7 @@
 //   marker TEXT NS      when TEXT had come out of the pipe, in the order given
 //   said LINE           each line of the output that begins with the last marker
 //   rss KIB             with -r, after the last marker: the resident memory, without mappings of KIB or more (guest RAM)
+//   begin NS           CLOCK_MONOTONIC just before the exec
 //   exit STATUS NS      when COMMAND had been waited for; with -k it is sent SIGTERM after the last marker
 // In the deterministic host a nanosecond is an instruction, so this is an instruction count.
 
@@ -112,6 +113,7 @@ int main(int argc, char **argv)
     for (char *line = strtok(seen, "\r\n"); line && markers; line = strtok(NULL, "\r\n"))
         if (strncmp(line, argv[first + markers - 1], strlen(argv[first + markers - 1])) == 0)
             printf("said %s\n", line);
+    printf("begin %ld\n", *begin);
     printf("exit %d %ld\n", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), end - *begin);
     if (count < markers)
         fprintf(stderr, "measure: \"%s\" never came\n", argv[first + count]);

@@ -58,3 +58,10 @@ echo "figure power-off $(of '/^marker Power/ { t = $NF } /^exit/ { print $3 - t 
 
 thrice -k -r 65536 'martlet-guest: idle' -- ../martlet run /tmp/idle.json
 echo "figure rss $(of '/^rss/ { print $2 }')"
+
+# The start-up by step, from the marks in the report.
+thrice -- ../martlet run /tmp/first.json --report /tmp/report.json
+begin=$(sed -n 's/^begin //p' /tmp/run3)
+tr -d ' ,"\n' </tmp/report.json | sed 's/.*profile:\[//; s/\].*//; s/}{/}\n{/g' | tr -d '{}' |
+    sed 's/nanoseconds:\([0-9]*\)step:\(.*\)/\1 \2/' |
+    awk -v before="$begin" '{ print "step", $2, $1 - before; before = $1 }'

@@ -70,8 +70,8 @@ static inline uint32_t clinux_kvm_run_exit_reason(const void *_Nonnull run) {
 static inline clinux_kvm_mmio clinux_kvm_run_mmio(const void *_Nonnull run) {
     const struct kvm_run *state = run;
     clinux_kvm_mmio access = {state->mmio.phys_addr, 0, state->mmio.len, state->mmio.is_write};
-    uint32_t length = access.length <= 8 ? access.length : 8;
-    __builtin_memcpy(&access.value, state->mmio.data, length);
+    __builtin_memcpy(&access.value, state->mmio.data, sizeof access.value);
+    if (access.length < 8) access.value &= (1ull << (access.length * 8)) - 1;
     return access;
 }
 
