@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Glibc
+import LinuxSystem
 import Testing
 
 extension Integration {
@@ -52,13 +53,31 @@ extension Integration {
             #expect(exit.reason == "signal \(number)" && exit.status == status)
         }
 
-        /// The three standard descriptors may be closed: no file that is opened may take their place.
+        /// No file that is opened may take the place of a standard descriptor that was closed: what the guest prints would
+        /// go there.
         @Test func standardDescriptorsMayBeClosed() throws {
-            let result = try Guest.run(
-                .flat("first"), MartletProcess.Options(input: .closed, output: .closed))
+            let guest = try Guest(.flat("spin"), MartletProcess.Options(input: .closed, output: .closed))
+            let folder = "/proc/\(guest.process.processNumber)/fd"
+            let standard = try (0...2).map { number in
+                try #require(waitForLink("\(folder)/\(number)", whenOpen: "anon_inode:kvm-vcpu:0", in: folder))
+            }
 
-            #expect(result.status == 0, "\(result.errors)")
-            #expect(try result.report.exit.reason == "power-off")
+            guest.process.signal(SIGTERM)
+
+            #expect(standard.prefix(2) == ["/", "/"], "none of \(standard) may be a file of KVM's")
+            #expect(try guest.finish(patience: 20).status == 143)
+        }
+
+        /// - Returns: where `link` leads as soon as a descriptor in `folder` leads to `target`.
+        private func waitForLink(_ link: String, whenOpen target: String, in folder: String) -> String? {
+            for _ in 0..<2000 {
+                let names = (try? LinuxKernel().listDirectory(folder)) ?? []
+                if names.contains(where: { (try? LinuxKernel().readLink("\(folder)/\($0)")) == target }) {
+                    return try? LinuxKernel().readLink(link)
+                }
+                usleep(10_000)
+            }
+            return nil
         }
     }
 }
