@@ -25,7 +25,7 @@ while (($# > 0)); do
 done
 limit=${MARTLET_TEST_LIMIT:-1500}
 need_swift
-need_packages libc6-dev libfdt-dev zlib1g-dev device-tree-compiler
+need_build_packages
 temporary_folder work
 
 summary=() passed_total=0 failed_total=0 skipped_total=0 bad=0
@@ -76,14 +76,14 @@ unfinished() {
 
 build_tests() {
     say "unit tests" "building (log: $MARTLET_CACHE/log/unit-tests.log)"
-    logged unit-tests swift build --build-tests --package-path "$ROOT" --scratch-path "$ROOT/.build" "${SWIFTPM[@]}"
+    logged unit-tests run_swift build --build-tests --package-path "$ROOT" --scratch-path "$ROOT/.build"
 }
 
 # in_place TITLE ARGUMENT…: swift test here.
 in_place() {
     local status=0 title=$1
     shift
-    swift test --skip-build --package-path "$ROOT" --scratch-path "$ROOT/.build" "${SWIFTPM[@]}" --disable-xctest \
+    run_swift test --skip-build --package-path "$ROOT" --scratch-path "$ROOT/.build" --disable-xctest \
         --xunit-output "$work/$title.xml" "$@" || status=$?
     tally "$title tests ($HOST_ARCH, in place)" "$work/$title.xml" "$status" yes
 }

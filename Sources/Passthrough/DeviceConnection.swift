@@ -13,7 +13,12 @@ internal import VFIO
 public final class DeviceConnection: Sendable {
     /// The device that is connected.
     public let device: PassthroughDevice
-    private let wiring: Mutex<ResourceStack>
+    private struct Wiring: ~Copyable {
+        var resources: ResourceStack
+        var isQuiet = false
+    }
+
+    private let wiring: Mutex<Wiring>
     private let memory: ResourceStack
 
     /// - Throws: `PassthroughError` naming the device and the call; nothing stays wired then.
@@ -35,13 +40,18 @@ public final class DeviceConnection: Sendable {
             log(.debug, "\(name): interrupt \(interrupt.info.index) \(interrupt.trigger) \(interrupt.spi): irqfd")
         }
         self.memory = memory
-        self.wiring = Mutex(wiring)
+        self.wiring = Mutex(Wiring(resources: wiring))
     }
 
     /// Silences the device: interrupts off, then a reset where the device has one. Its DMA is the caller's next step.
+    /// A second call does nothing.
     public func quiesce() {
-        wiring.withLock { $0.releaseAll() }
-        guard device.device.canReset else { return }
+        let isFirst = wiring.withLock { wiring in
+            wiring.resources.releaseAll()
+            defer { wiring.isQuiet = true }
+            return !wiring.isQuiet
+        }
+        guard isFirst, device.device.canReset else { return }
         do { try device.device.reset() } catch {}
     }
 }

@@ -107,14 +107,18 @@ extension PassthroughDevice {
     ) throws(DeviceTreeError) -> Bool {
         guard let value = source[property: "clocks"], let path = host.deviceTreeNode else { return true }
         let tree = HostTree(of: path, sysfs: sysfs)
-        var references = PropertyValue.empty
+        var rates: [UInt32] = []
         var reader = value.reader
         while let phandle = reader.phandle() {
             guard let provider = tree.node(with: phandle), let hertz = provider[property: "clock-frequency"]?.cell,
                 provider[property: "compatible"]?.strings?.contains("fixed-clock") == true
             else { return false }
-            references.append(phandle: try clocks.phandle(hertz: hertz))
+            rates.append(hertz)
         }
+        guard reader.remainingByteCount == 0 else { return false }
+        // Only now, so that a device that gets no clocks leaves none behind.
+        var references = PropertyValue.empty
+        for hertz in rates { references.append(phandle: try clocks.phandle(hertz: hertz)) }
         node[property: "clocks"] = references
         node[property: "clock-names"] = source[property: "clock-names"]
         return true
