@@ -250,7 +250,7 @@ foreign_download() {
 run_swift() {
     local home=$MARTLET_CACHE/home
     mkdir -p "$home"
-    env -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u XDG_DATA_HOME HOME="$home" \
+    env -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u XDG_DATA_HOME HOME="$home" CFFIXED_USER_HOME="$home" \
         GIT_CONFIG_GLOBAL="${GIT_CONFIG_GLOBAL:-$HOME/.gitconfig}" swift "$@"
 }
 
