@@ -125,7 +125,9 @@ struct BoardDeviceTree {
             Self.name("interrupt-controller", BoardLayout.distributor),
             [
                 "compatible": .string(interruptController == .v3 ? "arm,gic-v3" : "arm,cortex-a15-gic"),
-                "#interrupt-cells": .cell(3), "interrupt-controller": .empty, "reg": .cells64(frames),
+                // No address: who refers to an interrupt by a map (interrupt-map) gives none for its parent.
+                "#address-cells": .cell(0), "#interrupt-cells": .cell(3), "interrupt-controller": .empty,
+                "reg": .cells64(frames),
                 "phandle": .cell(Self.controllerPhandle),
             ])
     }
