@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# Cross-builds the tests and puts them into .build/arm64/tests with the shared libraries that they need, and no others:
+# Cross-builds the integration tests and puts them into .build/arm64/tests with the shared libraries that they need, and no others:
 # martletPackageTests.xctest and lib/. Prints that folder.
 
 source "$(dirname "$0")/../lib.sh"
 
 folder=$ROOT/.build/arm64/tests
 build() {
-    "$GUEST_IMAGES/toolchain/swift-build.sh" --build-tests
+    MARTLET_TESTS=integration "$GUEST_IMAGES/toolchain/swift-build.sh" --product martletPackageTests
     local bundle=$ROOT/.build/arm64-dynamic/aarch64-unknown-linux-gnu/debug/martletPackageTests.xctest
     rm -rf "$folder.new"
     mkdir -p "$folder.new/lib"
@@ -40,7 +40,7 @@ collect() {
 need_swift
 need_build_packages
 toolchain=$("$GUEST_IMAGES/toolchain/build.sh")
-key=$(cache_key "$ROOT/Sources" "$ROOT/Tests" "$ROOT/Package.swift" "$GUEST_IMAGES/toolchain" -- "$toolchain")
+key=$(cache_key "$ROOT/Sources" "$ROOT/Tests/IntegrationTests" "$ROOT/Package.swift" "$GUEST_IMAGES/toolchain" -- "$toolchain")
 if [[ -d $folder && $(cat "$folder/key" 2>/dev/null) == "$key" ]]; then
     say tests "up to date"
 else
