@@ -24,11 +24,13 @@ public final class Machine: Sendable {
         let resources: ResourceStack
     }
 
-    /// Nil once it has run. Declared before the plan, which holds the devices that the VM was given.
+    /// Nil once it has run. Declared before the plan, which holds the devices that the VM was given, and that before the
+    /// hypervisor: stored properties go in the order of declaration.
     private let parts: Mutex<Parts?>
     private let console: Console
     private let profile: StartupProfile
     private let plan: MachinePlan
+    private let hypervisor: Hypervisor
 
     /// Builds the VM of `plan`.
     /// - Parameters:
@@ -39,6 +41,7 @@ public final class Machine: Sendable {
         _ plan: MachinePlan, hypervisor: Hypervisor, console: Console, profile: StartupProfile
     ) throws(MachineError) {
         self.plan = plan
+        self.hypervisor = hypervisor
         self.console = console
         self.profile = profile
         var stack = ResourceStack()

@@ -43,7 +43,16 @@ struct FakeHost {
     ) {
         kernel.addHostDevice(
             name, bus: bus, group: group, isNoIOMMU: isNoIOMMU,
-            vfio: FakeVFIODevice(regions: regions, interrupts: interrupts), properties: properties.mapValues(\.bytes))
+            vfio: FakeVFIODevice(regions: regions, interrupts: interrupts))
+        // "9010000.pl031" is what Linux calls the device of pl031@9010000.
+        let parts = name.split(separator: ".")
+        let node = parts.count == 2 ? "\(parts[1])@\(parts[0])" : name
+        kernel.withState { state in
+            state.links["/sys/devices/platform/\(name)/of_node"] = "../../../firmware/devicetree/base/soc/\(node)"
+            for (property, value) in properties {
+                state.files["/sys/firmware/devicetree/base/soc/\(node)/\(property)"] = value.bytes
+            }
+        }
     }
 
     func configuration(

@@ -75,7 +75,7 @@ struct BootLoader {
         // Safety: the file's bytes are a prefix of target, which is at least as long.
         let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: target[..<Int(file.size)]), at: 0)
         try checkComplete(target, count: count, expected: Int(file.size), path)
-        return (entry, try end(entry, UInt64(target.count)))
+        return (entry, try end(entry, header.footprint(fileSize: file.size)))
     }
 
     private func loadCompressed(_ file: BootFile) throws(MachineError) -> (GuestAddress, GuestAddress) {
@@ -97,7 +97,7 @@ struct BootLoader {
         let size = ImageHeader.size + (try stream.read(into: rest, from: file))
         guard stream.isAtEnd else { throw noRoom("the kernel \(file.path)", UInt64(room.count) + 1, entry) }
         try checkComplete(room, count: size, expected: size, file.path)
-        return (entry, try end(entry, max(UInt64(size), header.imageSize)))
+        return (entry, try end(entry, header.footprint(fileSize: UInt64(size))))
     }
 
     private func end(_ entry: GuestAddress, _ size: UInt64) throws(MachineError) -> GuestAddress {

@@ -37,6 +37,13 @@ struct ImageHeader: Equatable {
         guard imageSize < 1 << 40 else { throw .implausible("image_size") }
     }
 
+    /// What the kernel takes in memory from its first byte on, in bytes.
+    ///
+    /// Kernels that don't say (before 3.17) want "as much memory as possible" behind the image; their BSS is below 8 MiB.
+    func footprint(fileSize: UInt64) -> UInt64 {
+        imageSize == 0 ? fileSize + (8 << 20) : max(fileSize, imageSize)
+    }
+
     private static func otherCompression(_ bytes: [UInt8]) -> String? {
         if bytes.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A]) { return "xz" }
         if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return "zstd" }

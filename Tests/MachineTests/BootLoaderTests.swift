@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import PlatformBus
+import Testing
+
+@testable import Machine
+
+/// Placement against Documentation/arch/arm64/booting.rst.
+@Suite struct BootLoaderTests {
+    private let kernel = FakeKernel()
+    private let ram: GuestRange
+    private let memory: GuestMemory
+    private static let base: UInt64 = 0x8000_0000
+
+    init() throws {
+        ram = try #require(GuestRange(base: GuestAddress(Self.base), size: 16 << 20))
+        memory = try GuestMemory([ram], system: kernel)
+    }
+
+    private func load(_ image: [UInt8], initrd: [UInt8]? = nil) throws(MachineError) -> BootLoader.Result {
+        kernel.withState { state in
+            state.files["/Image"] = image
+            state.files["/initrd"] = initrd
+        }
+        return try BootLoader(memory: memory, ram: ram, system: kernel)
+            .load(kernel: "/Image", initrd: initrd == nil ? nil : "/initrd")
+    }
+
+    private func error(_ image: [UInt8], initrd: [UInt8]? = nil) -> String {
+        machineError { () throws(MachineError) in try load(image, initrd: initrd) }?.description ?? ""
+    }
+
+    private func guestBytes(_ address: UInt64, _ count: Int) throws -> [UInt8] {
+        Array(try #require(memory.bytes(at: GuestAddress(address), count: UInt64(count))))
+    }
+
+    // MARK: Placement
+
+    @Test func theKernelGoesToTheBaseWithTheInitrdAndTheDeviceTreeBehindIt() throws {
+        let image = arm64Image(fileSize: 10_000, imageSize: 0x12_3456)
+        let initrd = (0..<5000).map { UInt8(truncatingIfNeeded: $0) }
+        let result = try load(image, initrd: initrd)
+        #expect(result.entry.rawValue == Self.base)
+        // At least image_size bytes are free for the kernel: its BSS is behind the file.
+        #expect(result.initrd?.base.rawValue == Self.base + 0x12_4000)
+        #expect(result.initrd?.size == 5000)
+        #expect(result.deviceTree.rawValue == Self.base + 0x12_6000)
+        #expect(try guestBytes(Self.base, image.count) == image)
+        #expect(try guestBytes(Self.base + 0x12_4000, initrd.count) == initrd)
+    }
+
+    @Test(arguments: [0, 0x8_0000, 0x12_3000] as [UInt64])
+    func theKernelIsTextOffsetAboveTheBase(textOffset: UInt64) throws {
+        let image = arm64Image(fileSize: 5000, textOffset: textOffset, imageSize: 0x10_0000)
+        let result = try load(image)
+        #expect(result.entry.rawValue == Self.base + textOffset)
+        #expect(Self.base % (2 << 20) == 0)
+        #expect(result.deviceTree.rawValue == Self.base + textOffset + 0x10_0000)
+        #expect(try guestBytes(Self.base + textOffset, image.count) == image)
+    }
+
+    @Test func aFileLargerThanItsImageSizeHasRoomToo() throws {
+        let result = try load(arm64Image(fileSize: 0x2001, imageSize: 0x1000))
+        #expect(result.deviceTree.rawValue == Self.base + 0x3000)
+    }
+
+    /// booting.rst: where image_size is zero, "a bootloader should attempt to keep as much memory as possible free for use
+    /// by the kernel immediately after the end of the kernel image".
+    @Test func anOldKernelWithoutImageSizeHasRoomForItsBSS() throws {
+        let image = arm64Image(fileSize: 0x1000, imageSize: 0)
+        let result = try load(image, initrd: [1, 2, 3])
+        #expect(result.entry.rawValue == Self.base + 0x8_0000)
+        #expect(try guestBytes(Self.base + 0x8_0000, image.count) == image)
+        let initrd = try #require(result.initrd)
+        #expect(initrd.base.rawValue >= Self.base + 0x8_1000 + (8 << 20))
+        #expect(ram.contains(initrd))
+    }
+
+    /// "The device tree blob (dtb) must be placed on an 8-byte boundary"; with pages to themselves all three are.
+    @Test func everythingBeginsOnAPage() throws {
+        let result = try load(arm64Image(imageSize: 0x1001), initrd: [1])
+        #expect(try #require(result.initrd).base.isAligned(to: 4096))
+        #expect(result.deviceTree.isAligned(to: 4096))
+    }
+
+    // MARK: What doesn't fit
+
+    @Test func aKernelThatDoesNotFitIsRefused() {
+        #expect(
+            error(arm64Image(imageSize: (16 << 20) + 1)) == """
+                machine-config.mem_size_mib: the kernel /Image needs 16777217 bytes of RAM, but only 16777216 are left for it
+                  increase machine-config.mem_size_mib
+                """)
+        #expect(error(arm64Image(textOffset: 16 << 20, imageSize: 0x1000)).contains("but only 0 are left"))
+        #expect(error(arm64Image(textOffset: (1 << 40) - 1, imageSize: (1 << 40) - 1)).contains("but only 0 are left"))
+    }
+
+    @Test func anInitrdThatDoesNotFitIsRefused() {
+        #expect(
+            error(arm64Image(imageSize: 15 << 20), initrd: [UInt8](repeating: 1, count: (1 << 20) + 1)) == """
+                machine-config.mem_size_mib: the initrd /initrd needs 1048577 bytes of RAM, but only 1048576 are left for it
+                  increase machine-config.mem_size_mib
+                """)
+        #expect(error(arm64Image(imageSize: 16 << 20), initrd: [1]).contains("but only 0 are left"))
+    }
+
+    @Test func anInitrdThatJustFitsIsLoaded() throws {
+        let initrd = [UInt8](repeating: 7, count: 1 << 20)
+        let result = try load(arm64Image(imageSize: 15 << 20), initrd: initrd)
+        #expect(result.initrd?.last == ram.last)
+        // The device tree then has no room, which the machine finds when it writes it.
+        #expect(!memory.write([1], at: result.deviceTree))
+    }
+
+    // MARK: Files
+
+    @Test func aMissingFileIsNamedWithItsKey() {
+        let loader = BootLoader(memory: memory, ram: ram, system: kernel)
+        let missing = machineError { () throws(MachineError) in try loader.load(kernel: "/none", initrd: nil) }
+        #expect(
+            missing?.description == "boot-source.kernel_image_path: /none: ENOENT (No such file or directory)")
+        kernel.withState { $0.files["/Image"] = arm64Image(imageSize: 0x1000) }
+        let initrd = machineError { () throws(MachineError) in try loader.load(kernel: "/Image", initrd: "/none") }
+        #expect(initrd?.description == "boot-source.initrd_path: /none: ENOENT (No such file or directory)")
+    }
+
+    @Test func anEmptyInitrdIsRefused() {
+        #expect(error(arm64Image(imageSize: 0x1000), initrd: []).hasPrefix("boot-source.initrd_path: /initrd: ENODATA"))
+    }
+
+    @Test func aFileThatIsNoImageIsRefusedWithTheRemedy() {
+        #expect(
+            error([UInt8](repeating: 0, count: 4096)) == """
+                boot-source.kernel_image_path: /Image: no arm64 Linux Image: the magic number at byte 56 is missing
+                  give an arm64 Linux Image, plain or gzip-compressed (arch/arm64/boot/Image or Image.gz)
+                """)
+        #expect(error([1, 2, 3]).contains("/Image: 3 bytes are too few for the header: the file is truncated"))
+        #expect(error([]).contains("/Image: 0 bytes are too few for the header"))
+        #expect(error([0x28, 0xB5, 0x2F, 0xFD]).contains("/Image: compressed with zstd, which Martlet can't read"))
+        #expect(error(arm64Image(imageSize: .max)).contains("/Image: the header's image_size is implausible"))
+    }
+
+    @Test func aTruncatedPEImageIsRefused() throws {
+        let whole = peImage(sections: [(0x1000, 0x1000), (0x800, 0x2000)], fileSize: 0x2800)
+        _ = try load(whole)
+        #expect(
+            error(Array(whole.dropLast())).contains("/Image: 10239 of 10240 bytes: the file is truncated"))
+    }
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import PlatformBus
+import Testing
+
+@testable import Machine
+
+@Suite struct GuestMemoryTests {
+    private let kernel = FakeKernel()
+
+    private func range(_ base: UInt64, _ size: UInt64) throws -> GuestRange {
+        try #require(GuestRange(base: GuestAddress(base), size: size))
+    }
+
+    @Test func banksAreWrittenAtTheirGuestAddresses() throws {
+        let memory = try GuestMemory([try range(0x8000_0000, 0x2000), try range(0x9000_0000, 0x1000)], system: kernel)
+        #expect(memory.write([1, 2, 3], at: GuestAddress(0x8000_1FFD)))
+        #expect(memory.write([4], at: GuestAddress(0x9000_0000)))
+        #expect(memory.bytes(at: GuestAddress(0x8000_1FFE), count: 2).map(Array.init) == [2, 3])
+        #expect(memory.bytes(at: GuestAddress(0x9000_0000), count: 1).map(Array.init) == [4])
+    }
+
+    @Test func nothingOutsideABankIsGivenOut() throws {
+        let memory = try GuestMemory([try range(0x8000_0000, 0x2000), try range(0x8000_2000, 0x1000)], system: kernel)
+        #expect(memory.bytes(at: GuestAddress(0x7FFF_FFFF), count: 1) == nil)
+        #expect(memory.bytes(at: GuestAddress(0x8000_3000), count: 1) == nil)
+        // Two banks side by side are two mappings.
+        #expect(memory.bytes(at: GuestAddress(0x8000_1FFF), count: 2) == nil)
+        #expect(memory.bytes(at: GuestAddress(0x8000_0000), count: .max) == nil)
+        #expect(!memory.write([1, 2], at: GuestAddress(0x8000_2FFF)))
+    }
+
+    @Test(arguments: [(1, "memfd_create"), (2, "mmap")])
+    func memoryThatCannotBeHadIsAnErrorBeforeBoot(call: Int, name: String) throws {
+        kernel.withState { state in
+            state.failingCall = call
+            state.failure = .noMemory
+        }
+        let ram = try range(0x8000_0000, 64 << 20)
+        let error = machineError { () throws(MachineError) in try GuestMemory([ram], system: kernel) }
+        #expect(
+            error?.description == """
+                machine-config.mem_size_mib: no 64 MiB for the guest: \(name): ENOMEM (Cannot allocate memory)
+                  reduce machine-config.mem_size_mib, or free memory on the host
+                """)
+        #expect(kernel.held.isEmpty)
+    }
+
+    @Test func aBankThatFailsGivesBackTheOnesBefore() throws {
+        kernel.withState { $0.failingCall = 4 }
+        let ranges = [try range(0x8000_0000, 0x1000), try range(0x9000_0000, 0x1000)]
+        _ = machineError { () throws(MachineError) in try GuestMemory(ranges, system: kernel) }
+        #expect(kernel.withState { $0.failedCall }?.hasPrefix("memfd_create") == true)
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.disorder == nil)
+    }
+}
+
+@Suite struct HostMemoryTests {
+    private let kernel = FakeKernel()
+
+    private func check(_ mebibytes: UInt64, meminfo: String?) -> String? {
+        kernel.withState { $0.files["/proc/meminfo"] = meminfo.map { Array($0.utf8) } }
+        return machineError { () throws(MachineError) in
+            try HostMemory.check(mebibytes: mebibytes, system: kernel)
+        }?.description
+    }
+
+    private let meminfo = """
+        MemTotal:       16000000 kB
+        MemFree:          100000 kB
+        MemAvailable:    2097152 kB
+        SwapTotal:       1048576 kB
+        SwapFree:         524288 kB
+        """
+
+    @Test func whatTheHostHasLeftIsEnough() {
+        #expect(check(2560, meminfo: meminfo) == nil)
+    }
+
+    @Test func moreThanMemoryAndSwapIsRefused() {
+        #expect(
+            check(2561, meminfo: meminfo) == """
+                machine-config.mem_size_mib: 2561 MiB wanted, but the host has only 2560 MiB available
+                  reduce machine-config.mem_size_mib, or free memory on the host
+                """)
+    }
+
+    @Test func aHostWithoutSwapIsUnderstood() {
+        #expect(check(1, meminfo: "MemAvailable: 1024 kB\n") == nil)
+        #expect(check(2, meminfo: "MemAvailable: 1024 kB\n") != nil)
+    }
+
+    @Test(arguments: [nil, "", "MemAvailable:\n", "MemAvailable: much\n", "XMemAvailable: 1 kB\n"])
+    func aHostThatDoesNotSayIsTakenAtItsWord(meminfo: String?) {
+        #expect(check(1 << 20, meminfo: meminfo) == nil)
+    }
+
+    @Test func absurdNumbersDoNotTrap() {
+        let most = UInt64.max
+        #expect(check(1, meminfo: "MemAvailable: \(most) kB\nSwapFree: \(most) kB\n") == nil)
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import CZlib
+import KernelFakes
+import LinuxSystem
+import PlatformBus
+import Testing
+
+@testable import Machine
+
+/// The bytes as a gzip file (RFC 1952): zlib's own stream in another wrapper.
+private func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
+    var length = compressBound(uLong(bytes.count))
+    var stream = [UInt8](repeating: 0, count: Int(length))
+    try #require(compress2(&stream, &length, bytes, uLong(bytes.count), 6) == Z_OK)
+    // Two bytes of header and four of Adler-32 are zlib's.
+    let deflated = stream[2..<(Int(length) - 4)]
+    let checksum = UInt32(truncatingIfNeeded: crc32(0, bytes, uInt(bytes.count)))
+    let flags: UInt8 = name == nil ? 0 : 8
+    let header: [UInt8] = [0x1F, 0x8B, 8, flags, 0, 0, 0, 0, 0, 3]
+    return header + (name.map { Array($0.utf8) + [0] } ?? []) + deflated + littleEndian(checksum)
+        + littleEndian(UInt32(truncatingIfNeeded: bytes.count))
+}
+
+@Suite struct GzipImageTests {
+    private let kernel = FakeKernel()
+    private let ram: GuestRange
+    private let memory: GuestMemory
+    private let image: [UInt8]
+
+    init() throws {
+        ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
+        memory = try GuestMemory([ram], system: kernel)
+        // Larger than the stream's buffer, and not compressible to nothing.
+        var noise: UInt32 = 1
+        image =
+            arm64Image(fileSize: 64, textOffset: 0x1000, imageSize: 0x20_0000)
+            + (0..<900_000).map { _ in
+                noise = noise &* 1_664_525 &+ 1_013_904_223
+                return UInt8(truncatingIfNeeded: noise >> 29)
+            }
+    }
+
+    private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
+        kernel.withState { $0.files["/Image"] = file }
+        return try BootLoader(memory: memory, ram: ram, system: kernel).load(kernel: "/Image", initrd: nil)
+    }
+
+    private func error(_ file: [UInt8]) -> String {
+        machineError { () throws(MachineError) in try load(file) }?.description ?? ""
+    }
+
+    @Test(arguments: [nil, "Image"])
+    func isDecompressedToWhereItBelongs(name: String?) throws {
+        let result = try load(try gzip(image, name: name))
+        #expect(result.entry.rawValue == 0x8000_1000)
+        #expect(result.deviceTree.rawValue == 0x8020_1000)
+        let bytes = try #require(memory.bytes(at: result.entry, count: UInt64(image.count)))
+        #expect(Array(bytes) == image)
+    }
+
+    @Test func aTruncatedFileIsRefused() throws {
+        let file = try gzip(image)
+        for count in [2, 10, 20, 1000, file.count / 2, file.count - 9, file.count - 1] {
+            let text = error(Array(file.prefix(count)))
+            #expect(text.contains("the gzip stream ends early: the file is truncated"), "\(count): \(text)")
+        }
+    }
+
+    @Test func aCorruptFileIsRefused() throws {
+        let file = try gzip(image)
+        for offset in [2, 3, file.count / 2, file.count - 8, file.count - 1] {
+            var bad = file
+            bad[offset] ^= 0xFF
+            let text = error(bad)
+            #expect(text.contains("the gzip stream is corrupt") || text.contains("ends early"), "\(offset): \(text)")
+        }
+    }
+
+    @Test func aFileThatUnpacksToMoreThanMemoryIsRefused() throws {
+        let bomb = try gzip(arm64Image(fileSize: 17 << 20, imageSize: 0x1000))
+        #expect(bomb.count < 100_000)
+        #expect(error(bomb).contains("machine-config.mem_size_mib: the kernel /Image needs"))
+        #expect(error(bomb).contains("increase machine-config.mem_size_mib"))
+    }
+
+    @Test func aHeaderThatAsksForMoreThanMemoryIsRefused() throws {
+        #expect(
+            error(try gzip(arm64Image(imageSize: 17 << 20))).contains(
+                "the kernel /Image needs 17825792 bytes of RAM, but only 16777216 are left for it"))
+        #expect(error(try gzip(arm64Image(textOffset: 16 << 20, imageSize: 0x1000))).contains("only 0 are left"))
+    }
+
+    @Test func whatIsInsideMustBeAnImage() throws {
+        #expect(error(try gzip([UInt8](repeating: 0, count: 4096))).contains("the magic number at byte 56 is missing"))
+        #expect(error(try gzip([1, 2, 3])).contains("3 bytes are too few for the header"))
+        #expect(error(try gzip([])).contains("0 bytes are too few for the header"))
+    }
+
+    @Test func aTruncatedPEImageInsideIsRefused() throws {
+        let whole = peImage(sections: [(0x800, 0x2000)], fileSize: 0x2800)
+        _ = try load(try gzip(whole))
+        #expect(
+            error(try gzip(Array(whole.dropLast()))).contains("10239 of 10240 bytes: the file is truncated"))
+    }
+
+    @Test func anImageOfTheHeaderAloneIsLoaded() throws {
+        let result = try load(try gzip(arm64Image(fileSize: 64, imageSize: 0x1000)))
+        #expect(result.deviceTree.rawValue == 0x8000_1000)
+    }
+}

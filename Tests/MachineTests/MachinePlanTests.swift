@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Configuration
+import KVM
+import KernelFakes
+import PlatformBus
+import Testing
+import VFIO
+
+@testable import Machine
+
+@Suite struct MachinePlanTests {
+    private let host = FakeHost()
+
+    private func error(_ devices: PlatformDevice...) -> String {
+        machineError { () throws(MachineError) in
+            try host.makePlan(host.configuration(devices: devices))
+        }?.description ?? ""
+    }
+
+    @Test func everyPartOfTheBoardHasItsClaim() throws {
+        let plan = try host.makePlan(host.configuration())
+        #expect(plan.bus.regions.map(\.name) == ["interrupt controller", "serial port", "RTC", "RAM"])
+        #expect(plan.bus.interrupts.map(\.name) == ["serial port", "RTC"])
+        #expect(plan.hasEmulatedClock)
+    }
+
+    @Test func aPassedThroughClockTakesThePlaceOfTheEmulatedOne() throws {
+        host.add("9010000.pl031", bus: .amba, properties: ["compatible": .strings(["arm,pl031", "arm,primecell"])])
+        #expect(try !host.makePlan(host.configuration(devices: [.named("9010000.pl031")])).hasEmulatedClock)
+        host.add("9030000.pl061", bus: .amba, group: 8, properties: ["compatible": .strings(["arm,pl061"])])
+        #expect(try host.makePlan(host.configuration(devices: [.named("9030000.pl061")])).hasEmulatedClock)
+    }
+
+    // MARK: Addresses
+
+    @Test func twoDevicesAtOneAddressAreBothNamed() {
+        host.add("1000.first", group: 1)
+        host.add("2000.second", group: 2)
+        let text = error(.named("1000.first", at: .fixed(0xD00_0000)), .named("2000.second", at: .fixed(0xD00_0000)))
+        #expect(text.contains("2000.second: guest address range 0xd000000-0xd000fff overlaps 1000.first at"))
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test(arguments: [0x0, 0x800_0000, 0x900_0000, 0x8000_0000, 0x8400_0000 - 0x1000, 0xFF_FFFF_F000 + 0x1000])
+    func anAddressOfAnotherPartOfTheBoardIsRefused(address: UInt64) {
+        host.add("1000.net")
+        let text = error(.named("1000.net", at: .fixed(address)))
+        #expect(text.contains("1000.net: guest address range 0x\(String(address, radix: 16))-"))
+        #expect(text.contains("is outside the platform bus"))
+        #expect(text.contains("0xc000000-0x7fffffff"))
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test func theHostsOwnAddressMustBeInTheBus() {
+        host.add("901000.net", properties: ["compatible": .string("x"), "reg": .cells64([0x90_1000, 0x1000])])
+        #expect(error(.named("901000.net", at: .host)).contains("0x901000-0x901fff is outside the platform bus"))
+    }
+
+    @Test func aRegionThatDoesNotFitBelowRAMGoesAbove() throws {
+        host.add("1000.large", regions: [.init(size: 2 << 30)])
+        let plan = try host.makePlan(host.configuration(devices: [.named("1000.large")]))
+        #expect(plan.bus.regions.last?.range.base.rawValue == 0x1_0000_0000)
+        // 4 GiB to 6 GiB.
+        #expect(plan.addressBits == 33)
+    }
+
+    @Test(arguments: [(64, 32), (2048, 32), (2049, 33), (6144, 33), (6145, 34)])
+    func theAddressBitsAreThoseThatAreUsed(mebibytes: Int, bits: Int) throws {
+        #expect(try host.makePlan(host.configuration(mebibytes: mebibytes)).addressBits == bits)
+    }
+
+    // MARK: Limits of the host
+
+    @Test func moreVCPUsThanTheHostAllowsAreRefused() throws {
+        host.kernel.withState { $0.kvm.capabilities[66] = 4 }
+        let hypervisor = try host.makeHypervisor()
+        let configuration = host.configuration(vcpus: 5)
+        let error = machineError { () throws(MachineError) in
+            try host.makePlan(configuration, hypervisor: hypervisor)
+        }
+        #expect(
+            error?.description == """
+                machine-config.vcpu_count is 5, but this host's KVM allows at most 4
+                  reduce machine-config.vcpu_count
+                """)
+        _ = try host.makePlan(host.configuration(vcpus: 4), hypervisor: hypervisor)
+    }
+
+    @Test func moreMemoryThanTheHostsAddressesIsRefused() throws {
+        let small = FakeHost(addressBits: 32)
+        let hypervisor = try small.makeHypervisor()
+        let configuration = small.configuration(mebibytes: 4096)
+        let error = machineError { () throws(MachineError) in
+            try small.makePlan(configuration, hypervisor: hypervisor)
+        }
+        #expect(error?.description.hasPrefix("machine-config.mem_size_mib: 4096 MiB from 2 GiB up") == true)
+    }
+
+    @Test func aPropertyThatIsLeftOutIsLogged() throws {
+        host.add("1000.net", properties: ["compatible": .string("x"), "iommus": .cell(5), "dma-coherent": .empty])
+        _ = try host.makePlan(host.configuration(devices: [.named("1000.net")]))
+        #expect(host.log.all == ["info: 1000.net: not carried into the guest's device tree: [\"iommus\"]"])
+    }
+
+    @Test func aPlanThatGoesGivesItsDevicesBack() throws {
+        host.add("1000.net")
+        do {
+            let plan = try host.makePlan(host.configuration(devices: [.named("1000.net")]))
+            withExtendedLifetime(plan) { #expect(!host.kernel.held.isEmpty) }
+        }
+        #expect(host.kernel.held.isEmpty)
+        #expect(host.kernel.disorder == nil)
+    }
+}

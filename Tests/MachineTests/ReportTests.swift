@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Foundation
+import Passthrough
+import Testing
+
+@testable import Machine
+
+@Suite struct ReportTests {
+    private func report(
+        _ end: GuestEnd = .powerOff, unclaimed: (UInt64, UInt64) = (0, 0), dropped: UInt64 = 0
+    ) -> Report {
+        let profile = StartupProfile()
+        profile.mark("runtime")
+        profile.mark("kvm")
+        return Report(
+            end: end, devices: [],
+            exits: ExitCounts(mmioReads: 1, mmioWrites: 2, interrupted: 3, systemEvents: 4, other: 5),
+            unclaimedReads: unclaimed.0, unclaimedWrites: unclaimed.1, droppedConsoleBytes: dropped,
+            profile: profile.marks)
+    }
+
+    private func json(_ report: Report) throws -> [String: Any] {
+        try #require(try JSONSerialization.jsonObject(with: try JSONEncoder().encode(report)) as? [String: Any])
+    }
+
+    /// The README's table of exit statuses.
+    @Test(
+        arguments: [
+            (GuestEnd.powerOff, "power-off", 0), (.reset, "reset", 3), (.crashed, "crash", 4),
+            (.hung("text", registers: ""), "hung", 4), (.quit, "quit", 130), (.signal(1), "signal 1", 129),
+            (.signal(2), "signal 2", 130), (.signal(15), "signal 15", 143),
+        ] as [(GuestEnd, String, Int32)])
+    func everyEndHasANameAndAnExitStatus(end: GuestEnd, name: String, status: Int32) throws {
+        #expect(end.name == name)
+        #expect(end.exitStatus == status)
+        let exit = try #require(try json(report(end))["exit"] as? [String: Any])
+        #expect(exit["reason"] as? String == name)
+        #expect(exit["status"] as? Int32 == status)
+    }
+
+    @Test func theTextHasALineForEachFact() {
+        #expect(
+            report().text == """
+                guest: power-off
+                exits: 1 MMIO reads, 2 MMIO writes, 3 interrupted, 4 system events, 5 other
+                """)
+        #expect(
+            report(.hung("vcpu0: why", registers: "pc 0"), unclaimed: (1, 0), dropped: 7).text == """
+                guest: hung (vcpu0: why)
+                exits: 1 MMIO reads, 2 MMIO writes, 3 interrupted, 4 system events, 5 other
+                unclaimed: 1 reads, 0 writes
+                console: 7 bytes dropped
+                """)
+    }
+
+    @Test func theJSONHasTheNamesThatScriptsReadBy() throws {
+        let object = try json(report(unclaimed: (8, 9), dropped: 7))
+        #expect(
+            Set(object.keys)
+                == ["exit", "devices", "exits", "unclaimed", "profile", "dropped_console_bytes"])
+        #expect(
+            object["exits"] as? [String: Int]
+                == ["mmio_reads": 1, "mmio_writes": 2, "interrupted": 3, "system_events": 4, "other": 5])
+        #expect(object["unclaimed"] as? [String: Int] == ["reads": 8, "writes": 9])
+        #expect(object["dropped_console_bytes"] as? Int == 7)
+        #expect((object["devices"] as? [Any])?.isEmpty == true)
+        let profile = try #require(object["profile"] as? [[String: Any]])
+        #expect(profile.map { $0["step"] as? String } == ["runtime", "kvm"])
+        #expect(profile.allSatisfy { $0["nanoseconds"] is Int })
+    }
+
+    @Test func aDetailIsThereOnlyWhenThereIsOne() throws {
+        #expect((try json(report())["exit"] as? [String: Any])?["detail"] == nil)
+        let hung = try json(report(.hung("why", registers: "")))["exit"] as? [String: Any]
+        #expect(hung?["detail"] as? String == "why")
+    }
+
+    @Test func theProfileIsInOrder() {
+        let marks = report().profile
+        #expect(marks.map(\.step.description) == ["runtime", "kvm"])
+        #expect(marks[0].nanoseconds <= marks[1].nanoseconds)
+        #expect(marks[0].nanoseconds > 0)
+    }
+}
