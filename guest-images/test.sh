@@ -90,13 +90,14 @@ in_place() {
 
 # emulated VARIANT: the integration tests that belong to that host.
 emulated() {
-    local variant=$1 status=0 which='!'
-    [[ $variant != gicv2 ]] || which='='
+    # A suite that the filter takes brings along all that is in it, so what doesn't belong here is skipped by name.
+    local variant=$1 status=0 only='' skip="--skip GICv2"
+    [[ $variant != gicv2 ]] || { only='(?=.*GICv2)' && skip=; }
     cat >"$work/run.sh" <<END
 export LD_LIBRARY_PATH=/martlet/lib MARTLET=/martlet/martlet MARTLET_IMAGES=/martlet/guest-images/build
 export MARTLET_CONFIGS=/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1 MARTLET_BLOBS=/martlet/blobs
 exec ./martletPackageTests.xctest --testing-library swift-testing --no-parallel \\
-    --filter '^IntegrationTests\\.(?$which.*GICv2)(?=.*$filter)' --xunit-output /martlet/results.xml
+    --filter '^IntegrationTests\\.$only(?=.*$filter)' $skip --xunit-output /martlet/results.xml
 END
     rm -rf "$share/results.xml" "$share/blobs"
     mkdir "$share/blobs"
