@@ -6,8 +6,8 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// A host that lacks KVM or VFIO, or doesn't let this user have them.
-    @Suite struct HostErrorTests {
+    /// A host that lacks KVM or VFIO, or doesn't let this user have them: an emulated one, whose files' modes may be changed.
+    @Suite(.onEmulatedHost) struct HostErrorTests {
         private static let user: UInt32 = 1000
 
         @Test func missingKVM() throws {
@@ -34,14 +34,14 @@ extension Integration {
             }
         }
 
-        @Test(.onEmulatedHost) func missingVFIO() throws {
+        @Test func missingVFIO() throws {
             try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.rtc)]), HostDevices.rtc, "/dev/vfio/vfio", "ENOENT",
                 "modprobe vfio", options: .init(hiddenFolder: "/dev/vfio"))
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test(.onEmulatedHost) func forbiddenGroup() throws {
+        @Test func forbiddenGroup() throws {
             let folder = try TemporaryFolder()
             let file = try HostDevices.groupFile(of: HostDevices.gpio)
             try withMode(0o666, of: "/dev/kvm") {
@@ -54,8 +54,7 @@ extension Integration {
         }
 
         /// The group's file may be opened; then comes the limit on locked memory, and then it works.
-        @Test(.onEmulatedHost)
-        func ordinaryUserPassesDeviceBehindIOMMUThrough() throws {
+        @Test func ordinaryUserPassesDeviceBehindIOMMUThrough() throws {
             let folder = try TemporaryFolder()
             let configuration = try readable(.flat("poweroff", devices: [.init(HostDevices.gpio)]), folder)
             try withMode(0o666, of: "/dev/kvm") {
@@ -74,8 +73,7 @@ extension Integration {
         }
 
         /// Without an IOMMU the device can reach all memory: the kernel wants more than the file's permission.
-        @Test(.onEmulatedHost)
-        func ordinaryUserNeedsCapabilityForDeviceWithoutIOMMU() throws {
+        @Test func ordinaryUserNeedsCapabilityForDeviceWithoutIOMMU() throws {
             let folder = try TemporaryFolder()
             let configuration = try readable(.flat("poweroff", devices: [.init(HostDevices.rtc)]), folder)
             try withMode(0o666, of: "/dev/kvm") {

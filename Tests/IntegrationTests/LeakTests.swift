@@ -52,6 +52,11 @@ extension Integration {
                             devices: [.init(HostDevices.all[number % HostDevices.all.count])]))
                 try #require(result.status == 0, "boot \(number): \(result.output)\(result.errors)")
             }
+            let guest = try Guest(.flat("spin"))
+            try guest.process.waitForOutput("A")
+            #expect(try Usage().virtualMachines.count == 1, "one that runs is seen")
+            guest.process.signal(SIGTERM)
+            try guest.finish()
             // What is made once for all, such as caches of the kernel's, is made now.
             for number in 0..<5 { try boot(number) }
             let before = try Usage()

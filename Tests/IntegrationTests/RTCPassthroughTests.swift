@@ -9,11 +9,15 @@ extension Integration {
     @Suite(.onEmulatedHost)
     struct RTCPassthroughTests {
         @Test func twentyAlarmsReachGuestWithoutExits() throws {
+            let start = Int(time(nil))
             let (result, hostCount) = try runCountingInterrupts(alarms: 20)
 
             try expectPowerOff(result)
             #expect(result.numbers("alarms") == [20, 20, 20], "armed, received, interrupts counted by the guest")
             #expect(hostCount == 20)
+            // The host's clock is what the guest reads.
+            let seconds = try #require(result.numbers("rtc time").first)
+            #expect((start...Int(time(nil))).contains(seconds))
             let device = try #require(try result.report.device(HostDevices.rtc))
             #expect(device.isolation == "none")
             #expect(device.group == HostDevices.group(of: HostDevices.rtc))
@@ -43,15 +47,6 @@ extension Integration {
             // Each alarm is armed, enabled and acknowledged by writes, after a look at the clock.
             #expect(region.reads >= 5 && region.writes >= 15)
             #expect(report.exits.mmioReads >= region.reads && report.exits.mmioWrites >= region.writes)
-        }
-
-        @Test func guestReadsTheHostsClock() throws {
-            let result = try Guest.run(.linux("rtc", "martlet.alarms=0", devices: [.init(HostDevices.rtc)]))
-            let now = Int(time(nil))
-
-            try expectPowerOff(result)
-            let seconds = try #require(result.numbers("rtc time").first)
-            #expect(abs(seconds - now) < 120)
         }
 
         @Test func deviceIsNamedByItsFolderToo() throws {

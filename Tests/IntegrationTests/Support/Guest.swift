@@ -55,7 +55,7 @@ struct Guest {
     }
 
     /// Waits for its end.
-    func finish(patience: Double = MartletProcess.patience) throws -> Result {
+    @discardableResult func finish(patience: Double = MartletProcess.patience) throws -> Result {
         let status = try process.waitForEnd(patience: patience)
         let file = "\(folder.path)/report.json"
         return Result(

@@ -3,7 +3,7 @@
 
 import Testing
 
-/// Around each test: the devices are with VFIO when it begins, and the host's kernel has no complaint when it ends.
+/// Around each test on the emulated host: the devices are with VFIO when it begins, and the host's kernel has no complaint when it ends.
 struct HostStaysWell: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
 
@@ -12,8 +12,10 @@ struct HostStaysWell: SuiteTrait, TestTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
+        // On a machine that does other work the log may be secret, and speaks of that work too.
+        guard Host.isEmulated else { return try await function() }
         let log = try KernelLog()
-        if Host.isEmulated { try HostDevices.bindAll() }
+        try HostDevices.bindAll()
         try await function()
         #expect(log.complaints() == [])
     }
