@@ -96,6 +96,10 @@ import Testing
     @Test func threadsThatAreStartedLaterBlockTheSignalsToo() throws {
         let blocked = Mutex<[CInt]>([])
         let thread = try SystemThread(name: "signals") {
+            // The test's own thread may have blocked more.
+            var none = sigset_t()
+            sigemptyset(&none)
+            pthread_sigmask(SIG_SETMASK, &none, nil)
             guard let signals = try? SignalDescriptor(signals: [SIGUSR1]) else { return }
             let child = try? SystemThread(name: "child") {
                 var mask = sigset_t()

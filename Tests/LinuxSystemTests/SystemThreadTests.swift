@@ -51,8 +51,15 @@ import Testing
         #expect(pipe.isWriteEndClosed)
     }
 
-    @Test func aKickInterruptsASystemCall() throws {
+    @Test(arguments: [false, true])
+    func aKickInterruptsASystemCall(isBlockedByTheStarter: Bool) throws {
         try SystemThread.installKickHandler()
+        var mask = sigset_t()
+        sigemptyset(&mask)
+        sigaddset(&mask, __libc_current_sigrtmin())
+        var before = sigset_t()
+        pthread_sigmask(isBlockedByTheStarter ? SIG_BLOCK : SIG_UNBLOCK, &mask, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
         let pipe = try Pipe()
         defer {
             close(pipe.readEnd)
