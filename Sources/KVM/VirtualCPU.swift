@@ -34,9 +34,11 @@ public enum VCPUExit: Equatable, Sendable {
 public final class VirtualCPU: Sendable {
     /// 0 for the boot CPU.
     public let index: UInt32
-    private let vm: VirtualMachine
-    private let descriptor: OwnedDescriptor
+    // Newest first, since stored properties go in the order of declaration.
     private let state: MemoryMapping
+    private let descriptor: OwnedDescriptor
+    private let vm: VirtualMachine
+    var rawDescriptor: CInt { descriptor.rawValue }
 
     /// - Throws: `KVMError.call`: EEXIST for an index in use, EINVAL for one over the host's limit.
     public init(_ vm: VirtualMachine, index: UInt32) throws(KVMError) {
