@@ -36,7 +36,7 @@ let package = Package(
         .systemLibrary(name: "CFDT", pkgConfig: nil, providers: [.apt(["libfdt-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: nil, providers: [.apt(["zlib1g-dev"])]),
     ]
-        + module("LinuxSystem", ["CLinux", system])
+        + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
         + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
         + module("VFIO", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
@@ -56,7 +56,8 @@ let package = Package(
                 name: "martlet",
                 dependencies: ["Machine", "Configuration", "LinuxSystem", logging, arguments],
                 swiftSettings: strict),
-            .testTarget(name: "martletTests", dependencies: ["martlet", arguments], swiftSettings: strict),
+            .testTarget(
+                name: "martletTests", dependencies: ["martlet", "KernelFakes", arguments], swiftSettings: strict),
             .target(
                 name: "KernelFakes", dependencies: ["KVM", "VFIO", "LinuxSystem", "CLinux"], path: "Tests/KernelFakes",
                 swiftSettings: strict),

@@ -153,6 +153,11 @@ static void *thread_main(void *argument) {
     struct thread_start start = *(struct thread_start *)argument;
     free(argument);
     pthread_setname_np(pthread_self(), start.name);
+    // The mask is inherited, also over exec from a careless parent, and a thread that can't be kicked would run for ever.
+    sigset_t kick;
+    sigemptyset(&kick);
+    sigaddset(&kick, SIGRTMIN);
+    pthread_sigmask(SIG_UNBLOCK, &kick, NULL);
     start.body(start.context);
     return NULL;
 }

@@ -43,6 +43,8 @@ public final class Hypervisor: Sendable {
     // Computed, not stored: a stored table would be built at start-up by every user of the module.
     private static var required: [Capability] {
         [
+            // First, as its absence tells a KVM of another architecture, where no update helps.
+            Capability(number: UInt32(KVM_CAP_ARM_PSCI_0_2), name: "KVM_CAP_ARM_PSCI_0_2", armOnly: true),
             Capability(number: UInt32(KVM_CAP_USER_MEMORY), name: "KVM_CAP_USER_MEMORY"),
             Capability(number: UInt32(KVM_CAP_IRQFD), name: "KVM_CAP_IRQFD"),
             Capability(number: UInt32(KVM_CAP_IRQFD_RESAMPLE), name: "KVM_CAP_IRQFD_RESAMPLE"),
@@ -50,7 +52,6 @@ public final class Hypervisor: Sendable {
             Capability(number: UInt32(KVM_CAP_IMMEDIATE_EXIT), name: "KVM_CAP_IMMEDIATE_EXIT"),
             Capability(number: UInt32(KVM_CAP_ONE_REG), name: "KVM_CAP_ONE_REG", armOnly: true),
             Capability(number: UInt32(KVM_CAP_DEVICE_CTRL), name: "KVM_CAP_DEVICE_CTRL", armOnly: true),
-            Capability(number: UInt32(KVM_CAP_ARM_PSCI_0_2), name: "KVM_CAP_ARM_PSCI_0_2", armOnly: true),
         ]
     }
 

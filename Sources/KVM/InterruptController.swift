@@ -29,17 +29,21 @@ public final class InterruptController: Sendable {
     /// How many shared peripheral interrupts it has: SPIs 0 ..< spiCount. The kernel takes a multiple of 32 below 1024
     /// for the number of interrupt IDs, so it is 992 less the 32 private ones, on every host.
     public static let spiCount: UInt32 = 960
-    private let vm: VirtualMachine
+    /// Declared before the VM, so that it is closed first: stored properties go in the order of declaration.
     private let descriptor: OwnedDescriptor
+    private let vm: VirtualMachine
 
     /// The best version that the host can give a guest.
     /// - Throws: `KVMError.noInterruptController` when there is none.
     public static func bestVersion(_ vm: VirtualMachine) throws(KVMError) -> Version {
         for version in [Version.v3, .v2] {
-            do {
+            do throws(Errno) {
                 try vm.calls.testDevice(vm: vm.rawDescriptor, type: version.deviceType)
                 return version
-            } catch {}
+            } catch .operationNotSupportedByDevice {
+                // ENODEV: the host has none of this kind (Documentation/virt/kvm/api.rst, 4.79 KVM_CREATE_DEVICE).
+                continue
+            } catch { throw .call("KVM_CREATE_DEVICE(vGIC\(version.rawValue))", errno: error) }
         }
         throw .noInterruptController
     }

@@ -37,6 +37,11 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
         case .open(let path, let errno): "\(path): \(errno.nameAndText)"
         case .apiVersion(let found):
             "/dev/kvm: API version \(found), but Martlet speaks 12, the only one since Linux 2.6.22"
+        case .missingCapability(let name) where name.hasPrefix("KVM_CAP_ARM_"):
+            """
+            /dev/kvm: the host kernel lacks \(name), without which there is no arm64 guest
+              run martlet on an arm64 host
+            """
         case .missingCapability(let name):
             """
             /dev/kvm: the host kernel lacks \(name), which Martlet needs

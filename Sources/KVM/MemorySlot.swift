@@ -10,8 +10,9 @@ public final class MemorySlot: Sendable {
     /// Where the guest sees it (IPA).
     public let guestAddress: UInt64
     private let number: UInt32
-    private let vm: VirtualMachine
+    /// Declared before the VM, so that it goes first: stored properties go in the order of declaration.
     private let mapping: MemoryMapping
+    private let vm: VirtualMachine
 
     /// Both the address and the mapping's size must be multiples of the host's page size.
     /// - Throws: `KVMError.memorySlot`: EEXIST when it overlaps another slot, EINVAL when it is misaligned or outside

@@ -8,8 +8,9 @@ internal import LinuxSystem
 ///
 /// - SeeAlso: Documentation/virt/kvm/devices/vfio.rst
 public final class VFIOLink: Sendable {
-    private let vm: VirtualMachine
+    /// Declared before the VM, so that it is closed first: stored properties go in the order of declaration.
     private let descriptor: OwnedDescriptor
+    private let vm: VirtualMachine
 
     /// One for each VM.
     public init(_ vm: VirtualMachine) throws(KVMError) {

@@ -34,10 +34,12 @@ public enum VCPUExit: Equatable, Sendable {
 public final class VirtualCPU: Sendable {
     /// 0 for the boot CPU.
     public let index: UInt32
+    // Newest first, since stored properties go in the order of declaration.
+    private let state: MemoryMapping
+    private let descriptor: OwnedDescriptor
     private let vm: VirtualMachine
     private let calls: any KVMCalls
-    private let descriptor: OwnedDescriptor
-    private let state: MemoryMapping
+    var rawDescriptor: CInt { descriptor.rawValue }
 
     /// - Throws: `KVMError.call`: EEXIST for an index in use, EINVAL for one over the host's limit.
     public init(_ vm: VirtualMachine, index: UInt32) throws(KVMError) {

@@ -9,8 +9,9 @@ internal import Synchronization
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.2 KVM_CREATE_VM
 public final class VirtualMachine: Sendable {
-    let hypervisor: Hypervisor
+    /// Declared before the hypervisor, so that it is closed first: stored properties go in the order of declaration.
     private let descriptor: OwnedDescriptor
+    let hypervisor: Hypervisor
     /// Numbers of memory slots that are in use. Guarded by its lock: regions may be mapped from any thread.
     private let slots = Mutex(Set<UInt32>())
 
@@ -35,8 +36,10 @@ public final class VirtualMachine: Sendable {
     ///
     /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.25 KVM_IRQ_LINE: bits 27:24 are 1 for an SPI, 15:0 its intid.
     public func setInterruptLine(_ gsi: GSI, high: Bool) throws(KVMError) {
+        let (intid, overflow) = gsi.rawValue.addingReportingOverflow(32)
         try call("KVM_IRQ_LINE") { (vm) throws(Errno) in
-            try calls.setIRQLine(vm: vm, irq: 1 << 24 | (gsi.rawValue + 32), high: high)
+            guard !overflow, intid <= 0xFFFF else { throw .invalidArgument }
+            try calls.setIRQLine(vm: vm, irq: 1 << 24 | intid, high: high)
         }
     }
 

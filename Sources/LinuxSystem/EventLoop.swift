@@ -22,19 +22,20 @@ public final class EventLoop: Sendable {
         fileprivate let descriptor: CInt
     }
 
+    private let system: any SystemCalls
+    /// Declared before `epoll`, so that it is closed first: stored properties go in the order of declaration.
+    private let wakeUp: EventDescriptor
     private let epoll: OwnedDescriptor
     private let sources = Mutex(Sources())
     private let stopping = Atomic<Bool>(false)
-    private let wakeUp: EventDescriptor
 
     /// - Throws: what epoll_create1(2) and eventfd(2) give.
     public init(of system: any SystemCalls = LinuxKernel()) throws(Errno) {
-        epoll = OwnedDescriptor(adopting: try check(clinux_epoll_create()), of: system)
+        self.system = system
+        epoll = OwnedDescriptor(adopting: try system.createPoll(), of: system)
         wakeUp = try EventDescriptor(of: system)
-        try check(clinux_epoll_add(epoll.rawValue, wakeUp.rawValue, Self.readable, 0))
+        try system.watch(wakeUp.rawValue, token: 0, in: epoll.rawValue)
     }
-
-    private static let readable: UInt32 = 1  // EPOLLIN; errors and hang-ups are always reported
 
     /// Runs `handler` whenever `descriptor` can be read, has an error or was hung up, until it is removed.
     /// The descriptor must stay open until then.
@@ -46,9 +47,10 @@ public final class EventLoop: Sendable {
             sources.handlers[value] = handler
             return value
         }
-        let result = clinux_epoll_add(epoll.rawValue, descriptor, Self.readable, value)
-        if result < 0 { _ = sources.withLock { $0.handlers.removeValue(forKey: value) } }
-        try check(result)
+        do { try system.watch(descriptor, token: value, in: epoll.rawValue) } catch {
+            _ = sources.withLock { $0.handlers.removeValue(forKey: value) }
+            throw error
+        }
         return Token(value: value, descriptor: descriptor)
     }
 

@@ -84,6 +84,19 @@ public struct LinuxKernel: SystemCalls {
 
     public func createEventDescriptor() throws(Errno) -> CInt { try retrying { clinux_eventfd() } }
 
+    public func createTimer() throws(Errno) -> CInt { try retrying { clinux_timerfd() } }
+
+    public func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt {
+        try retrying { clinux_signalfd(signals, signals.count) }
+    }
+
+    public func createPoll() throws(Errno) -> CInt { try retrying { clinux_epoll_create() } }
+
+    public func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno) {
+        let readable: UInt32 = 1  // EPOLLIN; errors and hang-ups are always reported
+        try retrying { clinux_epoll_add(poll, descriptor, readable, token) }
+    }
+
     public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
         guard let length = off_t(exactly: size) else { throw .invalidArgument }
         let descriptor = try retrying { clinux_memfd_create(name) }

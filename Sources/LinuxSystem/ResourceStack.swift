@@ -5,7 +5,19 @@
 ///
 /// Declare it before the locals that share its resources: locals go first, so the stack's is the last reference.
 public struct ResourceStack: ~Copyable, Sendable {
-    private var resources: [any AnyObject & Sendable] = []
+    /// A resource on the one that was kept before it. Stored properties go in the order of declaration: the resource, and
+    /// then what is older.
+    private final class Entry: Sendable {
+        let resource: any AnyObject & Sendable
+        let older: Entry?
+
+        init(_ resource: any AnyObject & Sendable, on older: Entry?) {
+            self.resource = resource
+            self.older = older
+        }
+    }
+
+    private var newest: Entry?
 
     /// An empty stack.
     public init() {}
@@ -13,17 +25,10 @@ public struct ResourceStack: ~Copyable, Sendable {
     /// Takes a share of `resource`; it is let go of before everything kept earlier.
     @discardableResult
     public mutating func keep<Resource: AnyObject & Sendable>(_ resource: Resource) -> Resource {
-        resources.append(resource)
+        newest = Entry(resource, on: newest)
         return resource
     }
 
     /// Lets go of everything now.
-    public mutating func releaseAll() {
-        while resources.popLast() != nil {}
-    }
-
-    deinit {
-        var remaining = resources
-        while remaining.popLast() != nil {}
-    }
+    public mutating func releaseAll() { newest = nil }
 }

@@ -12,7 +12,7 @@ public final class SignalDescriptor: Sendable {
 
     /// - Throws: what signalfd(2) gives.
     public init(signals: [CInt], of system: any SystemCalls = LinuxKernel()) throws(Errno) {
-        descriptor = OwnedDescriptor(adopting: try check(clinux_signalfd(signals, signals.count)), of: system)
+        descriptor = OwnedDescriptor(adopting: try system.createSignalDescriptor(signals), of: system)
     }
 
     /// The number of a signal that has arrived, or nil.

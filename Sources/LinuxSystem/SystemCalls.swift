@@ -35,6 +35,15 @@ public protocol SystemCalls: Sendable {
 
     /// A non-blocking eventfd with the count 0.
     func createEventDescriptor() throws(Errno) -> CInt
+    /// A disarmed, non-blocking timerfd on CLOCK_MONOTONIC.
+    func createTimer() throws(Errno) -> CInt
+    /// A non-blocking signalfd for `signals`, which are blocked in the calling thread from now on.
+    func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt
+    /// An epoll instance that watches nothing.
+    func createPoll() throws(Errno) -> CInt
+    /// Makes `poll` report `token` whenever `descriptor` can be read, has an error or was hung up; until it is closed or
+    /// removed.
+    func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno)
     /// A memfd of `size` bytes, empty and unallocated.
     func createMemory(name: String, size: UInt64) throws(Errno) -> CInt
     /// A shared, readable and writable mapping of `descriptor` from `offset`; returns its address.

@@ -12,7 +12,7 @@ public final class TimerDescriptor: Sendable {
 
     /// - Throws: what timerfd_create(2) gives.
     public init(of system: any SystemCalls = LinuxKernel()) throws(Errno) {
-        descriptor = OwnedDescriptor(adopting: try check(clinux_timerfd()), of: system)
+        descriptor = OwnedDescriptor(adopting: try system.createTimer(), of: system)
     }
 
     /// Expires once in `nanoseconds` from now; at once when that is 0.

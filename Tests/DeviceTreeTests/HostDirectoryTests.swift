@@ -42,6 +42,10 @@ private struct FakeFiles: SystemCalls {
         _ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int { throw .noFunction }
     func createEventDescriptor() throws(Errno) -> CInt { throw .noFunction }
+    func createTimer() throws(Errno) -> CInt { throw .noFunction }
+    func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt { throw .noFunction }
+    func createPoll() throws(Errno) -> CInt { throw .noFunction }
+    func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno) { throw .noFunction }
     func createMemory(name: String, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
     func unmap(address: UInt, size: UInt64) {}

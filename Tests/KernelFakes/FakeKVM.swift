@@ -13,22 +13,63 @@ public struct FakeKVMState {
     public var refusedDevices: Set<UInt32> = []
     /// The greatest number of interrupt IDs that the vGIC accepts.
     public var interruptLimit: UInt32 = 992
-    /// Registers that were set: descriptor and identifier.
-    public var registers: [UInt64: UInt64] = [:]
+    /// Registers that were set, by the name of the vCPU's descriptor and the register's identifier.
+    public var registers: [String: [UInt64: UInt64]] = [:]
+    /// The level of each line, by KVM_IRQ_LINE's encoding.
     public var lines: [UInt32: Bool] = [:]
+    /// The machine type of each KVM_CREATE_VM.
+    public var machineTypes: [UInt] = []
+    /// Attributes of devices that were set, oldest first.
+    public var attributes: [Attribute] = []
+    /// The irqfds that are set, by GSI.
+    public var irqfds: [UInt32: (trigger: CInt, resample: CInt?)] = [:]
+    /// The ioeventfds that are set.
+    public var ioeventfds: [IOEventFD] = []
+    /// What each vCPU's KVM_RUN gives, by its index, oldest first. When nothing is left it waits for immediate_exit.
+    public var exits: [UInt32: [FakeExit]] = [:]
+    /// What the guest got for its MMIO reads, cut to their lengths.
+    public var answers: [UInt64] = []
+    /// vCPUs whose last exit was an MMIO read, and its length: KVM takes the answer at the next KVM_RUN.
+    var pendingReads: [UInt32: UInt32] = [:]
     public var memoryRegions: [UInt32: (guestAddress: UInt64, size: UInt64)] = [:]
+
+    /// A KVM_SET_DEVICE_ATTR.
+    public struct Attribute: Equatable, Sendable {
+        public var group: UInt32
+        public var attribute: UInt64
+        public var value: DeviceAttribute
+
+        public init(_ group: UInt32, _ attribute: UInt64, _ value: DeviceAttribute) {
+            self.group = group
+            self.attribute = attribute
+            self.value = value
+        }
+    }
+
+    /// A KVM_IOEVENTFD.
+    public struct IOEventFD: Equatable, Sendable {
+        public var address: UInt64
+        public var length: UInt32
+        public var match: UInt64?
+        public var event: CInt
+    }
 
     public init() {}
 }
 
 extension FakeKernel: KVMCalls {
+    /// The name of a vCPU's descriptor, without the index.
+    static let vcpuPrefix = "KVM_CREATE_VCPU "
+
     public func apiVersion(kvm: CInt) throws(Errno) -> Int {
         try note("KVM_GET_API_VERSION")
         return withState { $0.kvm.apiVersion }
     }
 
     public func createVM(kvm: CInt, type: UInt) throws(Errno) -> CInt {
-        try acquireDescriptor("KVM_CREATE_VM")
+        let descriptor = try acquireDescriptor("KVM_CREATE_VM")
+        withState { $0.kvm.machineTypes.append(type) }
+        return descriptor
     }
 
     public func vcpuMappingSize(kvm: CInt) throws(Errno) -> UInt64 {
@@ -48,29 +89,48 @@ extension FakeKernel: KVMCalls {
             release("KVM_SET_USER_MEMORY_REGION \(slot)")
             withState { $0.kvm.memoryRegions[slot] = nil }
         } else {
+            let isTaken = withState { state in
+                state.kvm.memoryRegions.values.contains {
+                    guestAddress < $0.guestAddress + $0.size && $0.guestAddress < guestAddress + size
+                }
+            }
+            if isTaken { throw .fileExists }
             try acquire("KVM_SET_USER_MEMORY_REGION \(slot)")
             withState { $0.kvm.memoryRegions[slot] = (guestAddress, size) }
         }
     }
 
     public func createVCPU(vm: CInt, index: UInt32) throws(Errno) -> CInt {
-        try acquireDescriptor("KVM_CREATE_VCPU \(index)")
+        try acquireDescriptor(Self.vcpuPrefix + "\(index)")
     }
 
     public func assignIRQFD(vm: CInt, gsi: UInt32, trigger: CInt, resample: CInt?) throws(Errno) {
         try acquire("KVM_IRQFD \(gsi)")
+        withState { $0.kvm.irqfds[gsi] = (trigger, resample) }
     }
 
-    public func deassignIRQFD(vm: CInt, gsi: UInt32, trigger: CInt) { release("KVM_IRQFD \(gsi)") }
+    public func deassignIRQFD(vm: CInt, gsi: UInt32, trigger: CInt) {
+        let isKnown = withState { $0.kvm.irqfds.removeValue(forKey: gsi)?.trigger == trigger }
+        release(isKnown ? "KVM_IRQFD \(gsi)" : "KVM_IRQFD of a stranger")
+    }
 
     public func assignIOEventFD(
         vm: CInt, address: UInt64, length: UInt32, event: CInt, match: UInt64?
     ) throws(Errno) {
         try acquire("KVM_IOEVENTFD \(address)")
+        withState {
+            $0.kvm.ioeventfds.append(.init(address: address, length: length, match: match, event: event))
+        }
     }
 
     public func deassignIOEventFD(vm: CInt, address: UInt64, length: UInt32, event: CInt, match: UInt64?) {
-        release("KVM_IOEVENTFD \(address)")
+        let wanted = FakeKVMState.IOEventFD(address: address, length: length, match: match, event: event)
+        let isKnown = withState { state in
+            guard let index = state.kvm.ioeventfds.firstIndex(of: wanted) else { return false }
+            state.kvm.ioeventfds.remove(at: index)
+            return true
+        }
+        release(isKnown ? "KVM_IOEVENTFD \(address)" : "KVM_IOEVENTFD of a stranger")
     }
 
     public func setIRQLine(vm: CInt, irq: UInt32, high: Bool) throws(Errno) {
@@ -92,6 +152,7 @@ extension FakeKernel: KVMCalls {
         device: CInt, group: UInt32, attribute: UInt64, value: DeviceAttribute
     ) throws(Errno) {
         try note("KVM_SET_DEVICE_ATTR \(group).\(attribute)")
+        withState { $0.kvm.attributes.append(.init(group, attribute, value)) }
         if group == 3, case .word(let count) = value, count > withState({ $0.kvm.interruptLimit }) {
             throw .invalidArgument
         }
@@ -109,13 +170,13 @@ extension FakeKernel: KVMCalls {
 
     public func register(_ identifier: UInt64, of vcpu: CInt) throws(Errno) -> UInt64 {
         try step("KVM_GET_ONE_REG")
-        return withState { $0.kvm.registers[identifier] ?? 0 }
+        let name = name(of: vcpu)
+        return withState { $0.kvm.registers[name]?[identifier] ?? 0 }
     }
 
     public func setRegister(_ identifier: UInt64, of vcpu: CInt, to value: UInt64) throws(Errno) {
         try note("KVM_SET_ONE_REG")
-        withState { $0.kvm.registers[identifier] = value }
+        let name = name(of: vcpu)
+        withState { $0.kvm.registers[name, default: [:]][identifier] = value }
     }
-
-    public func run(vcpu: CInt) throws(Errno) { throw .interrupted }
 }

@@ -1,21 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import LinuxSystem
 internal import Synchronization
 
 /// A kernel for unit tests: it keeps a journal of what was acquired and released, and fails the call it is told to.
 ///
-/// Descriptors are numbers that no real kernel gives out; mappings are real memory. `FakeKVM` and `FakeVFIO` add their
-/// ioctls as extensions, with their part of the state.
-public final class FakeKernel: SystemCalls {
+/// Descriptors are numbers that no real kernel gives out, save for those that are waited for and signalled (eventfd, timerfd,
+/// signalfd, epoll): these are real, so that an event loop on this kernel runs. Mappings are real memory. `FakeKVM` and
+/// `FakeVFIO` add their ioctls as extensions, with their part of the state.
+public final class FakeKernel: Sendable {
     /// One line of the journal.
     public enum Event: Equatable, Sendable, CustomStringConvertible {
         /// A resource was handed out: its kind and what it is ("open /dev/kvm").
         case acquire(String)
         /// A resource came back; the text is that of its `acquire`.
         case release(String)
+        /// A memfd was closed while a mapping of it lives, which keeps the memory: the mapping is what is held from now on.
+        case handOver(String)
         /// A call that leaves nothing behind.
         case call(String)
 
@@ -23,6 +25,7 @@ public final class FakeKernel: SystemCalls {
             switch self {
             case .acquire(let what): "+ \(what)"
             case .release(let what): "- \(what)"
+            case .handOver(let what): "> \(what)"
             case .call(let what): "  \(what)"
             }
         }
@@ -45,11 +48,21 @@ public final class FakeKernel: SystemCalls {
         /// What an open descriptor is: the text of its `acquire`.
         public var descriptors: [CInt: String] = [:]
         /// Mappings that live, by address.
-        public var mappings: [UInt: String] = [:]
-        public var nextDescriptor: CInt = 1 << 24
+        public var mappings: [UInt: Mapping] = [:]
+        public var nextDescriptor = FakeKernel.firstFakeDescriptor
         public var kvm = FakeKVMState()
         public var vfio = FakeVFIOState()
     }
+
+    /// A mapping: the text of its `acquire`, and the descriptor that it was made of.
+    public struct Mapping: Sendable {
+        public var what: String
+        public var descriptor: CInt
+        public var size: UInt64
+    }
+
+    /// Over what a process may have open.
+    public static let firstFakeDescriptor: CInt = 1 << 24
 
     private let state = Mutex(State())
 
@@ -69,7 +82,7 @@ public final class FakeKernel: SystemCalls {
         for event in journal {
             switch event {
             case .acquire(let what): held.append(what)
-            case .release(let what):
+            case .release(let what), .handOver(let what):
                 if let index = held.lastIndex(of: what) { held.remove(at: index) }
             case .call: break
             }
@@ -84,6 +97,9 @@ public final class FakeKernel: SystemCalls {
             switch event {
             case .acquire(let what): held.append(what)
             case .release(let what): if held.popLast() != what { return false }
+            case .handOver(let what):
+                guard let index = held.lastIndex(of: what) else { return false }
+                held.remove(at: index)
             case .call: break
             }
         }
@@ -126,115 +142,17 @@ public final class FakeKernel: SystemCalls {
         }
     }
 
+    /// Counts `call`, makes a real descriptor and journals it; it must be closed.
+    func acquireRealDescriptor(_ call: String, _ make: () -> CInt) throws(Errno) -> CInt {
+        try step(call)
+        let descriptor = try check(make())
+        state.withLock { state in
+            state.journal.append(.acquire(call))
+            state.descriptors[descriptor] = call
+        }
+        return descriptor
+    }
+
     /// What a descriptor is, or "?" for one that is not open.
     public func name(of descriptor: CInt) -> String { state.withLock { $0.descriptors[descriptor] ?? "?" } }
-
-    // MARK: SystemCalls
-
-    public func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt {
-        let known = state.withLock { $0.devices.contains(path) || $0.files[path] != nil }
-        guard known else { throw .noSuchFileOrDirectory }
-        return try acquireDescriptor("open \(path)")
-    }
-
-    public func close(_ descriptor: CInt) {
-        state.withLock { state in
-            let what = state.descriptors.removeValue(forKey: descriptor) ?? "close of a stranger: \(descriptor)"
-            state.journal.append(.release(what))
-        }
-    }
-
-    public func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
-        try step("read \(path)")
-        guard let content = state.withLock({ $0.files[path] }) else { throw .noSuchFileOrDirectory }
-        guard content.count <= limit else { throw .fileTooLarge }
-        return content
-    }
-
-    public func listDirectory(_ path: String) throws(Errno) -> [String] {
-        try step("list \(path)")
-        let names = state.withLock { state in
-            let paths = Array(state.files.keys) + Array(state.links.keys) + Array(state.devices)
-            return Set(
-                paths.filter { $0.hasPrefix(path + "/") }.compactMap {
-                    $0.dropFirst(path.count).split(separator: "/").first
-                }.map(String.init))
-        }
-        guard !names.isEmpty else { throw .noSuchFileOrDirectory }
-        return names.sorted()
-    }
-
-    public func readLink(_ path: String) throws(Errno) -> String {
-        try step("readlink \(path)")
-        guard let target = state.withLock({ $0.links[path] }) else { throw .noSuchFileOrDirectory }
-        return target
-    }
-
-    public func isDirectory(_ path: String) throws(Errno) -> Bool {
-        try step("stat \(path)")
-        let (isFile, isFolder) = state.withLock { state in
-            (
-                state.files[path] != nil || state.devices.contains(path),
-                state.links[path] != nil
-                    || (Array(state.files.keys) + Array(state.links.keys) + Array(state.devices)).contains {
-                        $0.hasPrefix(path + "/")
-                    }
-            )
-        }
-        guard isFile || isFolder else { throw .noSuchFileOrDirectory }
-        return isFolder
-    }
-
-    public func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 {
-        try step("fstat \(name(of: descriptor))")
-        guard let content = content(of: descriptor) else { throw .invalidArgument }
-        return UInt64(content.count)
-    }
-
-    /// The content of the file that was opened as `descriptor`.
-    private func content(of descriptor: CInt) -> [UInt8]? {
-        withState { $0.files[String($0.descriptors[descriptor]?.dropFirst("open ".count) ?? "")] }
-    }
-
-    public func pread(
-        _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
-    ) throws(Errno) -> Int {
-        try step("pread \(name(of: descriptor))")
-        if let content = content(of: descriptor) {
-            let rest = content.dropFirst(Int(clamping: offset)).prefix(buffer.count)
-            buffer.copyBytes(from: rest)
-            return rest.count
-        }
-        return readDevice(descriptor, buffer, at: offset)
-    }
-
-    public func pwrite(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
-        try step("pwrite \(name(of: descriptor))")
-        return writeDevice(descriptor, buffer, at: offset)
-    }
-
-    public func createEventDescriptor() throws(Errno) -> CInt { try acquireDescriptor("eventfd") }
-
-    public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
-        try acquireDescriptor("memfd_create \(name)")
-    }
-
-    public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
-        let what = "mmap \(name(of: descriptor))"
-        try acquire(what)
-        // PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS: pages come when they are touched.
-        let address = clinux_mmap(nil, Int(size), 3, 0x22, -1, 0)
-        state.withLock { $0.mappings[UInt(bitPattern: address)] = what }
-        return UInt(bitPattern: address)
-    }
-
-    public func unmap(address: UInt, size: UInt64) {
-        state.withLock { state in
-            state.journal.append(.release(state.mappings.removeValue(forKey: address) ?? "munmap of a stranger"))
-        }
-        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { return }
-        _ = clinux_munmap(pointer, Int(size))
-    }
-
-    public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) {}
 }

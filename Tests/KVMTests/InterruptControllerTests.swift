@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@testable import KVM
+
+/// KVM_DEV_TYPE_* (include/uapi/linux/kvm.h).
+private let vgicV2: UInt32 = 5
+private let vgicV3: UInt32 = 7
+
+@Suite struct InterruptControllerTests {
+    private let kernel = fakeKVM()
+    private let vm: VirtualMachine
+    private let layout = InterruptController.Layout(distributor: 0x800_0000, secondFrame: 0x80A_0000)
+
+    init() throws { vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40) }
+
+    @Test(
+        arguments: [(nil, .v3), (vgicV2, .v3), (vgicV3, .v2)] as [(UInt32?, InterruptController.Version)])
+    func prefersVersion3(refused: UInt32?, expected: InterruptController.Version) throws {
+        kernel.withState { state in
+            if let refused { state.kvm.refusedDevices = [refused] }
+        }
+        #expect(try InterruptController.bestVersion(vm) == expected)
+    }
+
+    @Test func aHostWithoutOneIsRefused() {
+        kernel.withState { $0.kvm.refusedDevices = [vgicV2, vgicV3] }
+        let error = #expect(throws: KVMError.noInterruptController) { try InterruptController.bestVersion(vm) }
+        #expect(error?.description.hasPrefix("/dev/kvm: the host offers a guest neither a GICv3 nor a GICv2") == true)
+    }
+
+    /// Only ENODEV says that the host has none (api.rst, 4.79); another failure must not make a GICv3 host's guest slow.
+    @Test func anotherFailureIsNoReasonForVersion2() {
+        kernel.withState { $0.failingCall = $0.callCount + 1 }
+        let error = #expect(throws: KVMError.self) { try InterruptController.bestVersion(vm) }
+        #expect(error?.description == "KVM_CREATE_DEVICE(vGIC3): EIO (Input/output error)")
+    }
+
+    /// arm-vgic-v3.rst: the number of interrupts, the frames, and only then the initialisation.
+    @Test func version3IsSetUpInTheOrderOfTheABI() throws {
+        let controller = try InterruptController(vm, version: .v3, layout: layout)
+        #expect(controller.version == .v3)
+        #expect(kernel.calls("KVM_CREATE_DEVICE") == ["+ KVM_CREATE_DEVICE \(vgicV3)"])
+        #expect(
+            kernel.withState { $0.kvm.attributes } == [
+                .init(3, 0, .word(992)), .init(0, 2, .address(0x800_0000)), .init(0, 3, .address(0x80A_0000)),
+                .init(4, 0, .none),
+            ])
+    }
+
+    @Test func version2IsSetUpInTheOrderOfTheABI() throws {
+        let controller = try InterruptController(vm, version: .v2, layout: layout)
+        #expect(controller.version == .v2)
+        #expect(kernel.calls("KVM_CREATE_DEVICE") == ["+ KVM_CREATE_DEVICE \(vgicV2)"])
+        #expect(
+            kernel.withState { $0.kvm.attributes } == [
+                .init(3, 0, .word(992)), .init(0, 0, .address(0x800_0000)), .init(0, 1, .address(0x80A_0000)),
+                .init(4, 0, .none),
+            ])
+    }
+
+    /// arm-vgic-v3.rst, KVM_DEV_ARM_VGIC_GRP_NR_IRQS: 64 to 1024 in steps of 32; 1023 and above are special or taken.
+    @Test func theNumberOfInterruptsIsOneThatKVMTakes() {
+        let count = InterruptController.spiCount + 32
+        #expect(count % 32 == 0)
+        #expect((64...1023).contains(count))
+    }
+
+    @Test(arguments: [
+        (1, "KVM_CREATE_DEVICE(vGIC3)"), (2, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS"), (3, "KVM_DEV_ARM_VGIC_GRP_ADDR"),
+        (4, "KVM_DEV_ARM_VGIC_GRP_ADDR"), (5, "KVM_DEV_ARM_VGIC_CTRL_INIT"),
+    ])
+    func aStepThatFailsIsNamedAndNothingIsLeft(call: Int, name: String) {
+        let held = kernel.held
+        kernel.withState { state in
+            state.failingCall = state.callCount + call
+            state.failure = .noSuchAddressOrDevice
+        }
+        let error = #expect(throws: KVMError.self) { try InterruptController(vm, version: .v3, layout: layout) }
+        #expect(error == .call(name, errno: .noSuchAddressOrDevice))
+        #expect(kernel.held == held)
+    }
+}

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import LinuxSystem
+import Testing
+
+@testable import KVM
+
+@Suite struct KVMErrorTests {
+    @Test func everyTextSaysWhatFailedAndWhatToDo() {
+        #expect(
+            KVMError.open(path: "/dev/kvm", errno: .resourceBusy).description
+                == "/dev/kvm: EBUSY (Device or resource busy)")
+        #expect(
+            KVMError.apiVersion(found: 11).description
+                == "/dev/kvm: API version 11, but Martlet speaks 12, the only one since Linux 2.6.22")
+        #expect(
+            KVMError.missingCapability("KVM_CAP_IRQFD").description == """
+                /dev/kvm: the host kernel lacks KVM_CAP_IRQFD, which Martlet needs
+                  update the host kernel
+                """)
+        #expect(
+            KVMError.vcpuCount(wanted: 16, limit: 8).description == """
+                machine-config.vcpu_count is 16, but this host's KVM allows at most 8
+                  reduce machine-config.vcpu_count
+                """)
+        #expect(
+            KVMError.call("KVM_CREATE_VM", errno: .noMemory).description
+                == "KVM_CREATE_VM: ENOMEM (Cannot allocate memory)")
+    }
+
+    /// A KVM of another architecture has no PSCI: an update won't help.
+    @Test func aKVMOfAnotherArchitectureIsNamedAsSuch() {
+        #expect(
+            KVMError.missingCapability("KVM_CAP_ARM_PSCI_0_2").description == """
+                /dev/kvm: the host kernel lacks KVM_CAP_ARM_PSCI_0_2, without which there is no arm64 guest
+                  run martlet on an arm64 host
+                """)
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@testable import KVM
+
+@Suite struct MemorySlotTests {
+    private let kernel = fakeKVM()
+    private let vm: VirtualMachine
+    private let mapping: MemoryMapping
+
+    init() throws {
+        vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+        mapping = try MemoryMapping(of: 0, size: 0x1000, system: kernel)
+    }
+
+    private var slots: [UInt32: UInt64] { kernel.withState { $0.kvm.memoryRegions.mapValues { $0.guestAddress } } }
+
+    @Test func eachSlotHasANumberOfItsOwnWhichIsUsedAgain() throws {
+        let first = try MemorySlot(vm, at: 0x1000, mapping: mapping)
+        var second: MemorySlot? = try MemorySlot(vm, at: 0x2000, mapping: mapping)
+        let third = try MemorySlot(vm, at: 0x3000, mapping: mapping)
+        #expect(slots == [0: 0x1000, 1: 0x2000, 2: 0x3000])
+        withExtendedLifetime(second) {}
+        second = nil
+        #expect(slots == [0: 0x1000, 2: 0x3000])
+        let fourth = try MemorySlot(vm, at: 0x4000, mapping: mapping)
+        #expect(slots == [0: 0x1000, 1: 0x4000, 2: 0x3000])
+        withExtendedLifetime([first, third, fourth]) {}
+    }
+
+    @Test func aRefusedSlotGivesItsNumberBack() throws {
+        let first = try MemorySlot(vm, at: 0x1000, mapping: mapping)
+        let error = #expect(throws: KVMError.self) { try MemorySlot(vm, at: 0x1000, mapping: mapping) }
+        #expect(error == .memorySlot(guestAddress: 0x1000, size: 0x1000, errno: .fileExists))
+        #expect(
+            error?.description == "KVM_SET_USER_MEMORY_REGION of 4096 bytes at 0x1000: EEXIST (File exists)")
+        #expect(kernel.calls("KVM_SET_USER_MEMORY_REGION") == ["+ KVM_SET_USER_MEMORY_REGION 0"])
+        let second = try MemorySlot(vm, at: 0x2000, mapping: mapping)
+        #expect(slots == [0: 0x1000, 1: 0x2000])
+        withExtendedLifetime([first, second]) {}
+    }
+
+    @Test func aSlotKeepsItsMemoryMapped() throws {
+        let kernel = fakeKVM()
+        do {
+            let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+            let slot = try MemorySlot(vm, at: 0, mapping: try MemoryMapping(of: 0, size: 0x1000, system: kernel))
+            withExtendedLifetime(slot) { #expect(kernel.held.contains("mmap ?")) }
+        }
+        #expect(kernel.held.isEmpty)
+        #expect(
+            kernel.calls("").suffix(4) == [
+                "- KVM_SET_USER_MEMORY_REGION 0", "- mmap ?", "- KVM_CREATE_VM", "- open /dev/kvm",
+            ])
+    }
+}

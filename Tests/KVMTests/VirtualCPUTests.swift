@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@testable import KVM
+
+@Suite struct VirtualCPUTests {
+    private let kernel = fakeKVM()
+    private let vm: VirtualMachine
+    private let vcpu: VirtualCPU
+
+    init() throws {
+        vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+        vcpu = try VirtualCPU(vm, index: 0)
+    }
+
+    private func script(_ exits: FakeExit...) { kernel.withState { $0.kvm.exits[0] = exits } }
+
+    // MARK: Exits
+
+    @Test(arguments: [1, 2, 4, 8] as [UInt32])
+    func anMMIOReadIsAnsweredInItsLength(length: UInt32) throws {
+        script(.mmioRead(address: 0x9000_0004, length: length), .systemEvent(1))
+        #expect(try vcpu.run() == .mmioRead(address: 0x9000_0004, length: length))
+        vcpu.complete(read: 0x8877_6655_4433_2211)
+        #expect(try vcpu.run() == .shutdown)
+        let mask = UInt64.max >> (64 - UInt64(length) * 8)
+        #expect(kernel.withState { $0.kvm.answers } == [0x8877_6655_4433_2211 & mask])
+    }
+
+    @Test(
+        arguments: [
+            (1, 0x11), (2, 0x2211), (4, 0x4433_2211), (8, 0x8877_6655_4433_2211),
+        ] as [(UInt32, UInt64)])
+    func anMMIOWriteHasTheValueOfItsLength(length: UInt32, value: UInt64) throws {
+        script(.mmioWrite(address: 0xFF_0000_0000, length: length, value: 0x8877_6655_4433_2211))
+        #expect(try vcpu.run() == .mmioWrite(address: 0xFF_0000_0000, length: length, value: value))
+    }
+
+    @Test func aLengthThatNoAccessHasIsPassedOnWithoutReadingBeyondTheData() throws {
+        script(.mmioWrite(address: 0x1000, length: 4000, value: 1))
+        #expect(try vcpu.run() == .mmioWrite(address: 0x1000, length: 4000, value: 1))
+    }
+
+    @Test(arguments: [
+        (FakeExit.systemEvent(1), VCPUExit.shutdown), (.systemEvent(2), .reset), (.systemEvent(3), .crash),
+        (.systemEvent(9), .unknown(reason: 24, detail: 9)), (.interrupted, .interrupted),
+        (.failedEntry(reason: 0x1_0000_0002), .failedEntry(reason: 0x1_0000_0002)),
+        (.internalError(suberror: 3), .internalError(suberror: 3)), (.other(reason: 5), .unknown(reason: 5, detail: 0)),
+        (.other(reason: .max), .unknown(reason: .max, detail: 0)), (.failure(.interrupted), .interrupted),
+        (.failure(.resourceTemporarilyUnavailable), .interrupted),
+    ])
+    func decodesAnExit(script exit: FakeExit, expected: VCPUExit) throws {
+        script(exit)
+        #expect(try vcpu.run() == expected)
+    }
+
+    @Test func whatKVMRunRefusesIsAnErrorThatNamesTheVCPU() {
+        script(.failure(.noFunction))
+        let error = #expect(throws: KVMError.self) { try vcpu.run() }
+        #expect(error?.description == "KVM_RUN(vcpu0): ENOSYS (Function not implemented)")
+    }
+
+    @Test func anImmediateExitKeepsTheVCPUOutUntilItIsTakenBack() throws {
+        script(.systemEvent(1))
+        vcpu.setImmediateExit(true)
+        #expect(try vcpu.run() == .interrupted)
+        #expect(try vcpu.run() == .interrupted)
+        vcpu.setImmediateExit(false)
+        #expect(try vcpu.run() == .shutdown)
+    }
+
+    @Test func anImmediateExitDoesNotLoseTheAnswerToARead() throws {
+        script(.mmioRead(address: 0, length: 4))
+        _ = try vcpu.run()
+        vcpu.complete(read: 42)
+        vcpu.setImmediateExit(true)
+        #expect(try vcpu.run() == .interrupted)
+        #expect(kernel.withState { $0.kvm.answers } == [42])
+    }
+
+    // MARK: Set-up
+
+    @Test func onlyTheBootCPUIsInitialisedRunning() throws {
+        try vcpu.initialize(poweredOff: false)
+        try vcpu.initialize(poweredOff: true)
+        #expect(kernel.calls("KVM_ARM_VCPU_INIT") == ["  KVM_ARM_VCPU_INIT", "  KVM_ARM_VCPU_INIT powered off"])
+    }
+
+    /// KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE | the byte offset in struct kvm_regs / 4 (api.rst, 4.68).
+    @Test(
+        arguments: [
+            (CoreRegister.x(0), 0x6030_0000_0010_0000), (.x(1), 0x6030_0000_0010_0002), (.x(30), 0x6030_0000_0010_003C),
+            (.sp, 0x6030_0000_0010_003E), (.pc, 0x6030_0000_0010_0040), (.pstate, 0x6030_0000_0010_0042),
+        ] as [(CoreRegister, UInt64)])
+    func aRegisterHasTheIdentifierOfTheABI(register: CoreRegister, identifier: UInt64) throws {
+        try vcpu.set(register, to: 0x1234)
+        #expect(kernel.withState { $0.kvm.registers } == ["KVM_CREATE_VCPU 0": [identifier: 0x1234]])
+        #expect(try vcpu.value(of: register) == 0x1234)
+    }
+
+    @Test func theRegisterDumpHasEveryRegister() throws {
+        try vcpu.set(.pc, to: 0xFFFF_8000_0801_0000)
+        try vcpu.set(.x(30), to: 0xABC)
+        let lines = vcpu.registerDump().split(separator: "\n")
+        #expect(lines.count == 12)
+        #expect(lines.first?.hasPrefix("    pc 0xffff800008010000 pstate 0x0") == true)
+        let words = Set(lines.flatMap { $0.split(separator: " ") })
+        #expect(words.isSuperset(of: (0...30).map { "x\($0)" }))
+        #expect(words.contains("0xabc"))
+    }
+
+    @Test func aRegisterThatCannotBeReadIsShownAsSuch() {
+        kernel.withState { $0.failingCall = $0.callCount + 1 }
+        #expect(vcpu.registerDump().hasPrefix("    pc ?"))
+    }
+
+    @Test(arguments: [
+        (1, "KVM_CREATE_VCPU(1): EIO (Input/output error)"),
+        (2, "KVM_GET_VCPU_MMAP_SIZE: EIO (Input/output error)"),
+        (3, "mmap of vCPU 1: EIO (Input/output error)"),
+    ])
+    func aVCPUThatCannotBeMadeLeavesNothing(call: Int, text: String) {
+        let held = kernel.held
+        kernel.withState { $0.failingCall = $0.callCount + call }
+        let error = #expect(throws: KVMError.self) { try VirtualCPU(vm, index: 1) }
+        #expect(error?.description == text)
+        #expect(kernel.held == held)
+    }
+
+    @Test func isUnmappedAndClosed() throws {
+        let held = kernel.held
+        var second: VirtualCPU? = try VirtualCPU(vm, index: 1)
+        withExtendedLifetime(second) {
+            #expect(kernel.held == held + ["KVM_CREATE_VCPU 1", "mmap KVM_CREATE_VCPU 1"])
+        }
+        second = nil
+        #expect(kernel.held == held)
+        #expect(kernel.releasedInReverseOrder, "\(kernel.journal)")
+    }
+}

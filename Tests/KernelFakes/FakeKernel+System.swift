@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import LinuxSystem
+
+extension FakeKernel: SystemCalls {
+    private static let memoryPrefix = "memfd_create "
+
+    public func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt {
+        let known = withState { $0.devices.contains(path) || $0.files[path] != nil }
+        guard known else { throw .noSuchFileOrDirectory }
+        return try acquireDescriptor("open \(path)")
+    }
+
+    public func close(_ descriptor: CInt) {
+        let isReal = withState { state in
+            guard let what = state.descriptors.removeValue(forKey: descriptor) else {
+                state.journal.append(.release("close of a stranger: \(descriptor)"))
+                return false
+            }
+            let keepsMemory =
+                what.hasPrefix(Self.memoryPrefix) && state.mappings.values.contains { $0.descriptor == descriptor }
+            state.journal.append(keepsMemory ? .handOver(what) : .release(what))
+            return descriptor < Self.firstFakeDescriptor
+        }
+        if isReal { _ = clinux_close(descriptor) }
+    }
+
+    public func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+        try step("read \(path)")
+        guard let content = withState({ $0.files[path] }) else { throw .noSuchFileOrDirectory }
+        guard content.count <= limit else { throw .fileTooLarge }
+        return content
+    }
+
+    public func listDirectory(_ path: String) throws(Errno) -> [String] {
+        try step("list \(path)")
+        let names = withState { state in
+            let paths = Array(state.files.keys) + Array(state.links.keys) + Array(state.devices)
+            return Set(
+                paths.filter { $0.hasPrefix(path + "/") }.compactMap {
+                    $0.dropFirst(path.count).split(separator: "/").first
+                }.map(String.init))
+        }
+        guard !names.isEmpty else { throw .noSuchFileOrDirectory }
+        return names.sorted()
+    }
+
+    public func readLink(_ path: String) throws(Errno) -> String {
+        try step("readlink \(path)")
+        guard let target = withState({ $0.links[path] }) else { throw .noSuchFileOrDirectory }
+        return target
+    }
+
+    public func isDirectory(_ path: String) throws(Errno) -> Bool {
+        try step("stat \(path)")
+        let (isFile, isFolder) = withState { state in
+            (
+                state.files[path] != nil || state.devices.contains(path),
+                state.links[path] != nil
+                    || (Array(state.files.keys) + Array(state.links.keys) + Array(state.devices)).contains {
+                        $0.hasPrefix(path + "/")
+                    }
+            )
+        }
+        guard isFile || isFolder else { throw .noSuchFileOrDirectory }
+        return isFolder
+    }
+
+    public func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 {
+        try step("fstat \(name(of: descriptor))")
+        guard let content = content(of: descriptor) else { throw .invalidArgument }
+        return UInt64(content.count)
+    }
+
+    /// The content of the file that was opened as `descriptor`.
+    private func content(of descriptor: CInt) -> [UInt8]? {
+        withState { $0.files[String($0.descriptors[descriptor]?.dropFirst("open ".count) ?? "")] }
+    }
+
+    public func pread(
+        _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
+    ) throws(Errno) -> Int {
+        try step("pread \(name(of: descriptor))")
+        if let content = content(of: descriptor) {
+            let rest = content.dropFirst(Int(clamping: offset)).prefix(buffer.count)
+            buffer.copyBytes(from: rest)
+            return rest.count
+        }
+        return readDevice(descriptor, buffer, at: offset)
+    }
+
+    public func pwrite(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
+        try step("pwrite \(name(of: descriptor))")
+        return writeDevice(descriptor, buffer, at: offset)
+    }
+
+    public func createEventDescriptor() throws(Errno) -> CInt {
+        try acquireRealDescriptor("eventfd") { clinux_eventfd() }
+    }
+
+    public func createTimer() throws(Errno) -> CInt {
+        try acquireRealDescriptor("timerfd_create") { clinux_timerfd() }
+    }
+
+    public func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt {
+        // No signal at all: the test's own process must stay killable.
+        try acquireRealDescriptor("signalfd") { clinux_signalfd([], 0) }
+    }
+
+    public func createPoll() throws(Errno) -> CInt {
+        try acquireRealDescriptor("epoll_create1") { clinux_epoll_create() }
+    }
+
+    /// Not journalled as an acquisition: it ends with either of the two descriptors (epoll(7)).
+    public func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno) {
+        try note("epoll_ctl")
+        try check(clinux_epoll_add(poll, descriptor, 1, token))
+    }
+
+    public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
+        try acquireDescriptor(Self.memoryPrefix + name)
+    }
+
+    public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
+        let what = "mmap \(name(of: descriptor))"
+        try acquire(what)
+        // PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE: pages come when they are touched.
+        let address = clinux_mmap(nil, Int(size), 3, 0x4022, -1, 0)
+        withState { state in
+            state.mappings[UInt(bitPattern: address)] = Mapping(what: what, descriptor: descriptor, size: size)
+        }
+        return UInt(bitPattern: address)
+    }
+
+    public func unmap(address: UInt, size: UInt64) {
+        withState { state in
+            state.journal.append(.release(state.mappings.removeValue(forKey: address)?.what ?? "munmap of a stranger"))
+        }
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { return }
+        _ = clinux_munmap(pointer, Int(size))
+    }
+
+    public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { try step("madvise") }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@Suite struct MemoryMappingTests {
+    private let kernel = LinuxKernel()
+    private let size: UInt64 = 0x4000
+
+    private func makeMemory() throws -> OwnedDescriptor {
+        OwnedDescriptor(adopting: try kernel.createMemory(name: "martlet-test", size: size), of: kernel)
+    }
+
+    @Test func twoMappingsShowTheSameMemory() throws {
+        let memory = try makeMemory()
+        let whole = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
+        let part = try MemoryMapping(of: memory.rawValue, offset: 0x1000, size: 0x1000, system: kernel)
+        let bytes = try #require(whole.bytes(at: 0x1234, count: 4))
+        bytes.copyBytes(from: [1, 2, 3, 4])
+        let same = try #require(part.bytes(at: 0x234, count: 4))
+        #expect(Array(same) == [1, 2, 3, 4])
+    }
+
+    @Test func freshMemoryIsZero() throws {
+        let memory = try makeMemory()
+        let mapping = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
+        mapping.preferHugePages()
+        #expect(try #require(mapping.bytes(at: 0, count: size)).allSatisfy { $0 == 0 })
+    }
+
+    @Test func givesOnlyBytesThatAreInside() throws {
+        let memory = try makeMemory()
+        let mapping = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
+        #expect(mapping.bytes(at: 0, count: size)?.count == 0x4000)
+        #expect(mapping.bytes(at: size - 1, count: 1)?.count == 1)
+        #expect(mapping.bytes(at: size, count: 0)?.count == 0)
+        #expect(mapping.bytes(at: size, count: 1) == nil)
+        #expect(mapping.bytes(at: size + 1, count: 0) == nil)
+        #expect(mapping.bytes(at: 1, count: size) == nil)
+        #expect(mapping.bytes(at: .max, count: 1) == nil)
+        #expect(mapping.bytes(at: 1, count: .max) == nil)
+    }
+
+    @Test func keepsTheMemoryWhenTheDescriptorIsClosed() throws {
+        var mapping: MemoryMapping?
+        do {
+            let memory = try makeMemory()
+            mapping = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
+        }
+        let bytes = try #require(mapping?.bytes(at: 0, count: 1))
+        bytes[0] = 7
+        #expect(bytes[0] == 7)
+    }
+
+    @Test func errorsComeFromTheKernel() throws {
+        #expect(throws: Errno.badFileDescriptor) { try MemoryMapping(of: -1, size: 4096, system: kernel) }
+        let memory = try makeMemory()
+        let raw = memory.rawValue
+        #expect(throws: Errno.invalidArgument) {
+            try MemoryMapping(of: raw, offset: 1, size: 4096, system: kernel)
+        }
+        #expect(throws: Errno.invalidArgument) { try MemoryMapping(of: raw, size: 0, system: kernel) }
+        #expect(throws: Errno.invalidArgument) { try MemoryMapping(of: raw, size: .max, system: kernel) }
+        #expect(throws: Errno.invalidArgument) {
+            try MemoryMapping(of: raw, offset: .max, size: 4096, system: kernel)
+        }
+        #expect(throws: Errno.invalidArgument) { try kernel.createMemory(name: "too large", size: .max) }
+    }
+
+    @Test func isUnmappedWhenItsLastUserLetsGo() throws {
+        let fake = FakeKernel()
+        var first: MemoryMapping? = try MemoryMapping(of: 0, size: size, system: fake)
+        let second = first
+        first = nil
+        withExtendedLifetime(second) { #expect(fake.held == ["mmap ?"]) }
+        #expect(first == nil)
+        _ = consume second
+        #expect(fake.held.isEmpty)
+    }
+}
