@@ -27,9 +27,11 @@ public final class Machine: Sendable {
     /// - Parameters:
     ///   - console: the guest's serial port is joined to it.
     ///   - profile: takes a mark after each step.
+    ///   - status: takes the text that SIGUSR1 asks for, on the thread that runs the machine.
     /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
     public init(
-        _ plan: MachinePlan, hypervisor: Hypervisor, console: Console, profile: StartupProfile
+        _ plan: MachinePlan, hypervisor: Hypervisor, console: Console, profile: StartupProfile,
+        status: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(MachineError) {
         self.plan = plan
         self.console = console
@@ -82,13 +84,17 @@ public final class Machine: Sendable {
             devices = stack.keep(
                 try ConnectedDevices(
                     plan.passthrough, vm: vm,
-                    memory: memory.banks.map { ($0.range.base.rawValue, $0.mapping) }, log: plan.log))
+                    memory: memory.banks.map { ($0.range.base.rawValue, $0.mapping) }, loop: loop, log: plan.log,
+                    tracer: plan.tracer))
         } catch { throw .passthrough(error) }
         profile.mark("passthrough")
 
         let ending = Ending(loop: loop, profile: profile)
         self.ending = ending
         try Self.attachDevices(plan, vm, loop, console, ending, &stack)
+        try Self.attachSignals(plan, loop, ending, &stack) { [weak devices] in
+            status((devices?.reports() ?? []).flatMap(\.lines).map { $0 + "\n" }.joined())
+        }
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in
             log(
@@ -112,7 +118,6 @@ public final class Machine: Sendable {
             inputReady: { console.inputReady() })
         try attach(serial, "serial port", plan.layout.serial, plan.bus)
         try console.connect(serial, to: loop) { ending.end(.quit) }
-        try attachSignals(plan, loop, ending, &stack)
         guard plan.hasEmulatedClock else { return }
         do {
             let timer = try ClockTimer(loop: loop, system: plan.calls)
@@ -126,14 +131,19 @@ public final class Machine: Sendable {
         } catch { throw .call("RTC", errno: .ioError) }
     }
 
-    /// SIGHUP, SIGINT and SIGTERM end the guest; from here on they arrive in the event loop only.
+    /// SIGHUP, SIGINT and SIGTERM end the guest, SIGUSR1 asks for its state; from here on they arrive in the event loop only.
     private static func attachSignals(
-        _ plan: MachinePlan, _ loop: EventLoop, _ ending: Ending, _ stack: inout ResourceStack
+        _ plan: MachinePlan, _ loop: EventLoop, _ ending: Ending, _ stack: inout ResourceStack,
+        showStatus: @escaping @Sendable () -> Void
     ) throws(MachineError) {
         do {
-            let signals = stack.keep(try SignalDescriptor(signals: [1, 2, 15], of: plan.calls))
+            let signals = stack.keep(try SignalDescriptor(signals: [1, 2, 10, 15], of: plan.calls))
             _ = try loop.add(signals.rawValue) {
-                if let signal = signals.take() { ending.end(.signal(signal)) }
+                switch signals.take() {
+                case nil: break
+                case 10: showStatus()
+                case .some(let signal): ending.end(.signal(signal))
+                }
             }
         } catch { throw .call("signalfd", errno: error) }
     }
