@@ -50,7 +50,8 @@ public final class ConnectedDevices: Sendable {
                     })
             }
             for device in devices.devices {
-                state.connections.append(state.stack.keep(try DeviceConnection(device, vm: vm, loop: loop, log: log, tracer: tracer)))
+                state.connections.append(
+                    state.stack.keep(try DeviceConnection(device, vm: vm, loop: loop, log: log, tracer: tracer)))
             }
         }
     }

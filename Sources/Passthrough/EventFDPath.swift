@@ -89,7 +89,8 @@ final class EventFDPath: InterruptPath {
             throw .vfio(error)
         }
         tracer?.trace(
-            .startEventFDInjection, "\(name) index \(interrupt.info.index) \(interrupt.spi) trigger \(trigger.rawValue)")
+            .startEventFDInjection, "\(name) index \(interrupt.info.index) \(interrupt.spi) trigger \(trigger.rawValue)"
+        )
     }
 
     func counters(_ index: Int) -> InterruptCounters? {
@@ -147,9 +148,10 @@ final class EventFDPath: InterruptPath {
             case .map: try regions.map()
             case .raise(let line): try drive(line, high: true)
             case .lower(let line): try drive(line, high: false)
-            case .unmask(let line): try PassthroughError.vfio { () throws(VFIOError) in
-                try device.unmask(interrupts[line].info)
-            }
+            case .unmask(let line):
+                try PassthroughError.vfio { () throws(VFIOError) in
+                    try device.unmask(interrupts[line].info)
+                }
             case .armTimer: timer?.arm(nanoseconds: timeoutNanoseconds)
             }
         } catch { log(.error, "\(error)") }

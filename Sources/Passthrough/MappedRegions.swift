@@ -65,17 +65,20 @@ final class MappedRegions: Sendable {
     func keepMapped(except range: EventFDStateMachine.EndRange, pageSize: UInt64) throws(PassthroughError) {
         try pieces.withLock { (pieces) throws(PassthroughError) in
             var result: [Piece] = []
-            for var piece in pieces {
-                guard piece.region.region.index == range.region else {
+            for index in pieces.indices {
+                guard pieces[index].region.region.index == range.region else {
+                    var piece = pieces[index]
                     piece.isRemovable = false
                     result.append(piece)
                     continue
                 }
+                // Before the copy is made: a slot goes with the last that holds it.
+                pieces[index].slot = nil
+                let piece = pieces[index]
                 // The range lies in the region, whose size is whole pages: none of this overflows.
                 let first = range.offset / pageSize * pageSize
                 let last = (range.offset + range.length - 1) / pageSize * pageSize
                 let end = min(last + pageSize, piece.part.upperBound)
-                piece.slot = nil
                 for part in [0..<first, first..<end, end..<piece.part.upperBound] where !part.isEmpty {
                     var new = Piece(
                         region: piece.region, base: piece.base, part: part, isRemovable: part.lowerBound == first)
@@ -83,7 +86,7 @@ final class MappedRegions: Sendable {
                         for index in result.indices where result[index].region === piece.region {
                             result[index].slot = nil
                         }
-                        try Self.map(&piece, vm, device)
+                        try Self.map(&pieces[index], vm, device)
                         throw error
                     }
                     result.append(new)

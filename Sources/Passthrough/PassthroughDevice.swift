@@ -129,7 +129,8 @@ public final class PassthroughDevice: Sendable {
                     countBefore: number.flatMap { countsAfter.counts[$0] } ?? 0))
             tracer?.trace(
                 .populateInterrupts,
-                "\(host.name) index \(info.index) count \(info.count) flags 0x\(String(info.flags.rawValue, radix: 16))")
+                "\(host.name) index \(info.index) count \(info.count) flags 0x\(String(info.flags.rawValue, radix: 16))"
+            )
         }
         claims.commit()
         self.settings = settings

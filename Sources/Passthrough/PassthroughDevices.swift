@@ -20,7 +20,8 @@ public final class PassthroughDevices: Sendable {
         var stack = ResourceStack()
         var devices: [PassthroughDevice] = []
         for settings in settings {
-            let device = try PassthroughDevice(settings, containers: containers, bus: bus, sysfs: sysfs, log: log, tracer: tracer)
+            let device = try PassthroughDevice(
+                settings, containers: containers, bus: bus, sysfs: sysfs, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
         }

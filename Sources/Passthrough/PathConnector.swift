@@ -44,7 +44,9 @@ struct PathConnector {
             do throws(PassthroughError) {
                 let path = try set(up: kind, &paths)
                 if settings.stormLimit > 0, kind != .relay {
-                    log(.warning, "\(device.name): storm_limit has no effect on the \(kind) path; \(reasons.last ?? "")")
+                    log(
+                        .warning, "\(device.name): storm_limit has no effect on the \(kind) path; \(reasons.last ?? "")"
+                    )
                 }
                 return path
             } catch {
@@ -54,7 +56,8 @@ struct PathConnector {
             }
         }
         throw .noInterruptPath(
-            device: device.name, interrupt: device.interrupts[position].info.index, isChoice: settings.interrupts != nil,
+            device: device.name, interrupt: device.interrupts[position].info.index,
+            isChoice: settings.interrupts != nil,
             failures)
     }
 

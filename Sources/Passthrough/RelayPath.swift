@@ -84,15 +84,27 @@ final class RelayPath: InterruptPath {
     // MARK: On the event loop's thread
 
     private func triggered() {
-        handle { trigger.take() } event: { .trigger(count: $0) }
+        handle {
+            trigger.take()
+        } event: {
+            .trigger(count: $0)
+        }
     }
 
     private func resampled() {
-        handle { resample?.take() ?? 0 } event: { _ in .resample }
+        handle {
+            resample?.take() ?? 0
+        } event: { _ in
+            .resample
+        }
     }
 
     private func timerExpired() {
-        handle { timer?.take() == true ? 1 : 0 } event: { _ in .timer }
+        handle {
+            timer?.take() == true ? 1 : 0
+        } event: { _ in
+            .timer
+        }
     }
 
     /// Takes a descriptor's count and, when there is one, has the event handled.
@@ -136,7 +148,7 @@ final class RelayPath: InterruptPath {
         let count = held
         log(
             .warning,
-            "\(place): more than \(stormLimit) interrupts a second (storm_limit); held back \(count) times since the "
+            "\(place): more interrupts than storm_limit allows, \(stormLimit) a second; held back \(count) times since the "
                 + "last such message")
         lastLog = now
         held = 0

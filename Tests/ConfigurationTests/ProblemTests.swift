@@ -14,7 +14,8 @@ struct ProblemTests {
     static let line = "one line of at most 2047 bytes without NUL"
     static let name = "a device's name as in /sys/bus/platform/devices, of 1 to 255 bytes without '/' and NUL"
     static let devicePath = "a device's path, of at most 4095 bytes without NUL, as /sys/bus/platform/devices/NAME"
-    static let deviceKeys = "host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address"
+    static let deviceKeys =
+        "host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address"
 
     // MARK: Types
 

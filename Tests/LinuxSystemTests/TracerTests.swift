@@ -9,7 +9,8 @@ import Testing
 struct TracerTests {
     @Test(arguments: [
         ("vfio_platform_eoi", "vfio_platform_eoi", true), ("*", "vfio_platform_eoi", true), ("*", "", true),
-        ("vfio_*", "vfio_platform_eoi", true), ("*eoi", "vfio_platform_eoi", true), ("*_eoi?", "vfio_platform_eoi", false),
+        ("vfio_*", "vfio_platform_eoi", true), ("*eoi", "vfio_platform_eoi", true),
+        ("*_eoi?", "vfio_platform_eoi", false),
         ("vfio_platform_???", "vfio_platform_eoi", true), ("", "a", false), ("a*b*c", "aXbXbXc", true),
         ("a*b*c", "aXbXbX", false), ("eoi", "vfio_platform_eoi", false), ("*relay*", "vfio_platform_relay_hold", true),
         ("**", "a", true), ("a**", "a", true), ("?", "", false),
