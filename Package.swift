@@ -61,8 +61,10 @@ let package = Package(
             .target(
                 name: "KernelFakes", dependencies: ["KVM", "VFIO", "LinuxSystem", "CLinux"], path: "Tests/KernelFakes",
                 swiftSettings: strict),
+            .target(name: "CIntegration", path: "Tests/CIntegration"),
             .testTarget(
-                name: "IntegrationTests", dependencies: ["LinuxSystem"], exclude: [], swiftSettings: strict),
+                name: "IntegrationTests", dependencies: ["LinuxSystem", "CLinux", "CIntegration"],
+                swiftSettings: strict),
         ],
     swiftLanguageModes: [.v6]
 )

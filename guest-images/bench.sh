@@ -8,9 +8,11 @@
 source "$(dirname "$0")/lib.sh"
 
 [[ $HOST_ARCH == x86_64 ]] || die "the figures are those of the emulated host, which needs an x86-64 machine"
+need_swift
+need_build_packages
 temporary_folder work
 "$GUEST_IMAGES/arm-host/share.sh" "$work/share"
-need_packages gcc-aarch64-linux-gnu libc6-dev-arm64-cross
+need_packages libc6-dev-arm64-cross
 mkdir "$work/share/bench"
 aarch64-linux-gnu-gcc -O2 -Wall -Werror -static -o "$work/share/bench/measure" "$GUEST_IMAGES/bench/measure.c"
 aarch64-linux-gnu-strip "$work/share/bench/measure"

@@ -15,7 +15,8 @@ failed() {
     exit 1
 }
 
-need_packages jq
+need_swift
+need_build_packages
 config=$ROOT/configs/pl031-passthrough.json
 [[ -f $config ]] || die "no $config"
 temporary_folder work

@@ -166,6 +166,14 @@ need_packages() {
     logged packages _install "${missing[@]}"
 }
 
+# need_build_packages: all that the scripts here need of the machine, at once: a password is asked for at the beginning, not half-way.
+need_build_packages() {
+    local packages=(make gcc libc6-dev flex bison bc xz-utils binutils jq libfdt-dev zlib1g-dev device-tree-compiler
+        debian-archive-keyring)
+    [[ $HOST_ARCH == aarch64 ]] || packages+=(gcc-aarch64-linux-gnu patchelf qemu-system-arm)
+    need_packages "${packages[@]}"
+}
+
 _install() {
     local options=(-q -o DPkg::Lock::Timeout=600)
     # A broken third-party source must not stop us: what matters is whether the packages can be installed.
@@ -237,9 +245,14 @@ foreign_download() {
 
 # --- Swift
 
-# SwiftPM keeps its own state in the cache, too: nothing is written to the home folder besides it.
-SWIFTPM=(--cache-path "$MARTLET_CACHE/swiftpm/cache" --config-path "$MARTLET_CACHE/swiftpm/config"
-    --security-path "$MARTLET_CACHE/swiftpm/security")
+# run_swift ARGUMENT…: swift with a home folder in the cache, because SwiftPM and clang keep state in several places there and the
+# user's own is not to be written to. Git's configuration stays the user's.
+run_swift() {
+    local home=$MARTLET_CACHE/home
+    mkdir -p "$home"
+    env -u XDG_CACHE_HOME -u XDG_CONFIG_HOME -u XDG_DATA_HOME HOME="$home" CFFIXED_USER_HOME="$home" \
+        GIT_CONFIG_GLOBAL="${GIT_CONFIG_GLOBAL:-$HOME/.gitconfig}" swift "$@"
+}
 
 need_swift() {
     command -v swift >/dev/null ||

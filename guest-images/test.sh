@@ -25,7 +25,7 @@ while (($# > 0)); do
 done
 limit=${MARTLET_TEST_LIMIT:-1500}
 need_swift
-need_packages libc6-dev libfdt-dev zlib1g-dev device-tree-compiler
+need_build_packages
 temporary_folder work
 
 summary=() passed_total=0 failed_total=0 skipped_total=0 bad=0
@@ -76,14 +76,14 @@ unfinished() {
 
 build_tests() {
     say "unit tests" "building (log: $MARTLET_CACHE/log/unit-tests.log)"
-    logged unit-tests swift build --build-tests --package-path "$ROOT" --scratch-path "$ROOT/.build" "${SWIFTPM[@]}"
+    logged unit-tests run_swift build --build-tests --package-path "$ROOT" --scratch-path "$ROOT/.build"
 }
 
 # in_place TITLE ARGUMENT…: swift test here.
 in_place() {
     local status=0 title=$1
     shift
-    swift test --skip-build --package-path "$ROOT" --scratch-path "$ROOT/.build" "${SWIFTPM[@]}" --disable-xctest \
+    run_swift test --skip-build --package-path "$ROOT" --scratch-path "$ROOT/.build" --disable-xctest \
         --xunit-output "$work/$title.xml" "$@" || status=$?
     tally "$title tests ($HOST_ARCH, in place)" "$work/$title.xml" "$status" yes
 }
@@ -94,16 +94,36 @@ emulated() {
     [[ $variant != gicv2 ]] || which='='
     cat >"$work/run.sh" <<END
 export LD_LIBRARY_PATH=/martlet/lib MARTLET=/martlet/martlet MARTLET_IMAGES=/martlet/guest-images/build
-export MARTLET_CONFIGS=/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1
+export MARTLET_CONFIGS=/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1 MARTLET_BLOBS=/martlet/blobs
 exec ./martletPackageTests.xctest --testing-library swift-testing --no-parallel \\
     --filter '^IntegrationTests\\.(?$which.*GICv2)(?=.*$filter)' --xunit-output /martlet/results.xml
 END
-    rm -f "$share/results.xml"
+    rm -rf "$share/results.xml" "$share/blobs"
+    mkdir "$share/blobs"
     say "integration tests" "emulated ARM host, $variant"
     "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
         --log "$work/$variant.log" || status=$?
     ((status < 124)) || summary+=("$(unfinished "$work/$variant.log")")
     tally "integration tests (emulated ARM host, $variant)" "$share/results.xml" "$status" no
+    device_trees "$variant"
+}
+
+# device_trees VARIANT: the blobs that the tests left, since the emulated host has no dtc: it must not have a word to say.
+device_trees() {
+    local blob messages passed=0 failed=0
+    for blob in "$share"/blobs/*.dtb; do
+        if messages=$(dtc -I dtb -O dts -o /dev/null "$blob" 2>&1) &&
+            [[ -z $messages ]]; then
+            passed=$((passed + 1))
+        else
+            failed=$((failed + 1))
+            printf '%s: %s\n' "${blob##*/}" "$messages"
+        fi
+    done
+    summary+=("device trees of the examples under dtc ($1): $passed passed, $failed failed")
+    passed_total=$((passed_total + passed))
+    failed_total=$((failed_total + failed))
+    if ((failed != 0)) || [[ $passed == 0 && -z $filter ]]; then bad=1; fi
 }
 
 if [[ -n $unit ]]; then

@@ -228,6 +228,14 @@ int clinux_reopen_for_writing(int fd) {
 long clinux_send_nonblocking(int fd, const void *buffer, size_t count) {
     return RESULT(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
+int clinux_reserve_standard_descriptors(void) {
+    for (int fd = 0; fd <= 2; fd++) {
+        if (fcntl(fd, F_GETFD) >= 0) continue;
+        // open gives the lowest number that is free, which is this one.
+        if (open("/", O_PATH) < 0) return -errno;
+    }
+    return 0;
+}
 int clinux_ignore_broken_pipes(void) {
     struct sigaction action = {.sa_handler = SIG_IGN};
     return RESULT(sigaction(SIGPIPE, &action, NULL));

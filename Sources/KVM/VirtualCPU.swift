@@ -37,8 +37,8 @@ public final class VirtualCPU: Sendable {
     // Newest first, since stored properties go in the order of declaration.
     private let state: MemoryMapping
     private let descriptor: OwnedDescriptor
-    private let vm: VirtualMachine
     private let calls: any KVMCalls
+    private let vm: VirtualMachine
     var rawDescriptor: CInt { descriptor.rawValue }
 
     /// - Throws: `KVMError.call`: EEXIST for an index in use, EINVAL for one over the host's limit.

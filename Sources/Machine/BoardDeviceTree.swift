@@ -10,6 +10,8 @@ internal import PlatformBus
 /// - SeeAlso: Devicetree Specification v0.4, chapter 3; Linux, Documentation/devicetree/bindings
 struct BoardDeviceTree {
     let layout: BoardLayout
+    /// What the platform bus covers: its windows, and regions at fixed addresses elsewhere.
+    let busRanges: [GuestRange]
     let vcpuCount: Int
     let interruptController: InterruptController.Version
     let boot: BootLoader.Result
@@ -123,14 +125,16 @@ struct BoardDeviceTree {
             Self.name("interrupt-controller", BoardLayout.distributor),
             [
                 "compatible": .string(interruptController == .v3 ? "arm,gic-v3" : "arm,cortex-a15-gic"),
-                "#interrupt-cells": .cell(3), "interrupt-controller": .empty, "reg": .cells64(frames),
+                // No address: who refers to an interrupt by a map (interrupt-map) gives none for its parent.
+                "#address-cells": .cell(0), "#interrupt-cells": .cell(3), "interrupt-controller": .empty,
+                "reg": .cells64(frames),
                 "phandle": .cell(Self.controllerPhandle),
             ])
     }
 
     private func platformBus(_ nodes: [Node]) -> Node {
-        // Bus addresses are the guest's own, window by window, so that a node's unit address is what the report says.
-        let ranges = layout.windows.flatMap { [$0.base.rawValue, $0.base.rawValue, $0.size] }
+        // Bus addresses are the guest's own, so that a node's unit address is what the report says.
+        let ranges = busRanges.flatMap { [$0.base.rawValue, $0.base.rawValue, $0.size] }
         return Node(
             Self.name("platform-bus", BoardLayout.lowWindowBase),
             [

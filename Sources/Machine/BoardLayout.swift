@@ -18,6 +18,8 @@ public struct BoardLayout: Sendable {
     let serial: GuestRange
     /// The registers of the PL031 that is emulated when none is passed through.
     let clock: GuestRange
+    /// All addresses that there are.
+    let addresses: GuestRange
     /// Every frame that an interrupt controller of either version may have.
     let interruptController: GuestRange
 
@@ -46,12 +48,14 @@ public struct BoardLayout: Sendable {
         guard let serial = GuestRange(base: Self.serialBase, size: NS16550A.byteCount),
             let clock = GuestRange(base: Self.clockBase, size: PL031.byteCount),
             let interruptController = GuestRange(
-                base: Self.distributor, size: Self.redistributors.rawValue + (32 << 17) - Self.distributor.rawValue)
+                base: Self.distributor, size: Self.redistributors.rawValue + (32 << 17) - Self.distributor.rawValue),
+            let addresses = GuestRange(base: GuestAddress(0), size: max(limit, limit &+ 1))
         else { throw .addressSpace(mebibytes: memoryMebibytes, addressBits: addressBits) }
         self.ram = ram
         self.serial = serial
         self.clock = clock
         self.interruptController = interruptController
+        self.addresses = addresses
         var windows: [GuestRange] = []
         let lowSize = Self.ramBase.rawValue - Self.lowWindowBase.rawValue
         if let low = GuestRange(base: Self.lowWindowBase, size: lowSize) { windows.append(low) }

@@ -23,11 +23,13 @@ final class ClockTimer: AlarmTimer {
         let expired = Mutex<(@Sendable () -> Void)?>(nil)
     }
 
-    init(loop: EventLoop, system: any SystemCalls) throws(Errno) {
-        let timer = try TimerDescriptor(of: system)
+    init(loop: EventLoop, system: any SystemCalls) throws(MachineError) {
+        let timer = try naming("timerfd_create") { () throws(Errno) in try TimerDescriptor(of: system) }
         let handler = Handler()
-        token = try loop.add(timer.rawValue) {
-            if timer.take() { handler.expired.withLock { $0 }?() }
+        token = try naming("epoll_ctl for the RTC's alarm") { () throws(Errno) in
+            try loop.add(timer.rawValue) {
+                if timer.take() { handler.expired.withLock { $0 }?() }
+            }
         }
         self.timer = timer
         self.loop = loop

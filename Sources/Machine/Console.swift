@@ -151,3 +151,19 @@ public final class Console: Sendable {
         return quits
     }
 }
+
+/// A console that is joined to a guest's serial port for as long as this lives.
+final class ConsoleConnection: Sendable {
+    private let console: Console
+
+    /// - Throws: what `Console.connect` throws; the console is left unconnected then.
+    init(
+        _ console: Console, _ serial: NS16550A, to loop: EventLoop, quit: @escaping @Sendable () -> Void
+    ) throws(MachineError) {
+        self.console = console
+        // From here on a throw runs deinit.
+        try console.connect(serial, to: loop, quit: quit)
+    }
+
+    deinit { console.disconnect() }
+}

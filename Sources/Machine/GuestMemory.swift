@@ -20,15 +20,23 @@ final class GuestMemory: Sendable {
     init(_ ranges: [GuestRange], system: any SystemCalls) throws(MachineError) {
         var banks: [Bank] = []
         for range in ranges {
-            do {
-                let file = OwnedDescriptor(
-                    adopting: try system.createMemory(name: "martlet-guest-ram", size: range.size), of: system)
-                let mapping = try MemoryMapping(of: file.rawValue, size: range.size, system: system)
-                mapping.preferHugePages()
-                banks.append(Bank(range: range, mapping: mapping))
-            } catch {
-                throw .memory(mebibytes: range.size >> 20, errno: error)
+            func naming<Result>(
+                _ call: String, _ body: () throws(Errno) -> Result
+            ) throws(MachineError) -> Result {
+                do { return try body() } catch {
+                    throw .memory(mebibytes: range.size >> 20, call: call, errno: error)
+                }
             }
+            let file = OwnedDescriptor(
+                adopting: try naming("memfd_create") { () throws(Errno) in
+                    try system.createMemory(name: "martlet-guest-ram", size: range.size)
+                }, of: system)
+            let raw = file.rawValue
+            let mapping = try naming("mmap") { () throws(Errno) in
+                try MemoryMapping(of: raw, size: range.size, system: system)
+            }
+            mapping.preferHugePages()
+            banks.append(Bank(range: range, mapping: mapping))
         }
         self.banks = banks
     }

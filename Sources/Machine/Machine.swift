@@ -11,17 +11,24 @@ internal import Synchronization
 /// A virtual machine that is built and ready to run: RAM loaded, vCPUs reset, devices connected.
 ///
 /// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share `ending`, which guards itself, and
-/// the dispatcher, which doesn't change. Everything of the kernel's is on `resources`, newest last, and goes in reverse.
+/// the dispatcher, which doesn't change. `parts` is under its lock, as it is taken by `run`.
 public final class Machine: Sendable {
-    private let plan: MachinePlan
-    private let loop: EventLoop
-    private let runners: [VCPURunner]
-    private let dispatcher: MMIODispatcher
+    /// What was built, in the order in which it goes: `resources` has everything of the kernel's, newest last, and its
+    /// shares must be the last ones.
+    private struct Parts: ~Copyable, Sendable {
+        let runners: [VCPURunner]
+        let dispatcher: MMIODispatcher
+        let devices: ConnectedDevices
+        let ending: Ending
+        let loop: EventLoop
+        let resources: ResourceStack
+    }
+
+    /// Nil once it has run. Declared before the plan, which holds the devices that the VM was given.
+    private let parts: Mutex<Parts?>
     private let console: Console
-    private let ending: Ending
-    private let devices: ConnectedDevices
     private let profile: StartupProfile
-    private let resources: Mutex<ResourceStack>
+    private let plan: MachinePlan
 
     /// Builds the VM of `plan`.
     /// - Parameters:
@@ -77,9 +84,11 @@ public final class Machine: Sendable {
         } catch { throw .kvm(error) }
         profile.mark("interrupt-controller")
 
-        let loop: EventLoop
-        do { loop = stack.keep(try EventLoop(of: plan.calls)) } catch { throw .call("epoll_create1", errno: error) }
-        self.loop = loop
+        let loop = stack.keep(
+            try naming("the event loop (epoll_create1, eventfd, epoll_ctl)") { () throws(Errno) in
+                try EventLoop(of: plan.calls)
+            })
+        let devices: ConnectedDevices
         do throws(PassthroughError) {
             devices = stack.keep(
                 try ConnectedDevices(
@@ -90,9 +99,7 @@ public final class Machine: Sendable {
         profile.mark("passthrough")
 
         let ending = Ending(loop: loop, profile: profile)
-        self.ending = ending
-        try Self.attachDevices(plan, vm, loop, console, ending, &stack)
-        try Self.attachSignals(plan, loop, ending, &stack) { [weak devices] in
+        try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices] in
             status((devices?.reports() ?? []).flatMap(\.lines).map { $0 + "\n" }.joined())
         }
         let log = plan.log
@@ -102,93 +109,77 @@ public final class Machine: Sendable {
                 "the guest \(access.isWrite ? "wrote" : "read") \(access.width.bytes) bytes at \(access.address), "
                     + "where there is nothing" + (access.isLastReport ? "; further pages are only counted" : ""))
         }
-        self.dispatcher = dispatcher
-        runners = vcpus.map { VCPURunner($0, dispatcher: dispatcher) }
-        resources = Mutex(stack)
+        parts = Mutex(
+            Parts(
+                runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher) }, dispatcher: dispatcher, devices: devices,
+                ending: ending, loop: loop, resources: stack))
         profile.mark("devices")
     }
 
-    /// The emulated devices: serial port, and the RTC when the plan has one.
+    /// The emulated devices: serial port, and the RTC when the plan has one; and the signals.
     private static func attachDevices(
         _ plan: MachinePlan, _ vm: VirtualMachine, _ loop: EventLoop, _ console: Console, _ ending: Ending,
-        _ stack: inout ResourceStack
+        _ stack: inout ResourceStack, showStatus: @escaping @Sendable () -> Void
     ) throws(MachineError) {
         let serial = NS16550A(
             line: KVMInterruptLine(vm: vm, spi: BoardLayout.serialSPI), output: console.output,
             inputReady: { console.inputReady() })
-        try attach(serial, "serial port", plan.layout.serial, plan.bus)
-        try console.connect(serial, to: loop) { ending.end(.quit) }
-        guard plan.hasEmulatedClock else { return }
-        do {
-            let timer = try ClockTimer(loop: loop, system: plan.calls)
+        stack.keep(try BusAttachment(serial, "serial port", plan.layout.serial, to: plan.bus))
+        stack.keep(try ConsoleConnection(console, serial, to: loop) { ending.end(.quit) })
+        if plan.hasEmulatedClock {
+            let timer = stack.keep(try ClockTimer(loop: loop, system: plan.calls))
             let clock = PL031(
                 line: KVMInterruptLine(vm: vm, spi: BoardLayout.clockSPI), clock: HostClock(), timer: timer)
             timer.onExpiry { [weak clock] in clock?.alarmExpired() }
-            stack.keep(timer)
-            try attach(clock, "RTC", plan.layout.clock, plan.bus)
-        } catch let error as Errno { throw .call("timerfd_create", errno: error) } catch let error as MachineError {
-            throw error
-        } catch { throw .call("RTC", errno: .ioError) }
-    }
-
-    /// SIGHUP, SIGINT and SIGTERM end the guest, SIGUSR1 asks for its state; from here on they arrive in the event loop only.
-    private static func attachSignals(
-        _ plan: MachinePlan, _ loop: EventLoop, _ ending: Ending, _ stack: inout ResourceStack,
-        showStatus: @escaping @Sendable () -> Void
-    ) throws(MachineError) {
-        do {
-            let signals = stack.keep(try SignalDescriptor(signals: [1, 2, 10, 15], of: plan.calls))
-            _ = try loop.add(signals.rawValue) {
-                switch signals.take() {
-                case nil: break
-                case 10: showStatus()
-                case .some(let signal): ending.end(.signal(signal))
-                }
-            }
-        } catch { throw .call("signalfd", errno: error) }
-    }
-
-    private static func attach(
-        _ device: any MMIODevice, _ name: String, _ range: GuestRange, _ bus: PlatformBus
-    ) throws(MachineError) {
-        do { try bus.attach(name, range, to: device) } catch { throw .bus(error) }
+            stack.keep(try BusAttachment(clock, "RTC", plan.layout.clock, to: plan.bus))
+        }
+        // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
+        stack.keep(
+            try SignalWatch([1, 2, 10, 15], loop: loop, system: plan.calls) { signal in
+                if signal == 10 { showStatus() } else { ending.end(.signal(signal)) }
+            })
     }
 
     /// What was built, a line each.
     var facts: [String] {
         let size = plan.configuration.machineSize
         return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
-            + devices.reports().flatMap(\.lines)
+            + parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
     }
 
-    /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released.
+    /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released but
+    /// what the plan has opened. Call it once.
     /// - Returns: why it ended, and the report.
     /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
     public func run() throws(MachineError) -> (end: GuestEnd, report: Report) {
+        guard let parts = parts.withLock({ $0.take() }) else { preconditionFailure("a machine runs once") }
         var failure: MachineError?
         do throws(MachineError) {
-            do { try SystemThread.installKickHandler() } catch { throw .call("sigaction", errno: error) }
-            for runner in runners { try runner.start { [ending] end in ending.end(end) } }
+            try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
+            let ending = parts.ending
+            for runner in parts.runners { try runner.start { ending.end($0) } }
             profile.mark("threads")
-            do { try loop.run() } catch { throw .call("epoll_wait", errno: error) }
+            let loop = parts.loop
+            try naming("epoll_wait") { () throws(Errno) in try loop.run() }
         } catch { failure = error }
-        for runner in runners { runner.stop() }
-        let exits = runners.reduce(ExitCounts()) { $0 + $1.join() }
+        for runner in parts.runners { runner.stop() }
+        let exits = parts.runners.reduce(ExitCounts()) { $0 + $1.join() }
         profile.mark("vcpus-joined")
-        devices.silence()
-        let reports = devices.reports()
+        parts.devices.silence()
+        let reports = parts.devices.reports()
         profile.mark("devices-silenced")
         console.disconnect()
         profile.mark("console-closed")
-        resources.withLock { $0.releaseAll() }
+        let end = parts.ending.reason ?? .quit
+        let unclaimed = (reads: parts.dispatcher.unclaimedReads, writes: parts.dispatcher.unclaimedWrites)
+        _ = consume parts
         profile.mark("released")
         if let failure { throw failure }
-        let end = ending.reason ?? .quit
         return (
             end,
             Report(
-                end: end, devices: reports, exits: exits, unclaimedReads: dispatcher.unclaimedReads,
-                unclaimedWrites: dispatcher.unclaimedWrites, droppedConsoleBytes: console.output.droppedByteCount,
+                end: end, devices: reports, exits: exits, unclaimedReads: unclaimed.reads,
+                unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
                 profile: profile.marks)
         )
     }

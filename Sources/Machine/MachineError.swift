@@ -18,7 +18,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     /// Something that goes into RAM is larger than what is left there.
     case doesNotFit(what: String, bytes: UInt64, available: UInt64)
     case addressSpace(mebibytes: Int, addressBits: Int)
-    case memory(mebibytes: UInt64, errno: Errno)
+    case memory(mebibytes: UInt64, call: String, errno: Errno)
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
     /// Any other system call, by name.
     case call(String, errno: Errno)
@@ -47,9 +47,9 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             host's KVM
               reduce machine-config.mem_size_mib
             """
-        case .memory(let mebibytes, let errno):
+        case .memory(let mebibytes, let call, let errno):
             """
-            machine-config.mem_size_mib: no \(mebibytes) MiB for the guest: \(errno.nameAndText)
+            machine-config.mem_size_mib: no \(mebibytes) MiB for the guest: \(call): \(errno.nameAndText)
               reduce machine-config.mem_size_mib, or free memory on the host
             """
         case .memoryUnavailable(let mebibytes, let available):
@@ -60,4 +60,9 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .call(let name, let errno): "\(name): \(errno.nameAndText)"
         }
     }
+}
+
+/// Runs `body` and says which call failed.
+func naming<Result>(_ call: String, _ body: () throws(Errno) -> Result) throws(MachineError) -> Result {
+    do { return try body() } catch { throw .call(call, errno: error) }
 }

@@ -65,6 +65,9 @@ public final class MachinePlan: Sendable {
             emulatedNodes = try Self.emulatedNodes(layout, hasClock: hasEmulatedClock, &clocks)
             clockNodes = clocks.nodes
         } catch { throw .passthrough(error) }
+        // Only now: a PL031 may be passed through to the very address.
+        guard hasEmulatedClock else { return }
+        do { try bus.reserve("RTC", layout.clock) } catch { throw .bus(error) }
     }
 
     /// The number of guest-physical address bits that the plan may use.
@@ -81,12 +84,12 @@ public final class MachinePlan: Sendable {
     }
 
     private static func makeBus(_ layout: BoardLayout) throws(MachineError) -> PlatformBus {
-        let bus = PlatformBus(windows: layout.windows, spiCount: InterruptController.spiCount)
+        let bus = PlatformBus(
+            windows: layout.windows, spiCount: InterruptController.spiCount, fixed: [layout.addresses])
         do throws(PlatformBusError) {
             try bus.reserve("RAM", layout.ram)
             try bus.reserve("interrupt controller", layout.interruptController)
             try bus.reserve("serial port", layout.serial)
-            try bus.reserve("RTC", layout.clock)
             try bus.reserveSPI(BoardLayout.serialSPI, "serial port")
             try bus.reserveSPI(BoardLayout.clockSPI, "RTC")
         } catch { throw .bus(error) }
@@ -148,9 +151,13 @@ public final class MachinePlan: Sendable {
 
     /// The device tree that the guest gets, as a blob.
     func deviceTree(_ boot: BootLoader.Result, _ version: InterruptController.Version) throws(MachineError) -> [UInt8] {
+        let elsewhere = passthrough.devices.flatMap(\.ranges).filter { range in
+            !layout.windows.contains { $0.contains(range) }
+        }
         let board = BoardDeviceTree(
-            layout: layout, vcpuCount: configuration.machineSize.vcpuCount, interruptController: version, boot: boot,
-            bootArguments: configuration.bootSource.bootArguments, randomSeed: try RandomSeed.bytes())
+            layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
+            interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
+            randomSeed: try RandomSeed.bytes())
         do {
             return try board.tree(devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes)
                 .serialized()

@@ -18,6 +18,8 @@ public final class ConnectedDevices: Sendable {
     }
 
     private let state = Mutex(State())
+    /// Declared after the state, so that they go last: a registration with KVM is undone through the group's descriptor.
+    private let devices: PassthroughDevices
     private let system: any SystemCalls
 
     /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else.
@@ -30,6 +32,7 @@ public final class ConnectedDevices: Sendable {
         loop: EventLoop, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         system = vm.system
+        self.devices = devices
         guard let first = devices.devices.first else { return }
         try state.withLock { (state) throws(PassthroughError) in
             if let container = devices.containers.container(.type1v2) {

@@ -3,6 +3,7 @@
 
 public import KVM
 public import LinuxSystem
+internal import Synchronization
 internal import VFIO
 
 /// A device joined to a VM: its mapped regions in memory slots, each interrupt on the best path that works.
@@ -24,6 +25,7 @@ public final class DeviceConnection: Sendable {
     /// Each path once, in the order of the set-up.
     private let paths: [any InterruptPath]
     private let regions: MappedRegions
+    private let isQuiet = Atomic<Bool>(false)
 
     /// - Throws: `PassthroughError` naming the device and the call; nothing stays wired then.
     public init(
@@ -50,9 +52,11 @@ public final class DeviceConnection: Sendable {
     }
 
     /// Silences the device: interrupts off, then a reset where the device has one. Its DMA is the caller's next step.
+    /// A second call does nothing.
     public func quiesce() {
         for path in paths.reversed() { path.disconnect() }
-        guard device.device.canReset else { return }
+        let isFirst = !isQuiet.exchange(true, ordering: .relaxed)
+        guard isFirst, device.device.canReset else { return }
         do { try device.device.reset() } catch {}
     }
 

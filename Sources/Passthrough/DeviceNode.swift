@@ -107,14 +107,18 @@ extension PassthroughDevice {
     ) throws(DeviceTreeError) -> Bool {
         guard let value = source[property: "clocks"], let path = host.deviceTreeNode else { return true }
         let tree = HostTree(of: path, sysfs: sysfs)
-        var references = PropertyValue.empty
+        var rates: [UInt32] = []
         var reader = value.reader
         while let phandle = reader.phandle() {
-            guard let provider = tree.node(with: phandle), let hertz = provider[property: "clock-frequency"]?.cell,
+            guard let provider = try tree.node(with: phandle), let hertz = provider[property: "clock-frequency"]?.cell,
                 provider[property: "compatible"]?.strings?.contains("fixed-clock") == true
             else { return false }
-            references.append(phandle: try clocks.phandle(hertz: hertz))
+            rates.append(hertz)
         }
+        guard reader.remainingByteCount == 0 else { return false }
+        // Only now, so that a device that gets no clocks leaves none behind.
+        var references = PropertyValue.empty
+        for hertz in rates { references.append(phandle: try clocks.phandle(hertz: hertz)) }
         node[property: "clocks"] = references
         node[property: "clock-names"] = source[property: "clock-names"]
         return true
@@ -134,21 +138,31 @@ private struct HostTree {
         self.sysfs = sysfs
     }
 
-    func node(with phandle: Phandle) -> Node? { find(phandle, root, depth: 0) }
+    /// Nil when there is no such node.
+    func node(with phandle: Phandle) throws(DeviceTreeError) -> Node? { try find(phandle, root, depth: 0) }
 
-    private func find(_ phandle: Phandle, _ path: String, depth: Int) -> Node? {
+    private func find(_ phandle: Phandle, _ path: String, depth: Int) throws(DeviceTreeError) -> Node? {
         // Clock providers sit close to the root; the limit is against a tree that isn't one.
         guard depth < 16 else { return nil }
-        let names: [String]
-        do { names = try sysfs.system.listDirectory(path) } catch { return nil }
-        if names.contains("phandle"), (try? sysfs.system.readFile(path + "/phandle", limit: 4)) == bytes(phandle) {
-            return try? Node(directory: path, named: "", descending: false, system: sysfs.system)
+        let wanted = PropertyValue.phandle(phandle).bytes
+        let names = try reading(path) { () throws(Errno) in try sysfs.system.listDirectory(path) }
+        for name in names where name == "phandle" {
+            let own = try reading("\(path)/phandle") { () throws(Errno) in
+                try sysfs.system.readFile("\(path)/phandle", limit: 4096)
+            }
+            if own == wanted { return try Node(directory: path, named: "", descending: false, system: sysfs.system) }
         }
-        for name in names where (try? sysfs.system.isDirectory(path + "/" + name)) == true {
-            if let found = find(phandle, path + "/" + name, depth: depth + 1) { return found }
+        for name in names {
+            let child = "\(path)/\(name)"
+            let isNode = try reading(child) { () throws(Errno) in try sysfs.system.isDirectory(child) }
+            if isNode, let found = try find(phandle, child, depth: depth + 1) { return found }
         }
         return nil
     }
 
-    private func bytes(_ phandle: Phandle) -> [UInt8] { PropertyValue.phandle(phandle).bytes }
+    private func reading<Result>(
+        _ path: String, _ body: () throws(Errno) -> Result
+    ) throws(DeviceTreeError) -> Result {
+        do { return try body() } catch { throw .unreadable(path: path, error) }
+    }
 }

@@ -18,10 +18,12 @@ internal import VFIO
 final class EventFDPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: EventFDStateMachine
+        /// nil when regions are never mapped again, and once the path is disconnected.
+        var timer: TimerDescriptor?
+        /// Has a share of each descriptor, which is the last to go.
         var wiring = ResourceStack()
     }
 
-    /// Declared first, so that sources go before their descriptors: stored properties go in the order of declaration.
     private let state: Mutex<State>
     let kind = InterruptPathKind.eventfd
     private let device: VFIODevice
@@ -31,8 +33,6 @@ final class EventFDPath: InterruptPath {
     private let loop: EventLoop
     private let regions: MappedRegions
     private let timeoutNanoseconds: UInt64
-    /// nil when regions are never mapped again.
-    private let timer: TimerDescriptor?
     private let log: Log
     private let tracer: Tracer?
 
@@ -53,7 +53,6 @@ final class EventFDPath: InterruptPath {
         let settings = device.settings
         timeoutNanoseconds = UInt64(max(settings.mapTimeoutMilliseconds, 0)) * 1_000_000
         let mapsAgain = timeoutNanoseconds > 0 && !regions.isEmpty
-        timer = mapsAgain ? try makeTimer(vm.system, device.name) : nil
         if let range = settings.endRange, !regions.isEmpty {
             try regions.keepMapped(except: range, pageSize: MemoryMapping.pageSize)
         }
@@ -62,9 +61,12 @@ final class EventFDPath: InterruptPath {
                 machine: EventFDStateMachine(
                     levels: device.interrupts.map(\.info.isLevel), isMapped: !regions.isEmpty, mapsAgain: mapsAgain,
                     endRange: settings.endRange)))
-        guard let timer else { return }
-        let source = try watch(loop, timer.rawValue, device.name) { [weak self] in self?.timerExpired() }
-        state.withLock { _ = $0.wiring.keep(source) }
+        guard mapsAgain else { return }
+        try state.withLock { (state) throws(PassthroughError) in
+            let timer = state.wiring.keep(try makeTimer(vm.system, device.name))
+            state.wiring.keep(try watch(loop, timer.rawValue, device.name) { [weak self] in self?.timerExpired() })
+            state.timer = timer
+        }
     }
 
     /// Wires the interrupt at `position` of the device's.
@@ -102,7 +104,10 @@ final class EventFDPath: InterruptPath {
     var mapCycles: (unmaps: UInt64, maps: UInt64) { state.withLock { ($0.machine.unmapCount, $0.machine.mapCount) } }
 
     func disconnect() {
-        state.withLock { $0.wiring.releaseAll() }
+        state.withLock { state in
+            state.timer = nil
+            state.wiring.releaseAll()
+        }
         for trap in traps { trap.setListener(nil) }
     }
 
@@ -110,30 +115,31 @@ final class EventFDPath: InterruptPath {
 
     /// On the event loop's thread.
     private func triggered(_ position: Int, _ trigger: EventDescriptor) {
-        handle { .trigger(position, count: trigger.take()) }
+        handle { _ in .trigger(position, count: trigger.take()) }
     }
 
     /// On the event loop's thread. The expiry is taken under the lock: one that a later arming has made void isn't there.
     private func timerExpired() {
-        handle { timer?.take() == true ? .timer : nil }
+        handle { $0?.take() == true ? .timer : nil }
     }
 
     /// On a vCPU's thread, after its access to a trapped region was done.
     func accessed(_ region: Int, offset: UInt64, length: UInt64) {
-        handle { .access(region: region, offset: offset, length: length) }
+        handle { _ in .access(region: region, offset: offset, length: length) }
     }
 
     /// Has what `event` gives handled, and what follows from it done, under the lock.
-    private func handle(_ event: () -> EventFDStateMachine.Event?) {
+    private func handle(_ event: (TimerDescriptor?) -> EventFDStateMachine.Event?) {
         state.withLock { state in
-            guard let event = event() else { return }
+            let timer = state.timer
+            guard let event = event(timer) else { return }
             if tracer == nil {
-                state.machine.handle(event) { perform($0) }
+                state.machine.handle(event) { perform($0, timer) }
             } else {
                 let waiting = state.machine.queue.count
                 state.machine.handle(event) { effect in
                     trace(effect, of: event)
-                    perform(effect)
+                    perform(effect, timer)
                 }
                 trace(event, isWaiting: state.machine.queue.count > waiting, state.machine)
             }
@@ -141,7 +147,7 @@ final class EventFDPath: InterruptPath {
     }
 
     /// With the lock held.
-    private func perform(_ effect: EventFDStateMachine.Effect) {
+    private func perform(_ effect: EventFDStateMachine.Effect, _ timer: TimerDescriptor?) {
         do throws(PassthroughError) {
             switch effect {
             case .unmap: regions.unmap()

@@ -87,6 +87,8 @@ public final class PassthroughDevice: Sendable {
     let host: HostDevice
     let device: VFIODevice
     let regions: [Region]
+    /// Where the guest sees its regions.
+    public var ranges: [GuestRange] { regions.map(\.range) }
     let interrupts: [Interrupt]
     private let bus: PlatformBus
 

@@ -10,6 +10,9 @@ public final class PassthroughDevices: Sendable {
     /// In the order of the configuration.
     public let devices: [PassthroughDevice]
     let containers: VFIOContainers
+    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
+    private let stack: ResourceStack
+
     /// Opens every device and places it on the bus.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
@@ -26,5 +29,6 @@ public final class PassthroughDevices: Sendable {
             stack.keep(device)
         }
         self.devices = devices
+        self.stack = stack
     }
 }

@@ -14,13 +14,24 @@ internal import VFIO
 final class RelayPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: RelayStateMachine
+        /// nil once the path is disconnected.
+        var events: Events?
         var wiring = ResourceStack()
         /// When the storm was last logged, in nanoseconds; and how often the line was held since.
         var lastLog: UInt64?
         var heldSinceLog: UInt64 = 0
     }
 
-    /// Declared first, so that sources go before their descriptors: stored properties go in the order of declaration.
+    /// What handlers read and signal; the wiring has a share of each, which is the last to go.
+    private struct Events {
+        let trigger: EventDescriptor
+        let injection: EventDescriptor
+        /// Only for a level line.
+        let resample: EventDescriptor?
+        /// Only with a limit.
+        let timer: TimerDescriptor?
+    }
+
     private let state: Mutex<State>
     let kind = InterruptPathKind.relay
     private let interrupt: PassthroughDevice.Interrupt
@@ -28,12 +39,6 @@ final class RelayPath: InterruptPath {
     private let stormLimit: Int
     private let log: Log
     private let tracer: Tracer?
-    private let trigger: EventDescriptor
-    private let injection: EventDescriptor
-    /// Only for a level line.
-    private let resample: EventDescriptor?
-    /// Only with a limit.
-    private let timer: TimerDescriptor?
 
     /// - Parameter stormLimit: interrupts a second; 0 for any number.
     /// - Throws: `PassthroughError` naming the call; nothing stays wired then.
@@ -47,14 +52,16 @@ final class RelayPath: InterruptPath {
         self.stormLimit = stormLimit
         self.log = log
         self.tracer = tracer
-        trigger = try makeEvent(vm.system, name)
-        injection = try makeEvent(vm.system, name)
-        resample = interrupt.info.isLevel ? try makeEvent(vm.system, name) : nil
-        timer = stormLimit > 0 ? try makeTimer(vm.system, name) : nil
         let limiter = StormLimiter(limit: stormLimit, now: Clock.monotonicNanoseconds)
         state = Mutex(State(machine: RelayStateMachine(isLevel: interrupt.info.isLevel, limiter: limiter)))
         // As with irqfd, each step can take what the next one lets through. A handler that comes early waits for the lock.
         try state.withLock { (state) throws(PassthroughError) in
+            let trigger = state.wiring.keep(try makeEvent(vm.system, name))
+            let injection = state.wiring.keep(try makeEvent(vm.system, name))
+            var resample: EventDescriptor?
+            if interrupt.info.isLevel { resample = state.wiring.keep(try makeEvent(vm.system, name)) }
+            var timer: TimerDescriptor?
+            if stormLimit > 0 { timer = state.wiring.keep(try makeTimer(vm.system, name)) }
             state.wiring.keep(
                 try PassthroughError.kvm(name) { () throws(KVMError) in
                     try InterruptRoute(vm, gsi: interrupt.gsi, trigger: injection, resample: resample)
@@ -70,22 +77,28 @@ final class RelayPath: InterruptPath {
                 state.wiring.keep(try device.setTrigger(interrupt.info, trigger))
                 if interrupt.info.isLevel { try device.unmask(interrupt.info) }
             } catch { throw .vfio(error) }
+            state.events = Events(trigger: trigger, injection: injection, resample: resample, timer: timer)
+            tracer?.trace(
+                .startRelayInjection,
+                "\(name) index \(interrupt.info.index) \(interrupt.spi) trigger \(trigger.rawValue) irqfd "
+                    + "\(injection.rawValue) resample \(resample?.rawValue ?? -1)")
         }
-        tracer?.trace(
-            .startRelayInjection,
-            "\(name) index \(interrupt.info.index) \(interrupt.spi) trigger \(trigger.rawValue) irqfd "
-                + "\(injection.rawValue) resample \(resample?.rawValue ?? -1)")
     }
 
     func counters(_ index: Int) -> InterruptCounters? { state.withLock { $0.machine.counters } }
 
-    func disconnect() { state.withLock { $0.wiring.releaseAll() } }
+    func disconnect() {
+        state.withLock { state in
+            state.events = nil
+            state.wiring.releaseAll()
+        }
+    }
 
     // MARK: On the event loop's thread
 
     private func triggered() {
         handle {
-            trigger.take()
+            $0.trigger.take()
         } event: {
             .trigger(count: $0)
         }
@@ -93,7 +106,7 @@ final class RelayPath: InterruptPath {
 
     private func resampled() {
         handle {
-            resample?.take() ?? 0
+            $0.resample?.take() ?? 0
         } event: { _ in
             .resample
         }
@@ -101,16 +114,17 @@ final class RelayPath: InterruptPath {
 
     private func timerExpired() {
         handle {
-            timer?.take() == true ? 1 : 0
+            $0.timer?.take() == true ? 1 : 0
         } event: { _ in
             .timer
         }
     }
 
     /// Takes a descriptor's count and, when there is one, has the event handled.
-    private func handle(_ take: () -> UInt64, event: (UInt64) -> RelayStateMachine.Event) {
+    private func handle(_ take: (Events) -> UInt64, event: (UInt64) -> RelayStateMachine.Event) {
         state.withLock { state in
-            let count = take()
+            guard let events = state.events else { return }
+            let count = take(events)
             guard count > 0 else { return }
             let event = event(count)
             let now = Clock.monotonicNanoseconds
@@ -120,13 +134,13 @@ final class RelayPath: InterruptPath {
                 switch effect {
                 case .inject:
                     tracer?.trace(event == .timer ? .relayRelease : .relayInterrupt, "\(place) count \(count)")
-                    injection.signal()
+                    events.injection.signal()
                 case .unmask:
                     if event == .timer { tracer?.trace(.relayRelease, place) }
                     unmask()
                 case .hold(let nanoseconds):
                     tracer?.trace(.relayHold, "\(place) for \(nanoseconds) ns")
-                    timer?.arm(nanoseconds: nanoseconds)
+                    events.timer?.arm(nanoseconds: nanoseconds)
                     isHeld = true
                 }
             }

@@ -37,6 +37,8 @@ public final class PlatformBus: Sendable {
 
     /// The windows that `allocateWindow` hands out from, in ascending order.
     public let windows: [GuestRange]
+    /// Where an address that the configuration fixes may be as well.
+    private let fixed: [GuestRange]
     /// The number of SPIs that the interrupt controller has.
     public let spiCount: UInt32
 
@@ -48,8 +50,11 @@ public final class PlatformBus: Sendable {
     /// - Parameters:
     ///   - windows: where devices go that have no address of their own.
     ///   - spiCount: SPIs 0 up to this number exist (at most 988; more are not used).
-    public init(windows: [GuestRange], spiCount: UInt32) {
+    ///   - fixed: where an address that the configuration fixes may be as well: a device that the guest is to see where the
+    ///     host has it is seldom in a window.
+    public init(windows: [GuestRange], spiCount: UInt32, fixed: [GuestRange] = []) {
         self.windows = windows.sorted { $0.base < $1.base }
+        self.fixed = fixed
         self.spiCount = min(spiCount, SPI.maximumCount)
     }
 
@@ -217,7 +222,7 @@ public final class PlatformBus: Sendable {
         guard address.isAligned(to: alignment) else {
             throw .misaligned(name: name, address: address, alignment: alignment)
         }
-        guard windows.contains(where: { $0.contains(range) }) else {
+        guard (windows + fixed).contains(where: { $0.contains(range) }) else {
             throw .outsideWindow(name: name, range: range, windows: windows)
         }
         return range

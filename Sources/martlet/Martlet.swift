@@ -20,6 +20,7 @@ struct Martlet: ParsableCommand {
     static func main() {
         profile.mark("runtime")
         do {
+            try reserveStandardDescriptors()
             if let config = plainRun(CommandLine.arguments) { try Run.execute(config) }
             var command = try parseAsRoot()
             profile.mark("arguments")
@@ -34,6 +35,12 @@ struct Martlet: ParsableCommand {
             let text = fullMessage(for: error)
             if isRequest { print(text) } else { StandardError.write(text + "\n") }
             exit(isRequest ? .success : .usage)
+        }
+    }
+
+    private static func reserveStandardDescriptors() throws {
+        do { try StandardDescriptors.reserve() } catch {
+            throw Failure(.failure, "standard input, output or error: \(error.nameAndText)")
         }
     }
 

@@ -91,19 +91,24 @@ public final class FakeKernel: Sendable {
     }
 
     /// Whether each release undid the newest thing still held: the strict reverse order of acquisition.
-    public var releasedInReverseOrder: Bool {
+    public var releasedInReverseOrder: Bool { disorder == nil }
+
+    /// The first release that did not undo the newest thing held, in words.
+    public var disorder: String? {
         var held: [String] = []
         for event in journal {
             switch event {
             case .acquire(let what): held.append(what)
-            case .release(let what): if held.popLast() != what { return false }
+            case .release(let what):
+                let newest = held.popLast()
+                if newest != what { return "\(what) was released while \(newest ?? "nothing") was the newest" }
             case .handOver(let what):
-                guard let index = held.lastIndex(of: what) else { return false }
+                guard let index = held.lastIndex(of: what) else { return "\(what) was handed over, but not held" }
                 held.remove(at: index)
             case .call: break
             }
         }
-        return true
+        return nil
     }
 
     /// Counts a call and fails it when its turn has come.

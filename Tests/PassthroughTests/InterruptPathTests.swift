@@ -102,7 +102,7 @@ struct InterruptPathTests {
             devices.devices[0].device.interrupts[0], try EventDescriptor(of: host.kernel))
         let held = host.kernel.held
 
-        let error = passthroughFailure { () throws(PassthroughError) in try host.connect(devices, vm) }
+        let error = passthroughError { () throws(PassthroughError) in try host.connect(devices, vm) }
 
         let text = error?.description ?? ""
         #expect(text.hasPrefix("1000.device: no way to the guest for interrupt 0\n  \(kind): "), "\(text)")
@@ -119,7 +119,7 @@ struct InterruptPathTests {
             devices.devices[0].device.interrupts[0], try EventDescriptor(of: host.kernel))
         let held = host.kernel.held
 
-        let error = passthroughFailure { () throws(PassthroughError) in try host.connect(devices, vm) }
+        let error = passthroughError { () throws(PassthroughError) in try host.connect(devices, vm) }
 
         let lines = (error?.description ?? "").split(separator: "\n")
         for kind in InterruptPathKind.allCases { #expect(lines.contains { $0.hasPrefix("  \(kind): ") }, "\(lines)") }
@@ -264,7 +264,7 @@ struct InterruptPathTests {
     ) throws {
         let host = try PathHost()
         let held = host.kernel.held
-        let error = passthroughFailure { () throws(PassthroughError) in
+        let error = passthroughError { () throws(PassthroughError) in
             do { _ = try host.open { $0.endInterrupts(atRegion: region, offset: offset, length: length) } } catch {
                 if let error = error as? PassthroughError { throw error }
             }
@@ -305,12 +305,4 @@ struct InterruptPathTests {
         host.wait("mapping") { host.slots == [0..<0x3000] }
         #expect(!host.isHigh(0) && !host.isHigh(1))
     }
-}
-
-/// The error that `body` throws.
-func passthroughFailure(_ body: () throws(PassthroughError) -> some Any) -> PassthroughError? {
-    do throws(PassthroughError) {
-        _ = try body()
-        return nil
-    } catch { return error }
 }

@@ -37,7 +37,7 @@ while (($# > 0)); do
     shift 2
 done
 
-need_packages qemu-system-arm device-tree-compiler
+need_build_packages
 kernel=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
 initramfs=$(MARTLET_QUIET=1 "$GUEST_IMAGES/initramfs/build.sh")/initramfs.cpio.gz
 temporary_folder work

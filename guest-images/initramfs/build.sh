@@ -43,7 +43,6 @@ contents() {
 }
 
 kernel_folder=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
-need_packages debian-archive-keyring
 cached busybox_folder busybox "$(cache_key -- "$(declare -f fetch_busybox foreign_apt foreign_download)")" fetch_busybox
-cached initramfs_folder initramfs "$(cache_key "$HERE" -- "$(sha256sum <"$busybox_folder/busybox")")" build_initramfs
+cached initramfs_folder initramfs "$(cache_key "$HERE" "$busybox_folder/busybox")" build_initramfs
 echo "$initramfs_folder"

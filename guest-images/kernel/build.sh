@@ -69,22 +69,20 @@ check_requests() {
     return "$bad"
 }
 
-packages=(make gcc libc6-dev flex bison bc xz-utils)
 if [[ $HOST_ARCH == aarch64 ]]; then
     cross=
     fragments=("$HERE/common.config" "$HERE/guest.config")
 else
     cross=aarch64-linux-gnu-
-    packages+=(gcc-aarch64-linux-gnu)
     fragments=("$HERE/common.config" "$HERE/host.config" "$HERE/guest.config")
 fi
-need_packages "${packages[@]}"
+need_build_packages
 package=$(kernel_source || true)
 if [[ -z $package ]]; then # the package lists may be missing or old
     logged packages as_root apt-get -q update
     package=$(kernel_source) || die "no linux-source-6.x package from $OLDEST on in the apt sources"
 fi
 need_packages "$package"
-cached kernel_folder kernel "$(cache_key "$HERE/build.sh" "${fragments[@]}" -- "$(installed_versions "$package")" \
+cached kernel_folder kernel "$(cache_key "${fragments[@]}" -- "$(declare -f build_kernel check_requests)" "$(installed_versions "$package")" \
     "$("${cross}gcc" --version | head -n 1)" "$("${cross}ld" --version | head -n 1)")" build_kernel
 echo "$kernel_folder"

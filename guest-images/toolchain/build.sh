@@ -10,7 +10,6 @@
 
 source "$(dirname "$0")/../lib.sh"
 
-HERE=$GUEST_IMAGES/toolchain
 SYSROOT_PACKAGES=(libc6-dev libcrypt-dev zlib1g-dev libfdt-dev)
 
 build_toolchain() {
@@ -111,8 +110,9 @@ END
 }
 
 [[ $HOST_ARCH == x86_64 ]] || die "the cross toolchain is for x86-64 machines; this is $HOST_ARCH"
-need_packages debian-archive-keyring patchelf
+need_build_packages
 # The folder's own path is in the key because the compiler and the bundle name it.
 cached toolchain_folder toolchain \
-    "$(cache_key "$HERE/build.sh" -- "$MARTLET_CACHE" "$(declare -f foreign_apt foreign_closure foreign_download)")" build_toolchain
+    "$(cache_key -- "$MARTLET_CACHE" "${SYSROOT_PACKAGES[*]}" "$(declare -f build_toolchain unpack_compiler unpack_sysroot \
+        write_bundle foreign_apt foreign_closure foreign_download)")" build_toolchain
 echo "$toolchain_folder"

@@ -16,13 +16,12 @@ build() {
 }
 
 need_swift
+need_build_packages
 if [[ $HOST_ARCH == aarch64 ]]; then
     cross=
-    need_packages binutils libc6-dev libfdt-dev zlib1g-dev
     compiler=$(swift --version 2>/dev/null)
 else
     cross=aarch64-linux-gnu-
-    need_packages binutils-aarch64-linux-gnu
     compiler=$("$GUEST_IMAGES/toolchain/build.sh")
 fi
 key=$(cache_key "$ROOT/Sources" "$ROOT/Package.swift" "$GUEST_IMAGES/toolchain" -- "$compiler")

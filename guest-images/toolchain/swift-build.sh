@@ -22,4 +22,4 @@ if [[ $HOST_ARCH != aarch64 ]]; then
     toolchain=$(MARTLET_QUIET=1 "$GUEST_IMAGES/toolchain/build.sh")
     options+=(--swift-sdks-path "$toolchain/sdks" --swift-sdk martlet-arm64)
 fi
-exec swift build --package-path "$ROOT" --scratch-path "$scratch" "${SWIFTPM[@]}" "${options[@]}" "$@"
+run_swift build --package-path "$ROOT" --scratch-path "$scratch" "${options[@]}" "$@"

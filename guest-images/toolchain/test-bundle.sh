@@ -38,7 +38,7 @@ collect() {
 }
 
 need_swift
-need_packages binutils-aarch64-linux-gnu
+need_build_packages
 toolchain=$("$GUEST_IMAGES/toolchain/build.sh")
 key=$(cache_key "$ROOT/Sources" "$ROOT/Tests" "$ROOT/Package.swift" "$GUEST_IMAGES/toolchain" -- "$toolchain")
 if [[ -d $folder && $(cat "$folder/key" 2>/dev/null) == "$key" ]]; then

@@ -95,6 +95,8 @@ int clinux_reopen_for_writing(int fd);
 long clinux_send_nonblocking(int fd, const void *_Nonnull buffer, size_t count);
 /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
 int clinux_ignore_broken_pipes(void);
+/// Takes the numbers 0, 1 and 2 where they are free, with what can be neither read nor written (EBADF, as before).
+int clinux_reserve_standard_descriptors(void);
 /// Adds or clears O_NONBLOCK; returns the flags before, or -errno.
 int clinux_set_nonblocking(int fd, bool nonblocking);
 /// Waits until `fd` can be written: 1, 0 on time-out, or -errno.

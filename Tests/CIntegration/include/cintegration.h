@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+// What the integration tests need from Linux and can't say in Swift: starting a process as another user, in a namespace or on
+// a terminal of its own, and taking a descriptor out of another process. A negative result is -errno.
+
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/// How a process starts. All descriptors but the three are closed in it.
+struct cintegration_process {
+    const char *_Nonnull path;
+    /// Both end in NULL.
+    char *_Nullable const *_Nonnull arguments;
+    char *_Nullable const *_Nonnull environment;
+    /// Standard input, output and error; -1 for none: the number is free then.
+    int input, output, error;
+    /// Whether it leads a session of its own whose controlling terminal is `input`.
+    bool owns_terminal;
+    /// User and group, by number; 0 stays root.
+    uint32_t user;
+    /// A folder that is empty for it; NULL: none.
+    const char *_Nullable hidden;
+    /// Whether it may lock as much memory as it likes.
+    bool locks_memory;
+};
+
+/// The process's number. What fails in the child before the program starts is its exit status, 127.
+pid_t cintegration_start(const struct cintegration_process *_Nonnull process);
+
+/// The exit status of `process`; 256 + n when signal n ended it; -EAGAIN while it runs.
+int cintegration_status(pid_t process);
+
+/// A copy of descriptor `descriptor` of `process`.
+int cintegration_take_descriptor(pid_t process, int descriptor);
+
+/// A terminal: its two ends, neither of which becomes the caller's controlling terminal.
+int cintegration_terminal(int *_Nonnull user_end, int *_Nonnull program_end);
+
+/// A pipe: the reader's end, the writer's end.
+int cintegration_pipe(int *_Nonnull ends);
+
+/// The kernel's log from here on; reading gives one message, or EAGAIN.
+int cintegration_kernel_log(void);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Testing
+
+extension Integration {
+    /// Linux boots, with what the configuration says.
+    @Suite struct BootTests {
+        @Test(arguments: [1, 2, 4]) func bootsWithCPUs(count: Int) throws {
+            let result = try Guest.run(.linux("cpus", vcpus: count))
+
+            try expectPowerOff(result)
+            #expect(result.line("cpus") == "cpus \(count)")
+            let report = try result.report
+            #expect(report.devices.isEmpty)
+            #expect(report.exits.mmioWrites > 0, "the console is trapped")
+            #expect(report.exits.systemEvents == 1)
+            #expect(report.droppedConsoleBytes == 0)
+        }
+
+        @Test func interruptControllerIsTheHosts() throws {
+            let result = try Guest.run(.linux("cpus", vcpus: 2))
+
+            let expected = Host.hasOldInterruptController ? "GIC-0" : "GICv3"
+            #expect(result.line("timer")?.contains(expected) == true, "\(result.output)")
+        }
+
+        @Test func bootsCompressedKernel() throws {
+            let result = try Guest.run(.linux("cpus", kernel: "Image.gz"))
+
+            try expectPowerOff(result)
+            #expect(result.line("cpus") == "cpus 1")
+        }
+
+        /// The kernel finds no root file system, panics, and restarts.
+        @Test func bootsWithoutInitrd() throws {
+            var configuration = GuestConfiguration.linux("cpus")
+            configuration.source.initrd = nil
+
+            let result = try Guest.run(configuration)
+
+            #expect(result.status == 3, "\(result.errors)")
+            #expect(result.output.contains("Kernel panic - not syncing: VFS"))
+            #expect(try result.report.exit.reason == "reset")
+        }
+
+        @Test(arguments: [64, 300]) func guestHasTheMemoryThatItWasGiven(mebibytes: Int) throws {
+            let result = try Guest.run(.linux("cpus", mebibytes: mebibytes))
+
+            try expectPowerOff(result)
+            let total = try #require(result.numbers("memory").first) / 1024
+            // The kernel keeps its own image and the map of all pages to itself.
+            #expect(total > mebibytes - 24 && total <= mebibytes)
+        }
+
+        @Test func emulatedClockRingsWhenNoneIsPassedThrough() throws {
+            let result = try Guest.run(.linux("rtc", "martlet.alarms=1"))
+
+            try expectPowerOff(result)
+            #expect(result.numbers("alarms") == [1, 1, 1])
+        }
+
+        @Test func guestThatAsksForResetEndsWithThree() throws {
+            let result = try Guest.run(.linux("reboot"))
+
+            #expect(result.status == 3, "\(result.errors)")
+            #expect(result.line("reboot") != nil)
+            let exit = try result.report.exit
+            #expect(exit.reason == "reset" && exit.status == 3)
+        }
+
+        @Test func nothingReadsAsZeroAndIsCounted() throws {
+            let result = try Guest.run(.linux("nothing"))
+
+            try expectPowerOff(result)
+            #expect(result.line("nothing") == "nothing read 0x00000000 0x00")
+            let unclaimed = try result.report.unclaimed
+            #expect(unclaimed.reads == 2 && unclaimed.writes == 1)
+            // Said once for the page, not once for each access.
+            let warnings = result.errors.split(separator: "\n").filter { $0.contains("where there is nothing") }
+            #expect(warnings == ["martlet: warning: the guest read 4 bytes at 0xffff000, where there is nothing"])
+        }
+    }
+}

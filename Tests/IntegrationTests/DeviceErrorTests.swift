@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import FoundationEssentials
+import Glibc
+import Testing
+
+extension Integration {
+    /// Devices that can't be had: each error says which, why and what to do, and leaves the device usable.
+    @Suite(.onEmulatedHost)
+    struct DeviceErrorTests {
+        private func guest(_ device: GuestConfiguration.Device) -> GuestConfiguration {
+            .flat("poweroff", devices: [device])
+        }
+
+        @Test func unknownDeviceGetsNearNames() throws {
+            try expectRefusal(
+                guest("9010000.pl013"), "9010000.pl013: no such device on the platform or AMBA bus",
+                "is it one of these?", HostDevices.rtc)
+            try expectRefusal(guest("nothing"), "nothing: no such device", "ls /sys/bus/platform/devices")
+        }
+
+        @Test func unknownFolder() throws {
+            try expectRefusal(
+                guest(.init(sysfsdev: "/sys/bus/amba/devices/nothing")), "/sys/bus/amba/devices/nothing: no such device"
+            )
+            try expectRefusal(guest(.init(sysfsdev: "/dev/null")), "/dev/null: not a path in /sys")
+        }
+
+        @Test func deviceThatTheHostUses() throws {
+            try HostDevices.giveToHost(HostDevices.rtc)
+            try #require(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")
+
+            let errors = try expectRefusal(
+                guest(.init(HostDevices.rtc)), "\(HostDevices.rtc): no VFIO group",
+                "the host driver rtc-pl031 still owns the device")
+
+            // The host still has its clock, and the commands that the message gives hand it over.
+            #expect(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")
+            try runCommands(in: errors)
+            try expectUsable(HostDevices.rtc)
+        }
+
+        @Test func deviceWithoutDriver() throws {
+            try HostDevices.unbind(HostDevices.gpio)
+
+            let errors = try expectRefusal(
+                guest(.init(HostDevices.gpio)), "\(HostDevices.gpio): no VFIO group", "no driver has the device")
+
+            try runCommands(in: errors)
+            try expectUsable(HostDevices.gpio)
+        }
+
+        @Test func deviceInNoGroup() throws {
+            let mode = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
+            try HostDevices.unbind(HostDevices.virtio)
+            try Host.write("N", to: mode)
+            defer { try? Host.write("Y", to: mode) }
+
+            let errors = try expectRefusal(
+                guest(.init(HostDevices.virtio)), "\(HostDevices.virtio): no IOMMU group", "only where guest and device"
+            )
+
+            try runCommands(in: errors)
+            #expect(Host.text(mode) == "Y")
+            try expectUsable(HostDevices.virtio)
+        }
+
+        @Test(arguments: [HostDevices.rtc, HostDevices.gpio]) func deviceThatAnotherMartletUses(name: String) throws {
+            let first = try Guest(.flat("spin", devices: [.init(name)]))
+            try first.process.waitForOutput("A")
+
+            try expectRefusal(
+                guest(.init(name)), "\(name): open /dev/vfio/", "EBUSY", "another process uses the group", "fuser")
+
+            // The first one has noticed nothing.
+            #expect(first.process.isRunning)
+            first.process.signal(SIGTERM)
+            #expect(try first.finish().status == 143)
+            try expectUsable(name)
+        }
+
+        @Test func deviceWhoseGroupAnotherProcessHasOpen() throws {
+            do {
+                let group = try Descriptor(try HostDevices.groupFile(of: HostDevices.gpio), O_RDWR)
+                _ = try withExtendedLifetime(group) {
+                    try expectRefusal(
+                        guest(.init(HostDevices.gpio)), HostDevices.gpio, "EBUSY", "another process uses the group")
+                }
+            }
+            try expectUsable(HostDevices.gpio)
+        }
+
+        /// The same device by two names that don't look alike.
+        @Test func deviceListedTwiceUnderTwoNames() throws {
+            let configuration = GuestConfiguration.flat(
+                "poweroff", devices: [.init(HostDevices.rtc), .init(sysfsdev: try alias(of: HostDevices.rtc))])
+
+            try expectRefusal(configuration, "\(HostDevices.rtc): used twice")
+
+            try expectUsable(HostDevices.rtc)
+        }
+
+        @Test func deviceOfAnotherBus() throws {
+            let devices = try FileManager.default.contentsOfDirectory(atPath: "/sys/bus/pci/devices")
+            let path = "/sys/bus/pci/devices/\(try #require(devices.min()))"
+
+            try expectRefusal(
+                guest(.init(sysfsdev: path)), "\(path): a device of the pci bus",
+                "only devices of the platform and the AMBA")
+        }
+
+        @Test func folderThatIsNoDevice() throws {
+            try expectRefusal(guest(.init(sysfsdev: "/sys/kernel")), "/sys/kernel: not a device")
+        }
+
+        /// A device that fails takes those before it down with it.
+        @Test func firstDeviceIsGivenBackWhenSecondFails() throws {
+            try HostDevices.unbind(HostDevices.gpio)
+
+            try expectRefusal(
+                .flat("poweroff", devices: [.init(HostDevices.rtc), .init(HostDevices.gpio)]), "\(HostDevices.gpio): ")
+
+            try HostDevices.bindAll()
+            try expectUsable(HostDevices.rtc, HostDevices.gpio)
+        }
+
+        /// A link to the device's folder under another name.
+        private func alias(of device: String) throws -> String {
+            let folder = "\(HostDevices.folder(device))/vfio-dev"
+            let name = try #require(try FileManager.default.contentsOfDirectory(atPath: folder).first)
+            return "\(folder)/\(name)/device"
+        }
+
+        /// Runs each line "run: COMMAND" of a message.
+        private func runCommands(in errors: String) throws {
+            let commands = errors.split(separator: "\n").compactMap { line -> String? in
+                guard let start = line.firstRange(of: "run: ") else { return nil }
+                return String(line[start.upperBound...])
+            }
+            try #require(!commands.isEmpty)
+            let shell = try MartletProcess(["-ec", commands.joined(separator: "\n")], program: "/bin/sh")
+            #expect(try shell.waitForEnd() == 0, "\(commands): \(shell.transcript)")
+        }
+    }
+}

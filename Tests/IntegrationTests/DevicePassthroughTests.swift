@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import CIntegration
+import CLinux
+import FoundationEssentials
+import Glibc
+import LinuxSystem
+import Testing
+
+extension Integration {
+    /// The host's other devices, several at once, and where the guest sees them.
+    @Suite(.onEmulatedHost)
+    struct DevicePassthroughTests {
+        @Test func guestDrivesGPIOBehindIOMMU() throws {
+            let result = try Guest.run(.linux("gpio", devices: [.init(HostDevices.gpio)]))
+
+            try expectPowerOff(result)
+            let report = try result.report
+            let device = try #require(report.device(HostDevices.gpio))
+            let region = try #require(device.regions.first)
+            let address = region.guestAddress.dropFirst(2).drop { $0 == "0" }
+            #expect(result.line("gpiochip") == "gpiochip \(address).pl061 lines 8")
+            #expect(device.isolation == "iommu")
+            #expect(region.access == "mapped" && region.reads == 0 && region.writes == 0)
+            #expect(device.interrupts.map(\.trigger) == ["level"])
+            try expectUsable(HostDevices.gpio)
+        }
+
+        @Test(arguments: [(HostDevices.virtio, "none"), (HostDevices.isolatedVirtio, "iommu")])
+        func guestReadsVirtioTransport(name: String, isolation: String) throws {
+            let result = try Guest.run(.linux("virtio", devices: [.init(name)]))
+
+            try expectPowerOff(result)
+            #expect(result.line("virtio magic") == "virtio magic 0x74726976")
+            let device = try #require(try result.report.device(name))
+            #expect(device.isolation == isolation)
+            let region = try #require(device.regions.first)
+            #expect(region.access == "trapped" && region.size == 512)
+            #expect(region.reads > 0)
+            #expect(device.interrupts.map(\.trigger) == ["edge"])
+            try expectUsable(name)
+        }
+
+        /// VFIO's own loop-back: the handler runs as if the line had been raised.
+        @Test(arguments: [HostDevices.virtio, HostDevices.isolatedVirtio])
+        func edgeInterruptReachesGuest(name: String) throws {
+            let guest = try Guest(.linux("virtio", "martlet.wait-irq=3", devices: [.init(name)]))
+            try guest.process.waitForOutput("martlet-guest: virtio waiting")
+
+            for number in 1...3 {
+                try raiseInterrupt(of: guest.process)
+                try guest.process.waitForOutput("martlet-guest: virtio irq \(number)")
+            }
+
+            let result = try guest.finish()
+            try expectPowerOff(result)
+            #expect(result.line("virtio interrupts") == "virtio interrupts 3 of 3 counted 3")
+            #expect(try result.report.device(name)?.interrupts.map(\.path) == ["irqfd"])
+            try expectUsable(name)
+        }
+
+        /// One without an IOMMU, the other in a group of its own: two containers, one VM.
+        @Test func twoDevicesAtOnce() throws {
+            let result = try Guest.run(
+                .linux(
+                    "devices", "martlet.alarms=2", vcpus: 2, devices: [.init(HostDevices.rtc), .init(HostDevices.gpio)])
+            )
+
+            try expectPowerOff(result)
+            #expect(result.numbers("alarms") == [2, 2, 2])
+            #expect(result.line("gpiochip")?.hasSuffix("lines 8") == true)
+            let devices = try result.report.devices
+            #expect(devices.map(\.host) == [HostDevices.rtc, HostDevices.gpio])
+            #expect(devices.map(\.isolation) == ["none", "iommu"])
+            #expect(devices.first?.interrupts.first?.count == 2)
+            #expect(Set(devices.flatMap { $0.interrupts.map(\.spi) }).count == 2)
+            #expect(Set(devices.flatMap { $0.regions.map(\.guestAddress) }).count == 2)
+            try expectUsable(HostDevices.rtc, HostDevices.gpio)
+        }
+
+        @Test func allFourDevicesAtOnce() throws {
+            let result = try Guest.run(.linux("virtio", devices: HostDevices.all.map { .init($0) }))
+
+            try expectPowerOff(result)
+            let magics = result.output.split(separator: "\n").filter { $0 == "martlet-guest: virtio magic 0x74726976" }
+            #expect(magics.count == 2)
+            #expect(try result.report.devices.map(\.host) == HostDevices.all)
+        }
+
+        @Test func fixedGuestAddress() throws {
+            let result = try Guest.run(
+                .linux(
+                    "rtc", "martlet.alarms=1", devices: [.init(HostDevices.rtc, guestAddress: "0x30000000")]))
+
+            try expectPowerOff(result)
+            #expect(result.numbers("alarms") == [1, 1, 1])
+            #expect(result.line("rtc name")?.contains("30000000.pl031") == true)
+            #expect(try result.report.devices.first?.regions.first?.guestAddress == "0x30000000")
+        }
+
+        /// 1:1, in the middle of the board's own addresses.
+        @Test(arguments: [(HostDevices.rtc, "0x9010000"), (HostDevices.gpio, "0x9030000")])
+        func guestAddressOfTheHost(name: String, address: String) throws {
+            let script = name == HostDevices.rtc ? "rtc" : "gpio"
+
+            let result = try Guest.run(
+                .linux(script, "martlet.alarms=1", devices: [.init(name, guestAddress: "host")]))
+
+            try expectPowerOff(result)
+            let region = try #require(try result.report.devices.first?.regions.first)
+            #expect(region.guestAddress == address && region.hostAddress == address)
+        }
+
+        @Test(arguments: [("0x8000000", "interrupt controller"), ("0x9000000", "serial port"), ("0x80000000", "RAM")])
+        func addressThatIsTakenIsRefused(address: String, owner: String) throws {
+            try expectRefusal(
+                .flat("poweroff", devices: [.init(HostDevices.rtc, guestAddress: address)]), HostDevices.rtc, address,
+                "overlaps \(owner)")
+            try expectUsable(HostDevices.rtc)
+        }
+    }
+}
+
+/// Raises interrupt 0 of the one device that `process` has: VFIO takes that from any holder of the device's file.
+private func raiseInterrupt(of process: MartletProcess) throws {
+    let folder = "/proc/\(process.processNumber)/fd"
+    let numbers = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { CInt($0) }
+    let number = numbers.first {
+        (try? LinuxKernel().readLink("\(folder)/\($0)")) == "anon_inode:[vfio-device]"
+    }
+    let device = try Descriptor(
+        cintegration_take_descriptor(process.processNumber, try #require(number, "no VFIO device is open")))
+    let result = clinux_vfio_device_set_irq_none(device.rawValue, 0, UInt32(VFIO_IRQ_SET_ACTION_TRIGGER))
+    if result < 0 { throw Errno(rawValue: -result) }
+}

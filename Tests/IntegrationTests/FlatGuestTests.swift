@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Glibc
+import LinuxSystem
+import Testing
+
+extension Integration {
+    /// Guests of a few instructions, each of which ends in one way.
+    @Suite struct FlatGuestTests {
+        @Test func powerOffEndsWithZero() throws {
+            let result = try Guest.run(.flat("poweroff"))
+
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output.isEmpty)
+            #expect(try result.report.exit.reason == "power-off")
+        }
+
+        @Test func resetEndsWithThree() throws {
+            let result = try Guest.run(.flat("reset"))
+
+            #expect(result.status == 3, "\(result.errors)")
+            #expect(try result.report.exit.reason == "reset")
+        }
+
+        @Test func crashEndsWithFourAndRegisters() throws {
+            let result = try Guest.run(.flat("crash"))
+
+            #expect(result.status == 4, "\(result.errors)")
+            #expect(result.output == "A")
+            #expect(result.errors.contains("martlet: the guest can't go on: vcpu0: KVM_RUN"))
+            // The address that the guest read from, in the register that it read with.
+            #expect(result.errors.contains("x1 0xffff000"), "\(result.errors)")
+            for register in ["pc", "sp", "pstate", "x0", "x30"] {
+                #expect(result.errors.contains(register), "no \(register) in: \(result.errors)")
+            }
+            let exit = try result.report.exit
+            #expect(exit.reason == "hung" && exit.status == 4)
+            #expect(exit.detail?.contains("vcpu0") == true)
+        }
+
+        /// Nothing of the guest's makes it leave KVM, so only the kick can.
+        @Test(arguments: [(SIGTERM, 143), (SIGINT, 130), (SIGHUP, 129)])
+        func signalEndsGuestThatNeverExits(number: CInt, status: Int) throws {
+            let guest = try Guest(.flat("spin", vcpus: 2))
+            try guest.process.waitForOutput("A")
+
+            guest.process.signal(number)
+
+            let result = try guest.finish(patience: 20)
+            #expect(result.status == status, "\(result.errors)")
+            let exit = try result.report.exit
+            #expect(exit.reason == "signal \(number)" && exit.status == status)
+        }
+
+        /// No file that is opened may take the place of a standard descriptor that was closed: what the guest prints would
+        /// go there.
+        @Test func standardDescriptorsMayBeClosed() throws {
+            let guest = try Guest(.flat("spin"), MartletProcess.Options(input: .closed, output: .closed))
+            let folder = "/proc/\(guest.process.processNumber)/fd"
+            let standard = try (0...2).map { number in
+                try #require(waitForLink("\(folder)/\(number)", whenOpen: "anon_inode:kvm-vcpu:0", in: folder))
+            }
+
+            guest.process.signal(SIGTERM)
+
+            #expect(standard.prefix(2) == ["/", "/"], "none of \(standard) may be a file of KVM's")
+            #expect(try guest.finish(patience: 20).status == 143)
+        }
+
+        /// - Returns: where `link` leads as soon as a descriptor in `folder` leads to `target`.
+        private func waitForLink(_ link: String, whenOpen target: String, in folder: String) -> String? {
+            for _ in 0..<2000 {
+                let names = (try? LinuxKernel().listDirectory(folder)) ?? []
+                if names.contains(where: { (try? LinuxKernel().readLink("\(folder)/\($0)")) == target }) {
+                    return try? LinuxKernel().readLink(link)
+                }
+                usleep(10_000)
+            }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Testing
+
+extension Integration {
+    /// A host whose interrupt controller is of version 2.
+    @Suite(.enabled(if: Host.hasOldInterruptController, "this host's interrupt controller is no GICv2"))
+    struct GICv2Tests {
+        @Test(arguments: [1, 2, 4]) func bootsWithCPUs(count: Int) throws {
+            let result = try Guest.run(.linux("cpus", vcpus: count))
+
+            try expectPowerOff(result)
+            #expect(result.line("cpus") == "cpus \(count)")
+            #expect(result.line("timer")?.contains("GIC-0") == true, "\(result.output)")
+        }
+
+        @Test func moreCPUsThanTheHostAllows() throws {
+            try expectRefusal(
+                .flat("poweroff", vcpus: 9), "machine-config.vcpu_count is 9", "at most 8",
+                "reduce machine-config.vcpu_count")
+        }
+
+        @Test(.onEmulatedHost)
+        func alarmsReachGuestWithoutExits() throws {
+            let (result, hostCount) = try runCountingInterrupts(alarms: 5)
+
+            try expectPowerOff(result)
+            #expect(result.numbers("alarms") == [5, 5, 5])
+            #expect(hostCount == 5)
+            let device = try #require(try result.report.device(HostDevices.rtc))
+            #expect(device.interrupts.map(\.count) == [5])
+            #expect(device.interrupts.map(\.path) == ["irqfd"])
+            let region = try #require(device.regions.first)
+            #expect(region.access == "mapped" && region.reads == 0 && region.writes == 0)
+            try expectUsable(HostDevices.rtc)
+        }
+
+        @Test(.onEmulatedHost)
+        func guestDrivesDeviceBehindIOMMU() throws {
+            let result = try Guest.run(.linux("gpio", devices: [.init(HostDevices.gpio)]))
+
+            try expectPowerOff(result)
+            #expect(result.line("gpiochip")?.hasSuffix("lines 8") == true)
+            #expect(try result.report.devices.map(\.isolation) == ["iommu"])
+            try expectUsable(HostDevices.gpio)
+        }
+
+        @Test(.onEmulatedHost, arguments: exampleConfigurations)
+        func exampleIsCleanUnderDtc(name: String) throws { try expectCleanDeviceTree(ofExample: name) }
+
+        @Test func flatGuestPowersOff() throws {
+            let result = try Guest.run(.flat("first", vcpus: 8))
+
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(result.output == "A")
+        }
+    }
+}

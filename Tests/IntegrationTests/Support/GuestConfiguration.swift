@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import FoundationEssentials
+
+/// A configuration for `martlet`, as a test wants it.
+struct GuestConfiguration: Encodable {
+    struct BootSource: Encodable {
+        var kernel: String
+        var initrd: String?
+        var arguments: String?
+
+        enum CodingKeys: String, CodingKey {
+            case kernel = "kernel_image_path"
+            case initrd = "initrd_path"
+            case arguments = "boot_args"
+        }
+    }
+
+    struct Size: Encodable {
+        var vcpus = 1
+        var mebibytes = 128
+
+        enum CodingKeys: String, CodingKey {
+            case vcpus = "vcpu_count"
+            case mebibytes = "mem_size_mib"
+        }
+    }
+
+    struct Device: Encodable, ExpressibleByStringLiteral {
+        var host: String?
+        var sysfsdev: String?
+        var isTrapped: Bool?
+        var guestAddress: String?
+
+        init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
+            self.host = host
+            self.sysfsdev = sysfsdev
+            self.isTrapped = isTrapped
+            self.guestAddress = guestAddress
+        }
+
+        init(stringLiteral host: String) { self.init(host) }
+
+        enum CodingKeys: String, CodingKey {
+            case host, sysfsdev
+            case isTrapped = "no_mmap"
+            case guestAddress = "guest_address"
+        }
+    }
+
+    var source: BootSource
+    var size = Size()
+    var devices: [Device] = []
+
+    enum CodingKeys: String, CodingKey {
+        case source = "boot-source"
+        case size = "machine-config"
+        case devices = "platform-devices"
+    }
+
+    /// Linux, which runs `script` of the initramfs with `words` on its command line and powers off.
+    static func linux(
+        _ script: String, _ words: String = "", vcpus: Int = 1, mebibytes: Int = 128, kernel: String = "Image",
+        devices: [Device] = []
+    ) -> GuestConfiguration {
+        GuestConfiguration(
+            source: BootSource(
+                kernel: Host.image(kernel), initrd: Host.image("initramfs.cpio.gz"),
+                arguments: "console=ttyS0 quiet panic=-1 martlet.role=guest martlet.run=/martlet/\(script).sh \(words)"),
+            size: Size(vcpus: vcpus, mebibytes: mebibytes), devices: devices)
+    }
+
+    /// One of the flat guests: a few instructions that need no kernel.
+    static func flat(_ name: String, vcpus: Int = 1, mebibytes: Int = 16, devices: [Device] = []) -> GuestConfiguration
+    {
+        GuestConfiguration(
+            source: BootSource(kernel: Host.image("flat/\(name).bin")), size: Size(vcpus: vcpus, mebibytes: mebibytes),
+            devices: devices)
+    }
+
+    /// Writes it into `folder` and returns the file's path.
+    func write(to folder: TemporaryFolder) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .withoutEscapingSlashes]
+        return try folder.file("guest.json", try encoder.encode(self))
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import FoundationEssentials
+import LinuxSystem
+
+/// The ARM host that the tests run on, as the environment describes it.
+enum Host {
+    private static let environment = ProcessInfo.processInfo.environment
+
+    /// The program under test.
+    static let martlet = environment["MARTLET"] ?? ""
+    /// The folder with Image, Image.gz, initramfs.cpio.gz and flat/.
+    static let images = environment["MARTLET_IMAGES"] ?? ""
+    /// The folder with the example configurations.
+    static let configurations = environment["MARTLET_CONFIGS"] ?? ""
+    /// Where device trees go that a host without dtc can't check: whoever started the tests does it then.
+    static let blobs = environment["MARTLET_BLOBS"]
+    /// "emulated-gicv3", "emulated-gicv2" or "native".
+    private static let name = environment["MARTLET_TEST_HOST"] ?? "native"
+
+    /// Whether this is the emulated host, whose devices are there to be passed through.
+    static let isEmulated = name.hasPrefix("emulated")
+    /// Whether the host's interrupt controller is of version 2.
+    static let hasOldInterruptController =
+        name == "emulated-gicv2" || (name == "native" && text("/proc/interrupts").contains("GIC-0"))
+
+    /// Why no test can run here; nil where they can.
+    static let obstacle: String? = {
+        #if arch(arm64)
+        if !exists("/dev/kvm") { return "this host has no /dev/kvm" }
+        for (name, value) in [
+            ("MARTLET", martlet), ("MARTLET_IMAGES", images), ("MARTLET_CONFIGS", configurations),
+        ] where value.isEmpty {
+            return "\(name) is not set: guest-images/test.sh runs these tests"
+        }
+        return nil
+        #else
+        return "this is no arm64 machine: guest-images/test.sh runs these tests in an emulated one"
+        #endif
+    }()
+
+    static func image(_ name: String) -> String { "\(images)/\(name)" }
+
+    static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
+
+    /// The content of a file of /proc or /sys without white space at its ends; empty where it can't be read.
+    static func text(_ path: String) -> String {
+        guard let bytes = try? LinuxKernel().readFile(path, limit: 4 << 20) else { return "" }
+        let text = String(decoding: bytes, as: UTF8.self)
+        guard let first = text.firstIndex(where: { !$0.isWhitespace }) else { return "" }
+        let end = text.lastIndex { !$0.isWhitespace } ?? first
+        return String(text[first...end])
+    }
+
+    /// Writes to a file of /proc or /sys, or throws the kernel's errno.
+    static func write(_ text: String, to path: String) throws {
+        try FileOutput.replace(path, with: Array(text.utf8))
+    }
+}

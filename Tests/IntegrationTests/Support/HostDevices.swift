@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import CLinux
+import FoundationEssentials
+import LinuxSystem
+
+/// The devices that the emulated host has for passing through.
+enum HostDevices {
+    /// AMBA, one mappable region, one level interrupt, no IOMMU.
+    static let rtc = "9010000.pl031"
+    /// AMBA, one mappable region, one level interrupt, in an IOMMU group.
+    static let gpio = "9030000.pl061"
+    /// Platform, a region of 512 bytes, an edge interrupt, no IOMMU.
+    static let virtio = "a003e00.virtio_mmio"
+    /// The same in an IOMMU group.
+    static let isolatedVirtio = "a003c00.virtio_mmio"
+
+    static let all = [rtc, gpio, virtio, isolatedVirtio]
+
+    static func bus(of device: String) -> String {
+        Host.exists("/sys/bus/amba/devices/\(device)") ? "amba" : "platform"
+    }
+
+    static func folder(_ device: String) -> String { "/sys/bus/\(bus(of: device))/devices/\(device)" }
+
+    /// The driver that has the device.
+    static func driver(of device: String) -> String? { linkName("\(folder(device))/driver") }
+
+    /// The device's IOMMU group; VFIO makes one up for a device without an IOMMU.
+    static func group(of device: String) -> Int? { linkName("\(folder(device))/iommu_group").flatMap { Int($0) } }
+
+    /// The file that a process opens to have the device's group.
+    static func groupFile(of device: String) throws -> String {
+        guard let group = group(of: device) else { throw TestError("\(device) is in no group") }
+        let files = ["/dev/vfio/\(group)", "/dev/vfio/noiommu-\(group)"]
+        guard let file = files.first(where: Host.exists) else { throw TestError("no \(files)") }
+        return file
+    }
+
+    static func bindAll() throws {
+        for device in all { try bind(device) }
+    }
+
+    /// Gives a device to VFIO.
+    static func bind(_ device: String) throws {
+        let driver = "vfio-\(bus(of: device))"
+        if self.driver(of: device) == driver { return }
+        try rebind(device, to: driver)
+    }
+
+    /// Gives a device to the driver of the host that likes it, if there is one.
+    static func giveToHost(_ device: String) throws { try rebind(device, to: "") }
+
+    /// Leaves a device without a driver.
+    static func unbind(_ device: String) throws {
+        if driver(of: device) != nil { try Host.write(device, to: "\(folder(device))/driver/unbind") }
+    }
+
+    private static func rebind(_ device: String, to driver: String) throws {
+        try unbind(device)
+        try Host.write(driver + "\n", to: "\(folder(device))/driver_override")
+        // The kernel answers EINVAL when no driver takes it: what became of it is looked up below.
+        try? Host.write(device, to: "/sys/bus/\(bus(of: device))/drivers_probe")
+        guard driver.isEmpty || self.driver(of: device) == driver else {
+            throw TestError("\(device) did not bind to \(driver), but to \(self.driver(of: device) ?? "none")")
+        }
+    }
+
+    /// How often each interrupt line has come, by Linux's number: unlike /proc/interrupts also for lines that nobody holds.
+    static func interruptCounts() -> [Int: Int] {
+        var counts: [Int: Int] = [:]
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: "/sys/kernel/irq")) ?? [] {
+            guard let line = Int(name) else { continue }
+            counts[line] = Host.text("/sys/kernel/irq/\(name)/per_cpu_count").split(separator: ",")
+                .reduce(0) { $0 + (Int($1) ?? 0) }
+        }
+        return counts
+    }
+
+    /// The lines in /proc/interrupts that VFIO's handlers hold.
+    static func vfioLines() -> [Int] {
+        Host.text("/proc/interrupts").split(separator: "\n").filter { $0.contains("vfio-irq[") }
+            .compactMap { $0.split(separator: ":").first.flatMap { Int($0.filter(\.isNumber)) } }
+    }
+
+    private static func linkName(_ path: String) -> String? {
+        guard let target = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { return nil }
+        return target.split(separator: "/").last.map(String.init)
+    }
+}

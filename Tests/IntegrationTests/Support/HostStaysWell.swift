@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Testing
+
+/// Around each test: the devices are with VFIO when it begins, and the host's kernel has no complaint when it ends.
+struct HostStaysWell: SuiteTrait, TestTrait, TestScoping {
+    var isRecursive: Bool { true }
+
+    func scopeProvider(for test: Test, testCase: Test.Case?) -> HostStaysWell? { testCase == nil ? nil : self }
+
+    func provideScope(
+        for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
+    ) async throws {
+        let log = try KernelLog()
+        if Host.isEmulated { try HostDevices.bindAll() }
+        try await function()
+        #expect(log.complaints() == [])
+    }
+}
+
+extension Trait where Self == HostStaysWell {
+    static var hostStaysWell: HostStaysWell { HostStaysWell() }
+}
+
+extension Trait where Self == ConditionTrait {
+    /// For tests of the emulated host's devices.
+    static var onEmulatedHost: ConditionTrait {
+        .enabled(if: Host.isEmulated, "the devices are those of the emulated host")
+    }
+}

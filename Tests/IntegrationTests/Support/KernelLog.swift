@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import CIntegration
+import CLinux
+import Glibc
+
+/// What the host's kernel has to say from the moment that this is made.
+final class KernelLog {
+    private let descriptor: Descriptor
+
+    init() throws { descriptor = try Descriptor(cintegration_kernel_log()) }
+
+    /// The messages that a healthy kernel doesn't write.
+    func complaints() -> [String] {
+        var complaints: [String] = []
+        var buffer = [UInt8](repeating: 0, count: 8192)
+        while true {
+            let count = clinux_read(descriptor.rawValue, &buffer, 8192)
+            // EPIPE: the log's oldest messages were overwritten before they were read; the next read goes on.
+            if count == -Int(EPIPE) { continue }
+            guard count > 0 else { return complaints }
+            let message = String(decoding: buffer.prefix(count), as: UTF8.self)
+            let isComplaint = ["WARNING:", "BUG:", "Oops", "Call trace", "refcount_t", "Internal error"]
+                .contains { message.contains($0) }
+            if isComplaint { complaints.append(message) }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import FoundationEssentials
+
+/// What `martlet run --report` writes, as far as tests look at it.
+struct RunReport: Decodable {
+    struct Exit: Decodable {
+        let reason: String
+        let status: Int
+        let detail: String?
+    }
+
+    struct Region: Decodable {
+        let index: Int
+        let access: String
+        let hostAddress: String?
+        let guestAddress: String
+        let size: Int
+        let reads: Int
+        let writes: Int
+    }
+
+    struct Interrupt: Decodable {
+        let index: Int
+        let trigger: String
+        let spi: Int
+        let path: String
+        let count: Int?
+    }
+
+    struct Device: Decodable {
+        let host: String
+        let group: Int
+        let isolation: String
+        let regions: [Region]
+        let interrupts: [Interrupt]
+    }
+
+    struct Exits: Decodable {
+        let mmioReads: Int
+        let mmioWrites: Int
+        let systemEvents: Int
+    }
+
+    struct Unclaimed: Decodable {
+        let reads: Int
+        let writes: Int
+    }
+
+    let exit: Exit
+    let unclaimed: Unclaimed
+    let devices: [Device]
+    let exits: Exits
+    let droppedConsoleBytes: Int
+
+    init(file: String) throws {
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        self = try decoder.decode(RunReport.self, from: Data(contentsOf: URL(fileURLWithPath: file)))
+    }
+
+    func device(_ host: String) -> Device? { devices.first { $0.host == host } }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Configuration
+import DeviceTree
+import KVM
+import KernelFakes
+import LinuxSystem
+import Testing
+import VFIO
+
+@testable import Machine
+
+/// The whole set-up of a machine with the Nth call to the kernel failing, for every N until it succeeds.
+@Suite struct FaultSweepTests {
+    private let terminal: FakeTerminal
+
+    init() throws { terminal = try FakeTerminal() }
+
+    /// Calls whose failure is survived on purpose, each with the reason.
+    private static let survived: [(call: String, reason: String)] = [
+        ("read /proc/interrupts", "only the report's counts come from it, which then says that they are not known"),
+        ("read /proc/meminfo", "a host that doesn't say what it has left is taken at its word when pages are touched"),
+        ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
+        ("KVM_IRQFD", "the same"),
+        ("VFIO_DEVICE_SET_IRQS", "the same"),
+        ("madvise", "transparent huge pages save time, and a kernel may not have them"),
+        (
+            "/sys/firmware/devicetree/base",
+            "where a region is on the host is for the report; with guest_address \"host\" it is an error"
+        ),
+    ]
+
+    private func makeHost() -> FakeHost {
+        let host = FakeHost()
+        host.add(
+            "1000.net", group: 3, interrupts: [.level],
+            properties: [
+                "compatible": .string("test,net"), "clocks": .cell(0x8000), "reg": .cells64([0x1000, 0x1000]),
+            ])
+        host.kernel.addFile("/sys/firmware/devicetree/base/apb-pclk/compatible", "fixed-clock\0")
+        host.kernel.withState { state in
+            state.files["/sys/firmware/devicetree/base/apb-pclk/phandle"] = PropertyValue.cell(0x8000).bytes
+            state.files["/sys/firmware/devicetree/base/apb-pclk/clock-frequency"] = PropertyValue.cell(24_000_000).bytes
+        }
+        host.add(
+            "2000.transport", group: 4, isNoIOMMU: true, regions: [.init(size: 0x200, access: [.read, .write])],
+            interrupts: [.edge], properties: ["compatible": .string("virtio,mmio")])
+        return host
+    }
+
+    /// Builds the machine on `host`, as `martlet run` does, and lets go of it.
+    /// - Returns: the calls until it stood.
+    private func setUp(_ host: FakeHost) throws -> Int {
+        let configuration = host.configuration(
+            vcpus: 2, devices: [.named("1000.net"), .named("2000.transport", noMmap: true)])
+        let hypervisor = try host.makeHypervisor()
+        let plan = try host.makePlan(configuration, hypervisor: hypervisor)
+        let machine = try Machine(
+            plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+        return withExtendedLifetime(machine) { host.kernel.withState { $0.callCount } }
+    }
+
+    @Test func theWholeSetUpIsReleasedInReverseOrder() throws {
+        let host = makeHost()
+        #expect(try setUp(host) > 100)
+        #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
+        #expect(host.kernel.disorder == nil)
+    }
+
+    @Test func everyCallThatFailsIsNamedAndEverythingIsReleased() throws {
+        var survivedCalls: Set<String> = []
+        var number = 0
+        while true {
+            number += 1
+            let host = makeHost()
+            host.kernel.withState { $0.failingCall = number }
+            var error: (any Error)?
+            var callsUntilItStood = Int.max
+            do { callsUntilItStood = try setUp(host) } catch let thrown { error = thrown }
+            if callsUntilItStood < number { break }
+            let call = try #require(host.kernel.withState { $0.failedCall })
+            #expect(host.kernel.held.isEmpty, "call \(number), \(call): left \(host.kernel.held)")
+            #expect(host.kernel.disorder == nil, "call \(number), \(call)")
+            if let error {
+                check("\(error)", names: call)
+            } else {
+                let entry = Self.survived.first { call.contains($0.call) }
+                #expect(entry != nil, "call \(number), \(call), failed unnoticed")
+                survivedCalls.insert(entry?.call ?? call)
+                // Whatever else was survived, the guest's device tree has all that it should have.
+                #expect(host.log.all.isEmpty, "call \(number), \(call): \(host.log.all)")
+            }
+        }
+        // Nothing is on the list that isn't called, or isn't survived.
+        #expect(survivedCalls == Set(Self.survived.map(\.call)))
+        #expect(number > 100)
+    }
+
+    private func check(_ text: String, names call: String) {
+        #expect(text.contains("EIO (Input/output error)"), "\(call): \(text)")
+        for word in words(of: call) { #expect(text.contains(word), "\(call): \(text)") }
+    }
+
+    /// What of the fake's name for a call an error has to show.
+    private func words(of call: String) -> [String] {
+        let words = call.split(separator: " ").map(String.init)
+        switch (words[0], words.count > 1 ? words[1] : "") {
+        case ("mmap", "memfd_create"), ("mmap", "KVM_CREATE_VCPU"), ("mmap", "VFIO_GROUP_GET_DEVICE_FD"):
+            return ["mmap"]
+        // The path says which file it was; that of a kernel image also has its key.
+        case ("readlink", let path), ("list", let path), ("stat", let path), ("read", let path), ("open", let path):
+            return [path]
+        case ("fstat", _), ("pread", _): return [words[2]]
+        case ("KVM_SET_DEVICE_ATTR", _): return ["KVM_DEV_ARM_VGIC"]
+        case ("KVM_CREATE_VCPU", let index): return ["KVM_CREATE_VCPU(\(index))"]
+        default: return [words[0]]
+        }
+    }
+}

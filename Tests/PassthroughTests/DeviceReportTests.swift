@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import DeviceTree
+import Foundation
+import KVM
+import KernelFakes
+import PlatformBus
+import Testing
+import VFIO
+
+@testable import Passthrough
+
+@Suite struct DeviceReportTests {
+    private let host: Host
+    private let vm: VirtualMachine
+
+    init() throws {
+        host = try Host()
+        vm = try host.makeVM()
+        host.kernel.addFile("/proc/interrupts", "      CPU0  CPU1\n 11:  9  9  GICv3 27 Level  arch_timer\n")
+    }
+
+    private func connect(_ settings: PassthroughDevice.Settings...) throws -> ConnectedDevices {
+        let devices = try PassthroughDevices(
+            settings, calls: host.kernel, bus: host.bus, sysfs: host.sysfs, log: host.log.log)
+        return try ConnectedDevices(devices, vm: vm, memory: [], loop: host.loop, log: host.log.log)
+    }
+
+    /// Replaces the counts of a line of /proc/interrupts.
+    private func setCounts(_ number: Int, _ counts: String) {
+        host.kernel.withState { state in
+            let text = String(decoding: state.files["/proc/interrupts"] ?? [], as: UTF8.self)
+            let lines = text.split(separator: "\n").map { line in
+                line.contains("vfio-irq[\(number)]")
+                    ? " \(number):  \(counts)  GICv3 34 Level vfio-irq[\(number)](x)" : "\(line)"
+            }
+            state.files["/proc/interrupts"] = Array(lines.joined(separator: "\n").utf8)
+        }
+    }
+
+    @Test func theCountIsTheHostsOwnSinceTheDeviceWasOpened() throws {
+        host.add(
+            "9010000.pl031", bus: .amba, interrupts: [.level],
+            lines: [" 21:  3  1  GICv3 34 Level  vfio-irq[21](vfio-amba-00141031)"])
+        let connected = try connect(.init(.host("9010000.pl031")))
+        setCounts(21, "10 14")
+        let interrupt = try #require(connected.reports().first?.interrupts.first)
+        #expect(interrupt.count == 20)
+        #expect(interrupt.countSource == "/proc/interrupts")
+    }
+
+    @Test func severalDevicesAndInterruptsAreToldApart() throws {
+        host.add(
+            "first", group: 1, interrupts: [.level, .edge],
+            lines: [
+                " 31:  0  0  GICv3 40 Edge  vfio-irq[31](first)", " 21:  0  0  GICv3 34 Level  vfio-irq[21](first)",
+            ])
+        host.add("second", group: 2, interrupts: [.edge], lines: [" 25:  0  0  GICv3 41 Edge vfio-irq[25](second)"])
+        let connected = try connect(.init(.host("first")), .init(.host("second")))
+        setCounts(21, "1 0")
+        setCounts(31, "1 1")
+        setCounts(25, "3 0")
+        #expect(connected.reports().map { $0.interrupts.map(\.count) } == [[1, 2], [3]])
+    }
+
+    @Test(arguments: [[], [" 21:  0  0  GICv3 34 Level  vfio-irq[21](device)"]])
+    func withoutALineForEachInterruptTheCountIsNotKnown(lines: [String]) throws {
+        host.add("device", interrupts: [.level, .level], lines: lines)
+        let connected = try connect(.init(.host("device")))
+        #expect(connected.reports().first?.interrupts.map(\.count) == [nil, nil])
+    }
+
+    @Test func aLineThatIsGoneIsNotKnown() throws {
+        host.add("device", lines: [" 21:  0  0  GICv3 34 Level  vfio-irq[21](device)"])
+        let connected = try connect(.init(.host("device")))
+        host.kernel.addFile("/proc/interrupts", "")
+        #expect(connected.reports().first?.interrupts.map(\.count) == [nil])
+    }
+
+    // MARK: Text and JSON
+
+    private func report() throws -> DeviceReport {
+        host.add(
+            "device", group: 3, regions: [.init(), .init(size: 0x200, access: [.read, .write])],
+            interrupts: [.level, .edge],
+            lines: [
+                " 21:  0  0  GICv3 34 Level  vfio-irq[21](device)", " 22:  0  0  GICv3 35 Edge  vfio-irq[22](device)",
+            ], properties: ["reg": .cells64([0x901_0000, 0x1000])])
+        let connected = try connect(.init(.host("device")))
+        setCounts(21, "5 6")
+        let dispatcher = host.bus.makeDispatcher()
+        _ = dispatcher.read(GuestAddress(0x0C00_1000), .word)
+        return try #require(connected.reports().first)
+    }
+
+    @Test func theTextHasALineForEachFact() throws {
+        #expect(
+            try report().lines == [
+                "device device: group 3, isolation: iommu, reset: yes",
+                "  region 0: mapped, host 0x9010000 guest 0xc000000 size 4096, exits 0 reads 0 writes",
+                "  region 1: trapped, guest 0xc001000 size 512, exits 1 reads 0 writes",
+                "  interrupt 0: level, SPI 0, path irqfd, count 11 (/proc/interrupts)",
+                "  interrupt 1: edge, SPI 1, path irqfd, count 0 (/proc/interrupts)",
+            ])
+    }
+
+    @Test func aCountThatIsNotKnownIsSaidToBeSo() throws {
+        host.add("device", isNoIOMMU: true, regions: [], interrupts: [.edge], flags: .platform)
+        #expect(
+            try connect(.init(.host("device"))).reports().first?.lines == [
+                "device device: group 7, isolation: none, reset: no",
+                "  interrupt 0: edge, SPI 0, path irqfd, count not known (/proc/interrupts)",
+            ])
+    }
+
+    @Test func theJSONHasTheNamesThatScriptsReadBy() throws {
+        let json = try JSONEncoder().encode(try report())
+        let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
+        #expect(
+            Set(object.keys) == ["host", "group", "isolation", "can_reset", "regions", "interrupts", "unmaps", "maps"])
+        let regions = try #require(object["regions"] as? [[String: Any]])
+        #expect(
+            Set(regions[0].keys)
+                == ["index", "access", "host_address", "guest_address", "size", "reads", "writes"])
+        #expect(regions[0]["host_address"] as? String == "0x9010000")
+        #expect(regions[0]["guest_address"] as? String == "0xc000000")
+        #expect(regions[1]["host_address"] == nil)
+        #expect(regions[1]["reads"] as? Int == 1)
+        let interrupts = try #require(object["interrupts"] as? [[String: Any]])
+        #expect(Set(interrupts[0].keys) == ["index", "trigger", "spi", "path", "reasons", "count", "count_source"])
+        #expect(interrupts[0]["trigger"] as? String == "level")
+        #expect(interrupts[0]["count"] as? Int == 11)
+    }
+}

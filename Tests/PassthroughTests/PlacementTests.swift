@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import DeviceTree
+import KernelFakes
+import PlatformBus
+import Testing
+import VFIO
+
+@testable import Passthrough
+
+@Suite struct PlacementTests {
+    private let host: Host
+
+    init() throws { host = try Host() }
+
+    private func bases(_ devices: PassthroughDevices) -> [[UInt64]] {
+        devices.devices.map { $0.regions.map(\.range.base.rawValue) }
+    }
+
+    // MARK: Automatic
+
+    @Test func regionsTakeTheLowestRoomOnTheirNaturalAlignment() throws {
+        host.add("small", group: 1, regions: [.init(size: 0x1000), .init(size: 0x200, access: [.read, .write])])
+        host.add("large", group: 2, regions: [.init(size: 0x10000)])
+        host.add("late", group: 3)
+        let devices = try host.open(.init(.host("small")), .init(.host("large")), .init(.host("late")))
+        #expect(bases(devices) == [[0x0C00_0000, 0x0C00_1000], [0x0C01_0000], [0x0C00_2000]])
+        #expect(
+            host.bus.regions.map(\.name) == ["small region 0", "small region 1", "late", "large"])
+    }
+
+    @Test func interruptsTakeTheLowestSPIs() throws {
+        try host.bus.reserveSPI(SPI(rawValue: 0), "serial port")
+        host.add("first", group: 1, interrupts: [.level, .edge])
+        host.add("second", group: 2, interrupts: [.edge])
+        let devices = try host.open(.init(.host("first")), .init(.host("second")))
+        #expect(devices.devices.map { $0.interrupts.map(\.spi.rawValue) } == [[1, 2], [3]])
+        #expect(
+            host.bus.interrupts.map(\.name) == [
+                "serial port", "first interrupt 0", "first interrupt 1", "second interrupt 0",
+            ])
+    }
+
+    @Test func aDeviceWithNeitherRegionsNorInterruptsTakesNothing() throws {
+        host.add("plain", regions: [], interrupts: [])
+        let devices = try host.open(.init(.host("plain")))
+        #expect(bases(devices) == [[]])
+        #expect(host.bus.regions.isEmpty)
+        #expect(host.bus.interrupts.isEmpty)
+    }
+
+    @Test func everythingIsGivenBackWhenTheDevicesGo() throws {
+        host.add("device", interrupts: [.level, .edge])
+        do {
+            let devices = try host.open(.init(.host("device")))
+            withExtendedLifetime(devices) { #expect(!host.bus.regions.isEmpty) }
+        }
+        #expect(host.bus.regions.isEmpty)
+        #expect(host.bus.interrupts.isEmpty)
+        #expect(host.kernel.held.isEmpty)
+        #expect(host.kernel.releasedInReverseOrder, "\(host.kernel.journal)")
+    }
+
+    // MARK: Fixed
+
+    @Test func theFirstRegionGoesWhereTheConfigurationSays() throws {
+        host.add("device", regions: [.init(), .init()])
+        let devices = try host.open(.init(.host("device"), placement: .fixed(GuestAddress(0x0D00_0000))))
+        #expect(bases(devices) == [[0x0D00_0000, 0x0C00_0000]])
+    }
+
+    @Test func anOverlapNamesBothOwnersAndLeavesNothing() throws {
+        host.add("first", group: 1)
+        host.add("second", group: 2, interrupts: [.edge])
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(
+                .init(.host("first"), placement: .fixed(GuestAddress(0x0D00_0000))),
+                .init(.host("second"), placement: .fixed(GuestAddress(0x0D00_0000))))
+        }
+        let text = try #require(error).description
+        #expect(text.hasPrefix("second: second: guest address range 0xd000000-0xd000fff overlaps first at 0xd000000"))
+        #expect(host.bus.regions.isEmpty)
+        #expect(host.bus.interrupts.isEmpty)
+        #expect(host.kernel.held.isEmpty)
+        #expect(host.kernel.releasedInReverseOrder, "\(host.kernel.journal)")
+    }
+
+    @Test func anAddressOutsideTheBusIsRefused() throws {
+        host.add("device")
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(.init(.host("device"), placement: .fixed(GuestAddress(0x1000))))
+        }
+        #expect(error?.description.contains("is outside the platform bus") == true)
+    }
+
+    @Test func aRegionThatFailsGivesBackTheOnesBefore() throws {
+        // 256 MiB of window: the second has no room.
+        host.add("device", regions: [.init(), .init(size: 0x1000_0000)])
+        let error = passthroughError { () throws(PassthroughError) in try host.open(.init(.host("device"))) }
+        #expect(error?.description.hasPrefix("device: device region 1: no room for 0x10000000 bytes") == true)
+        #expect(host.bus.regions.isEmpty)
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test func anInterruptThatFailsGivesBackTheRegions() throws {
+        let few = try Host()
+        for number in 0..<UInt32(960) { try few.bus.reserveSPI(SPI(rawValue: number), "taken") }
+        few.add("device")
+        let error = passthroughError { () throws(PassthroughError) in try few.open(.init(.host("device"))) }
+        #expect(error?.description.contains("each of the interrupt controller's 960 SPIs is in use") == true)
+        #expect(few.bus.regions.isEmpty)
+        #expect(few.bus.interrupts.count == 960)
+        #expect(few.kernel.held.isEmpty)
+    }
+
+    // MARK: The host's own address
+
+    @Test func everyRegionGoesWhereItIsOnTheHost() throws {
+        host.add(
+            "device", regions: [.init(), .init()],
+            properties: ["reg": .cells64([0x0C10_0000, 0x1000, 0x0C20_0000, 0x1000])])
+        let devices = try host.open(.init(.host("device"), placement: .host))
+        #expect(bases(devices) == [[0x0C10_0000, 0x0C20_0000]])
+    }
+
+    @Test func anAddressThatCannotBeToldIsAnError() throws {
+        host.add("device", regions: [.init(), .init()], properties: ["reg": .cells64([0x0C10_0000, 0x1000])])
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(.init(.host("device"), placement: .host))
+        }
+        #expect(
+            error?.description == """
+                device: the host address of region 1 is not known, so guest_address can't be "host"
+                  give guest_address as a number, or leave it out
+                """)
+        #expect(host.bus.regions.isEmpty)
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    // MARK: Refusals
+
+    @Test func theSameDeviceTwiceIsRefused() throws {
+        host.add("device")
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(.init(.host("device")), .init(.sysfsdev("/sys/devices/platform/device")))
+        }
+        #expect(
+            error?.description == "device: used twice\n  this process has the device open; list it once")
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test func aDeviceThatIsNotThereIsAnError() throws {
+        let error = passthroughError { () throws(PassthroughError) in try host.open(.init(.host("none"))) }
+        #expect(error?.description.hasPrefix("none: no such device on the platform or AMBA bus") == true)
+    }
+}
