@@ -21,6 +21,9 @@ import VFIO
     private static let survived: [(call: String, reason: String)] = [
         ("read /proc/interrupts", "only the report's counts come from it, which then says that they are not known"),
         ("read /proc/meminfo", "a host that doesn't say what it has left is taken at its word when pages are touched"),
+        ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
+        ("KVM_IRQFD", "the same"),
+        ("VFIO_DEVICE_SET_IRQS", "the same"),
         ("madvise", "transparent huge pages save time, and a kernel may not have them"),
         (
             "/sys/firmware/devicetree/base",
