@@ -112,10 +112,11 @@ public final class Machine: Sendable {
                 "the guest \(access.isWrite ? "wrote" : "read") \(access.width.bytes) bytes at \(access.address), "
                     + "where there is nothing" + (access.isLastReport ? "; further pages are only counted" : ""))
         }
+        let emulator = InstructionEmulator(memory: memory, dispatcher: dispatcher, log: log)
         parts = Mutex(
             Parts(
-                runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher) }, dispatcher: dispatcher, devices: devices,
-                ending: ending, loop: loop, resources: stack))
+                runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher, emulator: emulator) },
+                dispatcher: dispatcher, devices: devices, ending: ending, loop: loop, resources: stack))
         profile.mark("devices")
     }
 

@@ -24,6 +24,7 @@ import VFIO
         ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
         ("KVM_IRQFD", "the same"),
         ("VFIO_DEVICE_SET_IRQS", "the same"),
+        ("KVM_ENABLE_CAP", "without it a guest runs as on a kernel that is older than KVM_CAP_ARM_NISV_TO_USER"),
         ("madvise", "transparent huge pages save time, and a kernel may not have them"),
         (
             "/sys/firmware/devicetree/base",

@@ -41,6 +41,8 @@ struct RunReport: Decodable {
         let mmioReads: Int
         let mmioWrites: Int
         let systemEvents: Int
+        let nisvEmulated: Int
+        let nisvAborted: Int
     }
 
     struct Unclaimed: Decodable {
