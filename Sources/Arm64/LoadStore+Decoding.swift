@@ -51,7 +51,7 @@ extension LoadStore {
         return result
     }
 
-    /// Arm ARM, C6.2 and C7.2: the CONSTRAINED UNPREDICTABLE cases of each of the instructions; K1.1.4 says what may happen.
+    /// Arm ARM, C6.2 and C7.2: the CONSTRAINED UNPREDICTABLE cases of each of the instructions; appendix K1 says what may happen.
     private var isUnpredictable: Bool {
         if case .load = operation, let secondRegister, secondRegister == register { return true }
         guard indexing != .offset, file == .general, case .register(let number) = base, number != 31 else {

@@ -78,7 +78,7 @@ final class InstructionEmulator: Sendable {
     private func attempt(
         _ vcpu: VirtualCPU, _ counter: UInt64, trapped: UInt64, isWrite: Bool, _ word: inout UInt32?
     ) throws(KVMError) -> Obstacle? {
-        // Arm ARM, C5.2.19 SPSR_EL1: M[4] is AArch32, M[3:2] the exception level.
+        // Arm ARM (DDI 0487), SPSR_EL1: M[4] is AArch32, M[3:2] the exception level.
         let state = try vcpu.value(of: .pstate)
         if state & 1 << 4 != 0 { return .aarch32 }
         let level = state >> 2 & 3

@@ -5,7 +5,7 @@ import Arm64
 
 /// Translation tables in a memory of the test's, written descriptor by descriptor.
 struct GuestTables {
-    /// A translation scheme as the Arm ARM's tables list them (DDI 0487, D8.2, "Translation granules"): for each level the
+    /// A translation scheme as the Arm ARM's tables list them (DDI 0487, D8.2 Address translation): for each level the
     /// address bits that index its table. Written out here, so that the walker's arithmetic is checked by other means.
     struct Scheme: CustomStringConvertible {
         let name: String
