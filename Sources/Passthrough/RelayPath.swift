@@ -162,7 +162,7 @@ final class RelayPath: InterruptPath {
         let count = held
         log(
             .warning,
-            "\(place): more interrupts than storm_limit allows, \(stormLimit) a second; held back \(count) times since the "
+            "\(place): storm_limit reached, \(stormLimit) interrupts a second; held back \(count) times since the "
                 + "last such message")
         lastLog = now
         held = 0

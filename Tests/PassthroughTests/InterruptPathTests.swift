@@ -194,7 +194,7 @@ struct InterruptPathTests {
         #expect(found.delivered == fired && found.ended == fired && found.stormHeld == 1)
         let warnings = host.messages.withLock { $0.filter { $0.hasPrefix("warning") } }
         #expect(warnings.count == 1)
-        #expect(warnings.first?.contains("more interrupts than storm_limit allows, 1 a second") == true)
+        #expect(warnings.first?.contains("storm_limit reached, 1 interrupts a second") == true)
     }
 
     // MARK: eventfd
