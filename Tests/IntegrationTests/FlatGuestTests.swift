@@ -57,10 +57,10 @@ extension Integration {
         /// go there.
         @Test func standardDescriptorsMayBeClosed() throws {
             let guest = try Guest(.flat("spin"), MartletProcess.Options(input: .closed, output: .closed))
-            let folder = "/proc/\(guest.process.processNumber)/fd"
-            let standard = try (0...2).map { number in
-                try #require(waitForLink("\(folder)/\(number)", whenOpen: "anon_inode:kvm-vcpu:0", in: folder))
-            }
+            let folder = "/proc/\(guest.process.processNumber)"
+            try waitForThread("vcpu0", in: folder)
+
+            let standard = try (0...2).map { try LinuxKernel().readLink("\(folder)/fd/\($0)") }
 
             guest.process.signal(SIGTERM)
 
@@ -68,16 +68,15 @@ extension Integration {
             #expect(try guest.finish(patience: 20).status == 143)
         }
 
-        /// - Returns: where `link` leads as soon as a descriptor in `folder` leads to `target`.
-        private func waitForLink(_ link: String, whenOpen target: String, in folder: String) -> String? {
-            for _ in 0..<2000 {
-                let names = (try? LinuxKernel().listDirectory(folder)) ?? []
-                if names.contains(where: { (try? LinuxKernel().readLink("\(folder)/\($0)")) == target }) {
-                    return try? LinuxKernel().readLink(link)
-                }
+        /// Waits until the process whose folder in /proc is `folder` has a thread called `name`.
+        private func waitForThread(_ name: String, in folder: String) throws {
+            let deadline = Clock.monotonicNanoseconds + UInt64(MartletProcess.patience * 1e9)
+            while Clock.monotonicNanoseconds < deadline {
+                let threads = (try? LinuxKernel().listDirectory("\(folder)/task")) ?? []
+                if threads.contains(where: { Host.text("\(folder)/task/\($0)/comm") == name }) { return }
                 usleep(10_000)
             }
-            return nil
+            throw TestError("no thread \(name)")
         }
     }
 }

@@ -40,7 +40,7 @@ collect() {
 need_swift
 need_build_packages
 toolchain=$("$GUEST_IMAGES/toolchain/build.sh")
-key=$(cache_key "$ROOT/Sources" "$ROOT/Tests/IntegrationTests" "$ROOT/Package.swift" "$GUEST_IMAGES/toolchain" -- "$toolchain")
+key=$(cache_key "$ROOT/Sources" "$ROOT"/Tests/{CIntegration,IntegrationTests} "$ROOT/Package.swift" "$GUEST_IMAGES/toolchain" -- "$toolchain")
 if [[ -d $folder && $(cat "$folder/key" 2>/dev/null) == "$key" ]]; then
     say tests "up to date"
 else
