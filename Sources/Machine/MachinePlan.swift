@@ -29,6 +29,8 @@ public final class MachinePlan: Sendable {
     private let passthroughNodes: [Node]
     private let emulatedNodes: [Node]
     private let clockNodes: [Node]
+    /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
+    private let hypervisor: Hypervisor?
 
     /// - Parameters:
     ///   - hypervisor: nil on a host without KVM, where a plan serves to show the device tree.
@@ -42,6 +44,7 @@ public final class MachinePlan: Sendable {
         self.calls = calls
         self.log = log
         self.tracer = tracer
+        self.hypervisor = hypervisor
         let addressBits = try Self.limits(configuration, hypervisor)
         layout = try BoardLayout(
             memoryMebibytes: configuration.machineSize.memoryMebibytes, addressBits: addressBits)
