@@ -63,7 +63,8 @@ import Testing
         #expect(
             object["exits"] as? [String: Int]
                 == [
-                    "mmio_reads": 1, "mmio_writes": 2, "interrupted": 3, "system_events": 4, "other": 5, "nisv_emulated": 0,
+                    "mmio_reads": 1, "mmio_writes": 2, "interrupted": 3, "system_events": 4, "other": 5,
+                    "nisv_emulated": 0,
                     "nisv_aborted": 0,
                 ])
         #expect(object["unclaimed"] as? [String: Int] == ["reads": 8, "writes": 9])
