@@ -46,6 +46,7 @@ let package = Package(
         + module("VFIO", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
         + module("PlatformBus", [])
+        + module("Arm64", [])
         + module("Devices", ["PlatformBus", "DeviceTree"])
         + module(
             "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"])
@@ -53,8 +54,8 @@ let package = Package(
         + module(
             "Machine",
             [
-                "Passthrough", "Devices", "Configuration", "PlatformBus", "DeviceTree", "VFIO", "KVM", "LinuxSystem",
-                "CLinux", "CZlib",
+                "Passthrough", "Devices", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
+                "LinuxSystem", "CLinux", "CZlib",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(

@@ -34,6 +34,7 @@ cat <<END
 | Linux guest's power-off → monitor exited (million instructions) | $(millions power-off) |
 | flat guest's power-off → monitor exited (million instructions) | $(millions flat-exit) |
 | trapped MMIO read handled by a device (instructions) | $(figure mmio-read) |
+| trapped LDP of two registers of a device, emulated (instructions) | $(figure pair) |
 | mapped device, level interrupt through irqfd: raise → guest's acknowledge (instructions) | $(figure irqfd) |
 | memory of the monitor, Rss without guest RAM, Linux guest up (MiB) | $(mebibytes $(($(figure rss) * 1024))) |
 | static stripped binary (MiB) | $(mebibytes "$(stat -c %s "$work/share/martlet")") |

@@ -16,7 +16,20 @@ struct arm_vcpu_init {
 #define ARM_PREFERRED_TARGET _IOR(KVMIO, 0xaf, struct arm_vcpu_init)
 #define ARM64_REGISTER 0x6000000000000000ull
 #define REGISTER_SIZE_64 0x0030000000000000ull
+#define REGISTER_SIZE_128 0x0040000000000000ull
 #define ARM_CORE_REGISTER (0x0010ull << 16)
+#define ARM64_SYSTEM_REGISTER (0x0013ull << 16)
+struct arm_vcpu_events {
+    struct {
+        uint8_t serror_pending;
+        uint8_t serror_has_esr;
+        uint8_t ext_dabt_pending;
+        uint8_t pad[5];
+        uint64_t serror_esr;
+    } exception;
+    uint32_t reserved[12];
+};
+#define ARM_SET_VCPU_EVENTS _IOW(KVMIO, 0xa0, struct arm_vcpu_events)
 
 int clinux_kvm_get_api_version(int kvm) { return CALL(kvm, KVM_GET_API_VERSION, 0); }
 int clinux_kvm_create_vm(int kvm, unsigned long type) { return CALL(kvm, KVM_CREATE_VM, type); }
@@ -84,10 +97,38 @@ int clinux_kvm_set_one_reg(int vcpu, uint64_t id, uint64_t value) {
     return CALL(vcpu, KVM_SET_ONE_REG, &request);
 }
 
+int clinux_kvm_get_one_reg_128(int vcpu, uint64_t id, uint64_t *low, uint64_t *high) {
+    uint64_t halves[2] = {0, 0};
+    int result = clinux_kvm_get_one_reg(vcpu, id, halves);
+    *low = halves[0];
+    *high = halves[1];
+    return result;
+}
+
+int clinux_kvm_set_one_reg_128(int vcpu, uint64_t id, uint64_t low, uint64_t high) {
+    uint64_t halves[2] = {low, high};
+    struct kvm_one_reg request = {.id = id, .addr = (uintptr_t)halves};
+    return CALL(vcpu, KVM_SET_ONE_REG, &request);
+}
+
+int clinux_kvm_arm_inject_data_abort(int vcpu) {
+    struct arm_vcpu_events events = {.exception.ext_dabt_pending = 1};
+    return CALL(vcpu, ARM_SET_VCPU_EVENTS, &events);
+}
+
 int clinux_kvm_run(int vcpu) { return CALL(vcpu, KVM_RUN, 0); }
 
 uint64_t clinux_kvm_arm_core_register(uint64_t byte_offset) {
     return ARM64_REGISTER | REGISTER_SIZE_64 | ARM_CORE_REGISTER | (byte_offset / sizeof(uint32_t));
+}
+
+uint64_t clinux_kvm_arm_vector_register(uint64_t number) {
+    return ARM64_REGISTER | REGISTER_SIZE_128 | ARM_CORE_REGISTER |
+           ((CLINUX_ARM_REGS_VECTORS + number * 16) / sizeof(uint32_t));
+}
+
+uint64_t clinux_kvm_arm_system_register(uint32_t op0, uint32_t op1, uint32_t crn, uint32_t crm, uint32_t op2) {
+    return ARM64_REGISTER | REGISTER_SIZE_64 | ARM64_SYSTEM_REGISTER | op0 << 14 | op1 << 11 | crn << 7 | crm << 3 | op2;
 }
 
 #ifdef __x86_64__

@@ -27,6 +27,8 @@ enum KeyShape: Sendable {
     case boolean(default: Bool)
     case integer(ClosedRange<Int>, default: Int)
     case text(TextRule)
+    /// One of some words.
+    case choice([String], default: String)
     case guestAddress
     case object([KeyDescription])
     case objects([KeyDescription])
@@ -37,6 +39,7 @@ enum KeyShape: Sendable {
         case .boolean: "true or false"
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .text(let rule): rule.allowed
+        case .choice(let words, _): words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .guestAddress:
             "a multiple of 4096 below 2^52, as a number or a string \"0x…\", or \"host\""
         case .object: "an object"
@@ -63,6 +66,30 @@ extension Key<Int> {
             // Int(_:) is nil for a fraction, an exponent, and what Int can't hold.
             guard case .number(let text) = json, let value = Int(text), range.contains(value) else { return nil }
             return value
+        }
+    }
+}
+
+extension Key<Int> {
+    /// A whole number without which its object makes no sense.
+    static func requiredInteger(_ name: String, _ range: ClosedRange<Int>) -> Key {
+        let optional = integer(name, range, default: range.lowerBound)
+        return Key(
+            description: KeyDescription(name: name, shape: optional.description.shape, isRequired: true),
+            fallback: optional.fallback, value: optional.value)
+    }
+}
+
+extension Key where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+    /// One of the words that `Value` has.
+    static func choice(_ name: String, default fallback: Value) -> Key {
+        Key(
+            description: KeyDescription(
+                name: name, shape: .choice(Value.allCases.map(\.rawValue), default: fallback.rawValue)),
+            fallback: fallback
+        ) { json in
+            guard case .string(let text) = json else { return nil }
+            return Value(rawValue: text)
         }
     }
 }

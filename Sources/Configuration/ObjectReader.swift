@@ -71,6 +71,12 @@ struct ObjectReader {
         problems.add(path: path, offset: offset, found: found, allowed: allowed)
     }
 
+    /// Notes a problem of a key whose value is right in itself.
+    func note(_ name: String, found: String, allowed: String) {
+        let offset = members.first { $0.key == name }?.node.offset ?? offset
+        problems.add(path: pathOf(name), offset: offset, found: found, allowed: allowed)
+    }
+
     // MARK: Parts
 
     /// The value of `key` in the text. That a required one is missing is noted.

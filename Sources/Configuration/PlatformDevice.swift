@@ -21,23 +21,73 @@ public struct PlatformDevice: Equatable, Sendable {
         case host
     }
 
+    /// The way that the device's interrupts take to the guest.
+    public enum Interrupts: String, CaseIterable, Sendable {
+        /// The best that works.
+        case automatic = "auto"
+        /// KVM injects them by itself.
+        case irqfd
+        /// Martlet passes them on, and KVM tells it the end of each.
+        case relay
+        /// Martlet raises them, and infers the end of each from the guest's next access to the device.
+        case eventfd
+    }
+
+    /// Where the device's interrupt status lives.
+    public struct EndOfInterrupt: Equatable, Sendable {
+        /// The region's index.
+        public var region: Int
+        /// In bytes from the region's base.
+        public var offset: UInt64
+        /// In bytes.
+        public var length: UInt64
+
+        public init(region: Int = 0, offset: UInt64, length: UInt64 = 4) {
+            self.region = region
+            self.offset = offset
+            self.length = length
+        }
+
+        enum Keys {
+            static let region = Key.integer("region", 0...63, default: 0)
+            static let offset = Key.requiredInteger("offset", 0...(1 << 48 - 1))
+            static let length = Key.integer("length", 1...65536, default: 4)
+
+            static var all: [KeyDescription] { [region.description, offset.description, length.description] }
+        }
+
+        init(_ reader: ObjectReader) {
+            region = reader.value(Keys.region)
+            // Neither is negative: the keys' ranges say so.
+            offset = UInt64(clamping: reader.value(Keys.offset))
+            length = UInt64(clamping: reader.value(Keys.length))
+        }
+    }
+
     public var identity: Identity
     /// Whether accesses are trapped even where VFIO would allow the regions to be mapped into the guest.
     public var noMmap: Bool
-    /// Whether KVM injects the device's interrupts by itself where it can.
-    public var irqfd: Bool
+    /// The path of the device's interrupts; the key `irqfd`, when it is false, means `.eventfd`.
+    public var interrupts: Interrupts
+    /// How many interrupts a second a line may have; 0 for any number. Only the relay can tell.
+    public var stormLimit: Int
+    /// For the eventfd path: the only place whose access ends an interrupt; nil for any access to the device.
+    public var endOfInterrupt: EndOfInterrupt?
     /// How long after an interrupt the regions are mapped again, for interrupts that take the eventfd path; 0 never maps
     /// them again. At most 3,600,000 (an hour).
     public var mmapTimeoutMilliseconds: Int
     public var guestAddress: GuestAddress
 
     public init(
-        identity: Identity, noMmap: Bool = false, irqfd: Bool = true, mmapTimeoutMilliseconds: Int = 1100,
+        identity: Identity, noMmap: Bool = false, interrupts: Interrupts = .automatic, stormLimit: Int = 0,
+        mmapTimeoutMilliseconds: Int = 1100, endOfInterrupt: EndOfInterrupt? = nil,
         guestAddress: GuestAddress = .automatic
     ) {
         self.identity = identity
         self.noMmap = noMmap
-        self.irqfd = irqfd
+        self.interrupts = interrupts
+        self.stormLimit = stormLimit
+        self.endOfInterrupt = endOfInterrupt
         self.mmapTimeoutMilliseconds = mmapTimeoutMilliseconds
         self.guestAddress = guestAddress
     }
@@ -55,12 +105,16 @@ public struct PlatformDevice: Equatable, Sendable {
         static let sysfsdev = Key.text("sysfsdev", .devicePath)
         static let noMmap = Key.boolean("no_mmap", default: false)
         static let irqfd = Key.boolean("irqfd", default: true)
+        static let interrupts = Key<Interrupts>.choice("interrupts", default: .automatic)
+        static let stormLimit = Key.integer("storm_limit", 0...1_000_000, default: 0)
+        static let endOfInterrupt = KeyDescription(name: "eoi", shape: .object(EndOfInterrupt.Keys.all))
         static let mmapTimeout = Key.integer("mmap_timeout_ms", 0...3_600_000, default: 1100)
         static let guestAddress = Key.guestAddress("guest_address")
 
         static var all: [KeyDescription] {
             [
-                host.description, sysfsdev.description, noMmap.description, irqfd.description, mmapTimeout.description,
+                host.description, sysfsdev.description, noMmap.description, interrupts.description,
+                irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
                 guestAddress.description,
             ]
         }
@@ -77,9 +131,23 @@ public struct PlatformDevice: Equatable, Sendable {
             reader.note(found: "neither host nor sysfsdev", allowed: "one of them, to name the device")
         }
         noMmap = reader.value(Keys.noMmap)
-        irqfd = reader.value(Keys.irqfd)
+        let irqfd = reader.value(Keys.irqfd)
+        let choice = reader.value(Keys.interrupts)
+        interrupts = irqfd ? choice : .eventfd
         mmapTimeoutMilliseconds = reader.value(Keys.mmapTimeout)
+        stormLimit = reader.value(Keys.stormLimit)
+        endOfInterrupt = reader.object(Keys.endOfInterrupt).map(EndOfInterrupt.init)
         guestAddress = reader.value(Keys.guestAddress)
+        if !irqfd, choice != .automatic, choice != .eventfd {
+            reader.note(
+                Keys.irqfd.name, found: "false, with interrupts \"\(choice.rawValue)\"",
+                allowed: "true, or interrupts \"eventfd\": without KVM's irqfd there is no other path")
+        }
+        if stormLimit > 0, interrupts == .irqfd || interrupts == .eventfd {
+            reader.note(
+                Keys.stormLimit.name, found: "\(stormLimit), with interrupts on the \(interrupts.rawValue) path",
+                allowed: "0, or interrupts \"auto\" or \"relay\": only the relay sees each interrupt and its end")
+        }
     }
 }
 

@@ -9,7 +9,9 @@ internal import CLinux
 public enum CoreRegister: Equatable, Sendable, CustomStringConvertible {
     /// X0 to X30.
     case x(Int)
+    /// SP_EL0.
     case sp
+    case spEL1
     case pc
     case pstate
 
@@ -17,9 +19,10 @@ public enum CoreRegister: Equatable, Sendable, CustomStringConvertible {
         let offset =
             switch self {
             case .x(let number): number * 8
-            case .sp: 31 * 8
-            case .pc: 32 * 8
-            case .pstate: 33 * 8
+            case .sp: CLINUX_ARM_REGS_SP
+            case .pc: CLINUX_ARM_REGS_PC
+            case .pstate: CLINUX_ARM_REGS_PSTATE
+            case .spEL1: CLINUX_ARM_REGS_SP_EL1
             }
         return clinux_kvm_arm_core_register(UInt64(offset))
     }
@@ -28,6 +31,7 @@ public enum CoreRegister: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .x(let number): "x\(number)"
         case .sp: "sp"
+        case .spEL1: "sp_el1"
         case .pc: "pc"
         case .pstate: "pstate"
         }

@@ -77,7 +77,7 @@ public final class Hypervisor: Sendable {
         return canChoose ? UInt(max(bits, 32)) : 0
     }
 
-    private func value(of capability: UInt32) throws(KVMError) -> Int {
+    func value(of capability: UInt32) throws(KVMError) -> Int {
         try call("KVM_CHECK_EXTENSION") { (kvm) throws(Errno) in try calls.capability(capability, of: kvm) }
     }
 

@@ -13,6 +13,9 @@ public protocol KVMCalls: SystemCalls {
     /// The value of a KVM_CAP_*, 0 when the host lacks it.
     func capability(_ number: UInt32, of descriptor: CInt) throws(Errno) -> Int
 
+    /// KVM_ENABLE_CAP without arguments.
+    func enableCapability(_ number: UInt32, of vm: CInt) throws(Errno)
+
     /// A `size` of 0 removes the slot.
     func setMemoryRegion(
         vm: CInt, slot: UInt32, guestAddress: UInt64, size: UInt64, hostAddress: UInt
@@ -36,6 +39,11 @@ public protocol KVMCalls: SystemCalls {
     func initializeVCPU(vm: CInt, vcpu: CInt, poweredOff: Bool) throws(Errno)
     func register(_ identifier: UInt64, of vcpu: CInt) throws(Errno) -> UInt64
     func setRegister(_ identifier: UInt64, of vcpu: CInt, to value: UInt64) throws(Errno)
+    /// A register of 128 bits.
+    func vectorRegister(_ identifier: UInt64, of vcpu: CInt) throws(Errno) -> UInt128
+    func setVectorRegister(_ identifier: UInt64, of vcpu: CInt, to value: UInt128) throws(Errno)
+    /// KVM_SET_VCPU_EVENTS with `ext_dabt_pending`.
+    func injectDataAbort(vcpu: CInt) throws(Errno)
     /// KVM_RUN; unlike the others it is not repeated after EINTR, which is how a vCPU is stopped.
     func run(vcpu: CInt) throws(Errno)
 }

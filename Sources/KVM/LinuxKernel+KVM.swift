@@ -20,6 +20,10 @@ extension LinuxKernel: KVMCalls {
         Int(try retrying { clinux_kvm_check_extension(descriptor, CInt(bitPattern: number)) })
     }
 
+    public func enableCapability(_ number: UInt32, of vm: CInt) throws(Errno) {
+        try retrying { clinux_kvm_enable_capability(vm, number) }
+    }
+
     public func setMemoryRegion(
         vm: CInt, slot: UInt32, guestAddress: UInt64, size: UInt64, hostAddress: UInt
     ) throws(Errno) {
@@ -103,6 +107,24 @@ extension LinuxKernel: KVMCalls {
 
     public func setRegister(_ identifier: UInt64, of vcpu: CInt, to value: UInt64) throws(Errno) {
         try retrying { clinux_kvm_set_one_reg(vcpu, identifier, value) }
+    }
+
+    public func vectorRegister(_ identifier: UInt64, of vcpu: CInt) throws(Errno) -> UInt128 {
+        var low: UInt64 = 0
+        var high: UInt64 = 0
+        try retrying { clinux_kvm_get_one_reg_128(vcpu, identifier, &low, &high) }
+        return UInt128(high) << 64 | UInt128(low)
+    }
+
+    public func setVectorRegister(_ identifier: UInt64, of vcpu: CInt, to value: UInt128) throws(Errno) {
+        try retrying {
+            clinux_kvm_set_one_reg_128(
+                vcpu, identifier, UInt64(truncatingIfNeeded: value), UInt64(truncatingIfNeeded: value >> 64))
+        }
+    }
+
+    public func injectDataAbort(vcpu: CInt) throws(Errno) {
+        try retrying { clinux_kvm_arm_inject_data_abort(vcpu) }
     }
 
     public func run(vcpu: CInt) throws(Errno) { try check(clinux_kvm_run(vcpu)) }

@@ -14,22 +14,28 @@ public final class MemorySlot: Sendable {
     private let mapping: MemoryMapping
     private let vm: VirtualMachine
 
-    /// Both the address and the mapping's size must be multiples of the host's page size.
+    /// Address, part and size must be multiples of the host's page size.
+    /// - Parameter part: the bytes of the mapping that the guest sees; all by default.
     /// - Throws: `KVMError.memorySlot`: EEXIST when it overlaps another slot, EINVAL when it is misaligned or outside
-    ///   the VM's address space.
-    public init(_ vm: VirtualMachine, at guestAddress: UInt64, mapping: MemoryMapping) throws(KVMError) {
+    ///   the VM's address space or the mapping.
+    public init(
+        _ vm: VirtualMachine, at guestAddress: UInt64, mapping: MemoryMapping, part: Range<UInt64>? = nil
+    ) throws(KVMError) {
+        let part = part ?? 0..<mapping.size
+        let size = part.upperBound - part.lowerBound
         self.guestAddress = guestAddress
         self.vm = vm
         self.mapping = mapping
         number = vm.takeSlot()
-        do {
+        do throws(Errno) {
+            guard part.upperBound <= mapping.size else { throw .invalidArgument }
             try vm.calls.setMemoryRegion(
-                vm: vm.rawDescriptor, slot: number, guestAddress: guestAddress, size: mapping.size,
-                hostAddress: mapping.address)
+                vm: vm.rawDescriptor, slot: number, guestAddress: guestAddress, size: size,
+                hostAddress: mapping.address + UInt(part.lowerBound))
         } catch {
             vm.returnSlot(number)
             isSet = false
-            throw .memorySlot(guestAddress: guestAddress, size: mapping.size, errno: error)
+            throw .memorySlot(guestAddress: guestAddress, size: size, errno: error)
         }
         isSet = true
     }

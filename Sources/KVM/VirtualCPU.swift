@@ -12,6 +12,9 @@ public enum VCPUExit: Equatable, Sendable {
     case mmioRead(address: UInt64, length: UInt32)
     /// The guest wrote the low `length` bytes of `value`.
     case mmioWrite(address: UInt64, length: UInt32, value: UInt64)
+    /// The guest accessed guest-physical `address`, which no memory slot covers, with an instruction that the hardware
+    /// doesn't describe: it is to be emulated, or to be given a data abort. The program counter is still at it.
+    case noSyndrome(address: UInt64, isWrite: Bool)
     /// PSCI SYSTEM_OFF.
     case shutdown
     /// PSCI SYSTEM_RESET.
@@ -88,9 +91,38 @@ public final class VirtualCPU: Sendable {
         }
     }
 
+    /// Reads a system register of a vCPU that isn't running.
+    /// - Throws: `KVMError.call` with ENOENT for one that the guest's CPU hasn't got.
+    public func value(of register: SystemRegister) throws(KVMError) -> UInt64 {
+        try call("KVM_GET_ONE_REG(\(register))") { (vcpu) throws(Errno) in
+            try vm.calls.register(register.identifier, of: vcpu)
+        }
+    }
+
+    /// Reads V0 to V31 of a vCPU that isn't running.
+    public func vector(_ number: Int) throws(KVMError) -> UInt128 {
+        try call("KVM_GET_ONE_REG(v\(number))") { (vcpu) throws(Errno) in
+            try vm.calls.vectorRegister(clinux_kvm_arm_vector_register(UInt64(number)), of: vcpu)
+        }
+    }
+
+    /// Sets V0 to V31 of a vCPU that isn't running.
+    public func setVector(_ number: Int, to value: UInt128) throws(KVMError) {
+        try call("KVM_SET_ONE_REG(v\(number))") { (vcpu) throws(Errno) in
+            try vm.calls.setVectorRegister(clinux_kvm_arm_vector_register(UInt64(number)), of: vcpu, to: value)
+        }
+    }
+
+    /// Answers `.noSyndrome` with a synchronous external data abort, which the guest takes at the next `run`.
+    ///
+    /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.32 KVM_SET_VCPU_EVENTS
+    public func injectDataAbort() throws(KVMError) {
+        try call("KVM_SET_VCPU_EVENTS") { (vcpu) throws(Errno) in try vm.calls.injectDataAbort(vcpu: vcpu) }
+    }
+
     /// Runs the guest until something needs user space.
     /// - Throws: `KVMError.call` for what KVM_RUN itself refuses, such as ENOSYS for a trapped load or store of a form
-    ///   that the hardware doesn't describe.
+    ///   that the hardware doesn't describe, on a host that can't report it as `.noSyndrome`.
     public func run() throws(KVMError) -> VCPUExit {
         do { try calls.run(vcpu: descriptor.rawValue) } catch {
             if error == .interrupted || error == .resourceTemporarilyUnavailable { return .interrupted }
@@ -107,6 +139,10 @@ public final class VirtualCPU: Sendable {
             return access.is_write
                 ? .mmioWrite(address: access.address, length: access.length, value: access.value)
                 : .mmioRead(address: access.address, length: access.length)
+        case KVM_EXIT_ARM_NISV:
+            let access = clinux_kvm_run_no_syndrome(sharedState)
+            // Arm ARM, ESR_ELx, ISS encoding for an exception from a Data Abort: WnR is bit 6.
+            return .noSyndrome(address: access.address, isWrite: access.syndrome & 1 << 6 != 0)
         case KVM_EXIT_SYSTEM_EVENT:
             let event = clinux_kvm_run_system_event(sharedState)
             switch CInt(bitPattern: event) {
@@ -128,8 +164,11 @@ public final class VirtualCPU: Sendable {
     /// Makes the running or the next `run` return `.interrupted`; a thread already inside needs a kick besides.
     public func setImmediateExit(_ exit: Bool) { clinux_kvm_run_set_immediate_exit(sharedState, exit) }
 
-    private func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
-        try naming({ .call("\(name) of vcpu\(index)", errno: $0) }) { () throws(Errno) in
+    // The name is made only when it is needed: an emulated instruction makes a dozen calls.
+    private func call<Result>(
+        _ name: @autoclosure () -> String, _ body: (CInt) throws(Errno) -> Result
+    ) throws(KVMError) -> Result {
+        try naming({ .call("\(name()) of vcpu\(index)", errno: $0) }) { () throws(Errno) in
             try body(descriptor.rawValue)
         }
     }

@@ -15,6 +15,9 @@ public final class VirtualMachine: Sendable {
     /// Numbers of memory slots that are in use. Guarded by its lock: regions may be mapped from any thread.
     private let slots = Mutex(Set<UInt32>())
 
+    /// Whether vCPUs come back with `VCPUExit.noSyndrome`, and can be given a data abort.
+    public let reportsMissingSyndromes: Bool
+
     var calls: any KVMCalls { hypervisor.calls }
     /// The kernel that it runs on, for descriptors that go with it.
     public var system: any SystemCalls { calls }
@@ -30,6 +33,22 @@ public final class VirtualMachine: Sendable {
                 try hypervisor.calls.createVM(kvm: kvm, type: type)
             },
             of: hypervisor.calls)
+        reportsMissingSyndromes = try Self.enableMissingSyndromes(hypervisor, descriptor)
+    }
+
+    /// Hosts before Linux 5.5 can't: there such an access ends the guest.
+    ///
+    /// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure, KVM_EXIT_ARM_NISV
+    private static func enableMissingSyndromes(_ hypervisor: Hypervisor, _ vm: borrowing OwnedDescriptor)
+        throws(KVMError) -> Bool
+    {
+        guard try hypervisor.value(of: UInt32(KVM_CAP_ARM_NISV_TO_USER)) > 0,
+            try hypervisor.value(of: UInt32(KVM_CAP_ARM_INJECT_EXT_DABT)) > 0
+        else { return false }
+        do {
+            try hypervisor.calls.enableCapability(UInt32(KVM_CAP_ARM_NISV_TO_USER), of: vm.rawValue)
+            return true
+        } catch { return false }
     }
 
     /// Raises or lowers the line of a shared peripheral interrupt.

@@ -6,7 +6,7 @@ internal import PlatformBus
 
 /// The guest's RAM: banks of memfd-backed memory, each at its guest-physical address.
 ///
-/// Written by the loader before the VM runs; from then on it belongs to the guest, and nothing here reads it.
+/// Written by the loader before the VM runs; from then on it belongs to the guest, and only `InstructionEmulator` reads it.
 final class GuestMemory: Sendable {
     struct Bank: Sendable {
         let range: GuestRange

@@ -36,9 +36,11 @@ public final class Machine: Sendable {
     /// - Parameters:
     ///   - console: the guest's serial port is joined to it.
     ///   - profile: takes a mark after each step.
+    ///   - status: takes the text that SIGUSR1 asks for, on the thread that runs the machine.
     /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
     public init(
-        _ plan: MachinePlan, hypervisor: Hypervisor, console: Console, profile: StartupProfile
+        _ plan: MachinePlan, hypervisor: Hypervisor, console: Console, profile: StartupProfile,
+        status: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(MachineError) {
         self.plan = plan
         self.hypervisor = hypervisor
@@ -94,12 +96,15 @@ public final class Machine: Sendable {
             devices = stack.keep(
                 try ConnectedDevices(
                     plan.passthrough, vm: vm,
-                    memory: memory.banks.map { ($0.range.base.rawValue, $0.mapping) }, log: plan.log))
+                    memory: memory.banks.map { ($0.range.base.rawValue, $0.mapping) }, loop: loop, log: plan.log,
+                    tracer: plan.tracer))
         } catch { throw .passthrough(error) }
         profile.mark("passthrough")
 
         let ending = Ending(loop: loop, profile: profile)
-        try Self.attachDevices(plan, vm, loop, console, ending, &stack)
+        try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices] in
+            status((devices?.reports() ?? []).flatMap(\.lines).map { $0 + "\n" }.joined())
+        }
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in
             log(
@@ -107,17 +112,18 @@ public final class Machine: Sendable {
                 "the guest \(access.isWrite ? "wrote" : "read") \(access.width.bytes) bytes at \(access.address), "
                     + "where there is nothing" + (access.isLastReport ? "; further pages are only counted" : ""))
         }
+        let emulator = InstructionEmulator(memory: memory, dispatcher: dispatcher, log: log)
         parts = Mutex(
             Parts(
-                runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher) }, dispatcher: dispatcher, devices: devices,
-                ending: ending, loop: loop, resources: stack))
+                runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher, emulator: emulator) },
+                dispatcher: dispatcher, devices: devices, ending: ending, loop: loop, resources: stack))
         profile.mark("devices")
     }
 
-    /// The emulated devices: serial port, and the RTC when the plan has one; and the signals that end the guest.
+    /// The emulated devices: serial port, and the RTC when the plan has one; and the signals.
     private static func attachDevices(
         _ plan: MachinePlan, _ vm: VirtualMachine, _ loop: EventLoop, _ console: Console, _ ending: Ending,
-        _ stack: inout ResourceStack
+        _ stack: inout ResourceStack, showStatus: @escaping @Sendable () -> Void
     ) throws(MachineError) {
         let serial = NS16550A(
             line: KVMInterruptLine(vm: vm, spi: BoardLayout.serialSPI), output: console.output,
@@ -131,8 +137,11 @@ public final class Machine: Sendable {
             timer.onExpiry { [weak clock] in clock?.alarmExpired() }
             stack.keep(try BusAttachment(clock, "RTC", plan.layout.clock, to: plan.bus))
         }
-        // SIGHUP, SIGINT and SIGTERM: from here on they arrive in the event loop only.
-        stack.keep(try SignalWatch([1, 2, 15], loop: loop, system: plan.calls) { ending.end(.signal($0)) })
+        // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
+        stack.keep(
+            try SignalWatch([1, 2, 10, 15], loop: loop, system: plan.calls) { signal in
+                if signal == 10 { showStatus() } else { ending.end(.signal(signal)) }
+            })
     }
 
     /// What was built, a line each.

@@ -16,7 +16,7 @@ public struct MachineCheck: Sendable {
     public let facts: [String]
 
     /// Makes the checks. Devices are opened and wired, and given back.
-    public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log) {
+    public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log, tracer: Tracer? = nil) {
         var problems: [String] = []
         func note<Result>(_ body: () throws -> Result) -> Result? {
             do { return try body() } catch {
@@ -42,14 +42,15 @@ public struct MachineCheck: Sendable {
             return
         }
         // All of it together finds what only shows then: overlaps, wirings that the kernel refuses.
-        facts = note { try Self.build(configuration, calls, hypervisor, log) } ?? []
+        facts = note { try Self.build(configuration, calls, hypervisor, log, tracer) } ?? []
         self.problems = problems
     }
 
     private static func build(
-        _ configuration: MachineConfiguration, _ calls: any MachineCalls, _ hypervisor: Hypervisor, _ log: Log
+        _ configuration: MachineConfiguration, _ calls: any MachineCalls, _ hypervisor: Hypervisor, _ log: Log,
+        _ tracer: Tracer?
     ) throws -> [String] {
-        let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log)
+        let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer)
         let console = try Console { _ in }
         let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts

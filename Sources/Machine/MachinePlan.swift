@@ -20,6 +20,7 @@ public final class MachinePlan: Sendable {
     let configuration: MachineConfiguration
     let calls: any MachineCalls
     let log: Log
+    let tracer: Tracer?
     let layout: BoardLayout
     let bus: PlatformBus
     let passthrough: PassthroughDevices
@@ -28,6 +29,8 @@ public final class MachinePlan: Sendable {
     private let passthroughNodes: [Node]
     private let emulatedNodes: [Node]
     private let clockNodes: [Node]
+    /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
+    private let hypervisor: Hypervisor?
 
     /// - Parameters:
     ///   - hypervisor: nil on a host without KVM, where a plan serves to show the device tree.
@@ -35,11 +38,13 @@ public final class MachinePlan: Sendable {
     /// - Throws: `MachineError` for the first thing that doesn't fit or can't be opened.
     public init(
         _ configuration: MachineConfiguration, calls: any MachineCalls, hypervisor: Hypervisor?,
-        sysfsRoot: String = "/sys", log: Log
+        sysfsRoot: String = "/sys", log: Log, tracer: Tracer? = nil
     ) throws(MachineError) {
         self.configuration = configuration
         self.calls = calls
         self.log = log
+        self.tracer = tracer
+        self.hypervisor = hypervisor
         let addressBits = try Self.limits(configuration, hypervisor)
         layout = try BoardLayout(
             memoryMebibytes: configuration.machineSize.memoryMebibytes, addressBits: addressBits)
@@ -47,7 +52,8 @@ public final class MachinePlan: Sendable {
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         do throws(PassthroughError) {
             passthrough = try PassthroughDevices(
-                configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log)
+                configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log,
+                tracer: tracer)
             var clocks = ClockNodes(phandles: BoardDeviceTree.phandles)
             var nodes: [Node] = []
             for device in passthrough.devices {
@@ -94,13 +100,21 @@ public final class MachinePlan: Sendable {
     }
 
     private static func settings(_ device: PlatformDevice) -> PassthroughDevice.Settings {
-        PassthroughDevice.Settings(
+        var settings = PassthroughDevice.Settings(
             {
                 switch device.identity {
                 case .host(let name): .host(name)
                 case .sysfsdev(let path): .sysfsdev(path)
                 }
-            }(), trapsAll: device.noMmap, usesIRQFD: device.irqfd,
+            }(), trapsAll: device.noMmap,
+            interrupts: {
+                switch device.interrupts {
+                case .automatic: nil
+                case .irqfd: .irqfd
+                case .relay: .relay
+                case .eventfd: .eventfd
+                }
+            }(), stormLimit: device.stormLimit, mapTimeoutMilliseconds: device.mmapTimeoutMilliseconds,
             placement: {
                 switch device.guestAddress {
                 case .automatic: .automatic
@@ -108,6 +122,10 @@ public final class MachinePlan: Sendable {
                 case .host: .host
                 }
             }())
+        if let end = device.endOfInterrupt {
+            settings.endInterrupts(atRegion: end.region, offset: end.offset, length: end.length)
+        }
+        return settings
     }
 
     /// The guest-physical address bits that the machine uses: up to the highest claim.
@@ -157,6 +175,9 @@ public final class MachinePlan: Sendable {
         let source = configuration.bootSource
         return (memory, try loader.load(kernel: source.kernelImagePath, initrd: source.initrdPath))
     }
+
+    /// The names of all trace events.
+    public static var traceEvents: [String] { TraceEvent.allCases.map(\.rawValue) }
 
     /// The device tree that `Machine` would boot with, from a host that need not have KVM.
     /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.

@@ -52,6 +52,11 @@ public struct Report: Sendable, Encodable {
         lines.append(
             "exits: \(exits.mmioReads) MMIO reads, \(exits.mmioWrites) MMIO writes, \(exits.interrupted) interrupted, "
                 + "\(exits.systemEvents) system events, \(exits.other) other")
+        if exits.nisvEmulated &+ exits.nisvAborted > 0 {
+            lines.append(
+                "accesses without a syndrome: \(exits.nisvEmulated) emulated, \(exits.nisvAborted) answered with a data abort"
+            )
+        }
         if unclaimedReads &+ unclaimedWrites > 0 {
             lines.append("unclaimed: \(unclaimedReads) reads, \(unclaimedWrites) writes")
         }

@@ -12,6 +12,10 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
     public var mmioWrites: UInt64 = 0
     public var interrupted: UInt64 = 0
     public var systemEvents: UInt64 = 0
+    /// Loads and stores without a syndrome from the hardware: performed by `InstructionEmulator`, or answered with a data
+    /// abort.
+    public var nisvEmulated: UInt64 = 0
+    public var nisvAborted: UInt64 = 0
     public var other: UInt64 = 0
 
     enum CodingKeys: String, CodingKey {
@@ -19,6 +23,8 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
         case mmioReads = "mmio_reads"
         case mmioWrites = "mmio_writes"
         case systemEvents = "system_events"
+        case nisvEmulated = "nisv_emulated"
+        case nisvAborted = "nisv_aborted"
     }
 
     static func + (left: ExitCounts, right: ExitCounts) -> ExitCounts {
@@ -27,6 +33,8 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
         sum.mmioWrites &+= right.mmioWrites
         sum.interrupted &+= right.interrupted
         sum.systemEvents &+= right.systemEvents
+        sum.nisvEmulated &+= right.nisvEmulated
+        sum.nisvAborted &+= right.nisvAborted
         sum.other &+= right.other
         return sum
     }
@@ -39,13 +47,15 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
 final class VCPURunner: Sendable {
     private let vcpu: VirtualCPU
     private let dispatcher: MMIODispatcher
+    private let emulator: InstructionEmulator
     private let stopping = Atomic<Bool>(false)
     private let counts = Mutex(ExitCounts())
     private let thread = Mutex<SystemThread?>(nil)
 
-    init(_ vcpu: VirtualCPU, dispatcher: MMIODispatcher) {
+    init(_ vcpu: VirtualCPU, dispatcher: MMIODispatcher, emulator: InstructionEmulator) {
         self.vcpu = vcpu
         self.dispatcher = dispatcher
+        self.emulator = emulator
     }
 
     /// - Parameter ended: called once, on the vCPU's thread, when the guest ended or can't go on; not after `stop`.
@@ -89,6 +99,14 @@ final class VCPURunner: Sendable {
                 exits.mmioWrites &+= 1
                 guard let width = AccessWidth(bytes: length) else { continue }
                 dispatcher.write(GuestAddress(address), width, value)
+            case .noSyndrome(let address, let isWrite):
+                do {
+                    if try emulator.handle(vcpu, address: address, isWrite: isWrite) {
+                        exits.nisvEmulated &+= 1
+                    } else {
+                        exits.nisvAborted &+= 1
+                    }
+                } catch { return hung("\(error)") }
             case .interrupted: exits.interrupted &+= 1
             case .shutdown:
                 exits.systemEvents &+= 1

@@ -23,10 +23,13 @@ public final class ConnectedDevices: Sendable {
     private let system: any SystemCalls
 
     /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else.
-    /// - Parameter memory: the guest's RAM, each bank at its guest-physical address, which is the IOVA too.
+    /// - Parameters:
+    ///   - memory: the guest's RAM, each bank at its guest-physical address, which is the IOVA too.
+    ///   - loop: watches the interrupts that pass through user space.
     /// - Throws: `PassthroughError`; everything is taken down again, newest first.
     public init(
-        _ devices: PassthroughDevices, vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)], log: Log
+        _ devices: PassthroughDevices, vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)],
+        loop: EventLoop, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         system = vm.system
         self.devices = devices
@@ -50,7 +53,8 @@ public final class ConnectedDevices: Sendable {
                     })
             }
             for device in devices.devices {
-                state.connections.append(state.stack.keep(try DeviceConnection(device, vm: vm, log: log)))
+                state.connections.append(
+                    state.stack.keep(try DeviceConnection(device, vm: vm, loop: loop, log: log, tracer: tracer)))
             }
         }
     }

@@ -6,52 +6,81 @@ public import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// A device joined to a VM: its mapped regions in memory slots, its interrupts wired through irqfd.
+/// A device joined to a VM: its mapped regions in memory slots, each interrupt on the best path that works.
 ///
-/// Ownership: the connection owns slots, mappings and wirings, under `wiring`'s lock since `quiesce` may come from the
-/// thread that stops the VM; they go newest first.
+/// Ownership: the connection owns regions and paths, which guard themselves; `quiesce` may come from the thread that
+/// stops the VM. They go newest first.
 public final class DeviceConnection: Sendable {
-    /// The device that is connected.
-    public let device: PassthroughDevice
-    private struct Wiring: ~Copyable {
-        var resources: ResourceStack
-        var isQuiet = false
+    /// An interrupt and the way that it takes.
+    struct Route: Sendable {
+        let interrupt: PassthroughDevice.Interrupt
+        let path: any InterruptPath
+        /// Why it isn't on a better path, each in one line.
+        let reasons: [String]
     }
 
-    private let wiring: Mutex<Wiring>
-    private let memory: ResourceStack
+    /// The device that is connected.
+    public let device: PassthroughDevice
+    let routes: [Route]
+    /// Each path once, in the order of the set-up.
+    private let paths: [any InterruptPath]
+    private let regions: MappedRegions
+    private let isQuiet = Atomic<Bool>(false)
 
     /// - Throws: `PassthroughError` naming the device and the call; nothing stays wired then.
-    public init(_ device: PassthroughDevice, vm: VirtualMachine, log: Log) throws(PassthroughError) {
+    public init(
+        _ device: PassthroughDevice, vm: VirtualMachine, loop: EventLoop, log: Log, tracer: Tracer? = nil
+    ) throws(PassthroughError) {
+        let regions = try MappedRegions(device, vm: vm)
+        var paths = PathList()
+        var routes: [Route] = []
+        for position in device.interrupts.indices {
+            let interrupt = device.interrupts[position]
+            var connector = PathConnector(
+                device: device, position: position, regions: regions, vm: vm, loop: loop, log: log, tracer: tracer)
+            let path = try connector.connect(&paths)
+            routes.append(Route(interrupt: interrupt, path: path, reasons: connector.reasons))
+            log(
+                .debug,
+                "\(device.name): interrupt \(interrupt.info.index) \(interrupt.trigger) \(interrupt.spi): \(path.kind)"
+                    + connector.reasons.map { "; \($0)" }.joined())
+        }
         self.device = device
-        let name = device.name
-        var memory = ResourceStack()
-        for region in device.regions where region.isMapped {
-            let mapping = memory.keep(
-                try PassthroughError.vfio { () throws(VFIOError) in try device.device.map(region.info) })
-            let slot = try PassthroughError.kvm(name) { () throws(KVMError) in
-                try MemorySlot(vm, at: region.range.base.rawValue, mapping: mapping.memory)
-            }
-            memory.keep(slot)
-        }
-        var wiring = ResourceStack()
-        for interrupt in device.interrupts {
-            try IRQFDPath.wire(interrupt, of: device, vm: vm, into: &wiring)
-            log(.debug, "\(name): interrupt \(interrupt.info.index) \(interrupt.trigger) \(interrupt.spi): irqfd")
-        }
-        self.memory = memory
-        self.wiring = Mutex(Wiring(resources: wiring))
+        self.routes = routes
+        self.regions = regions
+        self.paths = paths.take()
     }
 
     /// Silences the device: interrupts off, then a reset where the device has one. Its DMA is the caller's next step.
     /// A second call does nothing.
     public func quiesce() {
-        let isFirst = wiring.withLock { wiring in
-            wiring.resources.releaseAll()
-            defer { wiring.isQuiet = true }
-            return !wiring.isQuiet
-        }
+        for path in paths.reversed() { path.disconnect() }
+        let isFirst = !isQuiet.exchange(true, ordering: .relaxed)
         guard isFirst, device.device.canReset else { return }
         do { try device.device.reset() } catch {}
     }
+
+    /// How often the device's regions were taken from the guest, and given back.
+    var mapCycles: (unmaps: UInt64, maps: UInt64) {
+        paths.lazy.compactMap { $0 as? EventFDPath }.first?.mapCycles ?? (0, 0)
+    }
+
+    deinit { for path in paths.reversed() { path.disconnect() } }
+}
+
+/// The paths that were set up so far; disconnected newest first unless they are taken.
+struct PathList: ~Copyable {
+    private(set) var paths: [any InterruptPath] = []
+
+    var eventFDPath: EventFDPath? { paths.lazy.compactMap { $0 as? EventFDPath }.first }
+
+    mutating func append(_ path: any InterruptPath) { paths.append(path) }
+
+    mutating func take() -> [any InterruptPath] {
+        let result = paths
+        paths = []
+        return result
+    }
+
+    deinit { for path in paths.reversed() { path.disconnect() } }
 }

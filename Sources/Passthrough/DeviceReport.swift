@@ -27,14 +27,19 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         /// "edge" or "level".
         public let trigger: String
         public let spi: UInt32
-        /// How it gets to the guest: "irqfd".
+        /// How it gets to the guest: "irqfd", "relay" or "eventfd".
         public let path: String
-        /// How often VFIO's handler ran on the host while this VM had the device; nil where the host doesn't say.
+        /// Why it isn't on a better path.
+        public let reasons: [String]
+        /// How often it was raised while this VM had the device; nil where that isn't known.
         public let count: UInt64?
+        /// "martlet" has counted, or "/proc/interrupts": with irqfd only the host's own count of VFIO's handler knows.
         public let countSource: String
+        /// nil with irqfd, where user space sees nothing.
+        public let counters: InterruptCounters?
 
         enum CodingKeys: String, CodingKey {
-            case index, trigger, spi, path, count
+            case index, trigger, spi, path, reasons, count, counters
             case countSource = "count_source"
         }
     }
@@ -46,6 +51,9 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     public let canReset: Bool
     public let regions: [Region]
     public let interrupts: [Interrupt]
+    /// How often regions were taken from the guest for an interrupt on the eventfd path, and given back.
+    public let unmaps: UInt64
+    public let maps: UInt64
 
     /// The report as text, a line for each fact.
     public var lines: [String] {
@@ -61,12 +69,19 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             lines.append(
                 "  interrupt \(interrupt.index): \(interrupt.trigger), SPI \(interrupt.spi), path \(interrupt.path), "
                     + "count \(count) (\(interrupt.countSource))")
+            if let counters = interrupt.counters {
+                lines.append(
+                    "    raised \(counters.raised) delivered \(counters.delivered) ended \(counters.ended) "
+                        + "queued \(counters.queued) coalesced \(counters.coalesced) storm-held \(counters.stormHeld)")
+            }
+            for reason in interrupt.reasons { lines.append("    \(reason)") }
         }
+        if unmaps > 0 { lines.append("  regions unmapped \(unmaps) times, mapped again \(maps) times") }
         return lines
     }
 
     enum CodingKeys: String, CodingKey {
-        case host, group, isolation, regions, interrupts
+        case host, group, isolation, regions, interrupts, unmaps, maps
         case canReset = "can_reset"
     }
 }
@@ -84,11 +99,18 @@ extension DeviceConnection {
                     guestAddress: region.range.base.description, size: region.info.size, reads: region.trap.reads,
                     writes: region.trap.writes)
             },
-            interrupts: device.interrupts.map { interrupt in
-                let count = interrupt.hostNumber.flatMap { hostCounts.counts[$0] }.map { $0 &- interrupt.countBefore }
-                return DeviceReport.Interrupt(
-                    index: interrupt.info.index, trigger: interrupt.trigger == .level ? "level" : "edge",
-                    spi: interrupt.spi.rawValue, path: "irqfd", count: count, countSource: "/proc/interrupts")
-            })
+            interrupts: routes.map { $0.report(hostCounts) }, unmaps: mapCycles.unmaps, maps: mapCycles.maps)
+    }
+}
+
+extension DeviceConnection.Route {
+    fileprivate func report(_ hostCounts: HostInterruptCounts) -> DeviceReport.Interrupt {
+        let counters = path.counters(interrupt.info.index)
+        let hostCount = interrupt.hostNumber.flatMap { hostCounts.counts[$0] }.map { $0 &- interrupt.countBefore }
+        return DeviceReport.Interrupt(
+            index: interrupt.info.index, trigger: interrupt.trigger == .level ? "level" : "edge",
+            spi: interrupt.spi.rawValue, path: path.kind.rawValue, reasons: reasons,
+            count: counters.map(\.raised) ?? hostCount, countSource: counters == nil ? "/proc/interrupts" : "martlet",
+            counters: counters)
     }
 }

@@ -3,38 +3,51 @@
 
 internal import KVM
 internal import LinuxSystem
+internal import Synchronization
 internal import VFIO
 
 /// The interrupt path that user space never sees: VFIO signals an eventfd, KVM raises the SPI.
 ///
 /// A level line is masked by VFIO when it fires; at the guest's end of interrupt KVM signals the resamplefd, which VFIO
 /// takes as its unmask, so that a line that is still high fires again.
+///
+/// The order of the set-up is such that an assertion at any moment of it is delivered. KVM's route comes first: it holds
+/// what arrives before the guest has enabled the SPI. Then VFIO's unmask, so that the end of the very first interrupt
+/// isn't missed. Then the trigger: from here on the line fires. Last the mask is taken away, in which a previous owner
+/// or a path that was tried before this one may have left the line: if it is high, it fires now.
+///
+/// Ownership: the wiring, under its lock, since `disconnect` may come from the thread that stops the VM.
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.75 KVM_IRQFD; include/uapi/linux/vfio.h, VFIO_DEVICE_SET_IRQS
-enum IRQFDPath {
-    /// Puts what it makes onto `stack`. The trigger comes last: what follows its wiring is delivered whole.
-    static func wire(
-        _ interrupt: PassthroughDevice.Interrupt, of device: PassthroughDevice, vm: VirtualMachine,
-        into stack: inout ResourceStack
+final class IRQFDPath: InterruptPath {
+    let kind = InterruptPathKind.irqfd
+    private let wiring: Mutex<ResourceStack>
+
+    /// - Throws: `PassthroughError` naming the call; nothing stays wired then.
+    init(
+        _ interrupt: PassthroughDevice.Interrupt, of device: VFIODevice, vm: VirtualMachine, tracer: Tracer?
     ) throws(PassthroughError) {
-        let system = vm.system
+        let name = device.host.name
         let gsi = GSI(rawValue: interrupt.spi.rawValue)
-        let trigger = stack.keep(try event(system, device.name))
+        var stack = ResourceStack()
+        let trigger = stack.keep(try makeEvent(vm.system, name))
         var resample: EventDescriptor?
-        if interrupt.info.isLevel { resample = stack.keep(try event(system, device.name)) }
+        if interrupt.info.isLevel { resample = stack.keep(try makeEvent(vm.system, name)) }
         do throws(KVMError) {
             stack.keep(try InterruptRoute(vm, gsi: gsi, trigger: trigger, resample: resample))
-        } catch { throw .kvm(device: device.name, error) }
+        } catch { throw .kvm(device: name, error) }
         do throws(VFIOError) {
-            if let resample { stack.keep(try device.device.setUnmask(interrupt.info, resample)) }
-            stack.keep(try device.device.setTrigger(interrupt.info, trigger))
-            // One left masked by a previous owner would stay silent for ever.
-            if interrupt.info.isLevel { try device.device.unmask(interrupt.info) }
+            if let resample { stack.keep(try device.setUnmask(interrupt.info, resample)) }
+            stack.keep(try device.setTrigger(interrupt.info, trigger))
+            if interrupt.info.isLevel { try device.unmask(interrupt.info) }
         } catch { throw .vfio(error) }
+        wiring = Mutex(stack)
+        tracer?.trace(
+            interrupt.info.isLevel ? .startLevelIRQFDInjection : .startEdgeIRQFDInjection,
+            "\(name) index \(interrupt.info.index) \(interrupt.spi) trigger \(trigger.rawValue) resample "
+                + "\(resample?.rawValue ?? -1)")
     }
 
-    private static func event(_ system: any SystemCalls, _ device: String) throws(PassthroughError) -> EventDescriptor {
-        do { return try EventDescriptor(of: system) } catch {
-            throw .call(device: device, "eventfd", errno: error)
-        }
-    }
+    func counters(_ index: Int) -> InterruptCounters? { nil }
+
+    func disconnect() { wiring.withLock { $0.releaseAll() } }
 }

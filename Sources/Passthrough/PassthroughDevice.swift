@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import KVM
 public import LinuxSystem
 public import PlatformBus
 public import VFIO
@@ -30,17 +31,32 @@ public final class PassthroughDevice: Sendable {
         public var identity: Identity
         /// Trap every access, also to regions that could be mapped.
         public var trapsAll: Bool
-        /// Whether the kernel may inject interrupts by itself.
-        public var usesIRQFD: Bool
+        /// The only path that interrupts may take; nil for the best that works.
+        public var interrupts: InterruptPathKind?
+        /// Interrupts a second that a line may have on the relay path; 0 for any number.
+        public var stormLimit: Int
+        /// eventfd path: how long after an interrupt the regions are mapped again; 0 never maps them again.
+        public var mapTimeoutMilliseconds: Int
         public var placement: Placement
+        /// eventfd path: the only bytes whose access ends an interrupt.
+        var endRange: EventFDStateMachine.EndRange?
 
         public init(
-            _ identity: Identity, trapsAll: Bool = false, usesIRQFD: Bool = true, placement: Placement = .automatic
+            _ identity: Identity, trapsAll: Bool = false, interrupts: InterruptPathKind? = nil, stormLimit: Int = 0,
+            mapTimeoutMilliseconds: Int = 1100, placement: Placement = .automatic
         ) {
             self.identity = identity
             self.trapsAll = trapsAll
-            self.usesIRQFD = usesIRQFD
+            self.interrupts = interrupts
+            self.stormLimit = stormLimit
+            self.mapTimeoutMilliseconds = mapTimeoutMilliseconds
             self.placement = placement
+        }
+
+        /// Says where the device's interrupt status lives: `length` bytes at `offset` of a region. Only an access there
+        /// ends an interrupt on the eventfd path, and only the pages that hold it are unmapped.
+        public mutating func endInterrupts(atRegion region: Int, offset: UInt64, length: UInt64) {
+            endRange = EventFDStateMachine.EndRange(region: region, offset: offset, length: length)
         }
     }
 
@@ -62,10 +78,12 @@ public final class PassthroughDevice: Sendable {
         let hostNumber: Int?
         let countBefore: UInt64
         var trigger: InterruptTrigger { info.isLevel ? .level : .edge }
+        var gsi: GSI { GSI(rawValue: spi.rawValue) }
     }
 
     /// Its name on the host.
     public var name: String { host.name }
+    let settings: Settings
     let host: HostDevice
     let device: VFIODevice
     let regions: [Region]
@@ -76,14 +94,18 @@ public final class PassthroughDevice: Sendable {
 
     /// Opens the device and claims what it needs on `bus`.
     /// - Throws: `PassthroughError.vfio` when it can't be opened, `.bus` when there is no room or a claim overlaps
-    ///   another, `.noHostAddress`. Nothing stays claimed.
+    ///   another, `.noHostAddress`, `.endRangeOutside`. Nothing stays claimed.
     public init(
-        _ settings: Settings, containers: VFIOContainers, bus: PlatformBus, sysfs: Sysfs, log: Log
+        _ settings: Settings, containers: VFIOContainers, bus: PlatformBus, sysfs: Sysfs, log: Log,
+        tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let host = try Self.find(settings.identity, sysfs)
-        guard settings.usesIRQFD else { throw .irqfdRequired(device: host.name) }
         let countsBefore = HostInterruptCounts.read(sysfs.system)
         let device = try Self.open(host, containers)
+        try Self.check(settings.endRange, device)
+        tracer?.trace(
+            .realize,
+            "\(host.name) on \(host.bus) regions \(device.regions.count) interrupts \(device.interrupts.count)")
         let countsAfter = HostInterruptCounts.read(sysfs.system)
         let numbers = countsAfter.numbers(newSince: countsBefore)
         let addresses = HostAddresses.regions(of: host, count: device.regions.count, sysfs: sysfs)
@@ -107,8 +129,13 @@ public final class PassthroughDevice: Sendable {
                 Interrupt(
                     info: info, spi: try claims.interrupt("\(host.name) interrupt \(info.index)"), hostNumber: number,
                     countBefore: number.flatMap { countsAfter.counts[$0] } ?? 0))
+            tracer?.trace(
+                .populateInterrupts,
+                "\(host.name) index \(info.index) count \(info.count) flags 0x\(String(info.flags.rawValue, radix: 16))"
+            )
         }
         claims.commit()
+        self.settings = settings
         self.host = host
         self.device = device
         self.regions = regions
@@ -120,6 +147,16 @@ public final class PassthroughDevice: Sendable {
     deinit {
         for region in regions { bus.remove(region.range) }
         for interrupt in interrupts { bus.releaseSPI(interrupt.spi) }
+    }
+
+    /// The range is the user's: that it lies in the device shows only now.
+    private static func check(_ range: EventFDStateMachine.EndRange?, _ device: VFIODevice) throws(PassthroughError) {
+        guard let range else { return }
+        let region = device.regions.first { $0.index == range.region }
+        let (end, overflow) = range.offset.addingReportingOverflow(range.length)
+        guard let region, range.length > 0, !overflow, end <= region.size else {
+            throw .endRangeOutside(device: device.host.name, regions: device.regions.map(\.size))
+        }
     }
 
     private static func find(_ identity: Settings.Identity, _ sysfs: Sysfs) throws(PassthroughError) -> HostDevice {

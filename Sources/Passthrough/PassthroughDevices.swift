@@ -16,13 +16,15 @@ public final class PassthroughDevices: Sendable {
     /// Opens every device and places it on the bus.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
-        _ settings: [PassthroughDevice.Settings], calls: any VFIOCalls, bus: PlatformBus, sysfs: Sysfs, log: Log
+        _ settings: [PassthroughDevice.Settings], calls: any VFIOCalls, bus: PlatformBus, sysfs: Sysfs, log: Log,
+        tracer: Tracer? = nil
     ) throws(PassthroughError) {
         containers = VFIOContainers(calls: calls)
         var stack = ResourceStack()
         var devices: [PassthroughDevice] = []
         for settings in settings {
-            let device = try PassthroughDevice(settings, containers: containers, bus: bus, sysfs: sysfs, log: log)
+            let device = try PassthroughDevice(
+                settings, containers: containers, bus: bus, sysfs: sysfs, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
         }

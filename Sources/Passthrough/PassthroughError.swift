@@ -14,8 +14,11 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case kvm(device: String, KVMError)
     case deviceTree(device: String, DeviceTreeError)
     case call(device: String, String, errno: Errno)
-    /// The configuration asks for an interrupt path that this release doesn't have.
-    case irqfdRequired(device: String)
+    /// No path to the guest works for an interrupt, or not the one that was asked for; each with the reason.
+    case noInterruptPath(
+        device: String, interrupt: Int, isChoice: Bool, [(path: InterruptPathKind, reason: String)])
+    /// `eoi` names bytes that the device hasn't got; it has regions of these sizes.
+    case endRangeOutside(device: String, regions: [UInt64])
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
     /// `guest_address: "host"`, but where the region is on the host can't be told.
@@ -28,10 +31,15 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         case .kvm(let device, let error): "\(device): \(error)"
         case .deviceTree(let device, let error): "\(device): \(error)"
         case .call(let device, let call, let errno): "\(device): \(call): \(errno.nameAndText)"
-        case .irqfdRequired(let device):
+        case .noInterruptPath(let device, let interrupt, let isChoice, let failures):
+            (["\(device): no way to the guest for interrupt \(interrupt)"]
+                + failures.map { "\($0.path): \($0.reason)" }
+                + (isChoice ? ["leave interrupts and irqfd out, and Martlet takes the best path that works"] : []))
+                .joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
+        case .endRangeOutside(let device, let regions):
             """
-            \(device): irqfd is false, but this release has no other interrupt path
-              leave irqfd out
+            \(device): eoi is not inside the device
+              it has \(regions.enumerated().map { "region \($0) of \($1) bytes" }.joined(separator: ", "))
             """
         case .noDeviceTreeNode(let device):
             """

@@ -8,7 +8,8 @@ internal import VFIO
 /// Forwards the guest's trapped accesses to a region of a real device.
 ///
 /// A mapped region has one too: it takes the accesses that arrive while the region isn't mapped.
-/// Ownership: the counters are atomic; the device's registers are the device's own.
+/// Ownership: the counters are atomic; the device's registers are the device's own. `listener` is guarded by its lock, which
+/// is only taken when `hasListener` says that there is one, and not held while it is called.
 final class TrappedRegion: MMIODevice {
     let region: VFIORegion
     private let device: VFIODevice
@@ -17,6 +18,9 @@ final class TrappedRegion: MMIODevice {
     private let failureCount = Atomic<UInt64>(0)
     /// Told of the first access that the host refused; later ones are only counted.
     private let report: @Sendable (VFIOError) -> Void
+    /// Who takes accesses for ends of interrupts.
+    private let listener = Mutex<EventFDPath?>(nil)
+    private let hasListener = Atomic<Bool>(false)
 
     init(_ region: VFIORegion, of device: VFIODevice, report: @escaping @Sendable (VFIOError) -> Void) {
         self.region = region
@@ -28,18 +32,33 @@ final class TrappedRegion: MMIODevice {
     var writes: UInt64 { writeCount.load(ordering: .relaxed) }
     var failures: UInt64 { failureCount.load(ordering: .relaxed) }
 
+    /// Tells `path` of each access from now on, once the access was done. nil ends that.
+    func setListener(_ path: EventFDPath?) {
+        listener.withLock { $0 = path }
+        hasListener.store(path != nil, ordering: .releasing)
+    }
+
     /// A read that the host refuses gives all ones, as a bus without an answer does.
     func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         readCount.add(1, ordering: .relaxed)
-        do { return try device.read(region, at: offset, size: Int(width.bytes)) } catch {
+        let value: UInt64
+        do { value = try device.read(region, at: offset, size: Int(width.bytes)) } catch {
             note(error)
-            return .max
+            value = .max
         }
+        if hasListener.load(ordering: .acquiring) { tell(offset, width) }
+        return value
     }
 
     func write(offset: UInt64, width: AccessWidth, value: UInt64) {
         writeCount.add(1, ordering: .relaxed)
         do { try device.write(value, to: region, at: offset, size: Int(width.bytes)) } catch { note(error) }
+        if hasListener.load(ordering: .acquiring) { tell(offset, width) }
+    }
+
+    @inline(never)
+    private func tell(_ offset: UInt64, _ width: AccessWidth) {
+        listener.withLock { $0 }?.accessed(region.index, offset: offset, length: width.bytes)
     }
 
     private func note(_ error: VFIOError) {

@@ -78,6 +78,12 @@ public final class MMIODispatcher: Sendable {
             offset: address.rawValue &- entries[index].base, width: width, value: value & width.mask)
     }
 
+    /// Whether all of `range` lies in one region. It costs as much as an access, and counts nothing.
+    public func hasRegion(containing range: GuestRange) -> Bool {
+        guard let index = entry(at: range.base.rawValue, .byte) else { return false }
+        return entries[index].last >= range.last.rawValue
+    }
+
     /// The index of the region in which the whole access lies.
     @inline(__always)
     private func entry(at address: UInt64, _ width: AccessWidth) -> Int? {

@@ -19,10 +19,12 @@ struct Check: ParsableCommand {
     @Option(help: "Print messages from this level up.")
     var logLevel = LogLevel.warning
 
+    @OptionGroup var trace: TraceOptions
+
     func run() throws {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
-        let check = MachineCheck(configuration, calls: LinuxKernel(), log: log)
+        let check = MachineCheck(configuration, calls: LinuxKernel(), log: log, tracer: trace.tracer)
         guard check.problems.isEmpty else {
             throw Failure(.failure, check.problems.joined(separator: "\nmartlet: "))
         }

@@ -22,6 +22,28 @@ extension LogLevel: ExpressibleByArgument {
     public var defaultValueDescription: String { Self.names.first { $0.level == self }?.name ?? "" }
 }
 
+/// What `--trace` asks for.
+struct TraceOptions: ParsableArguments {
+    @Option(
+        name: .customLong("trace"),
+        help: ArgumentHelp(
+            "Print the trace events whose names match this glob; may be repeated.", valueName: "pattern"))
+    var patterns: [String] = []
+
+    /// A pattern that no event's name matches is a mistake.
+    func validate() throws {
+        for pattern in patterns {
+            let tracer = Tracer(patterns: [pattern]) { _ in }
+            if tracer.map({ MachinePlan.traceEvents.contains(where: $0.wants) }) == true { continue }
+            throw ValidationError(
+                "no trace event matches \"\(pattern)\"; there are: \(MachinePlan.traceEvents.joined(separator: " "))")
+        }
+    }
+
+    /// nil when nothing is to be traced.
+    var tracer: Tracer? { Tracer(patterns: patterns, write: StandardError.write) }
+}
+
 /// Reads a configuration, or fails with the status that means a wrong one.
 func loadConfiguration(_ path: String) throws -> MachineConfiguration {
     do { return try MachineConfiguration(contentsOf: path) } catch { throw Failure(.usage, error.description) }

@@ -24,10 +24,14 @@ struct Run: ParsableCommand {
     @Option(help: "Write the report to this file, as JSON.")
     var report: String?
 
-    func run() throws { try Self.execute(config, logLevel: logLevel, report: report) }
+    @OptionGroup var trace: TraceOptions
+
+    func run() throws { try Self.execute(config, logLevel: logLevel, report: report, tracer: trace.tracer) }
 
     /// - Throws: `Failure`, or the guest's end as an exit code.
-    static func execute(_ config: String, logLevel: LogLevel = .warning, report reportPath: String? = nil) throws {
+    static func execute(
+        _ config: String, logLevel: LogLevel = .warning, report reportPath: String? = nil, tracer: Tracer? = nil
+    ) throws {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
         Martlet.profile.mark("configuration")
@@ -36,7 +40,7 @@ struct Run: ParsableCommand {
         }
         let hypervisor = try openHypervisor()
         Martlet.profile.mark("kvm")
-        let (end, report) = try runMachine(configuration, hypervisor, log)
+        let (end, report) = try runMachine(configuration, hypervisor, log, tracer)
         if case .hung(let text, let registers) = end {
             StandardError.write("martlet: the guest can't go on: \(text)\n\(registers)")
         }
@@ -46,16 +50,18 @@ struct Run: ParsableCommand {
     }
 
     private static func runMachine(
-        _ configuration: MachineConfiguration, _ hypervisor: Hypervisor, _ log: Log
+        _ configuration: MachineConfiguration, _ hypervisor: Hypervisor, _ log: Log, _ tracer: Tracer?
     ) throws -> (GuestEnd, Report) {
         let plan = try failing { () throws(MachineError) in
-            try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log)
+            try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log, tracer: tracer)
         }
         Martlet.profile.mark("plan")
         let terminal: Terminal
         let machine: Machine
         do {
-            machine = try Machine(plan, hypervisor: hypervisor, console: try makeConsole(log), profile: Martlet.profile)
+            machine = try Machine(
+                plan, hypervisor: hypervisor, console: try makeConsole(log), profile: Martlet.profile,
+                status: StandardError.write)
             terminal = try Terminal(descriptor: 0)
         } catch let error as MachineError {
             throw Failure(.failure, error.description)

@@ -22,7 +22,9 @@ struct MachineConfigurationTests {
 
         #expect(device == PlatformDevice(identity: .host("9010000.pl031")))
         #expect(!device.noMmap)
-        #expect(device.irqfd)
+        #expect(device.interrupts == .automatic)
+        #expect(device.stormLimit == 0)
+        #expect(device.endOfInterrupt == nil)
         #expect(device.mmapTimeoutMilliseconds == 1100)
         #expect(device.guestAddress == .automatic)
         #expect(device.name == "9010000.pl031")
@@ -36,7 +38,9 @@ struct MachineConfigurationTests {
               "machine-config": {"vcpu_count": 4, "mem_size_mib": 512},
               "platform-devices": [
                 {"host": "a", "no_mmap": true, "irqfd": false, "mmap_timeout_ms": 0, "guest_address": 150994944},
-                {"sysfsdev": "/sys/bus/amba/devices/b", "guest_address": "host"}
+                {"sysfsdev": "/sys/bus/amba/devices/b", "guest_address": "host"},
+                {"host": "c", "interrupts": "relay", "storm_limit": 500, "eoi": {"region": 1, "offset": 28, "length": 8}},
+                {"host": "d", "interrupts": "irqfd", "eoi": {"offset": 28}}
               ]
             }
             """#)
@@ -48,9 +52,15 @@ struct MachineConfigurationTests {
                     machineSize: MachineSize(vcpuCount: 4, memoryMebibytes: 512),
                     platformDevices: [
                         PlatformDevice(
-                            identity: .host("a"), noMmap: true, irqfd: false, mmapTimeoutMilliseconds: 0,
+                            identity: .host("a"), noMmap: true, interrupts: .eventfd, mmapTimeoutMilliseconds: 0,
                             guestAddress: .fixed(0x900_0000)),
                         PlatformDevice(identity: .sysfsdev("/sys/bus/amba/devices/b"), guestAddress: .host),
+                        PlatformDevice(
+                            identity: .host("c"), interrupts: .relay, stormLimit: 500,
+                            endOfInterrupt: .init(region: 1, offset: 28, length: 8)),
+                        PlatformDevice(
+                            identity: .host("d"), interrupts: .irqfd,
+                            endOfInterrupt: .init(region: 0, offset: 28, length: 4)),
                     ]))
     }
 

@@ -14,7 +14,8 @@ struct ProblemTests {
     static let line = "one line of at most 2047 bytes without NUL"
     static let name = "a device's name as in /sys/bus/platform/devices, of 1 to 255 bytes without '/' and NUL"
     static let devicePath = "a device's path, of at most 4095 bytes without NUL, as /sys/bus/platform/devices/NAME"
-    static let deviceKeys = "host, sysfsdev, no_mmap, irqfd, mmap_timeout_ms, guest_address"
+    static let deviceKeys =
+        "host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address"
 
     // MARK: Types
 
@@ -45,12 +46,59 @@ struct ProblemTests {
             #"platform-devices[0].irqfd: found "false"; allowed: true or false"#
         ),
         (
+            device(#""host": "a", "interrupts": "irq""#),
+            #"platform-devices[0].interrupts: found "irq"; allowed: "auto", "irqfd", "relay", "eventfd""#
+        ),
+        (
+            device(#""host": "a", "interrupts": null"#),
+            #"platform-devices[0].interrupts: found null; allowed: "auto", "irqfd", "relay", "eventfd""#
+        ),
+        (
+            device(#""host": "a", "storm_limit": -1"#),
+            "platform-devices[0].storm_limit: found -1; allowed: a whole number from 0 to 1000000"
+        ),
+        (
+            device(#""host": "a", "eoi": {"length": 4}"#),
+            "platform-devices[0].eoi.offset: found nothing; allowed: a whole number from 0 to 281474976710655 "
+                + "(this key is required)"
+        ),
+        (
+            device(#""host": "a", "eoi": {"offset": 0, "lenght": 4}"#),
+            "platform-devices[0].eoi.lenght: found an unknown key; allowed: region, offset, length; "
+                + #"did you mean "length"?"#
+        ),
+        (
             device(#""host": "a", "guest_address": true"#),
             "platform-devices[0].guest_address: found true; allowed: \(address)"
         ),
     ])
     func `a wrong type`(json: String, expected: String) {
         #expect(problemsOf(json) == [expected])
+    }
+
+    // MARK: Keys that exclude each other
+
+    @Test func `irqfd false leaves only the eventfd path`() {
+        for choice in ["irqfd", "relay"] {
+            #expect(
+                problemsOf(device(#""host": "a", "irqfd": false, "interrupts": "\#(choice)""#)) == [
+                    #"platform-devices[0].irqfd: found false, with interrupts "\#(choice)"; allowed: true, or interrupts "#
+                        + #""eventfd": without KVM's irqfd there is no other path"#
+                ])
+        }
+        for choice in ["auto", "eventfd"] {
+            #expect(problemsOf(device(#""host": "a", "irqfd": false, "interrupts": "\#(choice)""#)) == [])
+        }
+    }
+
+    @Test(arguments: [(#""interrupts": "irqfd""#, "irqfd"), (#""irqfd": false"#, "eventfd")])
+    func `a storm limit needs the relay`(key: String, path: String) {
+        #expect(
+            problemsOf(device(#""host": "a", "storm_limit": 9, \#(key)"#)) == [
+                "platform-devices[0].storm_limit: found 9, with interrupts on the \(path) path; allowed: 0, or "
+                    + #"interrupts "auto" or "relay": only the relay sees each interrupt and its end"#
+            ])
+        #expect(problemsOf(device(#""host": "a", "storm_limit": 9, "interrupts": "relay""#)) == [])
     }
 
     // MARK: Numbers
@@ -289,7 +337,7 @@ struct ProblemTests {
                   line 6, column 37: machine-config.vcpu_count: found 64; allowed: a whole number from 1 to 32
                   line 6, column 57: machine-config.mem_size_mib: found 1.5; allowed: a whole number from 16 to 1048576
                   line 6, column 62: machine-config.smt: found an unknown key; allowed: vcpu_count, mem_size_mib
-                  line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, irqfd, mmap_timeout_ms, guest_address; did you mean "no_mmap"?
+                  line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address; did you mean "no_mmap"?
                   line 8, column 58: platform-devices[0].irqfd: found 1; allowed: true or false
                   line 9, column 5: platform-devices[1]: found 3; allowed: an object
                   line 10, column 5: platform-devices[2]: found the device "9010000.pl031", which platform-devices[0] has already; allowed: each device once

@@ -27,6 +27,7 @@ enum SchemaChecker {
         case "$schema", "title", "description", "default": true
         case "type": try isType(argument.string(), node.value)
         case "const": Tree(node) == Tree(argument)
+        case "enum": try argument.elements().contains { Tree(node) == Tree($0) }
         case "anyOf": try argument.elements().count { try conforms(node, to: $0) } > 0
         case "minimum": try node.value.number.map { try $0 >= argument.number() } ?? true
         case "maximum": try node.value.number.map { try $0 <= argument.number() } ?? true

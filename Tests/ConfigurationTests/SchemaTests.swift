@@ -43,8 +43,13 @@ struct SchemaTests {
         case .integer(let range, let fallback):
             expected = [
                 "type": .string("integer"), "minimum": .number("\(range.lowerBound)"),
-                "maximum": .number("\(range.upperBound)"), "default": .number("\(fallback)"),
+                "maximum": .number("\(range.upperBound)"),
             ]
+            if !key.isRequired { expected["default"] = .number("\(fallback)") }
+        case .choice(let words, let fallback):
+            expected = ["default": .string(fallback)]
+            expected["enum"] = try #require(try property.member("enum"), "\(path)").value
+            #expect(try property.member("enum")?.elements().map { try $0.string() } == words, "\(path)")
         case .text(let rule):
             expected = ["type": .string("string"), "maxLength": .number("\(rule.maximumByteCount)")]
             if !rule.accepts("") { expected["minLength"] = .number("1") }
@@ -84,7 +89,8 @@ struct SchemaTests {
         let members = keys.compactMap { key -> String? in
             switch key.shape {
             case .boolean(let fallback): #""\#(key.name)": \#(fallback)"#
-            case .integer(_, let fallback): #""\#(key.name)": \#(fallback)"#
+            case .integer(_, let fallback): key.isRequired ? nil : #""\#(key.name)": \#(fallback)"#
+            case .choice(_, let fallback): #""\#(key.name)": "\#(fallback)""#
             default: nil
             }
         }
@@ -99,7 +105,8 @@ struct SchemaTests {
         [
             "null", "true", "false", "[]", "[{}]", "{}", #"[{"host": "a"}]"#, #"{"kernel_image_path": "a"}"#, "-0",
             "-1", "0", "1", "15", "16", "32", "33", "128", "1048576", "1048577", "3600000", "3600001", "1.5", "1e300",
-            "2048", "4095", "4096", "4097", "4503599627366400", "4503599627370496", "99999999999999999999",
+            "63", "64", "2048", "4095", "4096", "4097", "65536", "65537", "1000000", "1000001", "281474976710655",
+            "281474976710656", "4503599627366400", "4503599627370496", "99999999999999999999",
         ]
         + [
             "", "a", ".", "..", "...", "a/b", "/", "//", "/a", "/a/", "/a//", "a/.", "a/..", "a/../", "a/...", "./",
@@ -107,7 +114,7 @@ struct SchemaTests {
             #"a\u0000"#, #"\u0000/a"#, #"a\n"#, #"a\nb"#, #"a\r"#, #"..\n"#, "é", "host", "Host", #"host\n"#, "0x",
             "0x0",
             "0x00", "0x1000", "0x1001", "0x1800", "0X1000", "0x+1000", "0xfffffffffF000", "0x10000000000000",
-            "0x00000000000000001000", #"0x1000\n"#, "1000", "4096",
+            "0x00000000000000001000", #"0x1000\n"#, "1000", "4096", "auto", "irqfd", "relay", "eventfd", "Auto", "irq",
         ].map { #""\#($0)""# }
         + [254, 255, 256, 2047, 2048, 4095, 4096].map { #""\#(String(repeating: "n", count: $0))""# }
 
@@ -131,6 +138,12 @@ struct SchemaTests {
             if key != "host" { configurations.append(device(#""host": "x", "\#(key)": \#(probe)"#)) }
             if key != "sysfsdev" { configurations.append(device(#""sysfsdev": "/x", "\#(key)": \#(probe)"#)) }
         }
+        for key in PlatformDevice.EndOfInterrupt.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(device(#""host": "x", "eoi": {"\#(key)": \#(probe)}"#))
+            if key != "offset" {
+                configurations.append(device(#""host": "x", "eoi": {"offset": 0, "\#(key)": \#(probe)}"#))
+            }
+        }
         for json in configurations {
             let conforms = try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema)
             let error = errorOf(json)
@@ -143,6 +156,8 @@ struct SchemaTests {
             // The schema's description says so of each.
             device(#""host": "a"}, {"host": "a""#), machine(#""vcpu_count": 2.0"#), machine(#""vcpu_count": 1e1"#),
             boot(#""boot_args": "\#(String(repeating: "é", count: 1024))""#),
+            device(#""host": "a", "irqfd": false, "interrupts": "relay""#),
+            device(#""host": "a", "interrupts": "irqfd", "storm_limit": 1"#),
         ]
         for json in beyond {
             #expect(try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema), "\(json)")

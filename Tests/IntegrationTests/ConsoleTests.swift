@@ -87,13 +87,18 @@ extension Integration {
             #expect(try terminal.settings == before)
         }
 
-        @Test(arguments: [("reset", 3), ("crash", 4)]) func terminalIsRestoredAfterEnd(name: String, status: Int) throws
+        @Test(arguments: [("reset", 3), ("spin", 4)]) func terminalIsRestoredAfterEnd(name: String, status: Int) throws
         {
             let terminal = try PseudoTerminal()
             let before = try terminal.settings
 
-            let result = try Guest.run(.flat(name), MartletProcess.Options(terminal: terminal))
+            let guest = try Guest(.flat(name), MartletProcess.Options(terminal: terminal))
+            if name == "spin" {
+                try guest.process.waitForOutput("A")
+                try guest.process.takeGuestMemoryAway()
+            }
 
+            let result = try guest.finish()
             #expect(result.status == status, "\(result.errors)")
             #expect(try terminal.settings == before)
         }

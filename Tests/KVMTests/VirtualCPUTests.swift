@@ -46,7 +46,12 @@ import Testing
     }
 
     @Test(arguments: [
-        (FakeExit.systemEvent(1), VCPUExit.shutdown), (.systemEvent(2), .reset), (.systemEvent(3), .crash),
+        (
+            FakeExit.noSyndrome(iss: 0x07, address: 0x9000_0010),
+            VCPUExit.noSyndrome(address: 0x9000_0010, isWrite: false)
+        ),
+        (.noSyndrome(iss: 0x47, address: 0x9000_0010), .noSyndrome(address: 0x9000_0010, isWrite: true)),
+        (.systemEvent(1), .shutdown), (.systemEvent(2), .reset), (.systemEvent(3), .crash),
         (.systemEvent(9), .unknown(reason: 24, detail: 9)), (.interrupted, .interrupted),
         (.failedEntry(reason: 0x1_0000_0002), .failedEntry(reason: 0x1_0000_0002)),
         (.internalError(suberror: 3), .internalError(suberror: 3)), (.other(reason: 5), .unknown(reason: 5, detail: 0)),
@@ -94,12 +99,62 @@ import Testing
     @Test(
         arguments: [
             (CoreRegister.x(0), 0x6030_0000_0010_0000), (.x(1), 0x6030_0000_0010_0002), (.x(30), 0x6030_0000_0010_003C),
-            (.sp, 0x6030_0000_0010_003E), (.pc, 0x6030_0000_0010_0040), (.pstate, 0x6030_0000_0010_0042),
+            (.spEL1, 0x6030_0000_0010_0044), (.sp, 0x6030_0000_0010_003E), (.pc, 0x6030_0000_0010_0040),
+            (.pstate, 0x6030_0000_0010_0042),
         ] as [(CoreRegister, UInt64)])
     func aRegisterHasTheIdentifierOfTheABI(register: CoreRegister, identifier: UInt64) throws {
         try vcpu.set(register, to: 0x1234)
         #expect(kernel.withState { $0.kvm.registers } == ["KVM_CREATE_VCPU 0": [identifier: 0x1234]])
         #expect(try vcpu.value(of: register) == 0x1234)
+    }
+
+    /// api.rst, 4.68: 0x6030 0000 0013 and the encoding for a system register; 0x6040 0000 0010 0054 is V0, four words each.
+    @Test(
+        arguments: [
+            (SystemRegister.sctlrEL1, 0x6030_0000_0013_C080), (.ttbr0EL1, 0x6030_0000_0013_C100),
+            (.ttbr1EL1, 0x6030_0000_0013_C101), (.tcrEL1, 0x6030_0000_0013_C102), (.tcr2EL1, 0x6030_0000_0013_C103),
+        ] as [(SystemRegister, UInt64)])
+    func aSystemRegisterHasTheIdentifierOfTheABI(register: SystemRegister, identifier: UInt64) throws {
+        kernel.withState { $0.kvm.registers["KVM_CREATE_VCPU 0"] = [identifier: 0x77] }
+        #expect(try vcpu.value(of: register) == 0x77)
+    }
+
+    @Test func aRegisterThatTheCPULacksIsAnErrorThatNamesIt() {
+        kernel.withState { $0.kvm.missingRegisters = [0x6030_0000_0013_C103] }
+        let error = #expect(throws: KVMError.self) { try vcpu.value(of: .tcr2EL1) }
+        #expect(error?.description.hasPrefix("KVM_GET_ONE_REG(tcr2_el1) of vcpu0: ENOENT") == true)
+    }
+
+    @Test func vectorsHaveTheIdentifiersOfTheABI() throws {
+        let value = UInt128(1) << 127 | 5
+        try vcpu.setVector(0, to: value)
+        try vcpu.setVector(31, to: 9)
+        #expect(
+            kernel.withState { $0.kvm.vectors }
+                == ["KVM_CREATE_VCPU 0": [0x6040_0000_0010_0054: value, 0x6040_0000_0010_00D0: 9]])
+        #expect(try vcpu.vector(0) == value)
+    }
+
+    @Test func aDataAbortIsInjected() throws {
+        try vcpu.injectDataAbort()
+        #expect(kernel.withState { $0.kvm.dataAborts } == 1)
+        #expect(kernel.calls("KVM_SET_VCPU_EVENTS").count == 1)
+    }
+
+    // MARK: Accesses without a syndrome
+
+    @Test func theirExitIsEnabledWhereTheHostHasIt() throws {
+        #expect(vm.reportsMissingSyndromes)
+        #expect(kernel.withState { $0.kvm.enabledCapabilities } == [177])
+    }
+
+    @Test(arguments: [177, 178] as [UInt32])
+    func hostsWithoutItDo(missing: UInt32) throws {
+        let kernel = fakeKVM()
+        kernel.withState { $0.kvm.capabilities[missing] = 0 }
+        let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+        #expect(!vm.reportsMissingSyndromes)
+        #expect(kernel.withState { $0.kvm.enabledCapabilities }.isEmpty)
     }
 
     @Test func theRegisterDumpHasEveryRegister() throws {

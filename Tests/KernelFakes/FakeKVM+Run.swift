@@ -9,6 +9,8 @@ public import LinuxSystem
 public enum FakeExit: Equatable, Sendable {
     case mmioRead(address: UInt64, length: UInt32)
     case mmioWrite(address: UInt64, length: UInt32, value: UInt64)
+    /// KVM_EXIT_ARM_NISV with the syndrome's ISS.
+    case noSyndrome(iss: UInt64, address: UInt64)
     /// KVM_EXIT_SYSTEM_EVENT: 1 is shutdown, 2 reset, 3 crash.
     case systemEvent(UInt32)
     /// KVM_EXIT_INTR.
@@ -92,6 +94,10 @@ extension FakeKernel {
             for byte in 0..<min(Int(length), 8) {
                 store(UInt8(truncatingIfNeeded: value >> UInt64(byte * 8)), at: RunField.mmioData + byte)
             }
+        case .noSyndrome(let iss, let address):
+            reason = 28
+            store(iss, at: RunField.detail)
+            store(address, at: RunField.detail + 8)
         case .systemEvent(let type):
             reason = 24
             store(type, at: RunField.detail)

@@ -15,6 +15,13 @@ public struct FakeKVMState {
     public var interruptLimit: UInt32 = 992
     /// Registers that were set, by the name of the vCPU's descriptor and the register's identifier.
     public var registers: [String: [UInt64: UInt64]] = [:]
+    /// The same for registers of 128 bits.
+    public var vectors: [String: [UInt64: UInt128]] = [:]
+    /// Registers that the CPUs haven't got: reading one gives ENOENT.
+    public var missingRegisters: Set<UInt64> = []
+    public var enabledCapabilities: Set<UInt32> = []
+    /// How many data aborts were injected.
+    public var dataAborts = 0
     /// The level of each line, by KVM_IRQ_LINE's encoding.
     public var lines: [UInt32: Bool] = [:]
     /// The machine type of each KVM_CREATE_VM.
@@ -170,6 +177,7 @@ extension FakeKernel: KVMCalls {
 
     public func register(_ identifier: UInt64, of vcpu: CInt) throws(Errno) -> UInt64 {
         try step("KVM_GET_ONE_REG")
+        if withState({ $0.kvm.missingRegisters.contains(identifier) }) { throw .noSuchFileOrDirectory }
         let name = name(of: vcpu)
         return withState { $0.kvm.registers[name]?[identifier] ?? 0 }
     }

@@ -21,6 +21,10 @@ import VFIO
     private static let survived: [(call: String, reason: String)] = [
         ("read /proc/interrupts", "only the report's counts come from it, which then says that they are not known"),
         ("read /proc/meminfo", "a host that doesn't say what it has left is taken at its word when pages are touched"),
+        ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
+        ("KVM_IRQFD", "the same"),
+        ("VFIO_DEVICE_SET_IRQS", "the same"),
+        ("KVM_ENABLE_CAP", "without it a guest runs as on a kernel that is older than KVM_CAP_ARM_NISV_TO_USER"),
         ("madvise", "transparent huge pages save time, and a kernel may not have them"),
         (
             "/sys/firmware/devicetree/base",

@@ -62,7 +62,11 @@ import Testing
                 == ["exit", "devices", "exits", "unclaimed", "profile", "dropped_console_bytes"])
         #expect(
             object["exits"] as? [String: Int]
-                == ["mmio_reads": 1, "mmio_writes": 2, "interrupted": 3, "system_events": 4, "other": 5])
+                == [
+                    "mmio_reads": 1, "mmio_writes": 2, "interrupted": 3, "system_events": 4, "other": 5,
+                    "nisv_emulated": 0,
+                    "nisv_aborted": 0,
+                ])
         #expect(object["unclaimed"] as? [String: Int] == ["reads": 8, "writes": 9])
         #expect(object["dropped_console_bytes"] as? Int == 7)
         #expect((object["devices"] as? [Any])?.isEmpty == true)

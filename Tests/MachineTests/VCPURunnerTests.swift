@@ -41,7 +41,9 @@ private final class EchoDevice: MMIODevice {
         let bus = PlatformBus(windows: [], spiCount: 32)
         try bus.attach("echo", try #require(GuestRange(base: GuestAddress(0x1000), size: 0x100)), to: device)
         dispatcher = bus.makeDispatcher()
-        runner = VCPURunner(vcpu, dispatcher: dispatcher)
+        let emulator = InstructionEmulator(
+            memory: try GuestMemory([], system: host.kernel), dispatcher: dispatcher, log: .silent)
+        runner = VCPURunner(vcpu, dispatcher: dispatcher, emulator: emulator)
     }
 
     /// Runs the script to its end.

@@ -23,7 +23,7 @@ import VFIO
     private func connect(
         _ devices: PassthroughDevices, memory: [(address: UInt64, mapping: MemoryMapping)] = []
     ) throws(PassthroughError) -> ConnectedDevices {
-        try ConnectedDevices(devices, vm: vm, memory: memory, log: host.log.log)
+        try ConnectedDevices(devices, vm: vm, memory: memory, loop: host.loop, log: host.log.log)
     }
 
     private func bank(_ address: UInt64, size: UInt64) throws -> (address: UInt64, mapping: MemoryMapping) {

@@ -24,7 +24,7 @@ import VFIO
     private func connect(_ settings: PassthroughDevice.Settings...) throws -> ConnectedDevices {
         let devices = try PassthroughDevices(
             settings, calls: host.kernel, bus: host.bus, sysfs: host.sysfs, log: host.log.log)
-        return try ConnectedDevices(devices, vm: vm, memory: [], log: host.log.log)
+        return try ConnectedDevices(devices, vm: vm, memory: [], loop: host.loop, log: host.log.log)
     }
 
     /// Replaces the counts of a line of /proc/interrupts.
@@ -117,7 +117,8 @@ import VFIO
     @Test func theJSONHasTheNamesThatScriptsReadBy() throws {
         let json = try JSONEncoder().encode(try report())
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
-        #expect(Set(object.keys) == ["host", "group", "isolation", "can_reset", "regions", "interrupts"])
+        #expect(
+            Set(object.keys) == ["host", "group", "isolation", "can_reset", "regions", "interrupts", "unmaps", "maps"])
         let regions = try #require(object["regions"] as? [[String: Any]])
         #expect(
             Set(regions[0].keys)
@@ -127,7 +128,7 @@ import VFIO
         #expect(regions[1]["host_address"] == nil)
         #expect(regions[1]["reads"] as? Int == 1)
         let interrupts = try #require(object["interrupts"] as? [[String: Any]])
-        #expect(Set(interrupts[0].keys) == ["index", "trigger", "spi", "path", "count", "count_source"])
+        #expect(Set(interrupts[0].keys) == ["index", "trigger", "spi", "path", "reasons", "count", "count_source"])
         #expect(interrupts[0]["trigger"] as? String == "level")
         #expect(interrupts[0]["count"] as? Int == 11)
     }

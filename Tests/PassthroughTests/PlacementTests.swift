@@ -150,19 +150,6 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
-    @Test func noIRQFDIsRefusedBeforeTheDeviceIsOpened() throws {
-        host.add("device")
-        let error = passthroughError { () throws(PassthroughError) in
-            try host.open(.init(.host("device"), usesIRQFD: false))
-        }
-        #expect(
-            error?.description == """
-                device: irqfd is false, but this release has no other interrupt path
-                  leave irqfd out
-                """)
-        #expect(host.kernel.journal.isEmpty)
-    }
-
     @Test func aDeviceThatIsNotThereIsAnError() throws {
         let error = passthroughError { () throws(PassthroughError) in try host.open(.init(.host("none"))) }
         #expect(error?.description.hasPrefix("none: no such device on the platform or AMBA bus") == true)

@@ -17,8 +17,11 @@ struct Host {
     let kernel = FakeKernel()
     let bus: PlatformBus
     let log = LogLines()
+    /// Not the fake's: its set-up isn't what these tests are about.
+    let loop: EventLoop
 
     init() throws {
+        loop = try EventLoop()
         bus = PlatformBus(
             windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x1000_0000))], spiCount: 960)
         kernel.withState { state in

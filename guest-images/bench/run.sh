@@ -36,6 +36,7 @@ of() { for i in 1 2 3; do awk "$1" "/tmp/run$i"; done | median; }
 console="console=ttyS0 martlet.role=guest quiet"
 config first "$images/flat/first.bin"
 config mmio "$images/flat/mmio.bin"
+config pair "$images/flat/pair.bin"
 config boot "$images/Image" "$images/initramfs.cpio.gz" "$console martlet.run=/martlet/cpus.sh"
 config idle "$images/Image" "$images/initramfs.cpio.gz" "$console martlet.run=/martlet/idle.sh"
 
@@ -45,6 +46,9 @@ echo "figure flat-exit $(of '/^marker/ { t = $3 } /^exit/ { print $3 - t }')"
 
 thrice A B -- ../martlet run /tmp/mmio.json
 echo "figure mmio-read $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 - t) / 100000) }')"
+
+thrice A B -- ../martlet run /tmp/pair.json
+echo "figure pair $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 - t) / 10000) }')"
 
 vfio-bind 9010000.pl031 >/dev/null || exit 1
 config irq "$images/flat/irq.bin" "" "" 9010000.pl031

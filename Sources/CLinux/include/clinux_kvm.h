@@ -34,6 +34,11 @@ int clinux_kvm_set_device_attribute(int device, uint32_t group, uint64_t attribu
 int clinux_kvm_arm_vcpu_init(int vm, int vcpu, uint32_t features);
 int clinux_kvm_get_one_reg(int vcpu, uint64_t id, uint64_t *_Nonnull value);
 int clinux_kvm_set_one_reg(int vcpu, uint64_t id, uint64_t value);
+/// For the vector registers, of 128 bits.
+int clinux_kvm_get_one_reg_128(int vcpu, uint64_t id, uint64_t *_Nonnull low, uint64_t *_Nonnull high);
+int clinux_kvm_set_one_reg_128(int vcpu, uint64_t id, uint64_t low, uint64_t high);
+/// Makes the vCPU take a synchronous external data abort when it next runs; FAR_EL1 is that of its last exit.
+int clinux_kvm_arm_inject_data_abort(int vcpu);
 int clinux_kvm_run(int vcpu);
 
 /// The arm64 feature bits of KVM_ARM_VCPU_INIT.
@@ -51,8 +56,22 @@ enum {
     CLINUX_VGIC_CONTROL_INIT = 0,
 };
 
+/// The offsets of fields in the arm64 `struct kvm_regs`.
+enum {
+    CLINUX_ARM_REGS_SP = 31 * 8,
+    CLINUX_ARM_REGS_PC = 32 * 8,
+    CLINUX_ARM_REGS_PSTATE = 33 * 8,
+    CLINUX_ARM_REGS_SP_EL1 = 34 * 8,
+    // Behind sp_el1, elr_el1 and spsr[5], and aligned to 16 bytes.
+    CLINUX_ARM_REGS_VECTORS = 336,
+};
+
 /// The identifier of core register `struct kvm_regs.regs.<field at byte_offset>`, 64 bits wide.
 uint64_t clinux_kvm_arm_core_register(uint64_t byte_offset);
+/// The identifier of vector register `number`, 128 bits wide.
+uint64_t clinux_kvm_arm_vector_register(uint64_t number);
+/// The identifier of a system register by its encoding.
+uint64_t clinux_kvm_arm_system_register(uint32_t op0, uint32_t op1, uint32_t crn, uint32_t crm, uint32_t op2);
 
 // struct kvm_run, shared with the kernel for each vCPU
 
@@ -77,6 +96,18 @@ static inline clinux_kvm_mmio clinux_kvm_run_mmio(const void *_Nonnull run) {
 
 static inline void clinux_kvm_run_set_mmio_value(void *_Nonnull run, uint64_t value) {
     __builtin_memcpy(((struct kvm_run *)run)->mmio.data, &value, sizeof value);
+}
+
+typedef struct {
+    /// ESR_EL2.ISS as far as KVM shows it: WnR (bit 6) and the fault's status.
+    uint64_t syndrome;
+    uint64_t address;
+} clinux_kvm_no_syndrome;
+
+static inline clinux_kvm_no_syndrome clinux_kvm_run_no_syndrome(const void *_Nonnull run) {
+    const struct kvm_run *state = run;
+    clinux_kvm_no_syndrome exit = {state->arm_nisv.esr_iss, state->arm_nisv.fault_ipa};
+    return exit;
 }
 
 static inline uint32_t clinux_kvm_run_system_event(const void *_Nonnull run) {

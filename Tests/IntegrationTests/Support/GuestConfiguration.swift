@@ -32,6 +32,10 @@ struct GuestConfiguration: Encodable {
         var sysfsdev: String?
         var isTrapped: Bool?
         var guestAddress: String?
+        var interrupts: String?
+        var mapTimeout: Int?
+        var endOfInterrupt: [String: Int]?
+        var stormLimit: Int?
 
         init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
             self.host = host
@@ -42,9 +46,24 @@ struct GuestConfiguration: Encodable {
 
         init(stringLiteral host: String) { self.init(host) }
 
+        /// A device whose interrupts take one path.
+        static func on(
+            _ path: String, _ host: String, mapTimeout: Int? = nil, endOfInterrupt: [String: Int]? = nil
+        ) -> Device {
+            var device = Device(host)
+            device.interrupts = path
+            device.mapTimeout = mapTimeout
+            device.endOfInterrupt = endOfInterrupt
+            return device
+        }
+
         enum CodingKeys: String, CodingKey {
             case host, sysfsdev
+            case interrupts
             case isTrapped = "no_mmap"
+            case mapTimeout = "mmap_timeout_ms"
+            case endOfInterrupt = "eoi"
+            case stormLimit = "storm_limit"
             case guestAddress = "guest_address"
         }
     }

@@ -26,7 +26,19 @@ struct RunReport: Decodable {
         let trigger: String
         let spi: Int
         let path: String
+        let reasons: [String]
         let count: Int?
+        /// Only where user space sees the interrupt.
+        let counters: Counters?
+    }
+
+    struct Counters: Decodable {
+        let raised: Int
+        let delivered: Int
+        let ended: Int
+        let queued: Int
+        let coalesced: Int
+        let stormHeld: Int
     }
 
     struct Device: Decodable {
@@ -35,12 +47,16 @@ struct RunReport: Decodable {
         let isolation: String
         let regions: [Region]
         let interrupts: [Interrupt]
+        let unmaps: Int
+        let maps: Int
     }
 
     struct Exits: Decodable {
         let mmioReads: Int
         let mmioWrites: Int
         let systemEvents: Int
+        let nisvEmulated: Int
+        let nisvAborted: Int
     }
 
     struct Unclaimed: Decodable {

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import KVM
+internal import LinuxSystem
+internal import Synchronization
+internal import VFIO
+
+/// The interrupt path without help from the kernel, for all interrupts of one device that take it: performs what
+/// `EventFDStateMachine` says.
+///
+/// Ownership and locks: `state` is guarded by its lock, which is the device's one lock for interrupts. The event loop's
+/// thread takes it for triggers and the timer, vCPU threads take it after a trapped access was done, and whoever holds it
+/// performs the effects before the next event is looked at: a trigger, the access that ends the one before and the timer
+/// have an order, whichever it is. Below it come only locks that call nothing: `MappedRegions`, the VM's slot numbers, the
+/// VFIO device's list of wirings, the event loop's list of sources, and the kernel's own. The event loop runs handlers
+/// without a lock, and a vCPU that waits here is out of KVM_RUN, so that the removal of a slot doesn't wait for it.
+final class EventFDPath: InterruptPath {
+    private struct State: ~Copyable {
+        var machine: EventFDStateMachine
+        /// nil when regions are never mapped again, and once the path is disconnected.
+        var timer: TimerDescriptor?
+        /// Has a share of each descriptor, which is the last to go.
+        var wiring = ResourceStack()
+    }
+
+    private let state: Mutex<State>
+    let kind = InterruptPathKind.eventfd
+    private let device: VFIODevice
+    private let interrupts: [PassthroughDevice.Interrupt]
+    private let traps: [TrappedRegion]
+    private let vm: VirtualMachine
+    private let loop: EventLoop
+    private let regions: MappedRegions
+    private let timeoutNanoseconds: UInt64
+    private let log: Log
+    private let tracer: Tracer?
+
+    /// Prepares the path; interrupts join by `connect`.
+    /// - Throws: `PassthroughError` naming the call.
+    init(
+        _ device: PassthroughDevice, regions: MappedRegions, vm: VirtualMachine, loop: EventLoop, log: Log,
+        tracer: Tracer?
+    ) throws(PassthroughError) {
+        self.device = device.device
+        self.interrupts = device.interrupts
+        traps = device.regions.map(\.trap)
+        self.vm = vm
+        self.loop = loop
+        self.regions = regions
+        self.log = log
+        self.tracer = tracer
+        let settings = device.settings
+        timeoutNanoseconds = UInt64(max(settings.mapTimeoutMilliseconds, 0)) * 1_000_000
+        let mapsAgain = timeoutNanoseconds > 0 && !regions.isEmpty
+        if let range = settings.endRange, !regions.isEmpty {
+            try regions.keepMapped(except: range, pageSize: MemoryMapping.pageSize)
+        }
+        state = Mutex(
+            State(
+                machine: EventFDStateMachine(
+                    levels: device.interrupts.map(\.info.isLevel), isMapped: !regions.isEmpty, mapsAgain: mapsAgain,
+                    endRange: settings.endRange)))
+        guard mapsAgain else { return }
+        try state.withLock { (state) throws(PassthroughError) in
+            let timer = state.wiring.keep(try makeTimer(vm.system, device.name))
+            state.wiring.keep(try watch(loop, timer.rawValue, device.name) { [weak self] in self?.timerExpired() })
+            state.timer = timer
+        }
+    }
+
+    /// Wires the interrupt at `position` of the device's.
+    /// - Throws: `PassthroughError` naming the call; the interrupt isn't wired then.
+    func connect(_ position: Int) throws(PassthroughError) {
+        let interrupt = interrupts[position]
+        let name = device.host.name
+        // Says now whether the line can be driven at all.
+        try PassthroughError.kvm(name) { () throws(KVMError) in try vm.setInterruptLine(interrupt.gsi, high: false) }
+        let trigger = try makeEvent(vm.system, name)
+        let source = try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered(position, trigger) }
+        for trap in traps { trap.setListener(self) }
+        do throws(VFIOError) {
+            let wiring = try device.setTrigger(interrupt.info, trigger)
+            if interrupt.info.isLevel { try device.unmask(interrupt.info) }
+            state.withLock { state in
+                state.wiring.keep(trigger)
+                state.wiring.keep(source)
+                state.wiring.keep(wiring)
+            }
+        } catch {
+            throw .vfio(error)
+        }
+        tracer?.trace(
+            .startEventFDInjection, "\(name) index \(interrupt.info.index) \(interrupt.spi) trigger \(trigger.rawValue)"
+        )
+    }
+
+    func counters(_ index: Int) -> InterruptCounters? {
+        guard let position = interrupts.firstIndex(where: { $0.info.index == index }) else { return nil }
+        return state.withLock { $0.machine.lines[position].counters }
+    }
+
+    /// How often regions were taken from the guest, and given back.
+    var mapCycles: (unmaps: UInt64, maps: UInt64) { state.withLock { ($0.machine.unmapCount, $0.machine.mapCount) } }
+
+    func disconnect() {
+        state.withLock { state in
+            state.timer = nil
+            state.wiring.releaseAll()
+        }
+        for trap in traps { trap.setListener(nil) }
+    }
+
+    // MARK: Events
+
+    /// On the event loop's thread.
+    private func triggered(_ position: Int, _ trigger: EventDescriptor) {
+        handle { _ in .trigger(position, count: trigger.take()) }
+    }
+
+    /// On the event loop's thread. The expiry is taken under the lock: one that a later arming has made void isn't there.
+    private func timerExpired() {
+        handle { $0?.take() == true ? .timer : nil }
+    }
+
+    /// On a vCPU's thread, after its access to a trapped region was done.
+    func accessed(_ region: Int, offset: UInt64, length: UInt64) {
+        handle { _ in .access(region: region, offset: offset, length: length) }
+    }
+
+    /// Has what `event` gives handled, and what follows from it done, under the lock.
+    private func handle(_ event: (TimerDescriptor?) -> EventFDStateMachine.Event?) {
+        state.withLock { state in
+            let timer = state.timer
+            guard let event = event(timer) else { return }
+            if tracer == nil {
+                state.machine.handle(event) { perform($0, timer) }
+            } else {
+                let waiting = state.machine.queue.count
+                state.machine.handle(event) { effect in
+                    trace(effect, of: event)
+                    perform(effect, timer)
+                }
+                trace(event, isWaiting: state.machine.queue.count > waiting, state.machine)
+            }
+        }
+    }
+
+    /// With the lock held.
+    private func perform(_ effect: EventFDStateMachine.Effect, _ timer: TimerDescriptor?) {
+        do throws(PassthroughError) {
+            switch effect {
+            case .unmap: regions.unmap()
+            case .map: try regions.map()
+            case .raise(let line): try drive(line, high: true)
+            case .lower(let line): try drive(line, high: false)
+            case .unmask(let line):
+                try PassthroughError.vfio { () throws(VFIOError) in
+                    try device.unmask(interrupts[line].info)
+                }
+            case .armTimer: timer?.arm(nanoseconds: timeoutNanoseconds)
+            }
+        } catch { log(.error, "\(error)") }
+    }
+
+    private func drive(_ line: Int, high: Bool) throws(PassthroughError) {
+        try PassthroughError.kvm(device.host.name) { () throws(KVMError) in
+            try vm.setInterruptLine(interrupts[line].gsi, high: high)
+        }
+    }
+
+    private func trace(_ effect: EventFDStateMachine.Effect, of event: EventFDStateMachine.Event) {
+        let name = device.host.name
+        switch effect {
+        case .unmap: tracer?.trace(.mmapDisable, name)
+        case .map: tracer?.trace(.mmapEnable, name)
+        case .raise(let line):
+            var isNew = false
+            if case .trigger = event { isNew = true }
+            tracer?.trace(isNew ? .interrupt : .injectPending, "\(name) index \(interrupts[line].info.index)")
+        case .lower(let line): tracer?.trace(.endOfInterrupt, "\(name) index \(interrupts[line].info.index)")
+        case .unmask, .armTimer: break
+        }
+    }
+
+    private func trace(_ event: EventFDStateMachine.Event, isWaiting: Bool, _ machine: EventFDStateMachine) {
+        let name = device.host.name
+        if case .trigger(let line, _) = event, isWaiting {
+            tracer?.trace(.setPending, "\(name) index \(interrupts[line].info.index)")
+        }
+        if event == .timer, let active = machine.active {
+            tracer?.trace(.mmapEnable, "\(name) not yet: index \(interrupts[active].info.index) is still active")
+        }
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+
+/// The ways of an interrupt to the guest, best first.
+public enum InterruptPathKind: String, CaseIterable, Sendable {
+    /// The kernel does it all.
+    case irqfd
+    /// Martlet passes the interrupt on; the kernel tells it the end.
+    case relay
+    /// No help from the kernel: the end is inferred from the guest's next access to the device.
+    case eventfd
+}
+
+/// One or several interrupts of a device on their way.
+protocol InterruptPath: AnyObject, Sendable {
+    var kind: InterruptPathKind { get }
+    /// What became of the interrupt with this index; nil where user space doesn't see it.
+    func counters(_ index: Int) -> InterruptCounters?
+    /// Takes the wiring down, newest first. The counters stay.
+    func disconnect()
+}
+
+/// Makes an eventfd for a device's interrupt.
+func makeEvent(_ system: any SystemCalls, _ device: String) throws(PassthroughError) -> EventDescriptor {
+    do { return try EventDescriptor(of: system) } catch { throw .call(device: device, "eventfd", errno: error) }
+}
+
+/// Has `loop` watch a descriptor for a device's interrupt.
+func watch(
+    _ loop: EventLoop, _ descriptor: CInt, _ device: String, _ handler: @escaping @Sendable () -> Void
+) throws(PassthroughError) -> LoopSource {
+    do { return try LoopSource(loop, descriptor, handler) } catch {
+        throw .call(device: device, "epoll_ctl", errno: error)
+    }
+}
+
+/// Makes a timer for a device's interrupts.
+func makeTimer(_ system: any SystemCalls, _ device: String) throws(PassthroughError) -> TimerDescriptor {
+    do { return try TimerDescriptor(of: system) } catch {
+        throw .call(device: device, "timerfd_create", errno: error)
+    }
+}

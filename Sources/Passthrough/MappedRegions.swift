@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import KVM
+internal import LinuxSystem
+internal import Synchronization
+internal import VFIO
+
+/// The memory slots through which the guest reaches a device's mapped regions, some of which come and go: the eventfd
+/// path takes them away while an interrupt is active.
+///
+/// Ownership: `pieces` is guarded by its lock, below which is only the VM's list of slot numbers.
+final class MappedRegions: Sendable {
+    /// Whole pages of a region.
+    private struct Piece {
+        let region: VFIORegionMapping
+        /// The region's address in the guest.
+        let base: UInt64
+        /// In bytes from the region's base.
+        let part: Range<UInt64>
+        /// Whether `unmap` takes it.
+        var isRemovable: Bool
+        /// nil while it is unmapped.
+        var slot: MemorySlot?
+    }
+
+    private let vm: VirtualMachine
+    private let device: String
+    private let pieces: Mutex<[Piece]>
+    let isEmpty: Bool
+
+    /// Maps every region of `device` that can be.
+    /// - Throws: `PassthroughError`; nothing stays mapped then.
+    init(_ device: PassthroughDevice, vm: VirtualMachine) throws(PassthroughError) {
+        var stack = ResourceStack()
+        var pieces: [Piece] = []
+        for region in device.regions where region.isMapped {
+            let mapping = stack.keep(
+                try PassthroughError.vfio { () throws(VFIOError) in try device.device.map(region.info) })
+            var piece = Piece(
+                region: mapping, base: region.range.base.rawValue, part: 0..<mapping.memory.size, isRemovable: true)
+            try Self.map(&piece, vm, device.name)
+            if let slot = piece.slot { stack.keep(slot) }
+            pieces.append(piece)
+        }
+        self.vm = vm
+        self.device = device.name
+        isEmpty = pieces.isEmpty
+        self.pieces = Mutex(pieces)
+    }
+
+    /// Newest first, as everything that was acquired.
+    deinit {
+        pieces.withLock { pieces in
+            while !pieces.isEmpty {
+                pieces[pieces.count - 1].slot = nil
+                pieces.removeLast()
+            }
+        }
+    }
+
+    /// From now on only the pages that hold `range` come and go; all else stays mapped.
+    /// - Parameter pageSize: the host's, in bytes.
+    /// - Throws: `PassthroughError`; all regions are then mapped as before, as far as the kernel allows.
+    func keepMapped(except range: EventFDStateMachine.EndRange, pageSize: UInt64) throws(PassthroughError) {
+        try pieces.withLock { (pieces) throws(PassthroughError) in
+            var result: [Piece] = []
+            for index in pieces.indices {
+                guard pieces[index].region.region.index == range.region else {
+                    var piece = pieces[index]
+                    piece.isRemovable = false
+                    result.append(piece)
+                    continue
+                }
+                // Before the copy is made: a slot goes with the last that holds it.
+                pieces[index].slot = nil
+                let piece = pieces[index]
+                // The range lies in the region, whose size is whole pages: none of this overflows.
+                let first = range.offset / pageSize * pageSize
+                let last = (range.offset + range.length - 1) / pageSize * pageSize
+                let end = min(last + pageSize, piece.part.upperBound)
+                for part in [0..<first, first..<end, end..<piece.part.upperBound] where !part.isEmpty {
+                    var new = Piece(
+                        region: piece.region, base: piece.base, part: part, isRemovable: part.lowerBound == first)
+                    do throws(PassthroughError) { try Self.map(&new, vm, device) } catch {
+                        for index in result.indices where result[index].region === piece.region {
+                            result[index].slot = nil
+                        }
+                        try Self.map(&pieces[index], vm, device)
+                        throw error
+                    }
+                    result.append(new)
+                }
+            }
+            pieces = result
+        }
+    }
+
+    /// Takes the removable pieces from the guest: its accesses to them trap from now on.
+    func unmap() {
+        pieces.withLock { pieces in
+            for index in pieces.indices.reversed() where pieces[index].isRemovable { pieces[index].slot = nil }
+        }
+    }
+
+    /// Gives back what `unmap` took.
+    /// - Throws: for the first piece that the kernel refuses; it and the rest stay trapped, which is slower but works.
+    func map() throws(PassthroughError) {
+        try pieces.withLock { (pieces) throws(PassthroughError) in
+            for index in pieces.indices where pieces[index].slot == nil { try Self.map(&pieces[index], vm, device) }
+        }
+    }
+
+    private static func map(_ piece: inout Piece, _ vm: VirtualMachine, _ device: String) throws(PassthroughError) {
+        let (memory, part) = (piece.region.memory, piece.part)
+        let address = piece.base + part.lowerBound
+        piece.slot = try PassthroughError.kvm(device) { () throws(KVMError) in
+            try MemorySlot(vm, at: address, mapping: memory, part: part)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import KVM
+internal import LinuxSystem
+
+/// Finds the way for one interrupt: tries the paths that the configuration allows, best first. One that fails has been
+/// taken down whole before the next is tried.
+struct PathConnector {
+    let device: PassthroughDevice
+    /// The interrupt's place among the device's.
+    let position: Int
+    let regions: MappedRegions
+    let vm: VirtualMachine
+    let loop: EventLoop
+    let log: Log
+    let tracer: Tracer?
+    /// Why a better path wasn't taken, each in one line.
+    private(set) var reasons: [String] = []
+
+    init(
+        device: PassthroughDevice, position: Int, regions: MappedRegions, vm: VirtualMachine, loop: EventLoop, log: Log,
+        tracer: Tracer?
+    ) {
+        self.device = device
+        self.position = position
+        self.regions = regions
+        self.vm = vm
+        self.loop = loop
+        self.log = log
+        self.tracer = tracer
+    }
+
+    /// Sets up the best path that works, and puts it on `paths`.
+    /// - Throws: `PassthroughError.noInterruptPath` with the reason of each that was tried.
+    mutating func connect(_ paths: inout PathList) throws(PassthroughError) -> any InterruptPath {
+        let settings = device.settings
+        var failures: [(path: InterruptPathKind, reason: String)] = []
+        for kind in InterruptPathKind.allCases {
+            if let excuse = settings.excuse(for: kind) {
+                reasons.append("not \(kind): \(excuse)")
+                continue
+            }
+            do throws(PassthroughError) {
+                let path = try set(up: kind, &paths)
+                if settings.stormLimit > 0, kind != .relay {
+                    log(
+                        .warning, "\(device.name): storm_limit has no effect on the \(kind) path; \(reasons.last ?? "")"
+                    )
+                }
+                return path
+            } catch {
+                let reason = "\(error)"
+                failures.append((kind, reason))
+                reasons.append("not \(kind): \(reason.split(separator: "\n").first ?? "")")
+            }
+        }
+        throw .noInterruptPath(
+            device: device.name, interrupt: device.interrupts[position].info.index,
+            isChoice: settings.interrupts != nil,
+            failures)
+    }
+
+    private func set(up kind: InterruptPathKind, _ paths: inout PathList) throws(PassthroughError) -> any InterruptPath
+    {
+        let interrupt = device.interrupts[position]
+        let path: any InterruptPath
+        switch kind {
+        case .irqfd: path = try IRQFDPath(interrupt, of: device.device, vm: vm, tracer: tracer)
+        case .relay:
+            path = try RelayPath(
+                interrupt, of: device.device, vm: vm, loop: loop, stormLimit: device.settings.stormLimit, log: log,
+                tracer: tracer)
+        case .eventfd:
+            if let shared = paths.eventFDPath {
+                try shared.connect(position)
+                return shared
+            }
+            let new = try EventFDPath(
+                device, regions: regions, vm: vm, loop: loop, log: log, tracer: tracer)
+            do throws(PassthroughError) { try new.connect(position) } catch {
+                new.disconnect()
+                throw error
+            }
+            path = new
+        }
+        paths.append(path)
+        return path
+    }
+}
+
+extension PassthroughDevice.Settings {
+    /// Why `kind` isn't even tried; nil when it is.
+    func excuse(for kind: InterruptPathKind) -> String? {
+        if let interrupts { return interrupts == kind ? nil : "the configuration asks for \(interrupts)" }
+        return kind == .irqfd && stormLimit > 0 ? "storm_limit needs the relay" : nil
+    }
+}
