@@ -87,13 +87,13 @@ extension Integration {
             #expect(try terminal.settings == before)
         }
 
-        @Test(arguments: [("reset", 3), ("spin", 4)]) func terminalIsRestoredAfterEnd(name: String, status: Int) throws
+        @Test(arguments: [("reset", 3), ("touch", 4)]) func terminalIsRestoredAfterEnd(name: String, status: Int) throws
         {
             let terminal = try PseudoTerminal()
             let before = try terminal.settings
 
             let guest = try Guest(.flat(name), MartletProcess.Options(terminal: terminal))
-            if name == "spin" {
+            if name == "touch" {
                 try guest.process.waitForOutput("A")
                 try guest.process.takeGuestMemoryAway()
             }

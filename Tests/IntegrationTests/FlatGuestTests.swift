@@ -24,7 +24,7 @@ extension Integration {
         }
 
         @Test func crashEndsWithFourAndRegisters() throws {
-            let guest = try Guest(.flat("spin"))
+            let guest = try Guest(.flat("touch"))
             try guest.process.waitForOutput("A")
 
             try guest.process.takeGuestMemoryAway()
@@ -34,7 +34,7 @@ extension Integration {
             #expect(result.output == "A")
             #expect(result.errors.contains("martlet: the guest can't go on: vcpu0: KVM_RUN"))
             #expect(result.errors.contains("EFAULT"), "\(result.errors)")
-            // The guest spins where it was loaded.
+            // The guest runs where it was loaded.
             #expect(result.errors.contains("pc 0x80000"), "\(result.errors)")
             for register in ["sp", "pstate", "x0", "x30"] {
                 #expect(result.errors.contains(register), "no \(register) in: \(result.errors)")
