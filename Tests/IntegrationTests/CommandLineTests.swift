@@ -35,7 +35,7 @@ extension Integration {
         @Test(arguments: [("poweroff", 0), ("reset", 3)])
         func runWithoutOptionsEndsWithTheGuestsStatus(name: String, status: Int) throws {
             let folder = try TemporaryFolder()
-            let process = try run("run", try GuestConfiguration.flat(name).write(to: folder))
+            let process = try MartletProcess(["run", try GuestConfiguration.flat(name).write(to: folder)])
 
             #expect(try process.waitForEnd() == status, "\(process.errors)")
             #expect(process.output.isEmpty, "standard output is the guest's alone")
