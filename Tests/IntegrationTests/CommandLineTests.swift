@@ -32,13 +32,17 @@ extension Integration {
         }
 
         /// Without options the command line takes a shorter way, which must mean the same.
-        @Test(arguments: [("poweroff", 0), ("reset", 3)])
+        @Test(arguments: [("poweroff", 0), ("reset", 3), ("touch", 4)])
         func runWithoutOptionsEndsWithTheGuestsStatus(name: String, status: Int) throws {
             let folder = try TemporaryFolder()
             let process = try MartletProcess(["run", try GuestConfiguration.flat(name).write(to: folder)])
+            if name == "touch" {
+                try process.waitForOutput("A")
+                try process.takeGuestMemoryAway()
+            }
 
             #expect(try process.waitForEnd() == status, "\(process.errors)")
-            #expect(process.output.isEmpty, "standard output is the guest's alone")
+            #expect(process.output == (name == "touch" ? "A" : ""), "standard output is the guest's alone")
             // The report is for people then, and on standard error.
             #expect(process.errors.contains("\nexits: ") || process.errors.hasPrefix("guest: "), "\(process.errors)")
         }
