@@ -91,7 +91,7 @@ record\@:
         \kind   "\op\()tr\suffix \register, [x5, #8]", \target - 8, \values
         .endm
         // Those that change the base, of a load with sign. The others are no matter of Martlet's: KVM puts the sign into the register
-        // itself, where the CPU tells it to (ESR_EL2.SSE), which QEMU's doesn't.
+        // itself, where the CPU tells it to (ESR_EL2.SSE), which the emulated host's doesn't seem to.
         .macro  signed suffix, register, target, values:vararg
         load    "ldr\suffix \register, [x5], #17", \target, \values, delta=17
         load    "ldr\suffix \register, [x5, #-16]!", \target + 16, \values, delta=-16
