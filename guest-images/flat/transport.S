@@ -69,7 +69,8 @@
         bl      print_result
 
         abort   "ldxr w0, [x5]", IDENTITY
-        abort   "stlxp w9, w0, w1, [x5]", CONFIG
+        abort   "ldaxp w0, w1, [x5]", CONFIG
+        abort   "swp w0, w1, [x5]", ACTUAL
         abort   "ld1 {v0.4s}, [x5]", IDENTITY
         abort   "ldp x0, x1, [x5]", TRANSPORT + 0x1f8 // its second register is behind the region, in the same page
         abort   "stp x0, x1, [x5], #16", TRANSPORT + 0x1f8
@@ -117,7 +118,7 @@ forms:  mov     x26, x30
         load    "ldar w0, [x5]", ACTUAL, VALUE
         load    "ldar x0, [x5]", IDENTITY, FIRST
         load    "ldr w0, _start - 0x1000", 0, 0x74726976
-        load    "ldrsw x0, _start - 0xefc", 0, VALUE - 0x100000000
+        load    "ldrsw x0, _start - 0x1000", 0, 0x74726976
         load    "ldr x0, _start - 0xff8", 0, SECOND
         loadv   "ldr s0, _start - 0xefc", 0, VALUE
         loadv   "ldr d0, _start - 0x1000", 0, FIRST
