@@ -48,30 +48,39 @@ done <<'END'
 an edge that comes again while active is lost|s/ || (active == line \&\& lines\[line\].isLevel)/ || active == line/
 a level line that comes again while active is queued|s/ || (active == line \&\& lines\[line\].isLevel)//
 a waiting line is queued again|s/if lines\[line\].isQueued || (active/if (active/
-two are active at once|s/guard active != nil else { return activate/guard active != nil, queue.count < 2 else { return activate/
+two are active at once|s/if active == nil, queue.isEmpty, take/if active == nil || queue.isEmpty, take/
 the newest goes first|s/queue.removeFirst()/queue.removeLast()/
 the next one isn't activated|s/guard !queue.isEmpty else { return }/guard queue.count > 1 else { return }/
-the regions stay mapped while one is active|s/            perform(.unmap)//
-the regions count as mapped after unmapping|s/            isMapped = false$//
-raised before the regions are unmapped|/^            perform(.unmap)/d;s/^        perform(.raise(line))/        perform(.raise(line)); if !isMapped { perform(.unmap) }/
-the line isn't raised|s/^        perform(.raise(line))//
-the line isn't lowered|s/^        perform(.lower(line))//
-lowered by an access while nothing is active|s/guard let line = active else { return }/guard let line = active else { perform(.lower(0)); return }/
+the regions stay mapped while one is active|s/guard perform(.unmap) else {/guard true else {/
+the regions count as mapped after unmapping|s/^        isMapped = false$//
+raised before the regions are unmapped|s/queue.isEmpty, takeRegions(perform) { return activate(line, perform) }/queue.isEmpty { activate(line, perform); _ = takeRegions(perform); return }/
+the line isn't raised|s/^        _ = perform(.raise(line))//
+the line isn't lowered|s/^        _ = perform(.lower(line))//
+lowered by an access while nothing is active|s/guard let line = active else { return }/guard let line = active else { _ = perform(.lower(0)); return }/
 the active one stays active after its end|s/^        active = nil//
-no unmask at the end|s/^        if lines\[line\].isLevel { perform(.unmask(line)) }//
-unmask of an edge|s/if lines\[line\].isLevel { perform(.unmask(line)) }/perform(.unmask(line))/
-two unmasks for an end|s/if lines\[line\].isLevel { perform(.unmask(line)) }/if lines[line].isLevel { perform(.unmask(line)); perform(.unmask(line)) }/
-unmask before the line is lowered|s/^        perform(.lower(line))//;s/if lines\[line\].isLevel { perform(.unmask(line)) }/if lines[line].isLevel { perform(.unmask(line)) }; perform(.lower(line))/
-unmask when the interrupt starts|s/^        perform(.raise(line))/        perform(.raise(line)); if lines[line].isLevel { perform(.unmask(line)) }/
-an activation doesn't arm the timer|s/^            perform(.armTimer)//
-the timer isn't known to be armed|s/^            isTimerArmed = true//
+no unmask at the end|s/^        if lines\[line\].isLevel { _ = perform(.unmask(line)) }//
+unmask of an edge|s/if lines\[line\].isLevel { _ = perform(.unmask(line)) }/_ = perform(.unmask(line))/
+two unmasks for an end|s/if lines\[line\].isLevel { _ = perform(.unmask(line)) }/if lines[line].isLevel { _ = perform(.unmask(line)); _ = perform(.unmask(line)) }/
+unmask before the line is lowered|s/^        _ = perform(.lower(line))//;s/if lines\[line\].isLevel { _ = perform(.unmask(line)) }/if lines[line].isLevel { _ = perform(.unmask(line)) }; _ = perform(.lower(line))/
+unmask when the interrupt starts|s/^        _ = perform(.raise(line))/        _ = perform(.raise(line)); if lines[line].isLevel { _ = perform(.unmask(line)) }/
+an activation doesn't arm the timer|s/^            _ = perform(.armTimer)$//
+the timer isn't known to be armed|/func activate(/,/^    }/s/^            isTimerArmed = true//
 the timer runs though the time-out is 0|s/if mapsAgain, unmapCount > 0/if unmapCount > 0/
 the timer runs without mapped regions|s/if mapsAgain, unmapCount > 0/if mapsAgain/
 the timer maps while one is active|s/        if active != nil {/        if active != nil, queue.count > 2 {/
-the timer, expired while one is active, stays off|/^        if active != nil {/,/^        }/s/perform(.armTimer)/isTimerArmed = false/
+the timer, expired while one is active, stays off|/^        if active != nil {/,/^        }/s/_ = perform(.armTimer)/isTimerArmed = false/
 the timer maps once only|s/^        isTimerArmed = false$/        isTimerArmed = false; if mapCount > 0 { return }/
-the timer doesn't map|s/^        perform(.map)//
+the timer doesn't map|s/^        _ = perform(.map)//
 a timer that isn't armed maps|s/guard isTimerArmed else { return }//
+raised though the regions could not be unmapped|s/^            return false$/            return true/
+a refused unmapping counts as done|s/guard perform(.unmap) else {/isMapped = false; guard perform(.unmap) else {/
+a refused unmapping isn't tried again|s/^            _ = perform(.armRetry)//
+the retry isn't known to be armed|/func takeRegions(/,/^    }/s/^            isTimerArmed = true//
+the retry comes as late as the mapping|s/perform(.armRetry)/perform(.armTimer)/
+a retry unmaps and raises nothing|s/if takeRegions(perform) { activateNext(perform) }/_ = takeRegions(perform)/
+a retry doesn't unmap|s/if takeRegions(perform) { activateNext(perform) }/activateNext(perform)/
+the timer maps though interrupts wait for the regions|s/guard queue.isEmpty else {/guard queue.count < 3 else {/
+one overtakes those that wait for the regions|s/if active == nil, queue.isEmpty, take/if active == nil, take/
 any access ends, whatever the range|s/if let endRange, !endRange.overlaps(region: region, offset: offset, length: length) { return }//
 any region ends, whatever the range|s/guard region == self.region, length > 0 else/guard length > 0 else/
 an access that begins before the range doesn't end|s/offset < self.offset ? self.offset - offset < length/offset < self.offset ? false/

@@ -34,11 +34,26 @@ cat <<END
 | Linux guest's power-off → monitor exited (million instructions) | $(millions power-off) |
 | flat guest's power-off → monitor exited (million instructions) | $(millions flat-exit) |
 | trapped MMIO read handled by a device (instructions) | $(figure mmio-read) |
+| trapped 4-byte read of the emulated RTC (instructions) | $(figure word-read) |
+| trapped 4-byte read forwarded to a passed-through device (instructions) | $(figure word-forward) |
 | trapped LDP of two registers of a device, emulated (instructions) | $(figure pair) |
 | mapped device, level interrupt through irqfd: raise → guest's acknowledge (instructions) | $(figure irqfd) |
 | memory of the monitor, Rss without guest RAM, Linux guest up (MiB) | $(mebibytes $(($(figure rss) * 1024))) |
 | static stripped binary (MiB) | $(mebibytes "$(stat -c %s "$work/share/martlet")") |
 END
+
+echo
+echo "| passed-through level interrupt | assertion → guest's acknowledgement (instructions; the guest waits in WFI) | the vCPU's exits for each | raised for each |"
+echo "|---|---|---|---|"
+row() { echo "| $2 | $(figure "$1-latency") | $(figure "$1-exits") | $(figure "$1-raised") |"; }
+row irqfd-wfi "irqfd"
+row relay "relay"
+row eventfd "eventfd, the handler touches the device once"
+row eventfd-eoi "eventfd with eoi, the handler touches the device once"
+row eventfd-status "eventfd, the handler reads the status first"
+row eventfd-status-eoi "eventfd with eoi, the handler reads the status first"
+row linux "eventfd, Linux's driver"
+row linux-eoi "eventfd with eoi, Linux's driver"
 
 echo
 echo "| step of the flat guest's run | million instructions |"

@@ -194,6 +194,12 @@ int clinux_block_signal(int signal) {
     return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
+void clinux_block_all_signals(void) {
+    sigset_t set;
+    sigfillset(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
 const char *clinux_errno_name(int error) { return strerrorname_np(error); }
 const char *clinux_errno_text(int error) {
     const char *text = strerrordesc_np(error);

@@ -12,6 +12,7 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
     case addressBits(needed: Int, limit: Int)
     case vcpuCount(wanted: Int, limit: Int)
     case memorySlot(guestAddress: UInt64, size: UInt64, errno: Errno)
+    case memorySlotRemoval(guestAddress: UInt64, errno: Errno)
     case noInterruptController
     case irqfd(gsi: GSI, errno: Errno)
     case ioeventfd(address: UInt64, errno: Errno)
@@ -59,6 +60,8 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
             """
         case .memorySlot(let address, let size, let errno):
             "KVM_SET_USER_MEMORY_REGION of \(size) bytes at \(hex(address)): \(errno.nameAndText)"
+        case .memorySlotRemoval(let address, let errno):
+            "KVM_SET_USER_MEMORY_REGION, removal of what is at \(hex(address)): \(errno.nameAndText)"
         case .noInterruptController:
             """
             /dev/kvm: the host offers a guest neither a GICv3 nor a GICv2

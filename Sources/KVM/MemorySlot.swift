@@ -2,8 +2,11 @@
 // Copyright 2026 The Martlet authors
 
 public import LinuxSystem
+internal import Synchronization
 
 /// A piece of host memory, or of a device, that the guest sees at a guest-physical address without exits.
+///
+/// Its owner takes it away by `remove`, which says when the kernel refuses, or by letting go of it.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.35 KVM_SET_USER_MEMORY_REGION
 public final class MemorySlot: Sendable {
@@ -34,21 +37,30 @@ public final class MemorySlot: Sendable {
                 hostAddress: mapping.address + UInt(part.lowerBound))
         } catch {
             vm.returnSlot(number)
-            isSet = false
+            isSet = Atomic(false)
             throw .memorySlot(guestAddress: guestAddress, size: size, errno: error)
         }
-        isSet = true
+        isSet = Atomic(true)
     }
 
-    /// False only in the `deinit` after a failed `init`.
-    private let isSet: Bool
+    /// Whether the guest sees it: false once it was removed, and in the `deinit` after a failed `init`. Atomic, since whoever
+    /// lets go last may be another thread than the one that has removed it; the owner sees to it that only one does.
+    private let isSet: Atomic<Bool>
 
-    deinit {
-        guard isSet else { return }
-        do {
+    /// Takes it from the guest, whose accesses trap from now on. A second call does nothing.
+    /// - Throws: `KVMError.memorySlotRemoval`: ENOMEM, since the kernel allocates while it removes. The guest sees it as before,
+    ///   and it can be tried again.
+    public func remove() throws(KVMError) {
+        guard isSet.load(ordering: .acquiring) else { return }
+        do throws(Errno) {
             try vm.calls.setMemoryRegion(
                 vm: vm.rawDescriptor, slot: number, guestAddress: guestAddress, size: 0, hostAddress: mapping.address)
-        } catch {}
+        } catch { throw .memorySlotRemoval(guestAddress: guestAddress, errno: error) }
+        isSet.store(false, ordering: .releasing)
         vm.returnSlot(number)
     }
+
+    /// When the kernel refuses here, the guest sees the memory for as long as there is the VM: the mapping has to stay until
+    /// then, or the guest would see what this process maps there next.
+    deinit { do { try remove() } catch { vm.keep(mapping) } }
 }

@@ -12,6 +12,9 @@ public final class VirtualMachine: Sendable {
     /// Declared before the hypervisor, so that it is closed first: stored properties go in the order of declaration.
     private let descriptor: OwnedDescriptor
     let hypervisor: Hypervisor
+    /// Memory whose slots the kernel would not remove. Declared after the descriptor, so that it goes once the VM is closed.
+    /// Guarded by its lock, as the next.
+    private let leftovers = Mutex<[MemoryMapping]>([])
     /// Numbers of memory slots that are in use. Guarded by its lock: regions may be mapped from any thread.
     private let slots = Mutex(Set<UInt32>())
 
@@ -71,6 +74,9 @@ public final class VirtualMachine: Sendable {
     }
 
     func returnSlot(_ number: UInt32) { _ = slots.withLock { $0.remove(number) } }
+
+    /// Keeps memory that the guest still sees, for as long as there is the VM.
+    func keep(_ mapping: MemoryMapping) { leftovers.withLock { $0.append(mapping) } }
 
     func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
         try naming({ .call(name, errno: $0) }) { () throws(Errno) in try body(rawDescriptor) }

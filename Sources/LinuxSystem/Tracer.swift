@@ -1,40 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Writes the trace events that the user asked for, a line each.
+/// Picks the trace events that the user asked for.
 ///
 /// Whoever has events keeps a `Tracer?`: off means nil, and costs a look at that. `tracer?.trace(…)` then formats nothing.
-/// Immutable, so any thread may use it.
+/// Immutable, so any thread may use it, also with a lock held: it never waits for whoever reads the lines.
 public final class Tracer: Sendable {
     private let patterns: [[UInt8]]
-    private let write: @Sendable (String) -> Void
+    private let sink: @Sendable (_ name: String, _ detail: String) -> Void
 
     /// - Parameters:
     ///   - patterns: globs over the events' names: `*` stands for any bytes, `?` for one. Without any there is no tracer.
-    ///   - write: called on whichever thread traces, perhaps with a device's lock held; takes a line with its end.
-    public init?(patterns: [String], write: @escaping @Sendable (String) -> Void) {
+    ///   - sink: takes an event's name and what there is to say of it, on whichever thread traces, perhaps with a device's lock
+    ///     held. It must not wait: see `TraceWriter.add`.
+    public init?(patterns: [String], sink: @escaping @Sendable (_ name: String, _ detail: String) -> Void) {
         if patterns.isEmpty { return nil }
         self.patterns = patterns.map { Array($0.utf8) }
-        self.write = write
+        self.sink = sink
     }
 
-    /// Writes the event `name` with its `detail` and the time since the host's boot, in seconds, when it is wanted.
+    /// Hands the event `name` with its `detail` on, when it is wanted.
     public func trace(_ name: String, _ detail: @autoclosure () -> String) {
-        guard wants(name) else { return }
-        write("\(Self.timestamp(Clock.monotonicNanoseconds)) \(name) \(detail())\n")
+        if wants(name) { sink(name, detail()) }
     }
 
     /// Whether a pattern matches the event `name`.
     public func wants(_ name: String) -> Bool {
         let name = Array(name.utf8)
         return patterns.contains { Self.matches($0, name) }
-    }
-
-    /// "12.000345678".
-    static func timestamp(_ nanoseconds: UInt64) -> String {
-        let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
-        let digits = String(rest)
-        return "\(seconds)." + String(repeating: "0", count: 9 - digits.utf8.count) + digits
     }
 
     /// Whether the glob `pattern` matches all of `text`. Linear in space, and never worse than the product of the lengths.

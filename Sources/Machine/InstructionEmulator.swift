@@ -68,8 +68,12 @@ final class InstructionEmulator: Sendable {
         let counter = try vcpu.value(of: .pc)
         var word: UInt32?
         let obstacle = try attempt(vcpu, counter, trapped: address, isWrite: isWrite, &word)
-        guard let obstacle else { return true }
+        guard let obstacle else {
+            dispatcher.note(.emulated, at: GuestAddress(address))
+            return true
+        }
         try vcpu.injectDataAbort()
+        dispatcher.note(.aborted, at: GuestAddress(address))
         report(vcpu, counter, word, address, obstacle)
         return false
     }

@@ -60,12 +60,18 @@ public final class DeviceConnection: Sendable {
         do { try device.device.reset() } catch {}
     }
 
-    /// How often the device's regions were taken from the guest, and given back.
-    var mapCycles: (unmaps: UInt64, maps: UInt64) {
-        paths.lazy.compactMap { $0 as? EventFDPath }.first?.mapCycles ?? (0, 0)
+    var mapCycles: MapCycles {
+        paths.lazy.compactMap { $0 as? EventFDPath }.first?.mapCycles ?? MapCycles(unmaps: 0, maps: 0, refusedUnmaps: 0)
     }
 
     deinit { for path in paths.reversed() { path.disconnect() } }
+}
+
+/// How often a device's regions were taken from the guest and given back, and how often the kernel wouldn't take them.
+struct MapCycles: Equatable {
+    let unmaps: UInt64
+    let maps: UInt64
+    let refusedUnmaps: UInt64
 }
 
 /// The paths that were set up so far; disconnected newest first unless they are taken.

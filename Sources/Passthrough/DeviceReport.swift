@@ -54,6 +54,12 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     /// How often regions were taken from the guest for an interrupt on the eventfd path, and given back.
     public let unmaps: UInt64
     public let maps: UInt64
+    /// How often the kernel refused to take them: the interrupt then had to wait.
+    public let refusedUnmaps: UInt64
+    /// Loads and stores to trapped regions that the hardware hadn't described: those emulated, and those answered with a data
+    /// abort.
+    public let nisvEmulated: UInt64
+    public let nisvAborted: UInt64
 
     /// The report as text, a line for each fact.
     public var lines: [String] {
@@ -63,6 +69,10 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             lines.append(
                 "  region \(region.index): \(region.access), \(host)guest \(region.guestAddress) size \(region.size), "
                     + "exits \(region.reads) reads \(region.writes) writes")
+        }
+        if nisvEmulated &+ nisvAborted > 0 {
+            lines.append(
+                "  accesses without a syndrome: \(nisvEmulated) emulated, \(nisvAborted) answered with a data abort")
         }
         for interrupt in interrupts {
             let count = interrupt.count.map { "\($0)" } ?? "not known"
@@ -76,18 +86,26 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             }
             for reason in interrupt.reasons { lines.append("    \(reason)") }
         }
-        if unmaps > 0 { lines.append("  regions unmapped \(unmaps) times, mapped again \(maps) times") }
+        if unmaps &+ refusedUnmaps > 0 {
+            lines.append(
+                "  regions unmapped \(unmaps) times, mapped again \(maps) times"
+                    + (refusedUnmaps > 0 ? ", \(refusedUnmaps) times refused by the kernel" : ""))
+        }
         return lines
     }
 
     enum CodingKeys: String, CodingKey {
         case host, group, isolation, regions, interrupts, unmaps, maps
         case canReset = "can_reset"
+        case refusedUnmaps = "refused_unmaps"
+        case nisvEmulated = "nisv_emulated"
+        case nisvAborted = "nisv_aborted"
     }
 }
 
 extension DeviceConnection {
     func report(_ hostCounts: HostInterruptCounts) -> DeviceReport {
+        let cycles = mapCycles
         return DeviceReport(
             host: device.name, group: device.device.group.id,
             isolation: device.device.group.container.type == .type1v2 ? "iommu" : "none",
@@ -99,7 +117,10 @@ extension DeviceConnection {
                     guestAddress: region.range.base.description, size: region.info.size, reads: region.trap.reads,
                     writes: region.trap.writes)
             },
-            interrupts: routes.map { $0.report(hostCounts) }, unmaps: mapCycles.unmaps, maps: mapCycles.maps)
+            interrupts: routes.map { $0.report(hostCounts) }, unmaps: cycles.unmaps, maps: cycles.maps,
+            refusedUnmaps: cycles.refusedUnmaps,
+            nisvEmulated: device.regions.reduce(0) { $0 &+ $1.trap.emulated },
+            nisvAborted: device.regions.reduce(0) { $0 &+ $1.trap.aborted })
     }
 }
 

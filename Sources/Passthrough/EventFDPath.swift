@@ -14,15 +14,21 @@ internal import VFIO
 /// performs the effects before the next event is looked at: a trigger, the access that ends the one before and the timer
 /// have an order, whichever it is. Below it come only locks that call nothing: `MappedRegions`, the VM's slot numbers, the
 /// VFIO device's list of wirings, the event loop's list of sources, and the kernel's own. The event loop runs handlers
-/// without a lock, and a vCPU that waits here is out of KVM_RUN, so that the removal of a slot doesn't wait for it.
+/// without a lock, and a vCPU that waits here is out of KVM_RUN, so that the removal of a slot doesn't wait for it. Nothing is
+/// logged under the lock: whoever reads standard error may be slow. (The tracer never waits.)
 final class EventFDPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: EventFDStateMachine
-        /// nil when regions are never mapped again, and once the path is disconnected.
+        /// nil without mapped regions, and once the path is disconnected.
         var timer: TimerDescriptor?
+        /// Whether the kernel refused the last `unmap`, and that was logged.
+        var isUnmapRefused = false
         /// Has a share of each descriptor, which is the last to go.
         var wiring = ResourceStack()
     }
+
+    /// How long after a refused `unmap` it is tried again: soon for the guest, and no load for the host.
+    static let retryMilliseconds: UInt64 = 10
 
     private let state: Mutex<State>
     let kind = InterruptPathKind.eventfd
@@ -61,7 +67,7 @@ final class EventFDPath: InterruptPath {
                 machine: EventFDStateMachine(
                     levels: device.interrupts.map(\.info.isLevel), isMapped: !regions.isEmpty, mapsAgain: mapsAgain,
                     endRange: settings.endRange)))
-        guard mapsAgain else { return }
+        if regions.isEmpty { return }
         try state.withLock { (state) throws(PassthroughError) in
             let timer = state.wiring.keep(try makeTimer(vm.system, device.name))
             state.wiring.keep(try watch(loop, timer.rawValue, device.name) { [weak self] in self?.timerExpired() })
@@ -100,8 +106,12 @@ final class EventFDPath: InterruptPath {
         return state.withLock { $0.machine.lines[position].counters }
     }
 
-    /// How often regions were taken from the guest, and given back.
-    var mapCycles: (unmaps: UInt64, maps: UInt64) { state.withLock { ($0.machine.unmapCount, $0.machine.mapCount) } }
+    var mapCycles: MapCycles {
+        state.withLock {
+            MapCycles(
+                unmaps: $0.machine.unmapCount, maps: $0.machine.mapCount, refusedUnmaps: $0.machine.refusedUnmapCount)
+        }
+    }
 
     func disconnect() {
         state.withLock { state in
@@ -130,37 +140,51 @@ final class EventFDPath: InterruptPath {
 
     /// Has what `event` gives handled, and what follows from it done, under the lock.
     private func handle(_ event: (TimerDescriptor?) -> EventFDStateMachine.Event?) {
-        state.withLock { state in
+        let failures: [String] = state.withLock { state in
             let timer = state.timer
-            guard let event = event(timer) else { return }
-            if tracer == nil {
-                state.machine.handle(event) { perform($0, timer) }
-            } else {
-                let waiting = state.machine.queue.count
-                state.machine.handle(event) { effect in
-                    trace(effect, of: event)
-                    perform(effect, timer)
+            guard let event = event(timer) else { return [] }
+            var failures: [String] = []
+            var isUnmapRefused = state.isUnmapRefused
+            let (waiting, active) = (state.machine.queue.count, state.machine.active)
+            state.machine.handle(event) { effect in
+                let failure = attempt(effect, timer)
+                if tracer != nil { trace(effect, of: event, failure) }
+                if effect != .unmap {
+                    if let failure { failures.append(failure) }
+                } else {
+                    if let failure, !isUnmapRefused {
+                        failures.append(
+                            "\(failure); the interrupt waits, and this is tried again every \(Self.retryMilliseconds) ms"
+                        )
+                    }
+                    isUnmapRefused = failure != nil
                 }
-                trace(event, isWaiting: state.machine.queue.count > waiting, state.machine)
+                return failure == nil
             }
+            state.isUnmapRefused = isUnmapRefused
+            if tracer != nil { trace(event, isWaiting: state.machine.queue.count > waiting, wasActive: active) }
+            return failures
         }
+        for failure in failures { log(.error, failure) }
     }
 
-    /// With the lock held.
-    private func perform(_ effect: EventFDStateMachine.Effect, _ timer: TimerDescriptor?) {
-        do throws(PassthroughError) {
-            switch effect {
-            case .unmap: regions.unmap()
-            case .map: try regions.map()
-            case .raise(let line): try drive(line, high: true)
-            case .lower(let line): try drive(line, high: false)
-            case .unmask(let line):
-                try PassthroughError.vfio { () throws(VFIOError) in
-                    try device.unmask(interrupts[line].info)
-                }
-            case .armTimer: timer?.arm(nanoseconds: timeoutNanoseconds)
-            }
-        } catch { log(.error, "\(error)") }
+    /// With the lock held. Why it could not be done; nil when it was.
+    private func attempt(_ effect: EventFDStateMachine.Effect, _ timer: TimerDescriptor?) -> String? {
+        do throws(PassthroughError) { try perform(effect, timer) } catch { return "\(error)" }
+        return nil
+    }
+
+    private func perform(_ effect: EventFDStateMachine.Effect, _ timer: TimerDescriptor?) throws(PassthroughError) {
+        switch effect {
+        case .unmap: try regions.unmap()
+        case .map: try regions.map()
+        case .raise(let line): try drive(line, high: true)
+        case .lower(let line): try drive(line, high: false)
+        case .unmask(let line):
+            try PassthroughError.vfio { () throws(VFIOError) in try device.unmask(interrupts[line].info) }
+        case .armTimer: timer?.arm(nanoseconds: timeoutNanoseconds)
+        case .armRetry: timer?.arm(nanoseconds: Self.retryMilliseconds * 1_000_000)
+        }
     }
 
     private func drive(_ line: Int, high: Bool) throws(PassthroughError) {
@@ -169,27 +193,29 @@ final class EventFDPath: InterruptPath {
         }
     }
 
-    private func trace(_ effect: EventFDStateMachine.Effect, of event: EventFDStateMachine.Event) {
+    private func trace(
+        _ effect: EventFDStateMachine.Effect, of event: EventFDStateMachine.Event, _ failure: String?
+    ) {
         let name = device.host.name
         switch effect {
-        case .unmap: tracer?.trace(.mmapDisable, name)
+        case .unmap: tracer?.trace(.mmapDisable, name + (failure == nil ? "" : " refused: the interrupt waits"))
         case .map: tracer?.trace(.mmapEnable, name)
         case .raise(let line):
             var isNew = false
             if case .trigger = event { isNew = true }
             tracer?.trace(isNew ? .interrupt : .injectPending, "\(name) index \(interrupts[line].info.index)")
         case .lower(let line): tracer?.trace(.endOfInterrupt, "\(name) index \(interrupts[line].info.index)")
-        case .unmask, .armTimer: break
+        case .unmask, .armTimer, .armRetry: break
         }
     }
 
-    private func trace(_ event: EventFDStateMachine.Event, isWaiting: Bool, _ machine: EventFDStateMachine) {
+    private func trace(_ event: EventFDStateMachine.Event, isWaiting: Bool, wasActive: Int?) {
         let name = device.host.name
         if case .trigger(let line, _) = event, isWaiting {
             tracer?.trace(.setPending, "\(name) index \(interrupts[line].info.index)")
         }
-        if event == .timer, let active = machine.active {
-            tracer?.trace(.mmapEnable, "\(name) not yet: index \(interrupts[active].info.index) is still active")
+        if event == .timer, let wasActive {
+            tracer?.trace(.mmapEnable, "\(name) not yet: index \(interrupts[wasActive].info.index) is still active")
         }
     }
 }

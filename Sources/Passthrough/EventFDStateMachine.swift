@@ -6,6 +6,10 @@
 /// The guest's end of interrupt can't be seen, so it is inferred: while an interrupt is active the device's regions are
 /// unmapped, and the first access that traps is taken for it. That works for one interrupt at a time; others wait in
 /// the order of arrival. A value without a clock, a lock or a call: `EventFDPath` performs the effects.
+///
+/// The kernel may refuse to unmap (it allocates memory for that). An interrupt raised then could never be seen to end, and
+/// its line would be stuck. So it waits, masked if it is level-triggered, and the timer tries again until the kernel does it;
+/// what comes meanwhile waits behind it.
 struct EventFDStateMachine: Equatable, Sendable {
     /// Something that happened.
     enum Event: Equatable, Sendable {
@@ -19,7 +23,7 @@ struct EventFDStateMachine: Equatable, Sendable {
 
     /// Something to do, in the order given.
     enum Effect: Equatable, Sendable {
-        /// Take the mapped regions from the guest, so that its next access traps.
+        /// Take the mapped regions from the guest, so that its next access traps. The one effect whose failure matters here.
         case unmap
         /// Give them back.
         case map
@@ -30,6 +34,8 @@ struct EventFDStateMachine: Equatable, Sendable {
         case unmask(Int)
         /// Expire after the time-out, counted from now, and not earlier.
         case armTimer
+        /// Expire soon, and not earlier than a moment from now: an `unmap` was refused.
+        case armRetry
     }
 
     /// Where the device's interrupt status lives: only an access to it ends an interrupt.
@@ -61,7 +67,8 @@ struct EventFDStateMachine: Equatable, Sendable {
     private(set) var lines: [Line]
     /// The line that is raised.
     private(set) var active: Int?
-    /// Lines to raise, oldest first, each at most once. An edge that came again while active is here, too.
+    /// Lines to raise, oldest first, each at most once. An edge that came again while active is here, too. When nothing is
+    /// active, they wait for the regions to be unmapped.
     private(set) var queue: [Int] = []
     /// Whether the guest reaches the regions without exits.
     private(set) var isMapped: Bool
@@ -69,6 +76,8 @@ struct EventFDStateMachine: Equatable, Sendable {
     /// Regions taken from the guest, and given back, so far.
     private(set) var unmapCount: UInt64 = 0
     private(set) var mapCount: UInt64 = 0
+    /// Times that they could not be taken.
+    private(set) var refusedUnmapCount: UInt64 = 0
     private let endRange: EndRange?
     private let mapsAgain: Bool
 
@@ -85,7 +94,8 @@ struct EventFDStateMachine: Equatable, Sendable {
     }
 
     /// Takes an event, and gives what is to be done to `perform`, one after the other.
-    mutating func handle(_ event: Event, perform: (Effect) -> Void) {
+    /// - Parameter perform: says whether it was done, which is only looked at for `unmap`.
+    mutating func handle(_ event: Event, perform: (Effect) -> Bool) {
         switch event {
         case .trigger(let line, let count): trigger(line, count, perform)
         case .access(let region, let offset, let length): access(region, offset, length, perform)
@@ -93,7 +103,7 @@ struct EventFDStateMachine: Equatable, Sendable {
         }
     }
 
-    private mutating func trigger(_ line: Int, _ count: UInt64, _ perform: (Effect) -> Void) {
+    private mutating func trigger(_ line: Int, _ count: UInt64, _ perform: (Effect) -> Bool) {
         guard lines.indices.contains(line), count > 0 else { return }
         lines[line].counters.raised &+= count
         lines[line].counters.coalesced &+= count - 1
@@ -103,50 +113,68 @@ struct EventFDStateMachine: Equatable, Sendable {
             lines[line].counters.coalesced &+= 1
             return
         }
-        guard active != nil else { return activate(line, perform) }
+        if active == nil, queue.isEmpty, takeRegions(perform) { return activate(line, perform) }
         lines[line].isQueued = true
         lines[line].counters.queued &+= 1
         queue.append(line)
     }
 
-    private mutating func activate(_ line: Int, _ perform: (Effect) -> Void) {
+    /// Whether the guest's accesses trap from now on.
+    private mutating func takeRegions(_ perform: (Effect) -> Bool) -> Bool {
+        guard isMapped else { return true }
+        guard perform(.unmap) else {
+            refusedUnmapCount &+= 1
+            isTimerArmed = true
+            _ = perform(.armRetry)
+            return false
+        }
+        isMapped = false
+        unmapCount &+= 1
+        return true
+    }
+
+    /// Raises a line whose end will be seen.
+    private mutating func activate(_ line: Int, _ perform: (Effect) -> Bool) {
         active = line
         lines[line].counters.delivered &+= 1
-        if isMapped {
-            isMapped = false
-            unmapCount &+= 1
-            perform(.unmap)
-        }
-        perform(.raise(line))
+        _ = perform(.raise(line))
         // Without mapped regions there would be nothing for the timer to do.
         if mapsAgain, unmapCount > 0 {
             isTimerArmed = true
-            perform(.armTimer)
+            _ = perform(.armTimer)
         }
     }
 
-    private mutating func access(_ region: Int, _ offset: UInt64, _ length: UInt64, _ perform: (Effect) -> Void) {
-        guard let line = active else { return }
-        if let endRange, !endRange.overlaps(region: region, offset: offset, length: length) { return }
-        active = nil
-        lines[line].counters.ended &+= 1
-        perform(.lower(line))
-        if lines[line].isLevel { perform(.unmask(line)) }
+    private mutating func activateNext(_ perform: (Effect) -> Bool) {
         guard !queue.isEmpty else { return }
         let next = queue.removeFirst()
         lines[next].isQueued = false
         activate(next, perform)
     }
 
-    private mutating func timerExpired(_ perform: (Effect) -> Void) {
+    private mutating func access(_ region: Int, _ offset: UInt64, _ length: UInt64, _ perform: (Effect) -> Bool) {
+        guard let line = active else { return }
+        if let endRange, !endRange.overlaps(region: region, offset: offset, length: length) { return }
+        active = nil
+        lines[line].counters.ended &+= 1
+        _ = perform(.lower(line))
+        if lines[line].isLevel { _ = perform(.unmask(line)) }
+        activateNext(perform)
+    }
+
+    private mutating func timerExpired(_ perform: (Effect) -> Bool) {
         guard isTimerArmed else { return }
         if active != nil {
-            perform(.armTimer)
+            _ = perform(.armTimer)
             return
         }
         isTimerArmed = false
+        guard queue.isEmpty else {
+            if takeRegions(perform) { activateNext(perform) }
+            return
+        }
         isMapped = true
         mapCount &+= 1
-        perform(.map)
+        _ = perform(.map)
     }
 }

@@ -9,7 +9,7 @@ public struct InterruptCounters: Sendable, Equatable, Encodable {
     public var delivered: UInt64 = 0
     /// Ends of interrupt that were seen, of those delivered.
     public var ended: UInt64 = 0
-    /// Times that it had to wait for another interrupt of the device.
+    /// Times that it had to wait for another interrupt of the device, or for the device's regions to be unmapped.
     public var queued: UInt64 = 0
     /// Signals that were merged with one that the guest had not been given yet, or had not ended.
     public var coalesced: UInt64 = 0

@@ -73,7 +73,7 @@ final class MappedRegions: Sendable {
                     continue
                 }
                 // Before the copy is made: a slot goes with the last that holds it.
-                pieces[index].slot = nil
+                try Self.unmap(&pieces[index], device)
                 let piece = pieces[index]
                 // The range lies in the region, whose size is whole pages: none of this overflows.
                 let first = range.offset / pageSize * pageSize
@@ -97,9 +97,12 @@ final class MappedRegions: Sendable {
     }
 
     /// Takes the removable pieces from the guest: its accesses to them trap from now on.
-    func unmap() {
-        pieces.withLock { pieces in
-            for index in pieces.indices.reversed() where pieces[index].isRemovable { pieces[index].slot = nil }
+    /// - Throws: for the first piece that the kernel won't remove; it and the rest stay mapped, and it can be tried again.
+    func unmap() throws(PassthroughError) {
+        try pieces.withLock { (pieces) throws(PassthroughError) in
+            for index in pieces.indices.reversed() where pieces[index].isRemovable {
+                try Self.unmap(&pieces[index], device)
+            }
         }
     }
 
@@ -109,6 +112,12 @@ final class MappedRegions: Sendable {
         try pieces.withLock { (pieces) throws(PassthroughError) in
             for index in pieces.indices where pieces[index].slot == nil { try Self.map(&pieces[index], vm, device) }
         }
+    }
+
+    private static func unmap(_ piece: inout Piece, _ device: String) throws(PassthroughError) {
+        guard let slot = piece.slot else { return }
+        try PassthroughError.kvm(device) { () throws(KVMError) in try slot.remove() }
+        piece.slot = nil
     }
 
     private static func map(_ piece: inout Piece, _ vm: VirtualMachine, _ device: String) throws(PassthroughError) {

@@ -10,7 +10,8 @@ internal import VFIO
 /// resamplefd and has VFIO unmask. Each interrupt has its own, so several are active at once, and regions stay mapped.
 ///
 /// Ownership: `state` is guarded by its lock, which the event loop's thread holds while it performs effects. Below it come
-/// only locks that call nothing: the event loop's list of sources, the VFIO device's list of wirings, the kernel's.
+/// only locks that call nothing: the event loop's list of sources, the VFIO device's list of wirings, the kernel's. Nothing is
+/// logged under it: whoever reads standard error may be slow. (The tracer never waits.)
 final class RelayPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: RelayStateMachine
@@ -122,14 +123,15 @@ final class RelayPath: InterruptPath {
 
     /// Takes a descriptor's count and, when there is one, has the event handled.
     private func handle(_ take: (Events) -> UInt64, event: (UInt64) -> RelayStateMachine.Event) {
-        state.withLock { state in
-            guard let events = state.events else { return }
+        let messages: [(LogLevel, String)] = state.withLock { state in
+            guard let events = state.events else { return [] }
             let count = take(events)
-            guard count > 0 else { return }
+            guard count > 0 else { return [] }
             let event = event(count)
             let now = Clock.monotonicNanoseconds
             if event == .resample { tracer?.trace(.relayResample, place) }
             var isHeld = false
+            var messages: [(LogLevel, String)] = []
             state.machine.handle(event, now: now) { effect in
                 switch effect {
                 case .inject:
@@ -137,7 +139,9 @@ final class RelayPath: InterruptPath {
                     events.injection.signal()
                 case .unmask:
                     if event == .timer { tracer?.trace(.relayRelease, place) }
-                    unmask()
+                    do { try device.unmask(interrupt.info) } catch {
+                        messages.append((.error, "\(error); the interrupt stays masked"))
+                    }
                 case .hold(let nanoseconds):
                     tracer?.trace(.relayHold, "\(place) for \(nanoseconds) ns")
                     events.timer?.arm(nanoseconds: nanoseconds)
@@ -146,25 +150,25 @@ final class RelayPath: InterruptPath {
             }
             if isHeld {
                 state.heldSinceLog &+= 1
-                noteStorm(now, &state.lastLog, &state.heldSinceLog)
+                if let storm = noteStorm(now, &state.lastLog, &state.heldSinceLog) {
+                    messages.append((.warning, storm))
+                }
             }
+            return messages
         }
+        for (level, text) in messages { log(level, text) }
     }
 
     private var place: String { "\(device.host.name) index \(interrupt.info.index)" }
 
-    private func unmask() {
-        do { try device.unmask(interrupt.info) } catch { log(.error, "\(error); the interrupt stays masked") }
-    }
-
-    private func noteStorm(_ now: UInt64, _ lastLog: inout UInt64?, _ held: inout UInt64) {
-        if let lastLog, now &- lastLog < 1_000_000_000 { return }
+    /// What is to be said of a storm: once a second.
+    private func noteStorm(_ now: UInt64, _ lastLog: inout UInt64?, _ held: inout UInt64) -> String? {
+        if let lastLog, now &- lastLog < 1_000_000_000 { return nil }
         let count = held
-        log(
-            .warning,
-            "\(place): storm_limit reached, \(stormLimit) interrupts a second; held back \(count) times since the "
-                + "last such message")
         lastLog = now
         held = 0
+        return
+            "\(place): storm_limit reached, \(stormLimit) interrupts a second; held back \(count) times since the last "
+            + "such message"
     }
 }

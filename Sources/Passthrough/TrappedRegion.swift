@@ -16,6 +16,8 @@ final class TrappedRegion: MMIODevice {
     private let readCount = Atomic<UInt64>(0)
     private let writeCount = Atomic<UInt64>(0)
     private let failureCount = Atomic<UInt64>(0)
+    private let emulatedCount = Atomic<UInt64>(0)
+    private let abortedCount = Atomic<UInt64>(0)
     /// Told of the first access that the host refused; later ones are only counted.
     private let report: @Sendable (VFIOError) -> Void
     /// Who takes accesses for ends of interrupts.
@@ -31,6 +33,9 @@ final class TrappedRegion: MMIODevice {
     var reads: UInt64 { readCount.load(ordering: .relaxed) }
     var writes: UInt64 { writeCount.load(ordering: .relaxed) }
     var failures: UInt64 { failureCount.load(ordering: .relaxed) }
+    /// Loads and stores that the hardware hadn't described: those performed, and those answered with a data abort.
+    var emulated: UInt64 { emulatedCount.load(ordering: .relaxed) }
+    var aborted: UInt64 { abortedCount.load(ordering: .relaxed) }
 
     /// Tells `path` of each access from now on, once the access was done. nil ends that.
     func setListener(_ path: EventFDPath?) {
@@ -54,6 +59,13 @@ final class TrappedRegion: MMIODevice {
         writeCount.add(1, ordering: .relaxed)
         do { try device.write(value, to: region, at: offset, size: Int(width.bytes)) } catch { note(error) }
         if hasListener.load(ordering: .acquiring) { tell(offset, width) }
+    }
+
+    func note(_ access: UndescribedAccess) {
+        switch access {
+        case .emulated: emulatedCount.add(1, ordering: .relaxed)
+        case .aborted: abortedCount.add(1, ordering: .relaxed)
+        }
     }
 
     @inline(never)

@@ -12,4 +12,20 @@ public protocol MMIODevice: AnyObject, Sendable {
 
     /// Stores `value` at `offset` bytes from the region's base; bits beyond `width` are zero.
     func write(offset: UInt64, width: AccessWidth, value: UInt64)
+
+    /// Tells of a load or store to the region that the hardware hadn't described: its accesses came as usual if it was
+    /// performed, otherwise it was answered with a data abort. A device that doesn't count them needn't have this.
+    func note(_ access: UndescribedAccess)
+}
+
+extension MMIODevice {
+    public func note(_ access: UndescribedAccess) {}
+}
+
+/// What became of a load or store without a syndrome from the hardware.
+public enum UndescribedAccess: Sendable {
+    /// The instruction was decoded and performed.
+    case emulated
+    /// The guest got a data abort.
+    case aborted
 }

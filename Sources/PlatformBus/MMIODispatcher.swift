@@ -84,6 +84,12 @@ public final class MMIODispatcher: Sendable {
         return entries[index].last >= range.last.rawValue
     }
 
+    /// Tells the device at `address`, if there is one, what became of an access that the hardware hadn't described.
+    public func note(_ access: UndescribedAccess, at address: GuestAddress) {
+        guard let index = entry(at: address.rawValue, .byte) else { return }
+        entries[index].device.note(access)
+    }
+
     /// The index of the region in which the whole access lies.
     @inline(__always)
     private func entry(at address: UInt64, _ width: AccessWidth) -> Int? {

@@ -24,7 +24,9 @@ struct Check: ParsableCommand {
     func run() throws {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
-        let check = MachineCheck(configuration, calls: LinuxKernel(), log: log, tracer: trace.tracer)
+        let check = try tracing(trace.patterns) {
+            MachineCheck(configuration, calls: LinuxKernel(), log: log, tracer: $0)
+        }
         guard check.problems.isEmpty else {
             throw Failure(.failure, check.problems.joined(separator: "\nmartlet: "))
         }

@@ -33,15 +33,25 @@ struct TraceOptions: ParsableArguments {
     /// A pattern that no event's name matches is a mistake.
     func validate() throws {
         for pattern in patterns {
-            let tracer = Tracer(patterns: [pattern]) { _ in }
+            let tracer = Tracer(patterns: [pattern]) { _, _ in }
             if tracer.map({ MachinePlan.traceEvents.contains(where: $0.wants) }) == true { continue }
             throw ValidationError(
                 "no trace event matches \"\(pattern)\"; there are: \(MachinePlan.traceEvents.joined(separator: " "))")
         }
     }
 
-    /// nil when nothing is to be traced.
-    var tracer: Tracer? { Tracer(patterns: patterns, write: StandardError.write) }
+}
+
+/// Runs `body` with a tracer for `patterns`, which is nil without any. What was traced is written when this returns, unless
+/// nobody reads it.
+func tracing<Result>(_ patterns: [String], _ body: (Tracer?) throws -> Result) throws -> Result {
+    if patterns.isEmpty { return try body(nil) }
+    let writer: TraceWriter
+    do { writer = try TraceWriter(write: StandardError.write) } catch {
+        throw Failure(.failure, "--trace: its thread could not be started: \(error.nameAndText)")
+    }
+    defer { writer.finish() }
+    return try body(Tracer(patterns: patterns, sink: writer.add))
 }
 
 /// Reads a configuration, or fails with the status that means a wrong one.

@@ -26,11 +26,11 @@ struct Run: ParsableCommand {
 
     @OptionGroup var trace: TraceOptions
 
-    func run() throws { try Self.execute(config, logLevel: logLevel, report: report, tracer: trace.tracer) }
+    func run() throws { try Self.execute(config, logLevel: logLevel, report: report, trace: trace.patterns) }
 
     /// - Throws: `Failure`, or the guest's end as an exit code.
     static func execute(
-        _ config: String, logLevel: LogLevel = .warning, report reportPath: String? = nil, tracer: Tracer? = nil
+        _ config: String, logLevel: LogLevel = .warning, report reportPath: String? = nil, trace: [String] = []
     ) throws {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
@@ -40,7 +40,7 @@ struct Run: ParsableCommand {
         }
         let hypervisor = try openHypervisor()
         Martlet.profile.mark("kvm")
-        let (end, report) = try runMachine(configuration, hypervisor, log, tracer)
+        let (end, report) = try tracing(trace) { try runMachine(configuration, hypervisor, log, $0) }
         if case .hung(let text, let registers) = end {
             StandardError.write("martlet: the guest can't go on: \(text)\n\(registers)")
         }

@@ -44,6 +44,54 @@ import Testing
         withExtendedLifetime([first, second]) {}
     }
 
+    @Test func aRemovedSlotIsGoneOnce() throws {
+        let slot = try MemorySlot(vm, at: 0x1000, mapping: mapping)
+        try slot.remove()
+        #expect(slots == [:])
+        let other = try MemorySlot(vm, at: 0x2000, mapping: mapping)
+        try slot.remove()
+        #expect(slots == [0: 0x2000])
+        withExtendedLifetime([slot, other]) {}
+    }
+
+    /// The kernel allocates to remove a slot.
+    @Test func aRefusedRemovalIsAnErrorAndCanBeTriedAgain() throws {
+        let slot = try MemorySlot(vm, at: 0x1000, mapping: mapping)
+        kernel.withState { $0.kvm.refusedRemovals = 1 }
+        let error = #expect(throws: KVMError.self) { try slot.remove() }
+        #expect(error == .memorySlotRemoval(guestAddress: 0x1000, errno: .noMemory))
+        #expect(
+            error?.description
+                == "KVM_SET_USER_MEMORY_REGION, removal of what is at 0x1000: ENOMEM (Cannot allocate memory)")
+        let other = try MemorySlot(vm, at: 0x2000, mapping: mapping)
+        #expect(slots == [0: 0x1000, 1: 0x2000])
+        try slot.remove()
+        #expect(slots == [1: 0x2000])
+        withExtendedLifetime([slot, other]) {}
+    }
+
+    /// Memory that the guest still sees must not be unmapped: something else may be mapped there next.
+    @Test func whatCannotBeRemovedStaysMappedUntilTheVMIsGone() throws {
+        let kernel = fakeKVM()
+        do {
+            let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+            do {
+                let slot = try MemorySlot(vm, at: 0, mapping: try MemoryMapping(of: 0, size: 0x1000, system: kernel))
+                kernel.withState { $0.kvm.refusedRemovals = 1 }
+                withExtendedLifetime(slot) {}
+            }
+            #expect(kernel.held.contains("mmap ?"))
+            let next = try MemorySlot(
+                vm, at: 0x1000, mapping: try MemoryMapping(of: 0, size: 0x1000, system: kernel))
+            #expect(kernel.withState { $0.kvm.memoryRegions.keys.sorted() } == [0, 1])
+            withExtendedLifetime((vm, next)) {}
+        }
+        let journal = kernel.calls("")
+        let closed = try #require(journal.firstIndex(of: "- KVM_CREATE_VM"))
+        #expect(journal[closed...].contains("- mmap ?"))
+        #expect(kernel.held == ["KVM_SET_USER_MEMORY_REGION 0"])
+    }
+
     @Test func aSlotKeepsItsMemoryMapped() throws {
         let kernel = fakeKVM()
         do {

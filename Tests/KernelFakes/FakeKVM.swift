@@ -38,6 +38,8 @@ public struct FakeKVMState {
     public var answers: [UInt64] = []
     /// vCPUs whose last exit was an MMIO read, and its length: KVM takes the answer at the next KVM_RUN.
     var pendingReads: [UInt32: UInt32] = [:]
+    /// The next so many removals of a memory region are refused with ENOMEM.
+    public var refusedRemovals = 0
     public var memoryRegions: [UInt32: (guestAddress: UInt64, size: UInt64)] = [:]
 
     /// A KVM_SET_DEVICE_ATTR.
@@ -93,6 +95,12 @@ extension FakeKernel: KVMCalls {
         vm: CInt, slot: UInt32, guestAddress: UInt64, size: UInt64, hostAddress: UInt
     ) throws(Errno) {
         if size == 0 {
+            let isRefused = withState { state in
+                guard state.kvm.refusedRemovals > 0 else { return false }
+                state.kvm.refusedRemovals -= 1
+                return true
+            }
+            if isRefused { throw .noMemory }
             release("KVM_SET_USER_MEMORY_REGION \(slot)")
             withState { $0.kvm.memoryRegions[slot] = nil }
         } else {

@@ -21,6 +21,10 @@ private final class Recorder: MMIODevice {
 
     private let list = Mutex<[Access]>([])
     var accesses: [Access] { list.withLock { $0 } }
+    private let notes = Mutex<[UndescribedAccess]>([])
+    var undescribed: [UndescribedAccess] { notes.withLock { $0 } }
+
+    func note(_ access: UndescribedAccess) { notes.withLock { $0.append(access) } }
 
     func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         list.withLock { $0.append(Access(offset: offset, bytes: width.bytes, value: nil)) }
@@ -288,6 +292,16 @@ private struct StoppedGuest {
         guest.turnOnMMU([1 << 10 | 1])
         #expect(try !guest.run(0x2940_04a0))
         #expect(guest.log.first?.contains("can't be read: no valid descriptor at level 1") == true)
+    }
+
+    @Test func theDeviceIsToldWhatBecameOfTheInstruction() throws {
+        #expect(try guest.run(0x2940_04a0))  // ldp w0, w1, [x5]
+        #expect(guest.first.undescribed == [.emulated] && guest.second.undescribed == [])
+        try guest.vcpu.set(.pc, to: StoppedGuest.code)
+        #expect(try !guest.run(0x885f_7ca0, trapped: StoppedGuest.device + 0x1000))  // ldxr w0, [x5]
+        #expect(guest.first.undescribed == [.emulated] && guest.second.undescribed == [.aborted])
+        #expect(try !guest.run(0x885f_7ca0, trapped: StoppedGuest.device - 8))
+        #expect(guest.first.undescribed.count == 1 && guest.second.undescribed.count == 1)
     }
 
     @Test func eachProgramCounterIsReportedOnceAndAtMostSoMany() throws {

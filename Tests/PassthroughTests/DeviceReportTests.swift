@@ -91,6 +91,10 @@ import VFIO
         setCounts(21, "5 6")
         let dispatcher = host.bus.makeDispatcher()
         _ = dispatcher.read(GuestAddress(0x0C00_1000), .word)
+        dispatcher.note(.emulated, at: GuestAddress(0x0C00_1000))
+        dispatcher.note(.emulated, at: GuestAddress(0x0C00_0FFF))
+        dispatcher.note(.aborted, at: GuestAddress(0x0C00_11FF))
+        dispatcher.note(.aborted, at: GuestAddress(0x0C00_1200))
         return try #require(connected.reports().first)
     }
 
@@ -100,6 +104,7 @@ import VFIO
                 "device device: group 3, isolation: iommu, reset: yes",
                 "  region 0: mapped, host 0x9010000 guest 0xc000000 size 4096, exits 0 reads 0 writes",
                 "  region 1: trapped, guest 0xc001000 size 512, exits 1 reads 0 writes",
+                "  accesses without a syndrome: 2 emulated, 1 answered with a data abort",
                 "  interrupt 0: level, SPI 0, path irqfd, count 11 (/proc/interrupts)",
                 "  interrupt 1: edge, SPI 1, path irqfd, count 0 (/proc/interrupts)",
             ])
@@ -118,7 +123,11 @@ import VFIO
         let json = try JSONEncoder().encode(try report())
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(
-            Set(object.keys) == ["host", "group", "isolation", "can_reset", "regions", "interrupts", "unmaps", "maps"])
+            Set(object.keys) == [
+                "host", "group", "isolation", "can_reset", "regions", "interrupts", "unmaps", "maps", "refused_unmaps",
+                "nisv_emulated", "nisv_aborted",
+            ])
+        #expect(object["nisv_emulated"] as? Int == 2 && object["nisv_aborted"] as? Int == 1)
         let regions = try #require(object["regions"] as? [[String: Any]])
         #expect(
             Set(regions[0].keys)

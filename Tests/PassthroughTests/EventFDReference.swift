@@ -11,8 +11,9 @@ struct EventFDReference {
     var kinds: [Bool]
     var mapsAgain: Bool
     var endRange: EventFDStateMachine.EndRange?
-    /// The head is with the guest, the rest waits.
+    /// The head is with the guest, the rest waits; or all of it waits for the regions to be unmapped.
     var served: [Int] = []
+    var isStuck = false
     var hasRegions: Bool
     var regions: String
     var clock = "stopped"
@@ -27,20 +28,21 @@ struct EventFDReference {
         coalesced = levels.map { _ in 0 }
     }
 
-    mutating func handle(_ event: EventFDStateMachine.Event) -> [EventFDStateMachine.Effect] {
+    /// - Parameter canUnmap: whether the kernel unmaps now, should it be asked to.
+    mutating func handle(_ event: EventFDStateMachine.Event, canUnmap: Bool) -> [EventFDStateMachine.Effect] {
         switch event {
         case .trigger(let line, let count):
             coalesced[line] += Int(count) - 1
             // A level line that is in the list at all needs no second place; an edge may have one behind the head.
-            let places = kinds[line] ? served[...] : served.dropFirst()
+            let places = kinds[line] || isStuck ? served[...] : served.dropFirst()
             if places.contains(line) {
                 coalesced[line] += 1
                 return []
             }
             served.append(line)
-            return served.count == 1 ? serveHead() : []
+            return served.count == 1 ? serveHead(canUnmap: canUnmap) : []
         case .access(let region, let offset, let length):
-            if served.isEmpty { return [] }
+            if served.isEmpty || isStuck { return [] }
             if let range = endRange {
                 let touched = (offset..<offset + length).contains {
                     range.offset <= $0 && $0 < range.offset + range.length
@@ -49,9 +51,13 @@ struct EventFDReference {
             }
             let line = served.removeFirst()
             let end: [EventFDStateMachine.Effect] = kinds[line] ? [.lower(line), .unmask(line)] : [.lower(line)]
-            return served.isEmpty ? end : end + serveHead()
+            return served.isEmpty ? end : end + serveHead(canUnmap: canUnmap)
         case .timer:
             switch (clock, served.isEmpty) {
+            case ("retrying", _):
+                clock = "stopped"
+                isStuck = false
+                return serveHead(canUnmap: canUnmap)
             case ("running", true):
                 clock = "stopped"
                 regions = "mapped"
@@ -62,9 +68,14 @@ struct EventFDReference {
         }
     }
 
-    private mutating func serveHead() -> [EventFDStateMachine.Effect] {
+    private mutating func serveHead(canUnmap: Bool) -> [EventFDStateMachine.Effect] {
         var effects: [EventFDStateMachine.Effect] = []
         if regions == "mapped" { effects.append(.unmap) }
+        if regions == "mapped" && !canUnmap {
+            isStuck = true
+            clock = "retrying"
+            return effects + [.armRetry]
+        }
         regions = "trapped"
         effects.append(.raise(served[0]))
         if hasRegions && mapsAgain {
@@ -107,7 +118,9 @@ struct EventFDProperty {
     private var owed: [Bool]
     private var isMapped: Bool
     private var isTimerArmed = false
-    private var effects: [EventFDStateMachine.Effect] = []
+    /// The host's kernel: whether it unmaps. It may lack the memory for that.
+    private var canUnmap = true
+    private var hasRefused = false
     private(set) var eventCount = 0
 
     /// Runs sequences from `seed` until `limit` events were handled.
@@ -150,6 +163,7 @@ struct EventFDProperty {
         for _ in 0..<length {
             let line = Int(random.below(UInt64(levels.count)))
             let failure: String?
+            canUnmap = random.below(4) != 0
             switch random.below(8) {
             case 0, 1, 2: failure = fire(line, count: random.below(8) == 0 ? 2 + random.below(3) : 1)
             case 3, 4, 5: failure = access(&random)
@@ -197,7 +211,9 @@ struct EventFDProperty {
 
     /// The device falls silent and the guest goes on handling: all that is owed must come.
     private mutating func settle() -> String? {
+        canUnmap = true
         for round in 0..<64 {
+            if machine.active == nil, let failure = timer(isSpurious: false) { return failure }
             // Every region's whole range, so that an end range is hit wherever it is.
             for region in 0..<2 {
                 for offset: UInt64 in stride(from: 0, to: 24, by: 8) {
@@ -218,10 +234,14 @@ struct EventFDProperty {
     private mutating func handle(_ event: EventFDStateMachine.Event) -> String? {
         eventCount += 1
         let wasMapped = isMapped
-        effects.removeAll(keepingCapacity: true)
+        let canUnmap = canUnmap
         var found: [EventFDStateMachine.Effect] = []
-        machine.handle(event) { found.append($0) }
-        let expected = reference.handle(event)
+        machine.handle(event) { effect in
+            found.append(effect)
+            return canUnmap || effect != .unmap
+        }
+        hasRefused = false
+        let expected = reference.handle(event, canUnmap: canUnmap)
         if found != expected { return "\(event): \(found) instead of \(expected)" }
         for effect in found {
             if let failure = perform(effect, event) { return failure }
@@ -240,7 +260,9 @@ struct EventFDProperty {
         switch effect {
         case .unmap:
             if !isMapped { return "unmapped twice" }
-            isMapped = false
+            if hasRefused { return "asked twice to unmap at a time" }
+            hasRefused = !canUnmap
+            isMapped = !canUnmap
         case .map:
             if isMapped { return "mapped twice" }
             if isRaised.contains(true) { return "mapped while an interrupt is active" }
@@ -265,6 +287,9 @@ struct EventFDProperty {
         case .armTimer:
             if !mapsAgain { return "the timer runs though regions are never to be mapped again" }
             isTimerArmed = true
+        case .armRetry:
+            if !hasRefused { return "there is nothing to be tried again" }
+            isTimerArmed = true
         }
         return nil
     }
@@ -273,7 +298,10 @@ struct EventFDProperty {
         let active = isRaised.firstIndex(of: true)
         if machine.active != active { return "the active interrupt is not the one that is raised" }
         if Set(machine.queue).count != machine.queue.count { return "queued twice" }
-        if active == nil, !machine.queue.isEmpty { return "queued while nothing is active" }
+        // Then they wait for the regions to be unmapped, and the timer sees to that.
+        let isStuck = active == nil && !machine.queue.isEmpty
+        if isStuck, !isMapped { return "queued while nothing is active" }
+        if isStuck, !isTimerArmed { return "interrupts wait for the regions, and the timer is off the clock" }
         if machine.isMapped != isMapped { return "it takes the regions for mapped or unmapped, and is wrong" }
         if mapsAgain, hasRegions, !isMapped, !isTimerArmed { return "unmapped, and the timer is off the clock" }
         for line in levels.indices {
@@ -284,7 +312,7 @@ struct EventFDProperty {
             if counters.raised != counters.delivered + counters.coalesced + waiting { return "counters don't add up" }
             if counters.coalesced != UInt64(reference.coalesced[line]) { return "coalesced is wrong" }
             if counters.delivered != counters.ended + (isRaised[line] ? 1 : 0) { return "ended is wrong" }
-            if owed[line], active == nil { return "an interrupt waits though nothing is active" }
+            if owed[line], active == nil, !isStuck { return "an interrupt waits though nothing is active" }
             if owed[line], !machine.lines[line].isQueued { return "an interrupt is owed but not queued" }
         }
         if case .timer = event {} else if isMapped && !wasMapped { return "mapped without the timer" }

@@ -219,7 +219,7 @@ struct InterruptPathTests {
             #expect(!host.isHigh(0))
             #expect(host.interrupt(0)?.isMasked == false)
             host.wait("mapping") { host.slots == [0..<0x3000] }
-            #expect(connection.mapCycles == (UInt64(round), UInt64(round)))
+            #expect(connection.mapCycles == MapCycles(unmaps: UInt64(round), maps: UInt64(round), refusedUnmaps: 0))
         }
         let report = connection.report(HostInterruptCounts(parsing: []))
         let counters = try #require(report.interrupts[0].counters)
@@ -232,6 +232,65 @@ struct InterruptPathTests {
                 "vfio_platform_start_eventfd_injection", "vfio_platform_mmap_disable", "vfio_platform_intp_interrupt",
                 "vfio_platform_eoi", "vfio_platform_mmap_disable", "vfio_platform_intp_interrupt", "vfio_platform_eoi",
             ])
+    }
+
+    /// Raised while the guest's accesses don't trap, it could never be seen to end.
+    @Test(arguments: [0, 20]) func `an interrupt waits while the kernel won't unmap, and is not lost`(timeout: Int)
+        throws
+    {
+        let host = try PathHost(interrupts: [.level, .edge])
+        let devices = try host.open {
+            $0.interrupts = .eventfd
+            $0.mapTimeoutMilliseconds = timeout
+        }
+        let connection = try host.connect(devices, try host.makeVM())
+        let trap = devices.devices[0].regions[0].trap
+        func counters() throws -> [InterruptCounters] {
+            connection.report(HostInterruptCounts(parsing: [])).interrupts.compactMap(\.counters)
+        }
+        try host.start()
+        host.kernel.withState { $0.kvm.refusedRemovals = 10_000 }
+        host.fire(0)
+        host.wait("second attempt") { connection.mapCycles.refusedUnmaps >= 2 }
+        host.fire(1)
+        try host.wait("second interrupt") { try counters()[1].raised == 1 }
+        #expect(!host.isHigh(0) && !host.isHigh(1))
+        #expect(host.slots == [0..<0x3000])
+        #expect(host.interrupt(0)?.isMasked == true)
+
+        host.kernel.withState { $0.kvm.refusedRemovals = 0 }
+
+        host.wait("raised line") { host.isHigh(0) }
+        #expect(host.slots == [])
+        _ = trap.read(offset: 0x18, width: .word)
+        #expect(!host.isHigh(0) && host.isHigh(1))
+        #expect(host.interrupt(0)?.isMasked == false)
+        _ = trap.read(offset: 0x18, width: .word)
+        #expect(!host.isHigh(1))
+        if timeout > 0 { host.wait("mapping") { host.slots == [0..<0x3000] } }
+        let found = try counters()
+        #expect(found.allSatisfy { $0.raised == 1 && $0.delivered == 1 && $0.ended == 1 && $0.queued == 1 })
+        // However often it was refused, it is said once.
+        let errors = host.messages.withLock { $0.filter { $0.hasPrefix("error") } }
+        #expect(errors.count == 1 && errors.first?.contains("ENOMEM") == true, "\(errors)")
+        #expect(errors.first?.contains("the interrupt waits, and this is tried again every 10 ms") == true)
+        let report = connection.report(HostInterruptCounts(parsing: []))
+        #expect(report.refusedUnmaps >= 2 && report.unmaps == 1)
+        #expect(report.lines.last?.hasSuffix("\(report.refusedUnmaps) times refused by the kernel") == true)
+    }
+
+    /// A region that can't be split stays whole, and the path isn't used.
+    @Test func `with eoi a region that the kernel won't unmap stays mapped`() throws {
+        let host = try PathHost()
+        let devices = try host.open {
+            $0.interrupts = .eventfd
+            $0.endInterrupts(atRegion: 0, offset: 0x1018, length: 4)
+        }
+        let vm = try host.makeVM()
+        host.kernel.withState { $0.kvm.refusedRemovals = 1 }
+        let error = passthroughError { () throws(PassthroughError) in try host.connect(devices, vm) }
+        #expect(error?.description.contains("removal of what is at 0xc000000: ENOMEM") == true, "\(error as Any)")
+        #expect(host.slots == [])
     }
 
     @Test func `with eoi only its page comes and goes, and only its bytes end an interrupt`() throws {

@@ -52,10 +52,7 @@ final class PathHost: Sendable {
     }
 
     var tracer: Tracer? {
-        Tracer(patterns: ["*"]) { [unowned self] line in
-            let name = line.split(separator: " ").dropFirst().first ?? ""
-            traces.withLock { $0.append(String(name)) }
-        }
+        Tracer(patterns: ["*"]) { [unowned self] name, _ in traces.withLock { $0.append(name) } }
     }
 
     func open(_ change: (inout PassthroughDevice.Settings) -> Void = { _ in }) throws -> PassthroughDevices {

@@ -87,6 +87,15 @@ import Testing
         #expect(dispatcher.unclaimedReads == 100)
     }
 
+    @Test func anUndescribedAccessIsToldToTheDeviceThatItHit() throws {
+        let dispatcher = try makeDispatcher()
+        for address: UInt64 in [0x1000, 0x1fff, 0xfff, 0x2200] { dispatcher.note(.emulated, at: GuestAddress(address)) }
+        dispatcher.note(.aborted, at: GuestAddress(0x21ff))
+        #expect(first.undescribed == [.emulated, .emulated])
+        #expect(second.undescribed == [.aborted])
+        #expect(dispatcher.unclaimedReads == 0)
+    }
+
     @Test func anUnclaimedPageIsReportedOnce() throws {
         let log = ReportLog()
         let dispatcher = try makeDispatcher { log.append($0) }
@@ -121,12 +130,16 @@ final class RecordingDevice: MMIODevice {
 
     let answer: UInt64
     private let log = Mutex<[Access]>([])
+    private let notes = Mutex<[UndescribedAccess]>([])
 
     init(answer: UInt64 = 0) {
         self.answer = answer
     }
 
     var accesses: [Access] { log.withLock { $0 } }
+    var undescribed: [UndescribedAccess] { notes.withLock { $0 } }
+
+    func note(_ access: UndescribedAccess) { notes.withLock { $0.append(access) } }
 
     func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         log.withLock { $0.append(Access(offset: offset, width: width)) }

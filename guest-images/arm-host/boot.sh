@@ -17,7 +17,8 @@
 # environment: MACHINE_ARGS more arguments for QEMU, KERNEL_ARGS more words for the host's kernel command line
 #
 # What the host offers for passing through: AMBA 9010000.pl031 (no IOMMU) and 9030000.pl061 (IOMMU group); platform
-# a003e00.virtio_mmio (no IOMMU) and a003c00.virtio_mmio (IOMMU group). "vfio-bind NAME…" in the host gives them to VFIO.
+# a003e00.virtio_mmio (no IOMMU) and a003c00.virtio_mmio (IOMMU group; with a memory balloon behind it, which gives it registers
+# that can be written and read). "vfio-bind NAME…" in the host gives them to VFIO.
 
 source "$(dirname "$0")/../lib.sh"
 
@@ -60,7 +61,9 @@ deterministic)
 esac
 read -r -a more <<<"${MACHINE_ARGS:-}"
 qemu=(qemu-system-aarch64 -machine "$machine" -cpu "$cpu" -smp "${smp:-2}" -m "$memory"
-    -nodefaults -display none -no-reboot "${deterministic[@]}" "${more[@]}")
+    -nodefaults -display none -no-reboot "${deterministic[@]}"
+    # The kernel has no driver for it, in host or guest: nothing but a test ever touches it.
+    -device virtio-balloon-device,bus=virtio-mmio-bus.30 "${more[@]}")
 
 # QEMU's own device tree, with StreamIDs for two devices that it leaves outside the SMMU: they then get an IOMMU group. (They do
 # no DMA, or QEMU does not route it through the SMMU: real translation needs PCI devices.)

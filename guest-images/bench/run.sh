@@ -6,14 +6,14 @@
 cd /martlet/bench || exit 1
 images=/martlet/guest-images/build
 
-# config NAME KERNEL [INITRD [BOOT-ARGS [DEVICE]]]
+# config NAME KERNEL [INITRD [BOOT-ARGS [DEVICE [MORE-OF-THE-DEVICE]]]]
 config() {
     {
         echo "{\"boot-source\": {\"kernel_image_path\": \"$2\""
         [ -z "$3" ] || echo ", \"initrd_path\": \"$3\""
         [ -z "$4" ] || echo ", \"boot_args\": \"$4\""
         echo "}"
-        [ -z "$5" ] || echo ", \"platform-devices\": [{\"host\": \"$5\", \"guest_address\": \"0xc000000\"}]"
+        [ -z "$5" ] || echo ", \"platform-devices\": [{\"host\": \"$5\", \"guest_address\": \"0xc000000\"${6:+, $6}}]"
         echo ", \"machine-config\": {\"vcpu_count\": 1, \"mem_size_mib\": 128}}"
     } >"/tmp/$1.json"
 }
@@ -50,11 +50,57 @@ echo "figure mmio-read $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 
 thrice A B -- ../martlet run /tmp/pair.json
 echo "figure pair $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 - t) / 10000) }')"
 
-vfio-bind 9010000.pl031 >/dev/null || exit 1
+vfio-bind 9010000.pl031 9030000.pl061 >/dev/null || exit 1
+config word "$images/flat/word.bin" "" "" 9030000.pl061 '"no_mmap": true'
+thrice A B C -- ../martlet run /tmp/word.json
+echo "figure word-read $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 - t) / 100000) }')"
+echo "figure word-forward $(of '/^marker B/ { t = $3 } /^marker C/ { print int(($3 - t) / 100000) }')"
+
 config irq "$images/flat/irq.bin" "" "" 9010000.pl031
 thrice 'T' -- ../martlet run /tmp/irq.json
 # A thousand rounds; the counter ticks once in 16 ns.
 echo "figure irqfd $(for i in 1 2 3; do echo $((0x$(sed -n 's/^said T//p' /tmp/run$i) * 16 / 1000)); done | median)"
+
+# path NAME GUEST MORE-OF-THE-DEVICE: fifty interrupts to a guest that waits in WFI. The instructions from the device's assertion to
+# the guest's acknowledgement (a tick of the counter is 16 ns), the vCPU's exits for the device, and how often the line was raised.
+path() {
+    config "$1" "$images/flat/$2.bin" "" "" 9010000.pl031 "$3"
+    if ! ../martlet run "/tmp/$1.json" >"/tmp/$1.out" 2>&1; then
+        echo "bench: failed: $1"
+        cat "/tmp/$1.out"
+        exit 1
+    fi
+    echo "figure $1-latency $((0x$(sed -n 's/^T//p' "/tmp/$1.out" | tr -d '\r') * 16 / 50))"
+    exits "$1" 50
+}
+
+# exits NAME INTERRUPTS: from the report in /tmp/NAME.out.
+exits() {
+    awk -v name="$1" -v rounds="$2" '
+        /^  region 0:/ { for (i = 1; i < NF; i++) if ($i == "exits") print "figure", name "-exits", ($(i + 1) + $(i + 3)) / rounds }
+        /^  interrupt 0:/ { for (i = 1; i < NF; i++) if ($i == "count") print "figure", name "-raised", $(i + 1) / rounds }
+        ' "/tmp/$1.out"
+}
+
+eoi='"eoi": {"region": 0, "offset": 28, "length": 4}'
+path irqfd-wfi paths '"interrupts": "irqfd"'
+path relay paths '"interrupts": "relay"'
+path eventfd paths '"interrupts": "eventfd", "mmap_timeout_ms": 1'
+path eventfd-eoi paths "\"interrupts\": \"eventfd\", \"mmap_timeout_ms\": 1, $eoi"
+path eventfd-status paths-status '"interrupts": "eventfd", "mmap_timeout_ms": 1'
+path eventfd-status-eoi paths-status "\"interrupts\": \"eventfd\", \"mmap_timeout_ms\": 1, $eoi"
+
+# Linux's own driver, five alarms.
+for end in "" "-eoi"; do
+    config "linux$end" "$images/Image" "$images/initramfs.cpio.gz" "$console martlet.run=/martlet/rtc.sh martlet.alarms=5" \
+        9010000.pl031 "\"interrupts\": \"eventfd\", \"mmap_timeout_ms\": 20${end:+, $eoi}"
+    if ! ../martlet run "/tmp/linux$end.json" >"/tmp/linux$end.out" 2>&1; then
+        echo "bench: failed: linux$end"
+        cat "/tmp/linux$end.out"
+        exit 1
+    fi
+    exits "linux$end" 5
+done
 
 thrice 'martlet-guest: init' 'Power down' -- ../martlet run /tmp/boot.json
 echo "figure linux-init $(of '/^marker martlet-guest/ { print $NF }')"

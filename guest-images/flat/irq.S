@@ -6,6 +6,7 @@
 // It needs a GICv3; which SPI the device has, it needn't know: it enables all.
 
 #include "board.inc"
+#include "gic.inc"
         .equ    RTC, 0x0c000000                 // "guest_address" in the configuration
         .equ    RTC_DATA, 0x00                  // Arm PrimeCell RTC PL031 (DDI 0224), 3.2
         .equ    RTC_MATCH, 0x04
@@ -14,44 +15,11 @@
         .equ    ROUNDS, 1000
         .equ    PAUSE, 2000                     // turns of an empty loop, for the host to unmask its line
 
-        .equ    GICD, 0x08000000                // GICv3 and GICv4 architecture (IHI 0069), 12.9
-        .equ    GICD_CTLR, 0x0000
-        .equ    GICD_TYPER, 0x0004
-        .equ    GICD_IGROUPR, 0x0080
-        .equ    GICD_ISENABLER, 0x0100
-        .equ    GICD_ICFGR, 0x0c00
-        .equ    GICR, 0x080a0000
-        .equ    GICR_WAKER, 0x0014
-
         header
         adr     x0, vectors
         msr     vbar_el1, x0
 
-        ldr     x1, =GICR                       // wake the redistributor
-        ldr     w0, [x1, #GICR_WAKER]
-        bic     w0, w0, #2
-        str     w0, [x1, #GICR_WAKER]
-        ldr     x1, =GICD
-        mov     w0, #0x12                       // affinity routing, group 1
-        str     w0, [x1, #GICD_CTLR]
-        ldr     w2, [x1, #GICD_TYPER]           // words of 32 interrupts beyond the first, which is the CPU's own
-        and     w2, w2, #31
-        mov     w0, #-1
-        add     x3, x1, #8
-        add     x1, x1, #4
-2:      str     wzr, [x3, #GICD_ICFGR]          // all level: KVM resamples no others
-        str     wzr, [x3, #GICD_ICFGR + 4]
-        add     x3, x3, #8
-        str     w0, [x1, #GICD_IGROUPR]
-        str     w0, [x1, #GICD_ISENABLER]
-        add     x1, x1, #4
-        subs    w2, w2, #1
-        b.gt    2b
-        mov     x0, #0xf0
-        msr     S3_0_C4_C6_0, x0                // ICC_PMR_EL1: all priorities
-        mov     x0, #1
-        msr     S3_0_C12_C12_7, x0              // ICC_IGRPEN1_EL1
-        isb
+        gic_on
 
         ldr     x20, =RTC
         ldr     w21, =ROUNDS
@@ -99,8 +67,7 @@ vectors:
         b       .
         .balign 128
         .endr
-        mrs     x10, S3_0_C12_C12_0             // ICC_IAR1_EL1: acknowledge
-        isb
+        acknowledge x10
         mrs     x11, cntvct_el0
         and     w12, w10, #0xffffff
         cmp     w12, #1020                      // spurious
@@ -110,7 +77,6 @@ vectors:
         mov     w11, #1
         str     w11, [x20, #RTC_CLEAR]
         mov     w23, #1
-        msr     S3_0_C12_C12_1, x10             // ICC_EOIR1_EL1
-        isb
+        end_of_interrupt x10
 7:      eret
         footer

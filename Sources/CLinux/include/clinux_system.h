@@ -77,6 +77,8 @@ int clinux_kick_signal(void);
 int clinux_install_kick_handler(void);
 /// Blocks `signal` in the calling thread (inherited by threads that it starts).
 int clinux_block_signal(int signal);
+// In the calling thread, which then is never the one that a signal for the process goes to.
+void clinux_block_all_signals(void);
 
 /// "ENOENT" for ENOENT; NULL for a number without a name.
 const char *_Nullable clinux_errno_name(int error);

@@ -49,6 +49,8 @@ struct RunReport: Decodable {
         let interrupts: [Interrupt]
         let unmaps: Int
         let maps: Int
+        let nisvEmulated: Int
+        let nisvAborted: Int
     }
 
     struct Exits: Decodable {
