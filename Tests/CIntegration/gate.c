@@ -8,6 +8,7 @@
 #include "cintegration.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
@@ -76,4 +77,13 @@ int cintegration_read_memory(pid_t process, uint64_t address, void *bytes, size_
     ssize_t result = process_vm_readv(process, &here, 1, &there, 1, 0);
     if (result < 0) return -errno;
     return (size_t)result == count ? 0 : -EFAULT;
+}
+
+int cintegration_replace_descriptor(int listener, uint64_t id, int number, int descriptor) {
+    struct seccomp_notif_addfd replacement = {.id = id,
+                                              .flags = SECCOMP_ADDFD_FLAG_SETFD,
+                                              .srcfd = (uint32_t)descriptor,
+                                              .newfd = (uint32_t)number,
+                                              .newfd_flags = O_CLOEXEC};
+    return ioctl(listener, SECCOMP_IOCTL_NOTIF_ADDFD, &replacement) < 0 ? -errno : 0;
 }

@@ -87,11 +87,11 @@ struct SetUpSweepTests {
 
 /// A device with a level-triggered line and an edge, both of which come right before one call of its set-up.
 private final class SetUp {
-    let host: PathHost
-    let hardware: WiredHardware
+    /// nil when the set-up has failed. Declared first, so that it goes first: it still logs then.
+    let connection: DeviceConnection?
     let devices: PassthroughDevices
-    /// nil when the set-up has failed.
-    private(set) var connection: DeviceConnection?
+    let hardware: WiredHardware
+    let host: PathHost
     /// The calls of the set-up.
     let calls: [String]
 

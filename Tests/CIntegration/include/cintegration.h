@@ -52,6 +52,9 @@ int cintegration_next_call(int listener, struct cintegration_call *_Nonnull call
 /// Lets a stopped ioctl go on, or with an `error` has it fail with that errno, unseen by the kernel.
 int cintegration_answer_call(int listener, uint64_t id, int error);
 
+/// Gives the process of a stopped ioctl a copy of `descriptor` in place of what it has open as `number`.
+int cintegration_replace_descriptor(int listener, uint64_t id, int number, int descriptor);
+
 /// Reads another process's memory.
 int cintegration_read_memory(pid_t process, uint64_t address, void *_Nonnull bytes, size_t count);
 

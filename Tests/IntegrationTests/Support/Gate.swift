@@ -17,6 +17,19 @@ final class Gate {
         let process: pid_t
         /// The descriptor that it is made on, in that process.
         let descriptor: CInt
+        /// KVM_IRQFD: the eventfd, in that process.
+        let event: CInt
+        fileprivate let id: UInt64
+        fileprivate let listener: CInt
+
+        /// A copy of what the process has open.
+        func take(_ number: CInt) throws -> Descriptor { try Descriptor(cintegration_take_descriptor(process, number)) }
+
+        /// Puts something else in the place of what the process has open.
+        func replace(_ number: CInt, with other: Descriptor) throws {
+            let result = cintegration_replace_descriptor(listener, id, number, other.rawValue)
+            if result < 0 { throw Errno(rawValue: -result) }
+        }
     }
 
     enum Verdict {
@@ -74,14 +87,18 @@ final class Gate {
         }
         var stopped = cintegration_call()
         guard cintegration_next_call(listener.rawValue, &stopped) == 0 else { return }
-        let call = Call(name: name(of: stopped), process: process, descriptor: stopped.descriptor)
+        let name = name(of: stopped)
+        let call = Call(
+            name: name, process: process, descriptor: stopped.descriptor,
+            event: name == "KVM_IRQFD" ? CInt(bitPattern: words(of: stopped, 1)[0]) : -1, id: stopped.id,
+            listener: listener.rawValue)
         calls.append(call.name)
-        var error: CInt = 0
+        var failure: CInt = 0
         do {
-            if case .fail(let errno) = try judge(call) { error = errno.rawValue }
-        } catch { error = EPERM }
-        // ENOENT: it was killed while it waited.
-        _ = cintegration_answer_call(listener.rawValue, stopped.id, error)
+            if case .fail(let errno) = try judge(call) { failure = errno.rawValue }
+        } catch { failure = EPERM }
+        // It is refused only when the process was killed while it waited.
+        _ = cintegration_answer_call(listener.rawValue, stopped.id, failure)
     }
 
     private func name(of call: cintegration_call) -> String {
