@@ -12,7 +12,7 @@ import Testing
 /// Lines that go high at any moment of the set-up, and calls that are refused meanwhile: the guest gets each interrupt.
 struct SetUpSweepTests {
     @Test(arguments: InterruptPathKind.allCases, [false, true])
-    func `lines that go high before any call are delivered, and so are the next ones`(
+    func `lines that go high before any call are delivered, once, and so are the next ones`(
         path: InterruptPathKind, isLeftMasked: Bool
     ) throws {
         var call = 0
@@ -25,6 +25,7 @@ struct SetUpSweepTests {
                     "\(path), raised before call \(call), \(setUp.calls.dropFirst(call).first ?? "none"): \(missing)")
                 return
             }
+            #expect(setUp.hardware.fireCounts == [3, 3], "once in each round")
             count = setUp.calls.count
             call += 1
         } while call <= count

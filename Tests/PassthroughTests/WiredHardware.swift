@@ -23,6 +23,8 @@ final class WiredHardware: Sendable {
         var isRaised: [Bool]
         /// Pending in the guest's interrupt controller, by way of an irqfd.
         var pending: Set<UInt32> = []
+        /// How often each line has fired.
+        var fireCounts: [Int]
     }
 
     private let host: PathHost
@@ -32,8 +34,11 @@ final class WiredHardware: Sendable {
     init(_ host: PathHost, levels: [Bool]) {
         self.host = host
         self.levels = levels
-        state = Mutex(State(isRaised: levels.map { _ in false }))
+        state = Mutex(State(isRaised: levels.map { _ in false }, fireCounts: levels.map { _ in 0 }))
     }
+
+    /// How often each line has fired so far.
+    var fireCounts: [Int] { state.withLock { $0.fireCounts } }
 
     /// The device raises all its lines.
     func raise() {
@@ -56,6 +61,7 @@ final class WiredHardware: Sendable {
                 let fires = state.withLock { state in
                     guard state.isRaised[index], interrupt.trigger != nil, !interrupt.isMasked else { return false }
                     if !levels[index] { state.isRaised[index] = false }
+                    state.fireCounts[index] += 1
                     return true
                 }
                 if fires {

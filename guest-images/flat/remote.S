@@ -8,7 +8,7 @@
 //   G  100 times the PL031 and the PL061 at once
 //   k  keep: from now on the handler doesn't clear the device, so that its line stays high
 //   l  let go: clear the PL031, and from now on the handler does so again
-//   R  set the alarm, and ask for a reset in its handler: the line is high and the interrupt not ended
+//   R  ask for a reset in the handler of the next alarm: its line is high and the interrupt not ended
 //   w  work: an empty loop
 //   p  print how many interrupts came
 //   q  power off
@@ -82,7 +82,8 @@
         mov     w25, #0
         mov     w26, #0
 
-        str     wzr, [x28, #GICD_ICFGR2]        // all level
+        mov     w0, #0x200                      // two bits an interrupt: the transport's is an edge, the others are level
+        str     w0, [x28, #GICD_ICFGR2]
         str     wzr, [x28, #GICD_ICFGR2 + 4]
         mrs     x0, id_aa64pfr0_el1
         ubfx    x0, x0, #24, #4                 // system registers of a GICv3?
@@ -163,6 +164,7 @@ let_go: mov     w26, #0
         str     w0, [x20, #RTC_CLEAR]
         b       main
 reset:  mov     w26, #2
+        b       main
 arm:    ldr     w0, [x20, #RTC_DATA]
         add     w0, w0, #1
         str     w0, [x20, #RTC_MATCH]
@@ -170,7 +172,7 @@ arm:    ldr     w0, [x20, #RTC_DATA]
         str     w0, [x20, #RTC_MASK]
         b       main
 off:    psci    PSCI_SYSTEM_OFF
-work:   ldr     w1, =30000000
+work:   ldr     w1, =300000000
 1:      subs    w1, w1, #1
         b.ne    1b
         say     "martlet-guest: worked\n"

@@ -24,7 +24,7 @@ enum InterruptProof {
         #expect(numbers.prefix(2) == [200, 200], "armed and received")
         let device = try #require(try guest.finish().report.device(HostDevices.rtc))
         let interrupt = try #require(device.interrupts.first)
-        #expect(interrupt.path == path && interrupt.reasons.isEmpty)
+        #expect(interrupt.path == path)
         if path == "eventfd" {
             // The handler's look at the status ends the interrupt while the line is high, so that it fires again.
             let counters = try #require(interrupt.counters)
@@ -114,9 +114,12 @@ enum InterruptProof {
 
     /// The guest disables the interrupt, whose line then goes high and stays so for seconds.
     static func disabledInterruptComesOnceItIsEnabled(_ path: String) throws {
+        defer { try? HostClock.silence() }
         let guest = try RemoteGuest([clock(path)])
-        try guest.tell("eia")
-        guest.process.read(seconds: 3)
+        try guest.tell("ei")
+        _ = try guest.counts()
+        try HostClock.raise()
+        guest.process.read(seconds: 2)
         #expect(try HostClock.isRaised && guest.counts().rtc == 0)
 
         try guest.tell("e")
@@ -131,6 +134,7 @@ enum InterruptProof {
         defer { try? HostClock.silence() }
         let first = try RemoteGuest([clock(path)])
         try first.tell("eR")
+        try HostClock.raise()
         let result = try first.guest.finish()
         #expect(result.status == 3, "\(result.errors)")
         #expect(try result.report.exit.reason == "reset")
@@ -217,7 +221,7 @@ extension InterruptProof {
     private static func timeOfShellLoop() throws -> Double {
         let start = Clock.monotonicNanoseconds
         let loop = try MartletProcess(
-            ["sh", "-c", "i=0; while [ $i -lt 20000 ]; do i=$((i + 1)); done"], program: "/bin/busybox")
+            ["sh", "-c", "i=0; while [ $i -lt 10000 ]; do i=$((i + 1)); done"], program: "/bin/busybox")
         #expect(try loop.waitForEnd() == 0)
         return Double(Clock.monotonicNanoseconds - start) / 1e9
     }
