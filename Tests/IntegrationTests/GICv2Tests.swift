@@ -40,7 +40,8 @@ extension Integration {
 
         @Test(.onEmulatedHost) func everyAlarmComes() throws { try InterruptProof.everyAlarmComes("irqfd") }
 
-        @Test(.onEmulatedHost, arguments: ["e", "ce"]) func lineThatIsHighAtTheStartIsDelivered(letters: String) throws {
+        @Test(.onEmulatedHost, arguments: ["e", "ce"])
+        func lineThatIsHighAtTheStartIsDelivered(letters: String) throws {
             try InterruptProof.lineThatIsHighAtTheStartIsDelivered("irqfd", letters: letters)
         }
 
@@ -63,7 +64,6 @@ extension Integration {
         @Test(.onEmulatedHost) func stormLeavesTheHostItsTime() throws {
             let effect = try InterruptProof.storm("irqfd")
             print("storm on irqfd, GICv2: \(effect)")
-            #expect(effect.rate > 500, "\(effect)")
             expectBearable(effect)
         }
 

@@ -60,29 +60,35 @@ enum InterruptProof {
     /// guest's first instruction.
     /// - Returns: the calls, in order.
     @discardableResult static func lineMayGoHighInEachWindow(_ path: String) throws -> [String] {
-        defer { try? HostClock.silence() }
-        var window = 0
-        while true {
-            var served = 0
-            let gate = Gate(stopsRuns: true) { _ in
-                if served == window {
-                    try HostClock.raise()
-                    // Long enough for the interrupt to go as far as it can.
-                    usleep(10_000)
-                }
-                served += 1
-                return .goOn
-            }
-            let guest = try RemoteGuest([clock(path)], gate: gate)
-            try guest.tell("e")
-            try expectOneInterrupt(guest, path)
-            try guest.expectAlarms()
-            _ = try guest.finish()
-            let calls = Array(gate.calls.prefix { $0 != "KVM_RUN" }) + ["KVM_RUN"]
-            #expect(gate.calls.count > window, "there is no such window")
-            window += 1
-            if window == calls.count { return calls }
+        var calls = try runWithLineRaised(path, beforeCall: 0, stopsRuns: false)
+        for call in 1..<max(calls.count, 1) {
+            #expect(try runWithLineRaised(path, beforeCall: call, stopsRuns: false) == calls)
         }
+        // The guest's first entry; there are so many that the others are left alone in the runs above.
+        calls = Array(try runWithLineRaised(path, beforeCall: calls.count, stopsRuns: true).prefix(calls.count + 1))
+        return calls
+    }
+
+    private static func runWithLineRaised(_ path: String, beforeCall call: Int, stopsRuns: Bool) throws -> [String] {
+        defer { try? HostClock.silence() }
+        var served = 0
+        let gate = Gate(stopsRuns: stopsRuns) { _ in
+            if served == call {
+                try HostClock.raise()
+                // Long enough for the interrupt to go as far as it can.
+                usleep(10_000)
+            }
+            served += 1
+            return .goOn
+        }
+        let guest = try RemoteGuest([clock(path)], gate: gate)
+        let calls = gate.calls
+        try guest.tell("e")
+        try expectOneInterrupt(guest, path)
+        try guest.expectAlarms()
+        _ = try guest.finish()
+        #expect(calls.count > call, "there is no such window")
+        return calls
     }
 
     /// Three devices at once: two with level-triggered lines that go high together, and one with an edge.
@@ -108,7 +114,12 @@ enum InterruptProof {
         #expect(report.devices.flatMap { $0.interrupts.map(\.spi) } == [2, 3, 4])
         #expect(report.devices.flatMap { $0.interrupts.map(\.path) } == [path, path, path])
         #expect(report.devices.flatMap { $0.interrupts.map(\.trigger) } == ["level", "level", "edge"])
-        #expect(report.devices.last?.interrupts.map(\.count) == [4])
+        if path == "irqfd" {
+            // Raised by loop-back, it is none of the host's own interrupts, which is all that is known there.
+            #expect(report.devices.last?.interrupts.map(\.count) == [0])
+        } else {
+            #expect(report.devices.last?.interrupts.map(\.count) == [4])
+        }
         if path != "eventfd" { #expect(counts.rtc == 100 && counts.gpio == 100) }
     }
 
@@ -117,7 +128,7 @@ enum InterruptProof {
         defer { try? HostClock.silence() }
         let guest = try RemoteGuest([clock(path)])
         try guest.tell("ei")
-        _ = try guest.counts()
+        try guest.waitUntilDone()
         try HostClock.raise()
         guest.process.read(seconds: 2)
         #expect(try HostClock.isRaised && guest.counts().rtc == 0)
@@ -134,6 +145,7 @@ enum InterruptProof {
         defer { try? HostClock.silence() }
         let first = try RemoteGuest([clock(path)])
         try first.tell("eR")
+        try first.waitUntilDone()
         try HostClock.raise()
         let result = try first.guest.finish()
         #expect(result.status == 3, "\(result.errors)")
@@ -187,7 +199,7 @@ extension InterruptProof {
 
         try guest.tell("eka")
         let start = HostDevices.interruptCounts()[line] ?? 0
-        try guest.process.wait("the storm") { (HostDevices.interruptCounts()[line] ?? 0) - start > 10 }
+        try guest.process.wait("the storm") { (HostDevices.interruptCounts()[line] ?? 0) - start > 200 }
         let shell = try timeOfShellLoop()
         let vm = try timeOfWork(other)
         let (began, count) = (Clock.monotonicNanoseconds, HostDevices.interruptCounts()[line] ?? 0)

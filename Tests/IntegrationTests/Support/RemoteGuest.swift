@@ -45,6 +45,9 @@ final class RemoteGuest {
             .filter { $0.hasPrefix("martlet-guest: \(start)") }
     }
 
+    /// Waits until it has done all that it was told.
+    func waitUntilDone() throws { _ = try counts() }
+
     /// How many interrupts it has had so far.
     func counts() throws -> (rtc: Int, gpio: Int, other: Int) {
         let numbers = try ask("p", "counts")
