@@ -83,6 +83,25 @@ public final class InterruptController: Sendable {
             CLINUX_VGIC_CONTROL_INIT, .none)
     }
 
+    /// Takes `lines` for level-triggered from the start. The guest says so, too, but a device may be first.
+    ///
+    /// KVM takes every SPI for an edge until the guest has configured it; what they are at reset is the implementation's
+    /// choice. So a line that is high before would only be latched, and a guest that clears what is pending before it
+    /// enables interrupts would lose it, for ever: VFIO has masked the line until the end of an interrupt that never was.
+    /// - Throws: `KVMError.call`. Call it once, and before the vCPUs run.
+    /// - SeeAlso: arm-vgic-v3.rst and arm-vgic.rst, KVM_DEV_ARM_VGIC_GRP_DIST_REGS; GICv3 and GICv4 architecture
+    ///   (IHI 0069), 12.9.9 GICD_ICFGR<n>: two bits for each interrupt, 0b00 level-triggered, 0b10 an edge
+    public func makeLevelTriggered(_ lines: [GSI]) throws(KVMError) {
+        // Sixteen to a word; intids are 32 above, so a line has the same place in its word.
+        for word in Set(lines.map { $0.rawValue / 16 }).sorted() {
+            var value: UInt32 = 0xAAAA_AAAA
+            for line in lines where line.rawValue / 16 == word { value &= ~(2 << (line.rawValue % 16 * 2)) }
+            try Self.set(
+                vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_DIST_REGS",
+                CLINUX_VGIC_GROUP_DISTRIBUTOR_REGISTERS, 0xC00 + 4 * (Int(word) + 2), .word(value))
+        }
+    }
+
     private static func set(
         _ calls: any KVMCalls, _ device: CInt, _ name: String, _ group: Int, _ attribute: Int,
         _ value: DeviceAttribute

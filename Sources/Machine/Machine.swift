@@ -82,8 +82,10 @@ public final class Machine: Sendable {
                 try first.set(.x(0), to: boot.deviceTree.rawValue)
             }
             profile.mark("vcpus")
-            stack.keep(
+            let controller = stack.keep(
                 try InterruptController(vm, version: version, layout: BoardLayout.interruptController(version)))
+            try controller.makeLevelTriggered(
+                plan.passthrough.levelTriggeredSPIs.map { GSI(rawValue: $0.rawValue) })
         } catch { throw .kvm(error) }
         profile.mark("interrupt-controller")
 

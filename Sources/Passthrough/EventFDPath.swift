@@ -86,8 +86,9 @@ final class EventFDPath: InterruptPath {
         let source = try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered(position, trigger) }
         for trap in traps { trap.setListener(self) }
         do throws(VFIOError) {
-            let wiring = try device.setTrigger(interrupt.info, trigger)
+            // First, as with irqfd: a line that is high fires once.
             if interrupt.info.isLevel { try device.unmask(interrupt.info) }
+            let wiring = try device.setTrigger(interrupt.info, trigger)
             state.withLock { state in
                 state.wiring.keep(trigger)
                 state.wiring.keep(source)

@@ -9,6 +9,10 @@ public import VFIO
 public final class PassthroughDevices: Sendable {
     /// In the order of the configuration.
     public let devices: [PassthroughDevice]
+    /// The SPIs of their level-triggered interrupts.
+    public var levelTriggeredSPIs: [SPI] {
+        devices.flatMap { device in device.interrupts.lazy.filter(\.info.isLevel).map(\.spi) }
+    }
     let containers: VFIOContainers
     /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
     private let stack: ResourceStack

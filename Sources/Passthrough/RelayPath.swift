@@ -75,8 +75,8 @@ final class RelayPath: InterruptPath {
                 state.wiring.keep(try watch(loop, timer.rawValue, name) { [weak self] in self?.timerExpired() })
             }
             do throws(VFIOError) {
-                state.wiring.keep(try device.setTrigger(interrupt.info, trigger))
                 if interrupt.info.isLevel { try device.unmask(interrupt.info) }
+                state.wiring.keep(try device.setTrigger(interrupt.info, trigger))
             } catch { throw .vfio(error) }
             state.events = Events(trigger: trigger, injection: injection, resample: resample, timer: timer)
             tracer?.trace(

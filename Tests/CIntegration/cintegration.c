@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE
 #include "cintegration.h"
+#include "gate.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,17 +12,20 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 /// Only calls that are safe between fork and exec (signal-safety(7), and plain system calls).
-static void become(const struct cintegration_process *process, int program) {
+static void become(const struct cintegration_process *process, int program, int socket) {
     // A test that is cut off must not leave guests behind.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (process->stopped && gate_install(socket, process->stopped, process->stopped_count) < 0) return;
     // The three may overlap with 0, 1 and 2, so they go out of the way first.
     int wanted[3] = {process->input, process->output, process->error};
     for (int i = 0; i < 3; i++)
@@ -56,16 +60,26 @@ static void become(const struct cintegration_process *process, int program) {
     syscall(SYS_execveat, file, "", process->arguments, process->environment, 0x1000 /* AT_EMPTY_PATH */);
 }
 
-pid_t cintegration_start(const struct cintegration_process *process) {
+pid_t cintegration_start(const struct cintegration_process *process, int *listener) {
     int program = open(process->path, O_PATH | O_CLOEXEC);
     if (program < 0) return -errno;
-    pid_t child = fork();
+    int sockets[2] = {-1, -1};
+    pid_t child = -1;
+    if (!process->stopped || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets) == 0) child = fork();
     if (child == 0) {
-        become(process, program);
+        // So that the parent's read ends when this process does.
+        close(sockets[0]);
+        become(process, program, sockets[1]);
         _exit(127);
     }
     int error = errno;
     close(program);
+    *listener = -1;
+    if (process->stopped) {
+        close(sockets[1]);
+        if (child > 0) *listener = gate_take(sockets[0], child);
+        close(sockets[0]);
+    }
     return child < 0 ? -error : child;
 }
 
@@ -116,4 +130,21 @@ int cintegration_kernel_log(void) {
         return -error;
     }
     return log;
+}
+
+int cintegration_physical(uint64_t address, uint32_t *value, bool is_write) {
+    int memory = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
+    if (memory < 0) return -errno;
+    uint64_t size = (uint64_t)sysconf(_SC_PAGESIZE), offset = address % size;
+    void *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, memory, (off_t)(address - offset));
+    int error = errno;
+    close(memory);
+    if (page == MAP_FAILED) return -error;
+    volatile uint32_t *place = (volatile uint32_t *)((char *)page + offset);
+    if (is_write)
+        *place = *value;
+    else
+        *value = *place;
+    munmap(page, size);
+    return 0;
 }

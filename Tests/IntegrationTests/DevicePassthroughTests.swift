@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-import CIntegration
-import CLinux
-import FoundationEssentials
-import Glibc
-import LinuxSystem
 import Testing
 
 extension Integration {
@@ -34,7 +29,7 @@ extension Integration {
             try guest.process.waitForOutput("martlet-guest: virtio waiting")
 
             for number in 1...3 {
-                try raiseInterrupt(of: guest.process)
+                try guest.process.raiseInterrupt()
                 try guest.process.waitForOutput("martlet-guest: virtio irq \(number)")
             }
 
@@ -112,17 +107,4 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
     }
-}
-
-/// Raises interrupt 0 of the one device that `process` has: VFIO takes that from any holder of the device's file.
-private func raiseInterrupt(of process: MartletProcess) throws {
-    let folder = "/proc/\(process.processNumber)/fd"
-    let numbers = try FileManager.default.contentsOfDirectory(atPath: folder).compactMap { CInt($0) }
-    let number = numbers.first {
-        (try? LinuxKernel().readLink("\(folder)/\($0)")) == "anon_inode:[vfio-device]"
-    }
-    let device = try Descriptor(
-        cintegration_take_descriptor(process.processNumber, try #require(number, "no VFIO device is open")))
-    let result = clinux_vfio_device_set_irq_none(device.rawValue, 0, UInt32(VFIO_IRQ_SET_ACTION_TRIGGER))
-    if result < 0 { throw Errno(rawValue: -result) }
 }

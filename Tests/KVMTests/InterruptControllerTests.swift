@@ -63,6 +63,34 @@ private let vgicV3: UInt32 = 7
             ])
     }
 
+    /// GICD_ICFGR<n>: two bits for each interrupt, the upper of which says edge. INTIDs 34, 35 and 52, in words 2 and 3.
+    @Test func linesAreMadeLevelTriggeredAndNoOthers() throws {
+        let controller = try InterruptController(vm, version: .v3, layout: layout)
+        let before = kernel.withState { $0.kvm.attributes.count }
+        try controller.makeLevelTriggered([2, 20, 3].map { GSI(rawValue: $0) })
+        #expect(
+            kernel.withState { Array($0.kvm.attributes.dropFirst(before)) } == [
+                .init(1, 0xC08, .word(0xAAAA_AA0A)), .init(1, 0xC0C, .word(0xAAAA_A8AA)),
+            ])
+    }
+
+    @Test func withoutALevelTriggeredLineNothingIsWritten() throws {
+        let controller = try InterruptController(vm, version: .v3, layout: layout)
+        let before = kernel.journal.count
+        try controller.makeLevelTriggered([])
+        #expect(kernel.journal.count == before)
+    }
+
+    @Test func aRefusedConfigurationIsNamed() throws {
+        let controller = try InterruptController(vm, version: .v2, layout: layout)
+        kernel.withState { state in
+            state.failingCall = state.callCount + 1
+            state.failure = .resourceBusy
+        }
+        let error = #expect(throws: KVMError.self) { try controller.makeLevelTriggered([GSI(rawValue: 2)]) }
+        #expect(error == .call("KVM_DEV_ARM_VGIC_GRP_DIST_REGS", errno: .resourceBusy))
+    }
+
     /// arm-vgic-v3.rst, KVM_DEV_ARM_VGIC_GRP_NR_IRQS: 64 to 1024 in steps of 32; 1023 and above are special or taken.
     @Test func theNumberOfInterruptsIsOneThatKVMTakes() {
         let count = InterruptController.spiCount + 32

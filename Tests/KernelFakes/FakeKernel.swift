@@ -41,6 +41,8 @@ public final class FakeKernel: Sendable {
         public var failure = Errno.ioError
         /// The call that was made to fail.
         public var failedCall: String?
+        /// Told of each call that can fail before it is made, without the lock; fails it with what it returns.
+        public var beforeCall: (@Sendable (String) -> Errno?)?
         public var files: [String: [UInt8]] = [:]
         public var links: [String: String] = [:]
         /// Paths that `open` accepts besides `files`.
@@ -113,6 +115,7 @@ public final class FakeKernel: Sendable {
 
     /// Counts a call and fails it when its turn has come.
     public func step(_ call: String) throws(Errno) {
+        if let beforeCall = state.withLock({ $0.beforeCall }), let failure = beforeCall(call) { throw failure }
         let failure: Errno? = state.withLock { state in
             state.callCount += 1
             guard state.callCount == state.failingCall else { return nil }

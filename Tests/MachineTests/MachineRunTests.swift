@@ -205,6 +205,21 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
+    /// Before they are wired: a line may be high from the first moment. SPI 2 is at bit 5 of its word; SPI 3 is an edge.
+    @Test func theControllerKnowsWhichLinesAreLevelTriggered() throws {
+        host.add("1000.net", interrupts: [.level, .edge])
+        script(0, .systemEvent(1))
+        _ = try run(host.configuration(devices: [.named("1000.net")]))
+        #expect(
+            host.kernel.withState { $0.kvm.attributes.filter { $0.group == 1 } } == [
+                .init(1, 0xC08, .word(0xAAAA_AA8A))
+            ])
+        let journal = host.kernel.journal.map(\.description)
+        let known = try #require(journal.firstIndex(of: "  KVM_SET_DEVICE_ATTR 1.\(0xC08)"))
+        let wired = try #require(journal.firstIndex(of: "+ KVM_IRQFD 2"))
+        #expect(known < wired)
+    }
+
     @Test func theProfileHasEveryStep() throws {
         script(0, .systemEvent(1))
         // A guest as short as this one may end before the last thread is known to run.

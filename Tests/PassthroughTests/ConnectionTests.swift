@@ -106,7 +106,7 @@ import VFIO
         #expect(
             host.journal(from: "+ KVM_DEV_VFIO_GROUP_ADD").dropFirst() == [
                 "+ eventfd", "+ eventfd", "+ KVM_IRQFD 0", "+ VFIO_DEVICE_SET_IRQS unmask 0",
-                "+ VFIO_DEVICE_SET_IRQS trigger 0", "  VFIO_DEVICE_SET_IRQS now unmask 0",
+                "  VFIO_DEVICE_SET_IRQS now unmask 0", "+ VFIO_DEVICE_SET_IRQS trigger 0",
             ])
         let route = try #require(host.kernel.withState { $0.kvm.irqfds[0] })
         let interrupt = try #require(host.kernel.withState { $0.vfio.devices["device"]?.interrupts[0] })

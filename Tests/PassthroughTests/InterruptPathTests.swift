@@ -24,8 +24,8 @@ struct InterruptPathTests {
         let wiring = host.kernel.journal.map(\.description).filter { $0.contains("IRQ") && !$0.contains("INFO") }
         #expect(
             wiring == [
-                "+ KVM_IRQFD 0", "+ VFIO_DEVICE_SET_IRQS unmask 0", "+ VFIO_DEVICE_SET_IRQS trigger 0",
-                "  VFIO_DEVICE_SET_IRQS now unmask 0", "+ KVM_IRQFD 1", "+ VFIO_DEVICE_SET_IRQS trigger 1",
+                "+ KVM_IRQFD 0", "+ VFIO_DEVICE_SET_IRQS unmask 0", "  VFIO_DEVICE_SET_IRQS now unmask 0",
+                "+ VFIO_DEVICE_SET_IRQS trigger 0", "+ KVM_IRQFD 1", "+ VFIO_DEVICE_SET_IRQS trigger 1",
             ])
         let report = connection.report(HostInterruptCounts(parsing: []))
         #expect(report.interrupts.map(\.countSource) == ["/proc/interrupts", "/proc/interrupts"])

@@ -27,10 +27,39 @@ struct cintegration_process {
     const char *_Nullable hidden;
     /// Whether it may lock as much memory as it likes.
     bool locks_memory;
+    /// The ioctl requests that wait for an answer before the kernel sees them; NULL: none. At most 16.
+    const uint32_t *_Nullable stopped;
+    size_t stopped_count;
 };
 
 /// The process's number. What fails in the child before the program starts is its exit status, 127.
-pid_t cintegration_start(const struct cintegration_process *_Nonnull process);
+/// `listener` is where the stopped ioctls arrive: a descriptor, or -errno; -1 when none is to be stopped.
+pid_t cintegration_start(const struct cintegration_process *_Nonnull process, int *_Nonnull listener);
+
+/// An ioctl that a process is about to make.
+struct cintegration_call {
+    uint64_t id;
+    /// The thread that makes it.
+    pid_t thread;
+    int descriptor;
+    uint32_t request;
+    uint64_t argument;
+};
+
+/// Waits for a stopped ioctl; -ENOENT when its process is gone meanwhile.
+int cintegration_next_call(int listener, struct cintegration_call *_Nonnull call);
+
+/// Lets a stopped ioctl go on, or with an `error` has it fail with that errno, unseen by the kernel.
+int cintegration_answer_call(int listener, uint64_t id, int error);
+
+/// Gives the process of a stopped ioctl a copy of `descriptor` in place of what it has open as `number`.
+int cintegration_replace_descriptor(int listener, uint64_t id, int number, int descriptor);
+
+/// Reads another process's memory.
+int cintegration_read_memory(pid_t process, uint64_t address, void *_Nonnull bytes, size_t count);
+
+/// Reads or writes 32 bits at a physical address of this machine.
+int cintegration_physical(uint64_t address, uint32_t *_Nonnull value, bool is_write);
 
 /// The exit status of `process`; 256 + n when signal n ended it; -EAGAIN while it runs.
 int cintegration_status(pid_t process);

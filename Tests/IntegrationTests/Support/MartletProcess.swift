@@ -27,10 +27,11 @@ final class MartletProcess {
         var user: UInt32 = 0
         var hiddenFolder: String?
         var locksMemory = false
+        var gate: Gate?
 
         init(
             terminal: PseudoTerminal? = nil, input: End = .pipe, output: End = .pipe, user: UInt32 = 0,
-            hiddenFolder: String? = nil, locksMemory: Bool = false
+            hiddenFolder: String? = nil, locksMemory: Bool = false, gate: Gate? = nil
         ) {
             self.terminal = terminal
             self.input = input
@@ -38,6 +39,7 @@ final class MartletProcess {
             self.user = user
             self.hiddenFolder = hiddenFolder
             self.locksMemory = locksMemory
+            self.gate = gate
         }
     }
 
@@ -47,6 +49,7 @@ final class MartletProcess {
     let processNumber: pid_t
     private let terminal: PseudoTerminal?
     private let keyboard: Descriptor?
+    private let gate: Gate?
     private var outputReader: Descriptor?
     private var errorReader: Descriptor?
     private var status: Int?
@@ -65,23 +68,29 @@ final class MartletProcess {
         let error = try Self.open(.pipe, forReading: false)
         terminal = options.terminal
         (keyboard, outputReader, errorReader) = (input.test, output.test, error.test)
+        gate = options.gate
         var result: pid_t = 0
+        var listener: CInt = -1
         Self.withStrings([program] + arguments) { arguments in
             Self.withStrings(["PATH=/usr/bin:/bin"]) { environment in
                 Self.withString(options.hiddenFolder) { hidden in
                     program.withCString { path in
-                        var process = cintegration_process(
-                            path: path, arguments: arguments, environment: environment,
-                            input: input.program?.rawValue ?? -1, output: output.program?.rawValue ?? -1,
-                            error: error.program?.rawValue ?? -1, owns_terminal: screen != nil, user: options.user,
-                            hidden: hidden, locks_memory: options.locksMemory)
-                        result = cintegration_start(&process)
+                        (options.gate?.requests ?? []).withUnsafeBufferPointer { stopped in
+                            var process = cintegration_process(
+                                path: path, arguments: arguments, environment: environment,
+                                input: input.program?.rawValue ?? -1, output: output.program?.rawValue ?? -1,
+                                error: error.program?.rawValue ?? -1, owns_terminal: screen != nil, user: options.user,
+                                hidden: hidden, locks_memory: options.locksMemory,
+                                stopped: stopped.isEmpty ? nil : stopped.baseAddress, stopped_count: stopped.count)
+                            result = cintegration_start(&process, &listener)
+                        }
                     }
                 }
             }
         }
         if result < 0 { throw Errno(rawValue: -result) }
         processNumber = result
+        try gate?.open(listener, of: result)
     }
 
     deinit {
@@ -131,9 +140,10 @@ final class MartletProcess {
 
     // MARK: How
 
-    private func wait(_ what: String, _ patience: Double, _ isDone: () -> Bool) throws {
+    /// Waits until `isDone`, which is asked whenever something may have happened.
+    func wait(_ what: String, _ patience: Double = MartletProcess.patience, _ isDone: () throws -> Bool) throws {
         let deadline = Clock.monotonicNanoseconds + UInt64(patience * 1e9)
-        while !isDone() {
+        while try !isDone() {
             let now = Clock.monotonicNanoseconds
             if now > deadline { throw TestError("\(patience) s are over without \(what)\n\(transcript)") }
             pump(until: now + 10_000_000)
@@ -151,6 +161,8 @@ final class MartletProcess {
             let screen = terminal?.userEnd.rawValue ?? outputReader?.rawValue
             if let screen { polled.append(pollfd(fd: screen, events: Int16(POLLIN), revents: 0)) }
             if let errorReader { polled.append(pollfd(fd: errorReader.rawValue, events: Int16(POLLIN), revents: 0)) }
+            let calls = gate?.readable
+            if let calls { polled.append(pollfd(fd: calls, events: Int16(POLLIN), revents: 0)) }
             let now = Clock.monotonicNanoseconds
             let left = deadline > now ? Int32((deadline - now) / 1_000_000) + 1 : 0
             // A program that has ended has written all that it ever will.
@@ -158,7 +170,13 @@ final class MartletProcess {
                 if status != nil { return }
                 continue
             }
-            for entry in polled where entry.revents != 0 { take(from: entry.fd, isScreen: entry.fd == screen) }
+            for entry in polled where entry.revents != 0 {
+                if entry.fd == calls {
+                    gate?.serve(isGone: entry.revents & Int16(POLLIN) == 0)
+                } else {
+                    take(from: entry.fd, isScreen: entry.fd == screen)
+                }
+            }
         } while status != nil || Clock.monotonicNanoseconds < deadline
     }
 

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import CIntegration
+import CLinux
+import FoundationEssentials
+import LinuxSystem
+
+extension MartletProcess {
+    /// Acts as if interrupt 0 of a device that this process has open had been raised: VFIO takes that from any holder of
+    /// the device's file.
+    /// - Parameter regionSize: how large the device's first region is, when it has several devices open.
+    func raiseInterrupt(regionSize: UInt64? = nil) throws {
+        let folder = "/proc/\(processNumber)/fd"
+        for number in try FileManager.default.contentsOfDirectory(atPath: folder).compactMap({ CInt($0) }) {
+            guard (try? LinuxKernel().readLink("\(folder)/\(number)")) == "anon_inode:[vfio-device]" else { continue }
+            let device = try Descriptor(cintegration_take_descriptor(processNumber, number))
+            if let regionSize {
+                var flags: UInt32 = 0
+                var (size, offset): (UInt64, UInt64) = (0, 0)
+                _ = clinux_vfio_device_get_region_info(device.rawValue, 0, &flags, &size, &offset)
+                if size != regionSize { continue }
+            }
+            let result = clinux_vfio_device_set_irq_none(device.rawValue, 0, UInt32(VFIO_IRQ_SET_ACTION_TRIGGER))
+            if result < 0 { throw Errno(rawValue: -result) }
+            return
+        }
+        throw TestError("the device isn't open")
+    }
+}
