@@ -5,9 +5,9 @@
 public struct DeviceTreeSettings: Equatable, Sendable {
     /// Added to the node, each in the place of one of its name.
     public var properties: [DeviceTreeProperty]
-    /// Names of properties and child nodes that the guest doesn't get.
+    /// Properties and child nodes that the guest doesn't get, as paths below the device's node.
     public var deletions: [String]
-    /// The rates of clocks, by their names in `clock-names`, in hertz.
+    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none.
     public var clocks: [String: UInt32]
     /// The path of an overlay, in which the label `device` is this device's node; nil for none.
     public var overlay: String?

@@ -17,9 +17,9 @@ enum TextRule: Sendable {
     case deviceLabel
     /// The name of a device-tree property that may be set: not its phandle, by which Martlet makes references.
     case propertyName
-    /// The name of a device-tree property or child node.
+    /// A device-tree property or child node, as a path below a device's node.
     case nodePart
-    /// A string in `clock-names`.
+    /// A string in `clock-names`, or a clock's index.
     case clockName
 
     /// The greatest length in bytes of UTF-8, without the NUL that the kernel wants behind it.
@@ -53,7 +53,7 @@ enum TextRule: Sendable {
         case .label: "a label of 1 to \(maximumByteCount) letters, digits and '_' that doesn't begin with a digit"
         case .deviceLabel: "\(Self.label.allowed), other than \(Self.boardLabels.joined(separator: ", "))"
         case .propertyName: "a property's name of 1 to \(maximumByteCount) letters, digits and \",._+?#-\", not phandle"
-        case .nodePart: "a property's or child node's name of 1 to \(maximumByteCount) letters, digits and \",._+?#-@\""
+        case .nodePart: "a property or child node as \"dmas\" or \"mdio/phy@1\", of 1 to \(maximumByteCount) characters"
         case .clockName: "a clock's name of 1 to \(maximumByteCount) bytes without NUL"
         }
     }
@@ -72,12 +72,15 @@ enum TextRule: Sendable {
         case .deviceLabel: return Self.label.accepts(text) && !Self.boardLabels.contains(text)
         case .propertyName:
             return Self.isNodePart(bytes, besides: ",._+?#-") && text != "phandle" && text != "linux,phandle"
-        case .nodePart: return Self.isNodePart(bytes, besides: ",._+?#-@")
+        case .nodePart:
+            return bytes.split(separator: 0x2F, omittingEmptySubsequences: false).allSatisfy {
+                Self.isNodePart($0, besides: ",._+?#-@")
+            }
         case .clockName: return !bytes.isEmpty
         }
     }
 
-    private static func isNodePart(_ bytes: String.UTF8View, besides: StaticString) -> Bool {
+    private static func isNodePart(_ bytes: some Collection<UInt8>, besides: StaticString) -> Bool {
         // Safety: a StaticString's bytes live for ever.
         let others = UnsafeBufferPointer(start: besides.utf8Start, count: besides.utf8CodeUnitCount)
         return !bytes.isEmpty && bytes.allSatisfy { isLetter($0) || isDigit($0) || others.contains($0) }

@@ -29,6 +29,9 @@ public final class MachinePlan: Sendable {
     private let passthroughNodes: [Node]
     private let emulatedNodes: [Node]
     private let clockNodes: [Node]
+    /// Nil when the configuration adds nothing to the tree.
+    private let additions: TreeAdditions?
+    private let controllerPhandle: Phandle
     /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
     private let hypervisor: Hypervisor?
 
@@ -46,15 +49,19 @@ public final class MachinePlan: Sendable {
         self.tracer = tracer
         self.hypervisor = hypervisor
         let addressBits = try Self.limits(configuration, hypervisor)
-        layout = try BoardLayout(
-            memoryMebibytes: configuration.machineSize.memoryMebibytes, addressBits: addressBits)
+        layout = try BoardLayout(configuration.machineSize, addressBits: addressBits)
         bus = try Self.makeBus(layout)
+        additions = try TreeAdditions(configuration, system: calls, log: log)
+        var phandles = additions?.base?.phandles ?? PhandleAllocator()
+        do { controllerPhandle = try additions?.base?.interruptController ?? phandles.allocate() } catch {
+            throw .deviceTree("\(error)")
+        }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         do throws(PassthroughError) {
             passthrough = try PassthroughDevices(
                 configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log,
                 tracer: tracer)
-            var clocks = ClockNodes(phandles: BoardDeviceTree.phandles)
+            var clocks = ClockNodes(phandles: phandles)
             var nodes: [Node] = []
             for device in passthrough.devices {
                 let result = try device.deviceNode(clocks: &clocks, sysfs: sysfs)
@@ -115,17 +122,43 @@ public final class MachinePlan: Sendable {
                 case .eventfd: .eventfd
                 }
             }(), stormLimit: device.stormLimit, mapTimeoutMilliseconds: device.mmapTimeoutMilliseconds,
-            placement: {
-                switch device.guestAddress {
-                case .automatic: .automatic
-                case .fixed(let address): .fixed(GuestAddress(address))
-                case .host: .host
-                }
-            }())
+            placement: .init(
+                device.guestAddress.regions.map(Self.placement), others: placement(device.guestAddress.others)))
+        settings.node = NodeSettings(
+            properties: device.deviceTree.properties.map { Property($0.name, Self.value($0.value)) },
+            deletions: device.deviceTree.deletions, clocks: device.deviceTree.clocks,
+            isStrict: device.deviceTree.isStrict, label: device.label)
         if let end = device.endOfInterrupt {
             settings.endInterrupts(atRegion: end.region, offset: end.offset, length: end.length)
         }
         return settings
+    }
+
+    private static func placement(
+        _ region: PlatformDevice.GuestAddress.Region
+    ) -> PassthroughDevice.Settings.Placement.Region {
+        switch region {
+        case .automatic: .automatic
+        case .fixed(let address): .fixed(GuestAddress(address))
+        case .host: .host
+        }
+    }
+
+    private static func value(_ value: DeviceTreeProperty.Value) -> PropertyValue {
+        switch value {
+        case .empty: return .empty
+        case .strings(let strings): return .strings(strings)
+        case .numbers64(let numbers): return .cells64(numbers)
+        case .bytes(let bytes): return .bytes(bytes)
+        case .cells(let cells):
+            return .cells(
+                cells.map { cell in
+                    switch cell {
+                    case .number(let number): number
+                    case .reference: TreeAdditions.placeholder
+                    }
+                })
+        }
     }
 
     /// The guest-physical address bits that the machine uses: up to the highest claim.
@@ -160,12 +193,24 @@ public final class MachinePlan: Sendable {
         let board = BoardDeviceTree(
             layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
             interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
-            randomSeed: try RandomSeed.bytes())
-        do {
-            return try board.tree(devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes)
-                .serialized()
-        } catch { throw .deviceTree("\(error)") }
+            randomSeed: try RandomSeed.bytes(), controllerPhandle: controllerPhandle)
+        let generated = board.tree(devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes)
+        let tree: DeviceTree
+        if let additions {
+            let names = board.names(
+                devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes,
+                labels: configuration.platformDevices.map(\.label))
+            tree = try additions.apply(to: generated, names: names, log: log)
+        } else {
+            tree = generated
+        }
+        do { return try tree.serialized(limits: additions == nil ? .init() : .lenient) } catch {
+            throw .deviceTree("\(error)")
+        }
     }
+
+    /// What was added to the device tree, a line each.
+    var additionFacts: [String] { additions?.facts ?? [] }
 
     /// Allocates RAM and loads kernel and initrd into it.
     func load() throws(MachineError) -> (memory: GuestMemory, boot: BootLoader.Result) {

@@ -21,6 +21,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case endRangeOutside(device: String, regions: [UInt64])
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
+    /// `guest_address` lists more regions than the device has.
+    case tooManyAddresses(device: String, given: Int, regions: Int)
     /// `guest_address: "host"`, but where the region is on the host can't be told.
     case noHostAddress(device: String, region: Int)
 
@@ -45,6 +47,11 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             """
             \(device): the host's device tree has no node for it
               the guest's driver could not find the device; this host was probably booted with ACPI
+            """
+        case .tooManyAddresses(let device, let given, let regions):
+            """
+            \(device): guest_address has \(given) elements, but the device has \(regions) \(regions == 1 ? "region" : "regions")
+              give one for each region at most
             """
         case .noHostAddress(let device, let region):
             """
