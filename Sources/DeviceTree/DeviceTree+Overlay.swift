@@ -63,8 +63,8 @@ extension DeviceTree {
         let result: DeviceTree
         do throws(DeviceTreeError) {
             let blob = try Self.overlay(
-                overlay.tree.serialized(limits: .lenient), on: tree.serialized(limits: .lenient))
-            result = try DeviceTree(parsing: blob, limits: .lenient)
+                overlay.tree.serialized(limits: .ofHosts), on: tree.serialized(limits: .ofHosts))
+            result = try DeviceTree(parsing: blob, limits: .ofHosts)
         } catch {
             guard case .library(let code) = error else { throw .tree(error) }
             throw tree.diagnosis(of: code, overlay)

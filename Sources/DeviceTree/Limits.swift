@@ -28,8 +28,8 @@ extension DeviceTree {
         /// The limits as they stand above.
         public init() {}
 
-        /// For trees that others wrote, with node names as long as real boards have them.
-        public static var lenient: Limits {
+        /// For trees of real boards, and what is made from them: nodes may have longer names.
+        public static var ofHosts: Limits {
             var limits = Limits()
             limits.nodeNameLength = limits.nameLength
             return limits

@@ -32,7 +32,7 @@ public struct Overlay: Equatable, Sendable {
     /// Reads a blob that dtc made of a source with `/plugin/`, from any source: nothing in it is trusted.
     /// - Throws: `DeviceTreeError.overlay`
     public init(parsing blob: [UInt8], name: String) throws(DeviceTreeError) {
-        var limits = DeviceTree.Limits.lenient
+        var limits = DeviceTree.Limits.ofHosts
         limits.byteCount = Self.maximumByteCount
         do { tree = try DeviceTree(parsing: blob, limits: limits) } catch { throw .overlay(name, .tree(error)) }
         self.name = name

@@ -28,7 +28,7 @@ public final class MachinePlan: Sendable {
     let hasEmulatedClock: Bool
     private let passthroughNodes: [Node]
     private let emulatedNodes: [Node]
-    private let clockNodes: [Node]
+    private let sharedNodes: [Node]
     /// Nil when the configuration adds nothing to the tree.
     private let additions: TreeAdditions?
     private let controllerPhandle: Phandle
@@ -59,21 +59,18 @@ public final class MachinePlan: Sendable {
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         do throws(PassthroughError) {
             passthrough = try PassthroughDevices(
-                configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log,
+                configuration.platformDevices.map(PassthroughDevice.Settings.init), calls: calls, bus: bus,
+                sysfs: sysfs, log: log,
                 tracer: tracer)
-            var clocks = ClockNodes(phandles: phandles)
-            var nodes: [Node] = []
-            for device in passthrough.devices {
-                let result = try device.deviceNode(clocks: &clocks, sysfs: sysfs)
-                if !result.omitted.isEmpty {
-                    log(.info, "\(device.name): not carried into the guest's device tree: \(result.omitted)")
-                }
-                nodes.append(result.node)
+            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
+            let nodes = try generator.generate(passthrough.nodeRequests)
+            if log.threshold <= .info { Self.logOmissions(nodes, log) }
+            passthroughNodes = nodes.map(\.node)
+            hasEmulatedClock = !passthroughNodes.contains {
+                $0[property: "compatible"]?.strings?.contains("arm,pl031") == true
             }
-            passthroughNodes = nodes
-            hasEmulatedClock = !nodes.contains { $0[property: "compatible"]?.strings?.contains("arm,pl031") == true }
-            emulatedNodes = try Self.emulatedNodes(layout, hasClock: hasEmulatedClock, &clocks)
-            clockNodes = clocks.nodes
+            emulatedNodes = try Self.emulatedNodes(layout, hasClock: hasEmulatedClock, &generator.shared)
+            sharedNodes = generator.shared.nodes
         } catch { throw .passthrough(error) }
         // Only now: a PL031 may be passed through to the very address.
         guard hasEmulatedClock else { return }
@@ -106,58 +103,11 @@ public final class MachinePlan: Sendable {
         return bus
     }
 
-    private static func settings(_ device: PlatformDevice) -> PassthroughDevice.Settings {
-        var settings = PassthroughDevice.Settings(
-            {
-                switch device.identity {
-                case .host(let name): .host(name)
-                case .sysfsdev(let path): .sysfsdev(path)
-                }
-            }(), trapsAll: device.noMmap,
-            interrupts: {
-                switch device.interrupts {
-                case .automatic: nil
-                case .irqfd: .irqfd
-                case .relay: .relay
-                case .eventfd: .eventfd
-                }
-            }(), stormLimit: device.stormLimit, mapTimeoutMilliseconds: device.mmapTimeoutMilliseconds,
-            placement: .init(
-                device.guestAddress.regions.map(Self.placement), others: placement(device.guestAddress.others)))
-        settings.node = NodeSettings(
-            properties: device.deviceTree.properties.map { Property($0.name, Self.value($0.value)) },
-            deletions: device.deviceTree.deletions, clocks: device.deviceTree.clocks,
-            isStrict: device.deviceTree.isStrict, label: device.label)
-        if let end = device.endOfInterrupt {
-            settings.endInterrupts(atRegion: end.region, offset: end.offset, length: end.length)
-        }
-        return settings
-    }
-
-    private static func placement(
-        _ region: PlatformDevice.GuestAddress.Region
-    ) -> PassthroughDevice.Settings.Placement.Region {
-        switch region {
-        case .automatic: .automatic
-        case .fixed(let address): .fixed(GuestAddress(address))
-        case .host: .host
-        }
-    }
-
-    private static func value(_ value: DeviceTreeProperty.Value) -> PropertyValue {
-        switch value {
-        case .empty: return .empty
-        case .strings(let strings): return .strings(strings)
-        case .numbers64(let numbers): return .cells64(numbers)
-        case .bytes(let bytes): return .bytes(bytes)
-        case .cells(let cells):
-            return .cells(
-                cells.map { cell in
-                    switch cell {
-                    case .number(let number): number
-                    case .reference: TreeAdditions.placeholder
-                    }
-                })
+    private static func logOmissions(_ nodes: [GuestNode], _ log: Log) {
+        for node in nodes {
+            let omitted = node.omitted
+            if omitted.isEmpty { continue }
+            log(.info, "\(node.device): not carried into the guest's device tree: \(omitted)")
         }
     }
 
@@ -168,7 +118,7 @@ public final class MachinePlan: Sendable {
     }
 
     private static func emulatedNodes(
-        _ layout: BoardLayout, hasClock: Bool, _ clocks: inout ClockNodes
+        _ layout: BoardLayout, hasClock: Bool, _ clocks: inout SharedNodes
     ) throws(PassthroughError) -> [Node] {
         var nodes = [
             NS16550A.deviceTreeNode(
@@ -194,19 +144,14 @@ public final class MachinePlan: Sendable {
             layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
             interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
             randomSeed: try RandomSeed.bytes(), controllerPhandle: controllerPhandle)
-        let generated = board.tree(devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes)
-        let tree: DeviceTree
+        var tree = board.tree(devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
         if let additions {
             let names = board.names(
-                devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes,
+                devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes,
                 labels: configuration.platformDevices.map(\.label))
-            tree = try additions.apply(to: generated, names: names, log: log)
-        } else {
-            tree = generated
+            tree = try additions.apply(to: tree, names: names, log: log)
         }
-        do { return try tree.serialized(limits: additions == nil ? .init() : .lenient) } catch {
-            throw .deviceTree("\(error)")
-        }
+        do { return try tree.serialized(limits: .ofHosts) } catch { throw .deviceTree("\(error)") }
     }
 
     /// What was added to the device tree, a line each.

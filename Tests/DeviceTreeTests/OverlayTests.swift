@@ -277,7 +277,7 @@ struct OverlayTests {
             do {
                 try tree.apply(overlay)
                 applied += 1
-                let copy = try DeviceTree(parsing: tree.serialized(limits: .lenient), limits: .lenient)
+                let copy = try DeviceTree(parsing: tree.serialized(limits: .ofHosts), limits: .ofHosts)
                 if copy != tree { Issue.record("seed \(seed): \(copy) is not \(tree)") }
             } catch { failed += 1 }
         }

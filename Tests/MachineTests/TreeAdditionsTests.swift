@@ -69,11 +69,10 @@ import VFIO
 
     // MARK: Nothing
 
-    @Test func aTreeWithoutAdditionsHasNoLabelsAndNoFreshPhandles() throws {
+    @Test func aTreeWithoutAdditionsHasNoLabels() throws {
         let plain = try tree(configuration(label: nil))
         let labelled = try tree(configuration())
         #expect(plain.root.children.map(\.name) == labelled.root.children.map(\.name))
-        #expect(labelled.node(at: Self.device)?.phandle == nil)
         #expect(labelled.labels.isEmpty)
         #expect(plain.root[property: "interrupt-parent"] == .cell(1))
     }

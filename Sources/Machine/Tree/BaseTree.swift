@@ -20,7 +20,7 @@ struct BaseTree: Sendable {
     /// - Throws: `MachineError.treeFile`
     init(_ file: TreeFile, blob: [UInt8]) throws(MachineError) {
         self.file = file
-        do { tree = try DeviceTree(parsing: blob, limits: .lenient) } catch { throw file.failed("\(error)") }
+        do { tree = try DeviceTree(parsing: blob, limits: .ofHosts) } catch { throw file.failed("\(error)") }
         phandles = PhandleAllocator(avoiding: tree)
         for name in ["#address-cells", "#size-cells"] {
             if let cells = tree.root[property: name], cells != .cell(2) {

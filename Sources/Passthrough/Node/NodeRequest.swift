@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 public import PlatformBus
+internal import VFIO
 
 /// A device that needs a node in the guest's device tree: a plain value, so that one can be made for a device that is
 /// not open.
@@ -41,5 +42,17 @@ public struct NodeRequest: Equatable, Sendable {
         self.regions = regions
         self.interrupts = interrupts
         self.settings = settings
+    }
+}
+
+extension PassthroughDevices {
+    /// What the nodes of all devices are made from, in their order.
+    public var nodeRequests: [NodeRequest] {
+        devices.map { device in
+            NodeRequest(
+                name: device.name, path: device.host.deviceTreeNode, regions: device.ranges,
+                interrupts: device.interrupts.map { .init(spi: $0.spi, trigger: $0.trigger) },
+                settings: device.settings.node)
+        }
     }
 }
