@@ -234,7 +234,8 @@ struct SchemaTests {
         let examples = try exampleFiles().filter { $0.key != "schema.json" }
         #expect(
             examples.keys.sorted() == [
-                "boot-only.json", "pl031-passthrough.json", "pl031-pl061.json", "pl031-trapped.json",
+                "boot-only.json", "pl031-overlay.json", "pl031-passthrough.json", "pl031-pl061.json",
+                "pl031-trapped.json",
                 "virtio-mmio.json",
             ])
         for (name, text) in examples {
@@ -260,6 +261,17 @@ struct SchemaTests {
                             + "martlet.run=/martlet/rtc.sh martlet.alarms=3"),
                     machineSize: MachineSize(vcpuCount: 1, memoryMebibytes: 128), platformDevices: [rtc]))
         #expect(try example("boot-only.json").machineSize.vcpuCount == 2)
+        let overlay = try example("pl031-overlay.json")
+        #expect(
+            overlay.machineSize
+                == MachineSize(ramBase: 0x4000_0000, platformBus: .init(base: 0x2000_0000, size: 0x100_0000)))
+        #expect(
+            overlay.platformDevices == [
+                PlatformDevice(
+                    identity: .host("9010000.pl031"), guestAddress: .fixed(0x3000_0000), label: "rtc0",
+                    deviceTree: .init(properties: [.init("martlet,answer", .cells([.number(42)]))]))
+            ])
+        #expect(overlay.deviceTree == .init(overlays: ["configs/overlays/rtc.dtbo"]))
         #expect(try example("boot-only.json").platformDevices.isEmpty)
         #expect(
             try example("pl031-trapped.json").platformDevices
