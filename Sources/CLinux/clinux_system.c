@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -259,3 +261,48 @@ static int poll_one(int fd, short events, int timeout_milliseconds) {
 }
 int clinux_poll_writable(int fd, int timeout_milliseconds) { return poll_one(fd, POLLOUT, timeout_milliseconds); }
 int clinux_poll_readable(int fd, int timeout_milliseconds) { return poll_one(fd, POLLIN, timeout_milliseconds); }
+
+int clinux_pipe(int ends[2]) { return RESULT(pipe2(ends, O_CLOEXEC)); }
+int clinux_spawn(const char *program, char *const arguments[], int output, int error) {
+    posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    int result = posix_spawn_file_actions_init(&files);
+    if (result) return -result;
+    result = posix_spawnattr_init(&attributes);
+    if (result) {
+        posix_spawn_file_actions_destroy(&files);
+        return -result;
+    }
+    // A program starts with no signal blocked or ignored, whatever this process has done with its own.
+    sigset_t none, all;
+    sigemptyset(&none);
+    sigfillset(&all);
+    if (!result) result = posix_spawnattr_setsigmask(&attributes, &none);
+    if (!result) result = posix_spawnattr_setsigdefault(&attributes, &all);
+    if (!result) result = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    if (!result) result = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    if (!result) result = posix_spawn_file_actions_adddup2(&files, output, 1);
+    if (!result) result = posix_spawn_file_actions_adddup2(&files, error, 2);
+    pid_t process = 0;
+    if (!result) {
+        // With SIGCHLD ignored, which is inherited, the kernel would forget the exit status.
+        signal(SIGCHLD, SIG_DFL);
+        result = posix_spawnp(&process, program, &files, &attributes, arguments, environ);
+    }
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&files);
+    return result ? -result : process;
+}
+int clinux_wait(int process, bool blocks) {
+    int status;
+    pid_t result = waitpid(process, &status, blocks ? 0 : WNOHANG);
+    if (result < 0) return -errno;
+    if (result == 0) return -EAGAIN;
+    return WIFSIGNALED(status) ? 256 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+int clinux_kill(int process) { return RESULT(kill(process, SIGKILL)); }
+int clinux_poll_either(int first, int second, int timeout_milliseconds) {
+    struct pollfd fds[] = {{.fd = first, .events = POLLIN}, {.fd = second, .events = POLLIN}};
+    int result = RESULT(poll(fds, 2, timeout_milliseconds));
+    return result < 0 ? result : (fds[0].revents ? 1 : 0) | (fds[1].revents ? 2 : 0);
+}

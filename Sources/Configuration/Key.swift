@@ -29,9 +29,17 @@ enum KeyShape: Sendable {
     case text(TextRule)
     /// One of some words.
     case choice([String], default: String)
+    /// A multiple of a number, at least `minimum`, as a number or in hexadecimal; without a default it is required.
+    case address(multipleOf: UInt64, minimum: UInt64, default: UInt64?)
     case guestAddress
-    case object([KeyDescription])
-    case objects([KeyDescription])
+    /// A device-tree property's value.
+    case property
+    // Functions: the keys of an object that isn't in the text are never made.
+    case object(@Sendable () -> [KeyDescription])
+    case objects(@Sendable () -> [KeyDescription])
+    /// An object whose names the user makes up.
+    indirect case map(names: TextRule, KeyShape)
+    indirect case list(KeyShape)
 
     /// The shape in words, for error messages.
     var allowed: String {
@@ -40,10 +48,17 @@ enum KeyShape: Sendable {
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .text(let rule): rule.allowed
         case .choice(let words, _): words.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .address(let unit, let minimum, _):
+            "a multiple of \(unit)\(minimum > 0 ? " from \(minimum) up," : "") below 2^52, as a number or a string \"0x…\""
         case .guestAddress:
-            "a multiple of 4096 below 2^52, as a number or a string \"0x…\", or \"host\""
-        case .object: "an object"
+            "a multiple of 4096 below 2^52, as a number or a string \"0x…\", or \"host\"; "
+                + "or an array of these and \"auto\", one for each region"
+        case .property:
+            "true, a string or an array of strings, numbers from 0 to \(UInt32.max) and {\"phandle\": \"label\"} alone or in "
+                + "an array, {\"u64\": number or \"0x…\", or an array of these}, or {\"bytes\": \"00 1f …\"}"
+        case .object, .map: "an object"
         case .objects: "an array of objects"
+        case .list(let elements): "an array, of each element: \(elements.allowed)"
         }
     }
 }
@@ -110,13 +125,5 @@ extension Key<String?> {
             guard case .string(let text) = json, rule.accepts(text) else { return nil }
             return text
         }
-    }
-}
-
-extension Key<PlatformDevice.GuestAddress> {
-    static func guestAddress(_ name: String) -> Key {
-        Key(
-            description: KeyDescription(name: name, shape: .guestAddress), fallback: .automatic,
-            value: PlatformDevice.GuestAddress.init(json:))
     }
 }

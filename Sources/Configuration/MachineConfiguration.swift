@@ -14,13 +14,16 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var bootSource: BootSource
     public var machineSize: MachineSize
     public var platformDevices: [PlatformDevice]
+    public var deviceTree: DeviceTreeFiles
 
     public init(
-        bootSource: BootSource, machineSize: MachineSize = MachineSize(), platformDevices: [PlatformDevice] = []
+        bootSource: BootSource, machineSize: MachineSize = MachineSize(), platformDevices: [PlatformDevice] = [],
+        deviceTree: DeviceTreeFiles = DeviceTreeFiles()
     ) {
         self.bootSource = bootSource
         self.machineSize = machineSize
         self.platformDevices = platformDevices
+        self.deviceTree = deviceTree
     }
 
     /// Reads a configuration file.
@@ -60,11 +63,13 @@ public struct MachineConfiguration: Equatable, Sendable {
 
     enum Keys {
         static let bootSource = KeyDescription(
-            name: "boot-source", shape: .object(BootSource.Keys.all), isRequired: true)
-        static let machineSize = KeyDescription(name: "machine-config", shape: .object(MachineSize.Keys.all))
-        static let platformDevices = KeyDescription(name: "platform-devices", shape: .objects(PlatformDevice.Keys.all))
+            name: "boot-source", shape: .object({ BootSource.Keys.all }), isRequired: true)
+        static let machineSize = KeyDescription(name: "machine-config", shape: .object({ MachineSize.Keys.all }))
+        static let platformDevices = KeyDescription(
+            name: "platform-devices", shape: .objects({ PlatformDevice.Keys.all }))
+        static let deviceTree = KeyDescription(name: "device-tree", shape: .object({ DeviceTreeFiles.Keys.all }))
 
-        static var all: [KeyDescription] { [bootSource, machineSize, platformDevices] }
+        static var all: [KeyDescription] { [bootSource, machineSize, platformDevices, deviceTree] }
     }
 
     private init(_ reader: ObjectReader, folder: String) {
@@ -73,7 +78,24 @@ public struct MachineConfiguration: Equatable, Sendable {
             reader.object(Keys.bootSource).map { BootSource($0, folder: folder) } ?? BootSource(kernelImagePath: "")
         machineSize = reader.object(Keys.machineSize).map(MachineSize.init) ?? MachineSize()
         platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
+        deviceTree =
+            reader.object(Keys.deviceTree).map { DeviceTreeFiles($0, folder: folder) } ?? DeviceTreeFiles()
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
+        Self.noteRepeatedLabels(platformDevices, deviceReaders)
+    }
+
+    private static func noteRepeatedLabels(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
+        var paths: [String: String] = [:]
+        for (device, reader) in zip(devices, readers) {
+            guard let label = device.label else { continue }
+            if let first = paths[label] {
+                reader.note(
+                    PlatformDevice.Keys.label.name, found: "\"\(label)\", which \(first) has already",
+                    allowed: "each label once")
+            } else {
+                paths[label] = reader.path
+            }
+        }
     }
 
     /// Notes each device whose name an earlier one has. Two paths may lead to one device, so names are compared.

@@ -1,28 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// `machine-config`: how large the virtual machine is.
+/// `machine-config`: how large the virtual machine is, and where its parts are.
 public struct MachineSize: Equatable, Sendable {
     /// 1 to 32; the host's own limit (KVM_CAP_MAX_VCPUS) may be lower.
     public var vcpuCount: Int
     /// Guest RAM. At least 16, below which no arm64 Linux comes up; at most 1,048,576 (1 TiB, the reach of the 40-bit
     /// guest-physical addresses that every KVM host offers). What the host can give is checked before boot.
     public var memoryMebibytes: Int
+    /// The guest-physical address of RAM, a multiple of 2 MiB, as the arm64 boot protocol wants it.
+    public var ramBase: UInt64
+    /// Where passed-through devices go that have no address of their own; nil for all room that is left beside RAM.
+    public var platformBus: Window?
 
-    public init(vcpuCount: Int = 1, memoryMebibytes: Int = 128) {
+    /// A piece of the guest-physical address space.
+    public struct Window: Equatable, Sendable {
+        /// The first byte's address, a multiple of 4096.
+        public var base: UInt64
+        /// In bytes, a multiple of 4096, at least one.
+        public var size: UInt64
+
+        public init(base: UInt64, size: UInt64) {
+            self.base = base
+            self.size = size
+        }
+
+        enum Keys {
+            static let base = Key.requiredAddress("base", multipleOf: 4096)
+            static let size = Key.requiredAddress("size", multipleOf: 4096, minimum: 4096)
+
+            static var all: [KeyDescription] { [base.description, size.description] }
+        }
+
+        init(_ reader: ObjectReader) {
+            base = reader.value(Keys.base)
+            size = reader.value(Keys.size)
+        }
+    }
+
+    /// Where RAM is when the configuration doesn't say.
+    public static let defaultRAMBase: UInt64 = 0x8000_0000
+
+    public init(
+        vcpuCount: Int = 1, memoryMebibytes: Int = 128, ramBase: UInt64 = defaultRAMBase, platformBus: Window? = nil
+    ) {
         self.vcpuCount = vcpuCount
         self.memoryMebibytes = memoryMebibytes
+        self.ramBase = ramBase
+        self.platformBus = platformBus
     }
 
     enum Keys {
         static let vcpuCount = Key.integer("vcpu_count", 1...32, default: 1)
         static let memoryMebibytes = Key.integer("mem_size_mib", 16...1_048_576, default: 128)
+        static let ramBase = Key.address("ram_base", multipleOf: 2 << 20, default: defaultRAMBase)
+        static let platformBus = KeyDescription(name: "platform_bus", shape: .object({ Window.Keys.all }))
 
-        static var all: [KeyDescription] { [vcpuCount.description, memoryMebibytes.description] }
+        static var all: [KeyDescription] {
+            [vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus]
+        }
     }
 
     init(_ reader: ObjectReader) {
         vcpuCount = reader.value(Keys.vcpuCount)
         memoryMebibytes = reader.value(Keys.memoryMebibytes)
+        ramBase = reader.value(Keys.ramBase)
+        platformBus = reader.object(Keys.platformBus).map(Window.init)
     }
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Finds the key that a misspelled one was probably meant to be.
-enum NearestKey {
+/// Finds the key, or another name, that a misspelled one was probably meant to be.
+public enum NearestKey {
     /// The closest of `known`, or nil when none is near: a third of the longer name's letters may differ.
-    static func of(_ unknown: String, among known: [String]) -> String? {
+    public static func of(_ unknown: String, among known: [String]) -> String? {
         var nearest: (name: String, distance: Int)?
         for name in known {
             let limit = max(unknown.utf8.count, name.utf8.count) / 3

@@ -48,7 +48,7 @@ struct ObjectReader {
     /// A reader of the object that is the value of `key`; nil when it is absent or wrong.
     func object(_ key: KeyDescription) -> ObjectReader? {
         guard case .object(let keys) = key.shape, let node = node(of: key) else { return nil }
-        return ObjectReader(node, path: pathOf(key.name), keys: keys, problems: problems)
+        return ObjectReader(node, path: pathOf(key.name), keys: keys(), problems: problems)
     }
 
     /// Readers of the objects in the array that is the value of `key`; none when it is absent.
@@ -58,8 +58,55 @@ struct ObjectReader {
             note(key.name, node, allowed: key.shape.allowed)
             return []
         }
+        let elementKeys = keys()
         return elements.enumerated().compactMap { index, element in
-            ObjectReader(element, path: "\(pathOf(key.name))[\(index)]", keys: keys, problems: problems)
+            ObjectReader(element, path: "\(pathOf(key.name))[\(index)]", keys: elementKeys, problems: problems)
+        }
+    }
+
+    /// The names and values of the object that is the value of `key`, in the text's order; none when it is absent.
+    func map<Value>(_ key: MapKey<Value>) -> [(name: String, value: Value)] {
+        guard let node = node(of: key.description) else { return [] }
+        guard case .object(let members) = node.value else {
+            note(key.name, node, allowed: key.description.shape.allowed)
+            return []
+        }
+        let place = pathOf(key.name)
+        var names: Set<String> = []
+        var entries: [(name: String, value: Value)] = []
+        for member in members {
+            let path = Self.path(of: member.key, in: place)
+            if !names.insert(member.key).inserted {
+                problems.add(
+                    path: path, offset: member.keyOffset, found: "the key a second time", allowed: "each key once")
+            } else if !key.names.accepts(member.key) {
+                problems.add(
+                    path: path, offset: member.keyOffset, found: "the name \"\(abridged(member.key))\"",
+                    allowed: key.names.allowed)
+            } else if let value = key.value(member.node.value) {
+                entries.append((member.key, value))
+            } else {
+                problems.add(
+                    path: path, offset: member.node.offset, found: member.node.value.shown,
+                    allowed: key.values.allowed)
+            }
+        }
+        return entries
+    }
+
+    /// The elements of the array that is the value of `key`; none when it is absent.
+    func list<Element>(_ key: ListKey<Element>) -> [Element] {
+        guard let node = node(of: key.description) else { return [] }
+        guard case .array(let elements) = node.value else {
+            note(key.name, node, allowed: key.description.shape.allowed)
+            return []
+        }
+        return elements.enumerated().compactMap { index, element in
+            if let value = key.value(element.value) { return value }
+            problems.add(
+                path: "\(pathOf(key.name))[\(index)]", offset: element.offset, found: element.value.shown,
+                allowed: key.elements.allowed)
+            return nil
         }
     }
 
@@ -102,8 +149,10 @@ struct ObjectReader {
     }
 
     /// The path of a key; one that isn't a plain word is quoted: `machine-config["a b"]`.
-    private func pathOf(_ key: String) -> String {
-        guard (1...60).contains(key.utf8.count), key.utf8.allSatisfy(Self.isPlain) else {
+    private func pathOf(_ key: String) -> String { Self.path(of: key, in: path) }
+
+    private static func path(of key: String, in path: String) -> String {
+        guard (1...60).contains(key.utf8.count), key.utf8.allSatisfy(isPlain) else {
             return "\(path)[\"\(abridged(key))\"]"
         }
         return path.isEmpty ? key : "\(path).\(key)"

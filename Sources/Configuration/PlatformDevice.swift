@@ -11,16 +11,6 @@ public struct PlatformDevice: Equatable, Sendable {
         case sysfsdev(String)
     }
 
-    /// Where the guest sees the device's regions.
-    public enum GuestAddress: Equatable, Sendable {
-        /// In the platform bus's window, allocated on their natural alignment.
-        case automatic
-        /// The first region at this guest-physical address, a multiple of 4096.
-        case fixed(UInt64)
-        /// At the host's own physical address.
-        case host
-    }
-
     /// The way that the device's interrupts take to the guest.
     public enum Interrupts: String, CaseIterable, Sendable {
         /// The best that works.
@@ -77,11 +67,15 @@ public struct PlatformDevice: Equatable, Sendable {
     /// them again. At most 3,600,000 (an hour).
     public var mmapTimeoutMilliseconds: Int
     public var guestAddress: GuestAddress
+    /// What overlays and other devices' properties call the device's node; nil for nothing.
+    public var label: String?
+    public var deviceTree: DeviceTreeSettings
 
     public init(
         identity: Identity, noMmap: Bool = false, interrupts: Interrupts = .automatic, stormLimit: Int = 0,
         mmapTimeoutMilliseconds: Int = 1100, endOfInterrupt: EndOfInterrupt? = nil,
-        guestAddress: GuestAddress = .automatic
+        guestAddress: GuestAddress = .automatic, label: String? = nil,
+        deviceTree: DeviceTreeSettings = DeviceTreeSettings()
     ) {
         self.identity = identity
         self.noMmap = noMmap
@@ -90,6 +84,8 @@ public struct PlatformDevice: Equatable, Sendable {
         self.endOfInterrupt = endOfInterrupt
         self.mmapTimeoutMilliseconds = mmapTimeoutMilliseconds
         self.guestAddress = guestAddress
+        self.label = label
+        self.deviceTree = deviceTree
     }
 
     /// The device's name on its bus: what the host calls it, or the last component of its path.
@@ -107,15 +103,17 @@ public struct PlatformDevice: Equatable, Sendable {
         static let irqfd = Key.boolean("irqfd", default: true)
         static let interrupts = Key<Interrupts>.choice("interrupts", default: .automatic)
         static let stormLimit = Key.integer("storm_limit", 0...1_000_000, default: 0)
-        static let endOfInterrupt = KeyDescription(name: "eoi", shape: .object(EndOfInterrupt.Keys.all))
+        static let endOfInterrupt = KeyDescription(name: "eoi", shape: .object({ EndOfInterrupt.Keys.all }))
         static let mmapTimeout = Key.integer("mmap_timeout_ms", 0...3_600_000, default: 1100)
         static let guestAddress = Key.guestAddress("guest_address")
+        static let label = Key.text("label", .deviceLabel)
+        static let deviceTree = KeyDescription(name: "device_tree", shape: .object({ DeviceTreeSettings.Keys.all }))
 
         static var all: [KeyDescription] {
             [
                 host.description, sysfsdev.description, noMmap.description, interrupts.description,
                 irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
-                guestAddress.description,
+                guestAddress.description, label.description, deviceTree,
             ]
         }
     }
@@ -138,6 +136,9 @@ public struct PlatformDevice: Equatable, Sendable {
         stormLimit = reader.value(Keys.stormLimit)
         endOfInterrupt = reader.object(Keys.endOfInterrupt).map(EndOfInterrupt.init)
         guestAddress = reader.value(Keys.guestAddress)
+        label = reader.value(Keys.label)
+        deviceTree =
+            reader.object(Keys.deviceTree).map { DeviceTreeSettings($0, folder: folder) } ?? DeviceTreeSettings()
         if !irqfd, choice != .automatic, choice != .eventfd {
             reader.note(
                 Keys.irqfd.name, found: "false, with interrupts \"\(choice.rawValue)\"",
@@ -147,40 +148,6 @@ public struct PlatformDevice: Equatable, Sendable {
             reader.note(
                 Keys.stormLimit.name, found: "\(stormLimit), with interrupts on the \(interrupts.rawValue) path",
                 allowed: "0, or interrupts \"auto\" or \"relay\": only the relay sees each interrupt and its end")
-        }
-    }
-}
-
-extension PlatformDevice.GuestAddress {
-    /// Guest-physical addresses end at 2^52 (Arm ARM, FEAT_LPA).
-    private static let addressLimit: UInt64 = 1 << 52
-    private static let pageSize: UInt64 = 4096
-
-    /// nil for what is neither "host" nor a page's address, as a number or as "0x" and hexadecimal digits.
-    init?(json: JSONValue) {
-        let address: UInt64?
-        switch json {
-        case .string("host"):
-            self = .host
-            return
-        case .string(let text):
-            // The check of each digit refuses a sign, which UInt64 would take.
-            let digits = text.dropFirst(2)
-            guard text.hasPrefix("0x"), digits.utf8.allSatisfy(Self.isHexadecimal) else { return nil }
-            address = UInt64(digits, radix: 16)
-        case .number(let text): address = UInt64(text)
-        default: return nil
-        }
-        guard let address, address < Self.addressLimit, address % Self.pageSize == 0 else { return nil }
-        self = .fixed(address)
-    }
-
-    private static func isHexadecimal(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
-            UInt8(ascii: "A")...UInt8(ascii: "F"):
-            true
-        default: false
         }
     }
 }

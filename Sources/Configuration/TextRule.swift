@@ -11,6 +11,16 @@ enum TextRule: Sendable {
     case deviceName
     /// The guest kernel's command line.
     case bootArguments
+    /// A label of the device tree.
+    case label
+    /// The label that a device gets: none that the board has.
+    case deviceLabel
+    /// The name of a device-tree property that may be set: not its phandle, by which Martlet makes references.
+    case propertyName
+    /// A device-tree property or child node, as a path below a device's node.
+    case nodePart
+    /// A string in `clock-names`, or a clock's index.
+    case clockName
 
     /// The greatest length in bytes of UTF-8, without the NUL that the kernel wants behind it.
     var maximumByteCount: Int {
@@ -21,8 +31,15 @@ enum TextRule: Sendable {
         // COMMAND_LINE_SIZE, arch/arm64/include/uapi/asm/setup.h, is 2048 with the NUL: Linux copies the device tree's
         // bootargs with strscpy (early_init_dt_scan_chosen, drivers/of/fdt.c) and drops the rest without an error.
         case .bootArguments: 2047
+        // Devicetree Specification v0.4, 6.2.
+        case .label, .deviceLabel: 31
+        // What a file's name holds in a live tree: bindings in use are longer than the specification's 31.
+        case .propertyName, .nodePart, .clockName: 255
         }
     }
+
+    /// Labels that the board has itself; `device` is a device in its own overlay.
+    static let boardLabels = ["device", "gic", "platform_bus", "rtc", "serial"]
 
     /// The rule in words, for error messages.
     var allowed: String {
@@ -33,6 +50,11 @@ enum TextRule: Sendable {
         case .deviceName:
             "a device's name as in /sys/bus/platform/devices, of 1 to \(maximumByteCount) bytes without '/' and NUL"
         case .bootArguments: "one line of at most \(maximumByteCount) bytes without NUL"
+        case .label: "a label of 1 to \(maximumByteCount) letters, digits and '_' that doesn't begin with a digit"
+        case .deviceLabel: "\(Self.label.allowed), other than \(Self.boardLabels.joined(separator: ", "))"
+        case .propertyName: "a property's name of 1 to \(maximumByteCount) letters, digits and \",._+?#-\", not phandle"
+        case .nodePart: "a property or child node as \"dmas\" or \"mdio/phy@1\", of 1 to \(maximumByteCount) characters"
+        case .clockName: "a clock's name of 1 to \(maximumByteCount) bytes without NUL"
         }
     }
 
@@ -44,8 +66,31 @@ enum TextRule: Sendable {
         case .devicePath: return Self.isName(Path.lastComponent(of: text))
         case .deviceName: return Self.isName(text) && !bytes.contains(UInt8(ascii: "/"))
         case .bootArguments: return !bytes.contains(UInt8(ascii: "\n")) && !bytes.contains(UInt8(ascii: "\r"))
+        case .label:
+            guard let first = bytes.first else { return false }
+            return !Self.isDigit(first) && bytes.allSatisfy { Self.isLetter($0) || Self.isDigit($0) || $0 == 0x5F }
+        case .deviceLabel: return Self.label.accepts(text) && !Self.boardLabels.contains(text)
+        case .propertyName:
+            return Self.isNodePart(bytes, besides: ",._+?#-") && text != "phandle" && text != "linux,phandle"
+        case .nodePart:
+            return bytes.split(separator: 0x2F, omittingEmptySubsequences: false).allSatisfy {
+                Self.isNodePart($0, besides: ",._+?#-@")
+            }
+        case .clockName: return !bytes.isEmpty
         }
     }
+
+    private static func isNodePart(_ bytes: some Collection<UInt8>, besides: StaticString) -> Bool {
+        // Safety: a StaticString's bytes live for ever.
+        let others = UnsafeBufferPointer(start: besides.utf8Start, count: besides.utf8CodeUnitCount)
+        return !bytes.isEmpty && bytes.allSatisfy { isLetter($0) || isDigit($0) || others.contains($0) }
+    }
+
+    private static func isLetter(_ byte: UInt8) -> Bool {
+        (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+    }
+
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 
     private static func isName(_ text: String) -> Bool { !text.isEmpty && text != "." && text != ".." }
 }

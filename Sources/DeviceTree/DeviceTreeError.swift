@@ -28,6 +28,8 @@ public enum DeviceTreeError: Error, Equatable, Sendable {
     case malformedBlob(BlobProblem, offset: Int)
     /// A file or folder of the host's live tree can't be read.
     case unreadable(path: String, Errno)
+    /// An overlay, by its name, is no good or can't be applied.
+    case overlay(String, OverlayProblem)
     /// All 4,294,967,294 phandles are taken.
     case noPhandleLeft
     /// libfdt failed where it should not; `code` is what it returned, an `FDT_ERR_` number negated.
@@ -90,6 +92,8 @@ extension DeviceTreeError: CustomStringConvertible {
         case .unreadable(let path, let errno):
             return "device tree: can't read \(path): \(errno.nameAndText)\n"
                 + "  check that it exists, and run as root: some properties are for root alone"
+        case .overlay(let name, let problem):
+            return "\(name): \(problem)"
         case .noPhandleLeft:
             return "device tree: no phandle is left\n  use a tree with fewer of them"
         case .library(let code):
@@ -108,6 +112,41 @@ extension DeviceTreeError.BlobProblem: CustomStringConvertible {
         case .library(let code): return "libfdt says \(String(cString: fdt_strerror(code)))"
         case .badLength: return "a property's length leads out of it"
         case .misplacedToken: return "a node or property is out of place"
+        }
+    }
+}
+
+extension OverlayProblem: CustomStringConvertible {
+    /// What is wrong, and what to do about it, to stand behind the overlay's name.
+    public var description: String {
+        let compileAgain = "compile it again with dtc -@"
+        switch self {
+        case .tree(let error): return error.description
+        case .noFragment:
+            return "no overlay: it has no fragment to lay over a node\n"
+                + "  give a source that begins with /dts-v1/; /plugin/; to dtc, or give the file as device-tree.base"
+        case .badTarget(let fragment):
+            return "\(fragment) has no target that is a label or an absolute path\n  \(compileAgain)"
+        case .badSymbol(let label): return "the label \(label) stands for no path\n  \(compileAgain)"
+        case .badReference(let label, let place):
+            return "its references to the label \(label) are wrong"
+                + "\(place.map { ": \"\($0)\" is no place in it" } ?? "")\n  \(compileAgain)"
+        case .badLocalReference(let node, let property):
+            return
+                "its references to its own nodes are wrong: \(node)\(property.map { " \($0)" } ?? "") is no place in it\n"
+                + "  \(compileAgain)"
+        case .unknownLabel(let label, let node, let property, let known):
+            return "no node of the guest's device tree has the label \(label), to which \(node) refers (\(property))\n"
+                + "  labels are: \(known.joined(separator: ", "))"
+        case .noTarget(let fragment, let path):
+            return "\(fragment): the guest's device tree has no node \(path)\n"
+                + "  correct its target-path, or use a label: paths of devices have their guest addresses in them"
+        case .phandleLost(let node):
+            return "it gives a label of its own to \(node), which has a phandle already\n"
+                + "  refer to that node by the label that it has, or update libfdt to 1.7"
+        case .library(let code):
+            return
+                "libfdt can't apply it: \(String(cString: fdt_strerror(code)))\n  \(compileAgain), and check its targets"
         }
     }
 }

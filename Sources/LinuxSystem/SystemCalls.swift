@@ -51,4 +51,33 @@ public protocol SystemCalls: Sendable {
     func unmap(address: UInt, size: UInt64)
     /// Asks for transparent huge pages; a kernel without them may refuse.
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno)
+
+    /// Runs a program to its end, without standard input, and takes what it writes.
+    /// - Parameters:
+    ///   - program: a path, or a name that is looked for on the PATH.
+    ///   - outputLimit: in bytes, for standard output; it is stopped when it writes more.
+    /// - Throws: ENOENT where there is no such program, EFBIG over the limit, ETIMEDOUT when it takes longer than
+    ///   `ProgramRun.timeLimitMilliseconds`, besides what pipe2 and posix_spawn give.
+    func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun
+}
+
+/// What a program that was run left behind.
+public struct ProgramRun: Equatable, Sendable {
+    /// The exit status, or 256 + the number of the signal that ended it.
+    public var status: CInt
+    /// Standard output.
+    public var output: [UInt8]
+    /// The beginning of standard error, as text.
+    public var messages: String
+
+    public init(status: CInt, output: [UInt8], messages: String) {
+        self.status = status
+        self.output = output
+        self.messages = messages
+    }
+
+    /// How long a program may take.
+    public static var timeLimitMilliseconds: Int { 30_000 }
+    /// How many bytes of standard error are kept; what a program writes beyond is read and forgotten.
+    public static var messageLimit: Int { 16384 }
 }

@@ -18,16 +18,8 @@ struct BoardDeviceTree {
     let bootArguments: String?
     /// Fresh random bytes for the guest's entropy pool.
     let randomSeed: [UInt8]
-
-    /// The interrupt controller has the phandle 1: everything on the board refers to it.
-    private static let controllerPhandle: UInt32 = 1
-
-    /// What is left for other nodes.
-    static var phandles: PhandleAllocator {
-        var phandles = PhandleAllocator()
-        if let phandle = Phandle(rawValue: controllerPhandle) { phandles.reserve(phandle) }
-        return phandles
-    }
+    /// The interrupt controller's, to which everything on the board refers: 1, but for a base tree.
+    let controllerPhandle: Phandle
 
     /// The third cell of an interrupt specifier (arm,gic-v3.yaml).
     static let edgeRising: UInt32 = 1
@@ -47,7 +39,7 @@ struct BoardDeviceTree {
             "",
             [
                 "#address-cells": .cell(2), "#size-cells": .cell(2), "compatible": .string("linux,dummy-virt"),
-                "model": .string("Martlet virtual machine"), "interrupt-parent": .cell(Self.controllerPhandle),
+                "model": .string("Martlet virtual machine"), "interrupt-parent": .phandle(controllerPhandle),
             ])
         root.children = [
             Node("aliases", ["serial0": .string(serialPath)]), chosen, memory, cpus, psci, timer, controller,
@@ -58,6 +50,36 @@ struct BoardDeviceTree {
     }
 
     private var serialPath: String { "/" + Self.name("serial", layout.serial.base) }
+    private var busName: String {
+        Self.name("platform-bus", busRanges.first?.base ?? BoardLayout.lowWindowBase)
+    }
+
+    /// What an overlay may call the board's nodes, and each device's path.
+    /// - Parameters: as for `tree`; `labels` are the devices' own.
+    func names(devices: [Node], clocks: [Node], passedThrough: [Node], labels: [String?]) -> TreeAdditions.Names {
+        var board: [(label: String, path: String)] = [
+            ("gic", "/" + Self.name("interrupt-controller", BoardLayout.distributor)), ("serial", serialPath),
+        ]
+        if let rtc = devices.first(where: { $0.baseName == "rtc" }) { board.append(("rtc", "/\(rtc.name)")) }
+        if !passedThrough.isEmpty { board.append(("platform_bus", "/\(busName)")) }
+        for clock in clocks { board.append((Self.label(clock.name), "/\(clock.name)")) }
+        return TreeAdditions.Names(
+            board: board, devices: zip(labels, passedThrough).map { ($0, "/\(busName)/\($1.name)") })
+    }
+
+    /// A node's name with "_" for what no label may have: "clock_24000000".
+    private static func label(_ name: String) -> String {
+        String(decoding: name.utf8.map { isLabelCharacter($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
+    }
+
+    private static func isLabelCharacter(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"):
+            true
+        default: false
+        }
+    }
 
     static func name(_ base: String, _ address: GuestAddress) -> String {
         base + "@" + String(address.rawValue, radix: 16)
@@ -128,7 +150,7 @@ struct BoardDeviceTree {
                 // No address: who refers to an interrupt by a map (interrupt-map) gives none for its parent.
                 "#address-cells": .cell(0), "#interrupt-cells": .cell(3), "interrupt-controller": .empty,
                 "reg": .cells64(frames),
-                "phandle": .cell(Self.controllerPhandle),
+                "phandle": .phandle(controllerPhandle),
             ])
     }
 
@@ -136,7 +158,7 @@ struct BoardDeviceTree {
         // Bus addresses are the guest's own, so that a node's unit address is what the report says.
         let ranges = busRanges.flatMap { [$0.base.rawValue, $0.base.rawValue, $0.size] }
         return Node(
-            Self.name("platform-bus", BoardLayout.lowWindowBase),
+            busName,
             [
                 "compatible": .string("simple-bus"), "#address-cells": .cell(2), "#size-cells": .cell(2),
                 "ranges": .cells64(ranges),

@@ -150,7 +150,7 @@ public final class Machine: Sendable {
     var facts: [String] {
         let size = plan.configuration.machineSize
         return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
-            + parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
+            + parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines) + plan.additionFacts
     }
 
     /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released but

@@ -28,12 +28,15 @@ public struct MachineCheck: Sendable {
         // The machine without devices, then each device alone.
         var plain = configuration
         plain.platformDevices = []
+        plain.deviceTree = DeviceTreeFiles()
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
             _ = note { try plan.load() }
         }
+        problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
         for device in configuration.platformDevices {
-            var single = plain
-            single.platformDevices = [device]
+            var (single, alone) = (plain, device)
+            alone.deviceTree.overlay = nil
+            single.platformDevices = [alone]
             _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
         }
         guard problems.isEmpty, let hypervisor else {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Configuration
+public import DeviceTree
 public import KVM
 public import LinuxSystem
 public import Passthrough
@@ -17,7 +19,17 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case image(path: String, String)
     /// Something that goes into RAM is larger than what is left there.
     case doesNotFit(what: String, bytes: UInt64, available: UInt64)
-    case addressSpace(mebibytes: Int, addressBits: Int)
+    case addressSpace(mebibytes: Int, base: GuestAddress, addressBits: Int)
+    /// `platform_bus` is beyond the host's addresses.
+    case busSpace(base: GuestAddress, size: UInt64, addressBits: Int)
+    /// `ram_base` or `platform_bus` is in the way of others.
+    case overlaps([AddressConflict])
+    /// A base tree or an overlay, by its JSON path and file, can't be had or used.
+    case treeFile(key: String, path: String, String)
+    /// An overlay, which the error names, is no good or can't be applied.
+    case overlay(DeviceTreeError)
+    /// A property of the configuration refers to a label that there isn't; it knows the others.
+    case unknownLabel(key: String, label: String, known: [String])
     case memory(mebibytes: UInt64, call: String, errno: Errno)
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
     /// Any other system call, by name.
@@ -41,12 +53,29 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             machine-config.mem_size_mib: \(what) needs \(bytes) bytes of RAM, but only \(available) are left for it
               increase machine-config.mem_size_mib
             """
-        case .addressSpace(let mebibytes, let bits):
+        case .addressSpace(let mebibytes, let base, let bits):
             """
-            machine-config.mem_size_mib: \(mebibytes) MiB from 2 GiB up do not fit into the \(bits) address bits of this \
+            machine-config.mem_size_mib: \(mebibytes) MiB from \(base) up do not fit into the \(bits) address bits of this \
             host's KVM
-              reduce machine-config.mem_size_mib
+              reduce machine-config.mem_size_mib\(base == BoardLayout.ramBase ? "" : " or machine-config.ram_base")
             """
+        case .busSpace(let base, let size, let bits):
+            """
+            machine-config.platform_bus: 0x\(String(size, radix: 16)) bytes from \(base) up do not fit into the \(bits) \
+            address bits of this host's KVM
+              reduce its base or size
+            """
+        case .overlaps(let conflicts):
+            conflicts.map(\.description).joined(separator: "\n")
+                + "\n  choose other addresses, or leave these keys out: then the board is laid out without overlaps"
+        case .treeFile(let key, let path, let text): "\(key): \(path): \(text)"
+        case .overlay(.overlay(let name, .unknownLabel(let label, let node, let property, let known))):
+            "\(name): no node of the guest's device tree has the label \(label), to which \(node) refers (\(property))\n  "
+                + Self.suggestion(for: label, among: known)
+        case .overlay(let error): error.description
+        case .unknownLabel(let key, let label, let known):
+            "\(key): no node of the guest's device tree has the label \(label)\n  "
+                + Self.suggestion(for: label, among: known)
         case .memory(let mebibytes, let call, let errno):
             """
             machine-config.mem_size_mib: no \(mebibytes) MiB for the guest: \(call): \(errno.nameAndText)
@@ -59,6 +88,14 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
         case .call(let name, let errno): "\(name): \(errno.nameAndText)"
         }
+    }
+}
+
+extension MachineError {
+    /// The label that was probably meant, and all that there are.
+    static func suggestion(for label: String, among known: [String]) -> String {
+        (NearestKey.of(label, among: known).map { "did you mean \"\($0)\"? " } ?? "")
+            + "labels are: \(known.joined(separator: ", "))"
     }
 }
 

@@ -29,6 +29,9 @@ public final class MachinePlan: Sendable {
     private let passthroughNodes: [Node]
     private let emulatedNodes: [Node]
     private let sharedNodes: [Node]
+    /// Nil when the configuration adds nothing to the tree.
+    private let additions: TreeAdditions?
+    private let controllerPhandle: Phandle
     /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
     private let hypervisor: Hypervisor?
 
@@ -46,15 +49,20 @@ public final class MachinePlan: Sendable {
         self.tracer = tracer
         self.hypervisor = hypervisor
         let addressBits = try Self.limits(configuration, hypervisor)
-        layout = try BoardLayout(
-            memoryMebibytes: configuration.machineSize.memoryMebibytes, addressBits: addressBits)
+        layout = try BoardLayout(configuration.machineSize, addressBits: addressBits)
         bus = try Self.makeBus(layout)
+        additions = try TreeAdditions(configuration, system: calls, log: log)
+        var phandles = additions?.base?.phandles ?? PhandleAllocator()
+        do { controllerPhandle = try additions?.base?.interruptController ?? phandles.allocate() } catch {
+            throw .deviceTree("\(error)")
+        }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         do throws(PassthroughError) {
             passthrough = try PassthroughDevices(
-                configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log,
+                configuration.platformDevices.map(PassthroughDevice.Settings.init), calls: calls, bus: bus,
+                sysfs: sysfs, log: log,
                 tracer: tracer)
-            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: BoardDeviceTree.phandles)
+            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let nodes = try generator.generate(passthrough.nodeRequests)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
             passthroughNodes = nodes.map(\.node)
@@ -93,35 +101,6 @@ public final class MachinePlan: Sendable {
             try bus.reserveSPI(BoardLayout.clockSPI, "RTC")
         } catch { throw .bus(error) }
         return bus
-    }
-
-    private static func settings(_ device: PlatformDevice) -> PassthroughDevice.Settings {
-        var settings = PassthroughDevice.Settings(
-            {
-                switch device.identity {
-                case .host(let name): .host(name)
-                case .sysfsdev(let path): .sysfsdev(path)
-                }
-            }(), trapsAll: device.noMmap,
-            interrupts: {
-                switch device.interrupts {
-                case .automatic: nil
-                case .irqfd: .irqfd
-                case .relay: .relay
-                case .eventfd: .eventfd
-                }
-            }(), stormLimit: device.stormLimit, mapTimeoutMilliseconds: device.mmapTimeoutMilliseconds,
-            placement: {
-                switch device.guestAddress {
-                case .automatic: .automatic
-                case .fixed(let address): .fixed(GuestAddress(address))
-                case .host: .host
-                }
-            }())
-        if let end = device.endOfInterrupt {
-            settings.endInterrupts(atRegion: end.region, offset: end.offset, length: end.length)
-        }
-        return settings
     }
 
     private static func logOmissions(_ nodes: [GuestNode], _ log: Log) {
@@ -164,12 +143,19 @@ public final class MachinePlan: Sendable {
         let board = BoardDeviceTree(
             layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
             interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
-            randomSeed: try RandomSeed.bytes())
-        do {
-            return try board.tree(devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
-                .serialized(limits: .ofHosts)
-        } catch { throw .deviceTree("\(error)") }
+            randomSeed: try RandomSeed.bytes(), controllerPhandle: controllerPhandle)
+        var tree = board.tree(devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
+        if let additions {
+            let names = board.names(
+                devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes,
+                labels: configuration.platformDevices.map(\.label))
+            tree = try additions.apply(to: tree, names: names, log: log)
+        }
+        do { return try tree.serialized(limits: .ofHosts) } catch { throw .deviceTree("\(error)") }
     }
+
+    /// What was added to the device tree, a line each.
+    var additionFacts: [String] { additions?.facts ?? [] }
 
     /// Allocates RAM and loads kernel and initrd into it.
     func load() throws(MachineError) -> (memory: GuestMemory, boot: BootLoader.Result) {

@@ -20,12 +20,39 @@ public final class PassthroughDevice: Sendable {
             case sysfsdev(String)
         }
 
-        /// Where its first region goes in the guest; the others follow where there is room.
-        public enum Placement: Equatable, Sendable {
-            case automatic
-            case fixed(GuestAddress)
-            /// Every region where it is on the host.
-            case host
+        /// Where its regions go in the guest.
+        public struct Placement: Equatable, Sendable {
+            /// Where one region goes.
+            public enum Region: Equatable, Sendable {
+                /// Where there is room.
+                case automatic
+                case fixed(GuestAddress)
+                /// Where it is on the host.
+                case host
+            }
+
+            /// By the region's index.
+            public var regions: [Region]
+            /// For the regions behind those.
+            public var others: Region
+
+            public init(_ regions: [Region] = [], others: Region = .automatic) {
+                self.regions = regions
+                self.others = others
+            }
+
+            func of(_ index: Int) -> Region { regions.indices.contains(index) ? regions[index] : others }
+
+            /// Those with an address of their own first: what is allocated mustn't be in their way.
+            func order(of all: [VFIORegion]) -> [VFIORegion] {
+                if regions.isEmpty { return all }
+                return all.filter { of($0.index) != .automatic } + all.filter { of($0.index) == .automatic }
+            }
+
+            public static var automatic: Placement { Placement() }
+            /// The first region at an address, the others where there is room.
+            public static func fixed(_ address: GuestAddress) -> Placement { Placement([.fixed(address)]) }
+            public static var host: Placement { Placement(others: .host) }
         }
 
         public var identity: Identity
@@ -112,9 +139,13 @@ public final class PassthroughDevice: Sendable {
         let numbers = countsAfter.numbers(newSince: countsBefore)
         let addresses = HostAddresses.regions(of: host, count: device.regions.count, sysfs: sysfs)
         var claims = BusClaims(owner: host.name, bus: bus)
+        guard settings.placement.regions.count <= max(1, device.regions.count) else {
+            throw .tooManyAddresses(
+                device: host.name, given: settings.placement.regions.count, regions: device.regions.count)
+        }
         var regions: [Region] = []
-        for info in device.regions {
-            let address = try Self.address(settings.placement, info, addresses[info.index], host.name)
+        for info in settings.placement.order(of: device.regions) {
+            let address = try Self.address(settings.placement.of(info.index), info, addresses[info.index], host.name)
             let name = device.regions.count == 1 ? host.name : "\(host.name) region \(info.index)"
             let trap = TrappedRegion(info, of: device) { error in log(.warning, "\(error)") }
             let range = try claims.window(name, size: info.size, at: address, device: trap)
@@ -123,6 +154,7 @@ public final class PassthroughDevice: Sendable {
                     info: info, range: range, hostAddress: addresses[info.index],
                     isMapped: info.canMap && !settings.trapsAll, trap: trap))
         }
+        regions.sort { $0.info.index < $1.info.index }
         var interrupts: [Interrupt] = []
         for info in device.interrupts {
             // Without a line for each, which is whose can't be told.
@@ -177,11 +209,11 @@ public final class PassthroughDevice: Sendable {
     }
 
     private static func address(
-        _ placement: Settings.Placement, _ region: VFIORegion, _ hostAddress: UInt64?, _ device: String
+        _ placement: Settings.Placement.Region, _ region: VFIORegion, _ hostAddress: UInt64?, _ device: String
     ) throws(PassthroughError) -> GuestAddress? {
         switch placement {
         case .automatic: return nil
-        case .fixed(let address): return region.index == 0 ? address : nil
+        case .fixed(let address): return address
         case .host:
             guard let hostAddress else { throw .noHostAddress(device: device, region: region.index) }
             return GuestAddress(hostAddress)

@@ -21,6 +21,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case endRangeOutside(device: String, regions: [UInt64])
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
+    /// `guest_address` lists more regions than the device has.
+    case tooManyAddresses(device: String, given: Int, regions: Int)
     /// `strict` is on, and these references of its node can't be carried over.
     case missingReferences(device: String, [String])
     /// The configuration has rates for clocks that the device hasn't got.
@@ -68,6 +70,11 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             """
             \(device): a guest can't drive this \(compatible)
               \(flaw)
+            """
+        case .tooManyAddresses(let device, let given, let regions):
+            """
+            \(device): guest_address has \(given) elements, but the device has \(regions) \(regions == 1 ? "region" : "regions")
+              give one for each region at most
             """
         case .noHostAddress(let device, let region):
             """

@@ -11,7 +11,15 @@ struct FuzzTests {
         let examples = try exampleFiles().filter { $0.key != "schema.json" }.sorted { $0.key < $1.key }.map(\.value)
         let everyKey = Array(
             device(#""host": "a", "sysfsdev": "/a/b", "no_mmap": true, "irqfd": false, "mmap_timeout_ms": 7"#).utf8)
-        let seeds = examples + [everyKey]
+        let deviceTree = Array(
+            device(
+                #"""
+                "host": "a", "label": "x", "guest_address": ["host", "auto", 4096], "device_tree": {
+                "properties": {"a": [1, {"phandle": "x"}], "b": {"u64": "0x1"}, "c": {"bytes": "00 1f"}, "d": ["e"]},
+                "delete": ["f/g@1"], "clocks": {"h": 1}, "overlay": "i", "strict": true}
+                """#
+            ).utf8)
+        let seeds = examples + [everyKey, deviceTree]
         let alphabet = Array("{}[]:,\"\\/0123456789.-eEx untfabs_\n\u{0}".utf8) + [0xC3, 0xA9, 0xFF, 0xF0, 0x80]
         var generator = SeededGenerator(state: 1)
         var outcomes = (valid: 0, invalid: 0, malformed: 0)

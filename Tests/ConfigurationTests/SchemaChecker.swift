@@ -11,20 +11,35 @@ enum SchemaChecker {
         let keyword: String
     }
 
-    static func conforms(_ node: JSONNode, to schema: JSONNode) throws -> Bool {
-        // The keywords "properties" and "additionalProperties" belong together: both are looked at in "properties".
+    /// - Parameter root: the schema whose $defs are meant by $ref; by default `schema` itself.
+    static func conforms(_ node: JSONNode, to schema: JSONNode, in root: JSONNode? = nil) throws -> Bool {
         var conforms = true
-        for (keyword, argument) in try schema.members() where try !check(keyword, argument, node, schema) {
+        for (keyword, argument) in try schema.members()
+        where try !check(keyword, argument, node, schema, root ?? schema) {
             conforms = false
         }
         return conforms
     }
 
     private static func check(
-        _ keyword: String, _ argument: JSONNode, _ node: JSONNode, _ schema: JSONNode
+        _ keyword: String, _ argument: JSONNode, _ node: JSONNode, _ schema: JSONNode, _ root: JSONNode
     ) throws -> Bool {
-        switch keyword {
-        case "$schema", "title", "description", "default": true
+        func conforms(_ node: JSONNode, to schema: JSONNode) throws -> Bool {
+            try self.conforms(node, to: schema, in: root)
+        }
+        return switch keyword {
+        case "$schema", "$defs", "title", "description", "default": true
+        case "$ref": try conforms(node, to: definition(argument.string(), in: root))
+        case "minItems": try node.value.count.map { try Double($0) >= argument.number() } ?? true
+        case "maxItems": try node.value.count.map { try Double($0) <= argument.number() } ?? true
+        case "propertyNames":
+            if case .object(let members) = node.value {
+                try members.allSatisfy {
+                    try conforms(JSONNode(value: .string($0.key), offset: $0.keyOffset), to: argument)
+                }
+            } else {
+                true
+            }
         case "type": try isType(argument.string(), node.value)
         case "const": Tree(node) == Tree(argument)
         case "enum": try argument.elements().contains { Tree(node) == Tree($0) }
@@ -51,8 +66,8 @@ enum SchemaChecker {
             } else {
                 true
             }
-        case "properties": try propertiesConform(node, to: argument)
-        case "additionalProperties": try noneBut(schema.member("properties"), node, argument)
+        case "properties": try propertiesConform(node, to: argument, root)
+        case "additionalProperties": try othersConform(than: schema.member("properties"), node, argument, root)
         default: throw UnknownKeyword(keyword: keyword)
         }
     }
@@ -67,18 +82,33 @@ enum SchemaChecker {
         }
     }
 
-    private static func propertiesConform(_ node: JSONNode, to properties: JSONNode) throws -> Bool {
+    private static func propertiesConform(
+        _ node: JSONNode, to properties: JSONNode, _ root: JSONNode
+    ) throws -> Bool {
         guard case .object(let members) = node.value else { return true }
         return try members.allSatisfy { member in
             guard let schema = try properties.member(member.key) else { return true }
-            return try conforms(member.node, to: schema)
+            return try conforms(member.node, to: schema, in: root)
         }
     }
 
-    private static func noneBut(_ properties: JSONNode?, _ node: JSONNode, _ argument: JSONNode) throws -> Bool {
-        guard argument.value == .boolean(false) else { throw UnknownKeyword(keyword: "additionalProperties") }
+    /// "additionalProperties": what isn't in `properties` conforms to `argument`, of which false stands for nothing.
+    private static func othersConform(
+        than properties: JSONNode?, _ node: JSONNode, _ argument: JSONNode, _ root: JSONNode
+    ) throws -> Bool {
         guard case .object(let members) = node.value else { return true }
-        return try members.allSatisfy { try properties?.member($0.key) != nil }
+        let others = try members.filter { try properties?.member($0.key) == nil }
+        if argument.value == .boolean(false) { return others.isEmpty }
+        return try others.allSatisfy { try conforms($0.node, to: argument, in: root) }
+    }
+
+    /// What "#/$defs/name" means.
+    private static func definition(_ reference: String, in root: JSONNode) throws -> JSONNode {
+        let prefix = "#/$defs/"
+        guard reference.hasPrefix(prefix),
+            let definition = try root.member("$defs")?.member(String(reference.dropFirst(prefix.count)))
+        else { throw UnknownKeyword(keyword: "$ref: \(reference)") }
+        return definition
     }
 }
 
@@ -116,6 +146,12 @@ extension JSONValue {
     var number: Double? {
         guard case .number(let text) = self else { return nil }
         return Double(text)
+    }
+
+    /// How many elements an array has.
+    var count: Int? {
+        guard case .array(let elements) = self else { return nil }
+        return elements.count
     }
 
     var text: String? {

@@ -55,13 +55,25 @@ struct SchemaTests {
             if !rule.accepts("") { expected["minLength"] = .number("1") }
             // What it says is compared by what it accepts, below.
             expected["pattern"] = try #require(try property.member("pattern"), "\(path)").value
-        case .guestAddress:
+        case .guestAddress, .property:
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
+        case .address(_, _, let fallback):
+            expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
+            if let fallback { expected["default"] = .number("\(fallback)") }
         case .object(let keys):
-            return try compare(property, with: keys, path: path)
+            return try compare(property, with: keys(), path: path)
         case .objects(let keys):
             #expect(try property.member("type")?.string() == "array", "\(path)")
-            return try compare(try #require(try property.member("items"), "\(path)"), with: keys, path: path + "[]")
+            return try compare(try #require(try property.member("items"), "\(path)"), with: keys(), path: path + "[]")
+        case .map:
+            // The names and values are compared by what is accepted, below.
+            expected = ["type": .string("object")]
+            for keyword in ["propertyNames", "additionalProperties"] {
+                expected[keyword] = try #require(try property.member(keyword), "\(path)").value
+            }
+        case .list:
+            expected = ["type": .string("array")]
+            expected["items"] = try #require(try property.member("items"), "\(path)").value
         }
         let found = Dictionary(
             try property.members().filter { $0.0 != "description" }.map { ($0.0, $0.1.value) },
@@ -75,7 +87,9 @@ struct SchemaTests {
             #"""
             {"boot-source": {"kernel_image_path": "/Image"},
              "machine-config": {\#(try defaults(of: MachineSize.Keys.all))},
-             "platform-devices": [{"host": "a", \#(try defaults(of: PlatformDevice.Keys.all))}]}
+             "platform-devices": [{"host": "a", \#(try defaults(of: PlatformDevice.Keys.all)),
+                 "device_tree": {\#(try defaults(of: DeviceTreeSettings.Keys.all))}}],
+             "device-tree": {\#(try defaults(of: DeviceTreeFiles.Keys.all))}}
             """#)
         #expect(try written == decode(device(#""host": "a""#)))
         #expect(
@@ -91,6 +105,9 @@ struct SchemaTests {
             case .boolean(let fallback): #""\#(key.name)": \#(fallback)"#
             case .integer(_, let fallback): key.isRequired ? nil : #""\#(key.name)": \#(fallback)"#
             case .choice(_, let fallback): #""\#(key.name)": "\#(fallback)""#
+            case .address(_, _, let fallback): fallback.map { #""\#(key.name)": \#($0)"# }
+            case .map: #""\#(key.name)": {}"#
+            case .list: #""\#(key.name)": []"#
             default: nil
             }
         }
@@ -116,7 +133,23 @@ struct SchemaTests {
             "0x00", "0x1000", "0x1001", "0x1800", "0X1000", "0x+1000", "0xfffffffffF000", "0x10000000000000",
             "0x00000000000000001000", #"0x1000\n"#, "1000", "4096", "auto", "irqfd", "relay", "eventfd", "Auto", "irq",
         ].map { #""\#($0)""# }
-        + [254, 255, 256, 2047, 2048, 4095, 4096].map { #""\#(String(repeating: "n", count: $0))""# }
+        + [31, 32, 254, 255, 256, 2047, 2048, 4095, 4096].map { #""\#(String(repeating: "n", count: $0))""# }
+        + [
+            "2147483648", "2097152", "4194304", "1048575", #""0x200000""#, #""0x100000""#, #""0x3e00000""#,
+            #""0x3f00000""#, "4294967295", "4294967296", #""gic""#, #""device""#, #""_x9""#, #""9x""#, #""a-b""#,
+            #""phandle""#, #""linux,phandle""#, "\"#clock-cells\"", #""a@1""#, #""a/b@2/c""#, #""a//b""#, #""a b""#,
+            #"["a"]"#, #"["", "b"]"#, #"["a\u0000"]"#, "[1, 2]", "[4294967296]", #"["host", "auto", 4096]"#,
+            #"[1, "a"]"#, #"["0x1000", 4097]"#, #"["host", "Auto"]"#, "[[1]]",
+            "[" + (0..<64).map { _ in #""auto""# }.joined(separator: ",") + "]",
+            "[" + (0..<65).map { _ in #""auto""# }.joined(separator: ",") + "]",
+            #"{"a": 1}"#, #"{"a": 0}"#, #"{"": 1}"#, #"{"phandle": 1}"#, #"{"phandle": "a"}"#, #"{"phandle": "9"}"#,
+            #"{"phandle": "a", "x": 1}"#, #"[{"phandle": "a"}, 3]"#, #"[{"phandle": "a"}, "b"]"#,
+            #"{"u64": 18446744073709551615}"#, #"{"u64": -1}"#, #"{"u64": "0xFFFFffffFFFFffff"}"#,
+            #"{"u64": "0x10000000000000000"}"#, #"{"u64": [1, "0x2"]}"#, #"{"u64": []}"#, #"{"u64": ["a"]}"#,
+            #"{"u64": 1, "bytes": "00"}"#, #"{"bytes": "00 1f"}"#, #"{"bytes": " 00 "}"#, #"{"bytes": "0"}"#,
+            #"{"bytes": "0 0"}"#, #"{"bytes": ""}"#, #"{"bytes": "gg"}"#, #"{"bytes": "00\n"}"#, #"{"bytes": [0]}"#,
+            #"{"base": 4096, "size": 4096}"#, #"{"base": "0x0", "size": 0}"#, #"{"size": "0x1000"}"#,
+        ]
 
     /// Each key of each object with each probe: the schema takes the configuration exactly when the decoder does.
     @Test(arguments: probes)
@@ -144,6 +177,26 @@ struct SchemaTests {
                 configurations.append(device(#""host": "x", "eoi": {"offset": 0, "\#(key)": \#(probe)}"#))
             }
         }
+        for key in MachineSize.Window.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(machine(#""platform_bus": {"\#(key)": \#(probe)}"#))
+            configurations.append(machine(#""platform_bus": {"base": 4096, "size": 4096, "x\#(key)": \#(probe)}"#))
+        }
+        configurations.append(machine(#""platform_bus": {"base": \#(probe), "size": 4096}"#))
+        configurations.append(machine(#""platform_bus": {"base": 4096, "size": \#(probe)}"#))
+        for key in DeviceTreeSettings.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(device(#""host": "x", "device_tree": {"\#(key)": \#(probe)}"#))
+        }
+        configurations.append(device(#""host": "x", "device_tree": {"properties": {"a": \#(probe)}}"#))
+        configurations.append(device(#""host": "x", "device_tree": {"delete": ["a", \#(probe)]}"#))
+        configurations.append(device(#""host": "x", "device_tree": {"clocks": {"a": \#(probe)}}"#))
+        if probe.hasPrefix("\"") {
+            configurations.append(device(#""host": "x", "device_tree": {"properties": {\#(probe): true}}"#))
+            configurations.append(device(#""host": "x", "device_tree": {"clocks": {\#(probe): 1}}"#))
+        }
+        for key in DeviceTreeFiles.Keys.all.map(\.name) + ["unknown"] {
+            configurations.append(#"{\#(plainBootSource), "device-tree": {"\#(key)": \#(probe)}}"#)
+        }
+        configurations.append(#"{\#(plainBootSource), "device-tree": {"overlays": [\#(probe)]}}"#)
         for json in configurations {
             let conforms = try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema)
             let error = errorOf(json)
@@ -158,6 +211,9 @@ struct SchemaTests {
             boot(#""boot_args": "\#(String(repeating: "é", count: 1024))""#),
             device(#""host": "a", "irqfd": false, "interrupts": "relay""#),
             device(#""host": "a", "interrupts": "irqfd", "storm_limit": 1"#),
+            device(#""host": "a", "label": "x"}, {"host": "b", "label": "x""#),
+            device(#""host": "a", "device_tree": {"properties": {"x": true}, "delete": ["x"]}"#),
+            machine(#""platform_bus": {"base": 4096.0, "size": 4096}"#),
         ]
         for json in beyond {
             #expect(try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema), "\(json)")
@@ -178,7 +234,8 @@ struct SchemaTests {
         let examples = try exampleFiles().filter { $0.key != "schema.json" }
         #expect(
             examples.keys.sorted() == [
-                "boot-only.json", "pl031-passthrough.json", "pl031-pl061.json", "pl031-trapped.json",
+                "boot-only.json", "pl031-overlay.json", "pl031-passthrough.json", "pl031-pl061.json",
+                "pl031-trapped.json",
                 "virtio-mmio.json",
             ])
         for (name, text) in examples {
@@ -204,6 +261,17 @@ struct SchemaTests {
                             + "martlet.run=/martlet/rtc.sh martlet.alarms=3"),
                     machineSize: MachineSize(vcpuCount: 1, memoryMebibytes: 128), platformDevices: [rtc]))
         #expect(try example("boot-only.json").machineSize.vcpuCount == 2)
+        let overlay = try example("pl031-overlay.json")
+        #expect(
+            overlay.machineSize
+                == MachineSize(ramBase: 0x4000_0000, platformBus: .init(base: 0x2000_0000, size: 0x100_0000)))
+        #expect(
+            overlay.platformDevices == [
+                PlatformDevice(
+                    identity: .host("9010000.pl031"), guestAddress: .fixed(0x3000_0000), label: "rtc0",
+                    deviceTree: .init(properties: [.init("martlet,answer", .cells([.number(42)]))]))
+            ])
+        #expect(overlay.deviceTree == .init(overlays: ["configs/overlays/rtc.dtbo"]))
         #expect(try example("boot-only.json").platformDevices.isEmpty)
         #expect(
             try example("pl031-trapped.json").platformDevices

@@ -13,7 +13,7 @@ extension Integration {
             return process
         }
 
-        @Test func thereAreExamples() { #expect(exampleConfigurations.count >= 5) }
+        @Test func thereAreExamples() { #expect(exampleConfigurations.count >= 6) }
 
         @Test(
             .onEmulatedHost, arguments: exampleConfigurations)

@@ -143,4 +143,11 @@ extension FakeKernel: SystemCalls {
     }
 
     public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { try step("madvise") }
+
+    public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
+        try note("run \(([program] + arguments).joined(separator: " "))")
+        guard let run = withState({ $0.programs[program] }) else { throw .noSuchFileOrDirectory }
+        guard run.output.count <= outputLimit else { throw .fileTooLarge }
+        return run
+    }
 }

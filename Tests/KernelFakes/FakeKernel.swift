@@ -47,6 +47,8 @@ public final class FakeKernel: Sendable {
         public var links: [String: String] = [:]
         /// Paths that `open` accepts besides `files`.
         public var devices: Set<String> = []
+        /// What each program that there is does when it is run.
+        public var programs: [String: ProgramRun] = [:]
         /// What an open descriptor is: the text of its `acquire`.
         public var descriptors: [CInt: String] = [:]
         /// Mappings that live, by address.

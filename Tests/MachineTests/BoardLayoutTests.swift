@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import Configuration
 import PlatformBus
 import Testing
 
@@ -8,7 +9,14 @@ import Testing
 
 @Suite struct BoardLayoutTests {
     private func layout(_ mebibytes: Int, addressBits: Int = 40) throws(MachineError) -> BoardLayout {
-        try BoardLayout(memoryMebibytes: mebibytes, addressBits: addressBits)
+        try BoardLayout(MachineSize(memoryMebibytes: mebibytes), addressBits: addressBits)
+    }
+
+    private func layout(
+        ram: UInt64, mebibytes: Int = 128, bus: MachineSize.Window? = nil, addressBits: Int = 40
+    ) throws(MachineError) -> BoardLayout {
+        try BoardLayout(
+            MachineSize(memoryMebibytes: mebibytes, ramBase: ram, platformBus: bus), addressBits: addressBits)
     }
 
     @Test func everythingHasItsPlaceFromLowToHigh() throws {
@@ -59,12 +67,98 @@ import Testing
     func moreThanTheHostsAddressesIsRefused(mebibytes: Int, addressBits: Int) {
         let error = machineError { () throws(MachineError) in try layout(mebibytes, addressBits: addressBits) }
         let text = error?.description ?? ""
-        #expect(text.hasPrefix("machine-config.mem_size_mib: \(mebibytes) MiB from 2 GiB up do not fit"))
+        #expect(text.hasPrefix("machine-config.mem_size_mib: \(mebibytes) MiB from 0x80000000 up do not fit"))
         #expect(text.contains("\(addressBits) address bits"))
         #expect(text.hasSuffix("\n  reduce machine-config.mem_size_mib"))
     }
 
     @Test func sixtyFourBitsDoNotTrap() throws {
         #expect(try layout(128, addressBits: 64).windows.last?.last.rawValue == .max)
+    }
+
+    // MARK: Other addresses
+
+    @Test(
+        arguments: [
+            // Below the board's devices, between two of them, in the first window's place, behind it, far up.
+            (0, 128, ["0xc000000-0xffffffffff"]), (0x960_0000, 16, ["0xc000000-0xffffffffff"]),
+            (0xC00_0000, 128, ["0x40000000-0xffffffffff"]),
+            (0x4000_0000, 1024, ["0xc000000-0x3fffffff", "0x80000000-0xffffffffff"]),
+            (0x40_0000_0000, 128, ["0xc000000-0x3fffffffff", "0x4040000000-0xffffffffff"]),
+            (0xFF_F800_0000, 128, ["0xc000000-0xfff7ffffff"]),
+        ] as [(UInt64, Int, [String])])
+    func ramMayBeElsewhereAndTheWindowsFollow(base: UInt64, mebibytes: Int, windows: [String]) throws {
+        let layout = try layout(ram: base, mebibytes: mebibytes)
+        #expect(layout.ram.base.rawValue == base)
+        #expect(layout.windows.map(\.description) == windows)
+        for window in layout.windows { #expect(!window.overlaps(layout.ram) && !window.overlaps(layout.clock)) }
+    }
+
+    @Test func aPlatformBusOfTheUsersIsTheOnlyWindow() throws {
+        let layout = try layout(ram: 0x4000_0000, bus: .init(base: 0x2000_0000, size: 0x100_0000))
+        #expect(layout.windows.map(\.description) == ["0x20000000-0x20ffffff"])
+    }
+
+    @Test(
+        arguments: [
+            (0, 129, "interrupt controller at 0x8000000-0x849ffff"),
+            (0x820_0000, 16, "interrupt controller at 0x8000000-0x849ffff"),
+            (0x860_0000, 16, "serial port at 0x9000000-0x9000007"),
+            (0x900_0000, 16, "serial port at 0x9000000-0x9000007"),
+        ] as [(UInt64, Int, String)])
+    func ramInTheWayOfTheBoardNamesBoth(base: UInt64, mebibytes: Int, owner: String) throws {
+        let error = machineError { () throws(MachineError) in try layout(ram: base, mebibytes: mebibytes) }
+        let text = try #require(error).description
+        #expect(text.hasPrefix("machine-config.ram_base: the RAM at 0x\(String(base, radix: 16))-"), "\(text)")
+        #expect(text.contains(" overlaps the \(owner)\n"))
+        #expect(
+            text.hasSuffix(
+                "\n  choose other addresses, or leave these keys out: then the board is laid out without overlaps"))
+    }
+
+    @Test(
+        arguments: [
+            (0x800_0000, "interrupt controller at 0x8000000-0x849ffff"),
+            (0x900_0000, "serial port at 0x9000000-0x9000007"),
+            (0x901_0000, "RTC at 0x9010000-0x9010fff"),
+            (0x8000_0000, "RAM (machine-config.ram_base) at 0x80000000-0x87ffffff"),
+        ] as [(UInt64, String)])
+    func aPlatformBusInTheWayNamesBoth(base: UInt64, owner: String) {
+        let error = machineError { () throws(MachineError) in
+            try layout(ram: 0x8000_0000, bus: .init(base: base, size: 0x1000))
+        }
+        let last = String(base + 0xFFF, radix: 16)
+        #expect(
+            error?.description == """
+                machine-config.platform_bus: the platform bus at 0x\(String(base, radix: 16))-0x\(last) overlaps the \(owner)
+                  choose other addresses, or leave these keys out: then the board is laid out without overlaps
+                """)
+    }
+
+    @Test func everyOverlapIsTold() {
+        let error = machineError { () throws(MachineError) in
+            try layout(ram: 0, mebibytes: 256, bus: .init(base: 0, size: 0x1_0000_0000))
+        }
+        #expect(error?.description.split(separator: "\n").map { $0.split(separator: ":")[0] }.count == 8)
+        #expect(
+            error?.description.contains("the platform bus at 0x0-0xffffffff overlaps the RAM (machine-config.ram_base)")
+                == true)
+    }
+
+    @Test func moreThanTheHostsAddressesIsRefusedElsewhereToo() {
+        let high = machineError { () throws(MachineError) in try layout(ram: 1 << 40) }
+        #expect(
+            high?.description == """
+                machine-config.mem_size_mib: 128 MiB from 0x10000000000 up do not fit into the 40 address bits of this host's KVM
+                  reduce machine-config.mem_size_mib or machine-config.ram_base
+                """)
+        let bus = machineError { () throws(MachineError) in
+            try layout(ram: 0x8000_0000, bus: .init(base: 0xFF_FFFF_F000, size: 0x2000))
+        }
+        #expect(
+            bus?.description == """
+                machine-config.platform_bus: 0x2000 bytes from 0xfffffff000 up do not fit into the 40 address bits of this host's KVM
+                  reduce its base or size
+                """)
     }
 }

@@ -116,7 +116,7 @@ import VFIO
         let error = machineError { () throws(MachineError) in
             try small.makePlan(configuration, hypervisor: hypervisor)
         }
-        #expect(error?.description.hasPrefix("machine-config.mem_size_mib: 4096 MiB from 2 GiB up") == true)
+        #expect(error?.description.hasPrefix("machine-config.mem_size_mib: 4096 MiB from 0x80000000 up") == true)
     }
 
     @Test func aPropertyThatIsLeftOutIsLogged() throws {

@@ -138,6 +138,43 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
+    // MARK: Each region by itself
+
+    @Test func eachRegionGoesWhereItIsWanted() throws {
+        host.add(
+            "device", regions: [.init(), .init(), .init(), .init()],
+            properties: ["reg": .cells64([0x0C10_0000, 0x1000, 0x0C20_0000, 0x1000, 0x0C30_0000, 0x1000])])
+        let devices = try host.open(
+            .init(.host("device"), placement: .init([.automatic, .host, .fixed(GuestAddress(0x0C00_0000))])))
+        // What is allocated makes room for what is fixed, though it comes first.
+        #expect(bases(devices) == [[0x0C00_1000, 0x0C20_0000, 0x0C00_0000, 0x0C00_2000]])
+    }
+
+    @Test func twoRegionsAtOneAddressAreBothNamed() {
+        host.add("device", regions: [.init(), .init()])
+        let address = PassthroughDevice.Settings.Placement.Region.fixed(GuestAddress(0x0D00_0000))
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(.init(.host("device"), placement: .init([address, address])))
+        }
+        #expect(
+            error?.description.hasPrefix(
+                "device: device region 1: guest address range 0xd000000-0xd000fff overlaps device region 0 at") == true)
+        #expect(host.bus.regions.isEmpty)
+    }
+
+    @Test func moreAddressesThanRegionsAreRefused() {
+        host.add("device", regions: [.init()])
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(.init(.host("device"), placement: .init([.automatic, .automatic])))
+        }
+        #expect(
+            error?.description == """
+                device: guest_address has 2 elements, but the device has 1 region
+                  give one for each region at most
+                """)
+        #expect(host.kernel.held.isEmpty)
+    }
+
     // MARK: Refusals
 
     @Test func theSameDeviceTwiceIsRefused() throws {

@@ -105,3 +105,15 @@ int clinux_set_nonblocking(int fd, bool nonblocking);
 int clinux_poll_writable(int fd, int timeout_milliseconds);
 /// Waits until `fd` can be read: 1, 0 on time-out, or -errno.
 int clinux_poll_readable(int fd, int timeout_milliseconds);
+
+/// Both ends of a pipe, the reading one first.
+int clinux_pipe(int ends[_Nonnull 2]);
+/// Starts `program`, which is looked for on the PATH, with no standard input. Returns its process number or -errno; it has
+/// to be waited for.
+int clinux_spawn(const char *_Nonnull program, char *_Nullable const arguments[_Nonnull], int output, int error);
+/// A program's exit status, or 256 + the number of the signal that ended it; -EAGAIN if it still runs and `blocks` is false.
+int clinux_wait(int process, bool blocks);
+/// Ends a program that has not been waited for.
+int clinux_kill(int process);
+/// Waits until one of two can be read: bits 0 and 1 say which; 0 on time-out, or -errno. A negative number is no descriptor.
+int clinux_poll_either(int first, int second, int timeout_milliseconds);

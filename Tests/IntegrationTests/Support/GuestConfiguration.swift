@@ -20,10 +20,14 @@ struct GuestConfiguration: Encodable {
     struct Size: Encodable {
         var vcpus = 1
         var mebibytes = 128
+        var ramBase: String?
+        var platformBus: [String: String]?
 
         enum CodingKeys: String, CodingKey {
             case vcpus = "vcpu_count"
             case mebibytes = "mem_size_mib"
+            case ramBase = "ram_base"
+            case platformBus = "platform_bus"
         }
     }
 
@@ -31,17 +35,19 @@ struct GuestConfiguration: Encodable {
         var host: String?
         var sysfsdev: String?
         var isTrapped: Bool?
-        var guestAddress: String?
+        var guestAddress: GuestAddress?
         var interrupts: String?
         var mapTimeout: Int?
         var endOfInterrupt: [String: Int]?
         var stormLimit: Int?
+        var label: String?
+        var deviceTree: DeviceTree?
 
         init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
             self.host = host
             self.sysfsdev = sysfsdev
             self.isTrapped = isTrapped
-            self.guestAddress = guestAddress
+            self.guestAddress = guestAddress.map { .all($0) }
         }
 
         init(stringLiteral host: String) { self.init(host) }
@@ -65,14 +71,42 @@ struct GuestConfiguration: Encodable {
             case endOfInterrupt = "eoi"
             case stormLimit = "storm_limit"
             case guestAddress = "guest_address"
+            case label
+            case deviceTree = "device_tree"
         }
+    }
+
+    enum GuestAddress: Encodable {
+        /// What `guest_address` may be without an array.
+        case all(String)
+        case each([String])
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .all(let address): try container.encode(address)
+            case .each(let addresses): try container.encode(addresses)
+            }
+        }
+    }
+
+    struct DeviceTree: Encodable {
+        var properties: [String: String]?
+        var overlay: String?
+    }
+
+    struct DeviceTreeFiles: Encodable {
+        var overlays: [String]?
+        var base: String?
     }
 
     var source: BootSource
     var size = Size()
     var devices: [Device] = []
+    var deviceTree: DeviceTreeFiles?
 
     enum CodingKeys: String, CodingKey {
+        case deviceTree = "device-tree"
         case source = "boot-source"
         case size = "machine-config"
         case devices = "platform-devices"

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// Numbers that JSON can't spell in hexadecimal, and that are read best so: addresses, sizes, 64-bit values.
+enum AddressText {
+    /// Guest-physical addresses end at 2^52 (Arm ARM, FEAT_LPA).
+    static let limit: UInt64 = 1 << 52
+
+    /// A whole number, or a string of "0x" and hexadecimal digits; nil for anything else, and for 2^64 and more.
+    static func number(_ json: JSONValue) -> UInt64? {
+        switch json {
+        case .string(let text):
+            // The check of each digit refuses a sign, which UInt64 would take.
+            let digits = text.dropFirst(2)
+            guard text.hasPrefix("0x"), digits.utf8.allSatisfy(isHexadecimal) else { return nil }
+            return UInt64(digits, radix: 16)
+        case .number(let text): return UInt64(text)
+        default: return nil
+        }
+    }
+
+    /// A multiple of `unit` below 2^52, spelled as `number` says.
+    static func address(_ json: JSONValue, multipleOf unit: UInt64) -> UInt64? {
+        guard let address = number(json), address < limit, address % unit == 0 else { return nil }
+        return address
+    }
+
+    static func isHexadecimal(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
+            UInt8(ascii: "A")...UInt8(ascii: "F"):
+            true
+        default: false
+        }
+    }
+}
+
+extension Key<UInt64> {
+    /// An address or a size: a multiple of `unit` from `minimum` up, below 2^52.
+    static func address(
+        _ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0, default fallback: UInt64
+    ) -> Key {
+        Key(
+            description: KeyDescription(
+                name: name, shape: .address(multipleOf: unit, minimum: minimum, default: fallback)),
+            fallback: fallback
+        ) { json in
+            AddressText.address(json, multipleOf: unit).flatMap { $0 >= minimum ? $0 : nil }
+        }
+    }
+
+    /// An address or a size without which its object makes no sense.
+    static func requiredAddress(_ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0) -> Key {
+        let optional = address(name, multipleOf: unit, minimum: minimum, default: minimum)
+        return Key(
+            description: KeyDescription(
+                name: name, shape: .address(multipleOf: unit, minimum: minimum, default: nil), isRequired: true),
+            fallback: minimum, value: optional.value)
+    }
+}

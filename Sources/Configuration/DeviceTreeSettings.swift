@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// `platform-devices[].device_tree`: what the user knows of a device's node that the host's node doesn't say.
+public struct DeviceTreeSettings: Equatable, Sendable {
+    /// Added to the node, each in the place of one of its name.
+    public var properties: [DeviceTreeProperty]
+    /// Properties and child nodes that the guest doesn't get, as paths below the device's node.
+    public var deletions: [String]
+    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none.
+    public var clocks: [String: UInt32]
+    /// The path of an overlay, in which the label `device` is this device's node; nil for none.
+    public var overlay: String?
+    /// Whether a reference that can't be carried over is an error, where it is left out otherwise.
+    public var isStrict: Bool
+
+    public init(
+        properties: [DeviceTreeProperty] = [], deletions: [String] = [], clocks: [String: UInt32] = [:],
+        overlay: String? = nil, isStrict: Bool = false
+    ) {
+        self.properties = properties
+        self.deletions = deletions
+        self.clocks = clocks
+        self.overlay = overlay
+        self.isStrict = isStrict
+    }
+
+    enum Keys {
+        static let properties = MapKey(
+            "properties", names: .propertyName, values: .property, DeviceTreeProperty.Value.init(json:))
+        static let deletions = ListKey.texts("delete", .nodePart)
+        static let clocks = MapKey("clocks", names: .clockName, values: .integer(1...Int(UInt32.max), default: 1)) {
+            json -> UInt32? in
+            guard case .number(let text) = json, let rate = UInt32(text), rate > 0 else { return nil }
+            return rate
+        }
+        static let overlay = Key.text("overlay", .path)
+        static let isStrict = Key.boolean("strict", default: false)
+
+        static var all: [KeyDescription] {
+            [
+                properties.description, deletions.description, clocks.description, overlay.description,
+                isStrict.description,
+            ]
+        }
+    }
+
+    init(_ reader: ObjectReader, folder: String) {
+        properties = reader.map(Keys.properties).map { DeviceTreeProperty($0.name, $0.value) }
+        deletions = reader.list(Keys.deletions)
+        clocks = Dictionary(reader.map(Keys.clocks).map { ($0.name, $0.value) }) { first, _ in first }
+        overlay = reader.value(Keys.overlay).map { Path.resolve($0, in: folder) }
+        isStrict = reader.value(Keys.isStrict)
+        for name in deletions where properties.contains(where: { $0.name == name }) {
+            reader.note(
+                Keys.deletions.name, found: "\"\(abridged(name))\", which properties sets",
+                allowed: "each name in one of the two: what properties sets takes the place of the host's anyway")
+        }
+    }
+}
+
+/// `device-tree`: files that the guest's device tree is made of besides what Martlet generates.
+public struct DeviceTreeFiles: Equatable, Sendable {
+    /// Paths of overlays, applied in this order.
+    public var overlays: [String]
+    /// The path of a tree that the generated one is merged into; nil for none.
+    public var base: String?
+
+    public init(overlays: [String] = [], base: String? = nil) {
+        self.overlays = overlays
+        self.base = base
+    }
+
+    enum Keys {
+        static let overlays = ListKey.texts("overlays", .path)
+        static let base = Key.text("base", .path)
+
+        static var all: [KeyDescription] { [overlays.description, base.description] }
+    }
+
+    init(_ reader: ObjectReader, folder: String) {
+        overlays = reader.list(Keys.overlays).map { Path.resolve($0, in: folder) }
+        base = reader.value(Keys.base).map { Path.resolve($0, in: folder) }
+    }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import SystemPackage
+
+extension LinuxKernel {
+    public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
+        try run(
+            program, arguments, outputLimit: outputLimit, timeLimitMilliseconds: ProgramRun.timeLimitMilliseconds)
+    }
+
+    func run(
+        _ program: String, _ arguments: [String], outputLimit: Int, timeLimitMilliseconds: Int
+    ) throws(Errno) -> ProgramRun {
+        let output = try makePipe()
+        let error = try makePipe()
+        let process = try spawn(program, arguments, output: output.writer.rawValue, error: error.writer.rawValue)
+        // The ends that the program has now: while they are open here, too, there is no end of file.
+        _ = consume output.writer
+        _ = consume error.writer
+
+        var reading = ProgramOutput(outputLimit: outputLimit)
+        let deadline = Clock.monotonicNanoseconds + UInt64(timeLimitMilliseconds) * 1_000_000
+        do throws(Errno) {
+            try reading.readAll(output.reader.rawValue, error.reader.rawValue, deadline: deadline)
+            let status = try wait(for: process, deadline: deadline)
+            return ProgramRun(
+                status: status, output: reading.output, messages: String(decoding: reading.messages, as: UTF8.self))
+        } catch {
+            _ = clinux_kill(process)
+            // Nobody else ends or waits for it, so this is the end of it.
+            _ = try? retrying { clinux_wait(process, true) }
+            throw error
+        }
+    }
+
+    private struct Pipe: ~Copyable {
+        let reader: OwnedDescriptor
+        let writer: OwnedDescriptor
+    }
+
+    private func makePipe() throws(Errno) -> Pipe {
+        var ends: [CInt] = [-1, -1]
+        try retrying { clinux_pipe(&ends) }
+        return Pipe(
+            reader: OwnedDescriptor(adopting: ends[0], of: self), writer: OwnedDescriptor(adopting: ends[1], of: self))
+    }
+
+    private func spawn(
+        _ program: String, _ arguments: [String], output: CInt, error: CInt
+    ) throws(Errno) -> CInt {
+        // Safety: the strings are NUL-terminated copies that live until the call is over, behind them the list's NULL.
+        let copies = ([program] + arguments).map { text in
+            let copy = UnsafeMutablePointer<CChar>.allocate(capacity: text.utf8.count + 1)
+            for (index, byte) in text.utf8.enumerated() { copy[index] = CChar(bitPattern: byte) }
+            copy[text.utf8.count] = 0
+            return copy
+        }
+        defer { for copy in copies { copy.deallocate() } }
+        let list = copies.map { Optional($0) } + [nil]
+        return try retrying { clinux_spawn(program, list, output, error) }
+    }
+
+    /// Waits for the end of a program that has closed its outputs.
+    private func wait(for process: CInt, deadline: UInt64) throws(Errno) -> CInt {
+        while true {
+            let status = clinux_wait(process, false)
+            if status >= 0 { return status }
+            guard status == -EAGAIN || status == -EINTR else { throw Errno(rawValue: -status) }
+            guard Clock.monotonicNanoseconds < deadline else { throw .timedOut }
+            _ = clinux_poll_either(-1, -1, 1)
+        }
+    }
+}
+
+/// What has come of a program's outputs.
+private struct ProgramOutput {
+    let outputLimit: Int
+    var output: [UInt8] = []
+    var messages: [UInt8] = []
+
+    init(outputLimit: Int) { self.outputLimit = outputLimit }
+
+    /// Reads both to their ends.
+    mutating func readAll(_ outputPipe: CInt, _ messagePipe: CInt, deadline: UInt64) throws(Errno) {
+        var (first, second) = (outputPipe, messagePipe)
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while first >= 0 || second >= 0 {
+            let now = Clock.monotonicNanoseconds
+            guard now < deadline else { throw .timedOut }
+            let ready = clinux_poll_either(first, second, CInt(clamping: (deadline - now) / 1_000_000 + 1))
+            if ready == -EINTR { continue }
+            try check(ready)
+            if ready & 1 != 0 {
+                let count = try Self.read(first, &chunk)
+                if count == 0 { first = -1 }
+                output.append(contentsOf: chunk[..<count])
+                guard output.count <= outputLimit else { throw .fileTooLarge }
+            }
+            if ready & 2 != 0 {
+                let count = try Self.read(second, &chunk)
+                if count == 0 { second = -1 }
+                messages.append(contentsOf: chunk[..<min(count, ProgramRun.messageLimit - messages.count)])
+            }
+        }
+    }
+
+    private static func read(_ descriptor: CInt, _ chunk: inout [UInt8]) throws(Errno) -> Int {
+        let size = chunk.count
+        // Safety: read writes at most `size` bytes, the length of the array that is passed.
+        return try retrying { clinux_read(descriptor, &chunk, size) }
+    }
+}

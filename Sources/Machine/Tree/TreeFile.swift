@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceTree
+internal import LinuxSystem
+
+/// A file of the user's that becomes a part of the guest's device tree: a blob, or a source that dtc makes one of.
+struct TreeFile {
+    /// The JSON path of the key that names it, for error texts.
+    let key: String
+    let path: String
+
+    /// The blob.
+    /// - Parameter limit: in bytes.
+    /// - Throws: `MachineError.treeFile`
+    func blob(limit: Int, system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8] {
+        if isSource { return try compiled(limit: limit, system: system, log: log) }
+        do { return try system.readFile(path, limit: limit) } catch {
+            throw failed(error == .fileTooLarge ? Self.tooLarge(limit) : error.nameAndText)
+        }
+    }
+
+    func failed(_ text: String) -> MachineError { .treeFile(key: key, path: path, text) }
+
+    /// "DTS source" is known by its name: a blob's first bytes say what it is, a source's don't.
+    private var isSource: Bool { path.hasSuffix(".dts") || path.hasSuffix(".dtso") }
+
+    private func compiled(limit: Int, system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8] {
+        let run: ProgramRun
+        do {
+            run = try system.run(
+                "dtc", ["-@", "-I", "dts", "-O", "dtb", "-o", "-", "--", path], outputLimit: limit)
+        } catch {
+            switch error {
+            case .noSuchFileOrDirectory:
+                throw failed(
+                    """
+                    a source, which dtc has to compile, and there is no dtc on the PATH
+                      install it (Debian, Ubuntu: device-tree-compiler; Fedora, Alpine, Arch: dtc), or give the file that it \
+                    makes elsewhere: dtc -@ -O dtb
+                    """)
+            case .fileTooLarge: throw failed("what dtc makes of it: \(Self.tooLarge(limit))")
+            default: throw failed("dtc: \(error.nameAndText)")
+            }
+        }
+        let messages = run.messages.split(separator: "\n").map { "\n  \($0)" }.joined()
+        guard run.status == 0 else {
+            let how = run.status < 256 ? "" : " (it was ended by signal \(run.status - 256))"
+            throw failed("dtc can't compile it\(how)\(messages)")
+        }
+        if !messages.isEmpty { log(.warning, "\(key): \(path): dtc says\(messages)") }
+        return run.output
+    }
+
+    private static func tooLarge(_ limit: Int) -> String { "more than \(limit) bytes\n  use a smaller one" }
+}

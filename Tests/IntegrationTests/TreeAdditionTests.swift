@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import FoundationEssentials
+import Testing
+
+extension Integration {
+    /// What the user says of the device tree and of addresses, as a Linux guest gets to see it.
+    @Suite(.onEmulatedHost)
+    struct TreeAdditionTests {
+        /// Another RAM base, another platform bus, a fixed address, a property, and an overlay, all at once.
+        @Test func exampleWithOverlayBoots() throws {
+            let folder = try TemporaryFolder()
+            let report = "\(folder.path)/report.json"
+            let process = try MartletProcess(
+                ["run", "\(Host.configurations)/pl031-overlay.json", "--report", report])
+
+            #expect(try process.waitForEnd() == 0, "\(process.transcript)")
+            let properties = try properties(process.output)
+            #expect(properties["martlet,note"] == hexadecimal("from an overlay\0"))
+            #expect(properties["wakeup-source"] == "")
+            #expect(properties["martlet,answer"] == "0000002a")
+            #expect(properties["martlet,parent"] == "00000001", "the interrupt controller's phandle")
+            #expect(properties["reg"] == "00000000300000000000000000001000")
+            #expect(process.output.contains("martlet-guest: alarms armed 1 received 1 interrupts 1"))
+            let region = try #require(try RunReport(file: report).devices.first?.regions.first)
+            #expect(region.guestAddress == "0x30000000" && region.access == "mapped")
+            try expectUsable(HostDevices.rtc)
+        }
+
+        @Test func platformBusOfTheUsersIsWhereDevicesGo() throws {
+            var configuration = GuestConfiguration.linux(
+                "devices", "martlet.alarms=1", devices: [.init(HostDevices.rtc), .init(HostDevices.gpio)])
+            configuration.size.ramBase = "0x200000000"
+            configuration.size.platformBus = ["base": "0x100000000", "size": "0x200000"]
+
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            #expect(result.numbers("alarms") == [1, 1, 1])
+            #expect(result.line("rtc name")?.contains("100000000.pl031") == true)
+            #expect(
+                try result.report.devices.map { $0.regions.first?.guestAddress } == ["0x100000000", "0x100001000"])
+        }
+
+        @Test func oneDeviceAtFixedAddressAndOneAtTheHosts() throws {
+            var rtc = GuestConfiguration.Device(HostDevices.rtc)
+            rtc.guestAddress = .each(["0x30000000"])
+            var gpio = GuestConfiguration.Device(HostDevices.gpio)
+            gpio.guestAddress = .each(["host"])
+
+            let result = try Guest.run(.linux("devices", "martlet.alarms=1", devices: [rtc, gpio]))
+
+            try expectPowerOff(result)
+            #expect(result.numbers("alarms") == [1, 1, 1])
+            #expect(result.line("rtc name")?.contains("30000000.pl031") == true)
+            #expect(result.line("gpiochip") == "gpiochip 9030000.pl061 lines 8")
+            #expect(
+                try result.report.devices.map { $0.regions.first?.guestAddress } == ["0x30000000", "0x9030000"])
+            try expectUsable(HostDevices.rtc, HostDevices.gpio)
+        }
+
+        /// What `martlet dtb` writes is a base for the next guest.
+        @Test func dumpedTreeIsGoodBase() throws {
+            let folder = try TemporaryFolder()
+            let first = try deviceTreeBlob(of: "\(Host.configurations)/pl031-passthrough.json")
+            let base = try folder.file("base.dtb", first)
+            var configuration = GuestConfiguration.linux(
+                "node", "martlet.node=platform-bus@c000000/pl031@c000000 martlet.alarms=1",
+                devices: [.init(HostDevices.rtc)])
+            configuration.deviceTree = .init(base: base)
+
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            #expect(result.numbers("alarms") == [1, 1, 1])
+            #expect(try properties(result.output)["reg"] == "000000000c0000000000000000001000")
+        }
+
+        // MARK: Refusals
+
+        @Test(arguments: [
+            ("0x8000000", "interrupt controller"), ("0x8600000", "serial port"), ("0x9000000", "RTC"),
+        ])
+        func ramInTheWayOfTheBoardIsRefused(base: String, owner: String) throws {
+            var configuration = GuestConfiguration.flat("poweroff")
+            configuration.size.ramBase = base
+            try expectRefusal(configuration, "machine-config.ram_base: the RAM at \(base)-", "overlaps the \(owner)")
+        }
+
+        @Test func platformBusInTheWayIsRefused() throws {
+            var configuration = GuestConfiguration.flat("poweroff", devices: [.init(HostDevices.rtc)])
+            configuration.size.platformBus = ["base": "0x7ffff000", "size": "0x2000"]
+            try expectRefusal(
+                configuration, "machine-config.platform_bus: the platform bus at 0x7ffff000-0x80000fff",
+                "overlaps the RAM (machine-config.ram_base) at 0x80000000")
+            try expectUsable(HostDevices.rtc)
+        }
+
+        @Test func overlaysThatAreNoGoodAreRefused() throws {
+            let folder = try TemporaryFolder()
+            let overlay = "\(Host.configurations)/overlays/rtc.dtbo"
+            let whole = try Data(contentsOf: URL(fileURLWithPath: overlay))
+            let cut = try folder.file("cut.dtbo", whole.dropLast(9))
+            var configuration = GuestConfiguration.flat("poweroff", devices: [.init(HostDevices.rtc)])
+
+            configuration.deviceTree = .init(overlays: [cut])
+            try expectRefusal(configuration, "device-tree.overlays[0]: \(cut): device tree: not a valid blob")
+            configuration.deviceTree = .init(overlays: [overlay])
+            configuration.devices[0].label = "rtc_0"
+            try expectRefusal(
+                configuration, "\(overlay): no node of the guest's device tree has the label rtc0",
+                "to which /fragment@0 refers (target)", "did you mean \"rtc_0\"?")
+            configuration.deviceTree = .init(overlays: ["/nowhere.dtbo"])
+            try expectRefusal(configuration, "device-tree.overlays[0]: /nowhere.dtbo: ENOENT")
+            configuration.deviceTree = .init(overlays: ["/source.dtso"])
+            try expectRefusal(configuration, "there is no dtc on the PATH", "device-tree-compiler")
+            try expectUsable(HostDevices.rtc)
+        }
+
+        @Test func checkAndDumpShowWhatWasAdded() throws {
+            let example = "\(Host.configurations)/pl031-overlay.json"
+            let check = try MartletProcess(["check", example])
+            #expect(try check.waitForEnd() == 0, "\(check.errors)")
+            #expect(check.output.contains("device tree: device-tree.overlays[0]: "))
+            #expect(check.output.contains("overlays/rtc.dtbo applied\n"))
+            #expect(check.output.contains("128 MiB at 0x40000000"))
+            let blob = try deviceTreeBlob(of: example)
+            #expect(blob.range(of: Data("from an overlay\0".utf8)) != nil)
+        }
+
+        // MARK: Support
+
+        /// What the guest's script says of a node.
+        private func properties(_ output: String) throws -> [String: String] {
+            var properties: [String: String] = [:]
+            for line in output.split(separator: "\n") where line.hasPrefix("martlet-guest: property ") {
+                let words = line.split(separator: " ", omittingEmptySubsequences: false)
+                properties[String(words[2])] = String(words[3])
+            }
+            try #require(!properties.isEmpty, "\(output)")
+            return properties
+        }
+
+        private func hexadecimal(_ text: String) -> String {
+            text.utf8.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        }
+    }
+}
