@@ -45,6 +45,8 @@ public final class FakeKernel: Sendable {
         public var links: [String: String] = [:]
         /// Paths that `open` accepts besides `files`.
         public var devices: Set<String> = []
+        /// Those of them that another process has open and shares with nobody.
+        public var busyNodes: Set<String> = []
         /// What an open descriptor is: the text of its `acquire`.
         public var descriptors: [CInt: String] = [:]
         /// Mappings that live, by address.
@@ -52,6 +54,7 @@ public final class FakeKernel: Sendable {
         public var nextDescriptor = FakeKernel.firstFakeDescriptor
         public var kvm = FakeKVMState()
         public var vfio = FakeVFIOState()
+        public var sysfs = FakeSysfsState()
     }
 
     /// A mapping: the text of its `acquire`, and the descriptor that it was made of.
