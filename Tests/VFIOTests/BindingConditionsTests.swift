@@ -25,7 +25,7 @@ import Testing
 
     @Test func aDeviceOfTheHostHasNone() throws {
         kernel.addHostDevice("1000.net", driver: "stmmac")
-        kernel.addHostDevice("2000.gpio", bus: .amba, driver: "")
+        kernel.addHostDevice("2000.gpio", bus: .amba, group: 8, driver: "")
         #expect(try obstacles("1000.net").isEmpty)
         #expect(try obstacles("2000.gpio").isEmpty)
     }

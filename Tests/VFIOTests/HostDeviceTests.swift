@@ -208,7 +208,9 @@ import VFIO
 
     @Test func saysWhenTheKernelHasNotGotTheDriver() throws {
         kernel.addHostDevice("1000.serial", driver: "")
-        kernel.withState { $0.files["/sys/bus/platform/drivers/vfio-platform/bind"] = nil }
+        kernel.withState { state in
+            for file in ["bind", "unbind"] { state.files["/sys/bus/platform/drivers/vfio-platform/\(file)"] = nil }
+        }
         #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .vfioDriverMissing)
         #expect(
             try refusal("1000.serial") == """
