@@ -60,7 +60,9 @@ let package = Package(
         + [
             .executableTarget(
                 name: "martlet",
-                dependencies: ["Machine", "Configuration", "LinuxSystem", logging, arguments],
+                dependencies: [
+                    "Machine", "Configuration", "Passthrough", "PlatformBus", "VFIO", "LinuxSystem", logging, arguments,
+                ],
                 swiftSettings: strict),
             .testTarget(
                 name: "martletTests", dependencies: ["martlet", "KernelFakes", arguments], swiftSettings: strict),

@@ -47,6 +47,9 @@ int clinux_is_directory(const char *path) {
     return S_ISDIR(status.st_mode);
 }
 
+int clinux_make_directory(const char *path) { return RESULT(mkdir(path, 0777)); }
+int clinux_unlink(const char *path) { return RESULT(unlink(path)); }
+
 int64_t clinux_regular_file_size(int fd) {
     struct stat status;
     if (fstat(fd, &status) < 0) return -errno;

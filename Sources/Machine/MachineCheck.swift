@@ -5,6 +5,7 @@ public import Configuration
 internal import KVM
 public import LinuxSystem
 internal import Passthrough
+internal import VFIO
 
 /// Everything that can be found out about a configuration on this host without starting the guest.
 ///
@@ -33,7 +34,13 @@ public struct MachineCheck: Sendable {
             _ = note { try plan.load() }
         }
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
+        let bindingProblem = Self.bindingProblems(configuration, calls)
         for device in configuration.platformDevices {
+            // All that a device needs, where the plan would stop at the first.
+            if let problem = bindingProblem(device) {
+                problems.append(problem)
+                continue
+            }
             var (single, alone) = (plain, device)
             alone.deviceTree.overlay = nil
             single.platformDevices = [alone]
@@ -47,6 +54,31 @@ public struct MachineCheck: Sendable {
         // All of it together finds what only shows then: overlaps, wirings that the kernel refuses.
         facts = note { try Self.build(configuration, calls, hypervisor, log, tracer) } ?? []
         self.problems = problems
+    }
+
+    /// Says of a device what keeps it from VFIO besides not being bound; nil where there is nothing, or nothing is known.
+    private static func bindingProblems(
+        _ configuration: MachineConfiguration, _ calls: any MachineCalls
+    ) -> (PlatformDevice) -> String? {
+        let sysfs = Sysfs(system: calls)
+        func find(_ device: PlatformDevice) -> HostDevice? {
+            switch device.identity {
+            case .host(let name): try? HostDevice(host: name, sysfs: sysfs)
+            case .sysfsdev(let path): try? HostDevice(sysfsdev: path, sysfs: sysfs)
+            }
+        }
+        let devices = configuration.platformDevices.map(find)
+        guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }),
+            let conditions = try? BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: calls))
+        else { return { _ in nil } }
+        let together = Set(devices.compactMap { $0?.name })
+        return { configured in
+            guard let device = find(configured), device.state != .ready else { return nil }
+            let obstacles = conditions.obstacles(to: device, together: together)
+            if obstacles.isEmpty { return nil }
+            let text = VFIOError.binding(device: device.name, .refused(obstacles)).description
+            return obstacles.contains(where: \.isFinal) ? text : "\(text)\n  run: martlet bind \(device.name)"
+        }
     }
 
     private static func build(

@@ -7,38 +7,58 @@ internal import VFIO
 
 /// Where a device's regions are on the host.
 enum HostAddresses {
-    /// The CPU address of each `reg` entry, through the `ranges` of every bus above it; nil where that can't be told.
+    /// One entry of a `reg` property.
+    struct Block: Equatable {
+        /// The CPU's address; nil where it can't be told.
+        var address: UInt64?
+        /// In bytes.
+        let size: UInt64
+    }
+
+    /// The CPU address of each region, through the `ranges` of every bus above it; nil where that can't be told.
     ///
     /// VFIO numbers a platform device's regions as its `reg` entries, but doesn't say where they are.
-    /// - SeeAlso: Devicetree Specification v0.4, 2.3.6 reg, 2.3.8 ranges
     static func regions(of host: HostDevice, count: Int, sysfs: Sysfs) -> [UInt64?] {
         let unknown = [UInt64?](repeating: nil, count: count)
-        guard let path = host.deviceTreeNode, let own = node(path, sysfs),
-            var parentPath = parent(of: path), var bus = node(parentPath, sysfs)
-        else { return unknown }
-        let cells = counts(of: bus)
-        guard let value = own[property: "reg"] else { return unknown }
-        var addresses: [UInt64?] = []
-        var reader = value.reader
-        while addresses.count < count, let address = reader.number(cellCount: cells.address),
-            reader.number(cellCount: cells.size) != nil
-        {
-            addresses.append(address)
-        }
-        // The root has no ranges: its addresses are the CPU's.
-        while let grandparentPath = parent(of: parentPath), let grandparent = node(grandparentPath, sysfs) {
-            addresses = addresses.map { $0.flatMap { translate($0, through: bus, below: grandparent) } }
-            bus = grandparent
-            parentPath = grandparentPath
-        }
+        guard let node = host.deviceTreeNode else { return unknown }
+        let addresses = blocks(of: node, properties: HostProperties(system: sysfs.system)).prefix(count).map(\.address)
         return addresses + unknown.dropFirst(addresses.count)
     }
 
-    private static func translate(_ address: UInt64, through bus: Node, below parent: Node) -> UInt64? {
-        guard let ranges = bus[property: "ranges"] else { return nil }
+    /// The entries of a node's `reg`.
+    /// - SeeAlso: Devicetree Specification v0.4, 2.3.6 reg, 2.3.8 ranges
+    static func blocks(of node: String, properties: HostProperties) -> [Block] {
+        guard var bus = HostProperties.parent(of: node), let value = properties.value("reg", of: node) else {
+            return []
+        }
+        let cells = properties.cellCounts(of: bus)
+        // Entries without a byte would go on for ever.
+        guard cells.address > 0 else { return [] }
+        var blocks: [Block] = []
+        var reader = value.reader
+        while let address = reader.number(cellCount: cells.address), let size = reader.number(cellCount: cells.size) {
+            blocks.append(Block(address: address, size: size))
+        }
+        // The root has no ranges: its addresses are the CPU's.
+        while let parent = HostProperties.parent(of: bus) {
+            for index in blocks.indices {
+                blocks[index].address = blocks[index].address.flatMap {
+                    translate($0, through: bus, below: parent, properties)
+                }
+            }
+            bus = parent
+        }
+        return blocks
+    }
+
+    private static func translate(
+        _ address: UInt64, through bus: String, below parent: String, _ properties: HostProperties
+    ) -> UInt64? {
+        guard let ranges = properties.value("ranges", of: bus) else { return nil }
         if ranges.bytes.isEmpty { return address }
-        let own = counts(of: bus)
-        let parentCells = counts(of: parent).address
+        let own = properties.cellCounts(of: bus)
+        let parentCells = properties.cellCounts(of: parent).address
+        guard own.address &+ own.size &+ parentCells > 0 else { return nil }
         var reader = ranges.reader
         while let child = reader.number(cellCount: own.address), let base = reader.number(cellCount: parentCells),
             let size = reader.number(cellCount: own.size)
@@ -49,21 +69,5 @@ enum HostAddresses {
             }
         }
         return nil
-    }
-
-    private static func counts(of node: Node) -> CellCounts {
-        CellCounts(
-            address: node[property: "#address-cells"]?.cell.map(Int.init) ?? CellCounts.unspecified.address,
-            size: node[property: "#size-cells"]?.cell.map(Int.init) ?? CellCounts.unspecified.size)
-    }
-
-    private static func node(_ path: String, _ sysfs: Sysfs) -> Node? {
-        do { return try Node(directory: path, named: "", descending: false, system: sysfs.system) } catch { return nil }
-    }
-
-    /// The folder above, or nil above the tree's root, which is called "base".
-    private static func parent(of path: String) -> String? {
-        guard let slash = path.lastIndex(of: "/"), !path.hasSuffix("/base") else { return nil }
-        return String(path[..<slash])
     }
 }

@@ -12,23 +12,19 @@ extension HostDevice {
         }
     }
 
-    /// The reason, and the commands that bind the device by hand.
-    /// - SeeAlso: Documentation/ABI/testing/sysfs-bus-platform (driver_override)
+    /// The reason, and the commands that give the device to VFIO.
     var remedy: [String] {
         guard state != .ready, let diagnosis else { return [] }
         var lines = [reason]
         if !diagnosis.isVFIODriverLoaded { lines.append("run: modprobe \(bus.vfioDriver)") }
-        if group == nil, diagnosis.isNoIOMMUModeOn != true {
+        if needsNoIOMMUMode {
             // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
             if diagnosis.isNoIOMMUModeOn == nil, diagnosis.isVFIODriverLoaded {
                 return lines + ["no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]
             }
-            lines += [
-                "no IOMMU keeps it from the host's memory; only where guest and device are trusted:",
-                "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
-            ]
+            lines += BindingObstacle.noIOMMUModeLines
         }
-        return lines + binding + resetNote
+        return lines + resetNote + ["run: martlet bind \(ShellText.quoted(name))"]
     }
 
     private var reason: String {
@@ -43,16 +39,6 @@ extension HostDevice {
                 ? "no driver has the device, though it is reserved for \(bus.vfioDriver)"
                 : "no driver has the device"
         }
-    }
-
-    private var binding: [String] {
-        var lines: [String] = []
-        if diagnosis?.driverOverride != bus.vfioDriver {
-            lines.append("run: echo \(bus.vfioDriver) > \(path)/driver_override")
-        }
-        if driver != nil { lines.append("run: echo \(name) > \(path)/driver/unbind") }
-        lines.append("run: echo \(name) > /sys/bus/\(bus.rawValue)/drivers_probe")
-        return lines
     }
 
     /// vfio-platform's other reason to refuse a device, which it only gives in the kernel's log.

@@ -60,6 +60,8 @@ public struct HostDevice: Equatable, Sendable {
         public let driverOverride: String?
         /// vfio_platform.reset_required: the driver refuses devices that the kernel can't reset.
         public let isResetRequired: Bool
+        /// Whether its device-tree node names an IOMMU. Kernels before 6.15 make its group only when a driver is tried.
+        public let isBehindIOMMU: Bool
     }
 
     /// Its name on its bus: "9010000.pl031".
@@ -113,6 +115,34 @@ public struct HostDevice: Equatable, Sendable {
         self = try HostDevice(name: String(name), bus: bus, path: physical, tree: tree)
     }
 
+    /// The device that a bus has by this name; nil where it has none.
+    init?(name: String, on bus: Bus, sysfs: Sysfs) throws(VFIOError) {
+        let tree = SysfsDevices(sysfs: sysfs, device: name)
+        guard let path = try tree.target("bus/\(bus.rawValue)/devices/\(name)") else { return nil }
+        self = try HostDevice(name: name, bus: bus, path: path, tree: tree)
+    }
+
+    /// Every device of the two buses, sorted by bus and name, and what can't be read.
+    /// - Throws: `VFIOError.sysfs` when a bus itself can't be read.
+    public static func all(sysfs: Sysfs) throws(VFIOError) -> (devices: [HostDevice], errors: [VFIOError]) {
+        var devices: [HostDevice] = []
+        var errors: [VFIOError] = []
+        for bus in Bus.allCases {
+            let folder = "bus/\(bus.rawValue)/devices"
+            let names: [String]
+            do { names = try sysfs.names(folder) } catch {
+                throw .sysfs(device: "the \(bus.rawValue) bus", path: "\(sysfs.root)/\(folder)", errno: error)
+            }
+            for name in names {
+                // One that goes meanwhile is no error.
+                do throws(VFIOError) {
+                    if let device = try HostDevice(name: name, on: bus, sysfs: sysfs) { devices.append(device) }
+                } catch { errors.append(error) }
+            }
+        }
+        return (devices, errors)
+    }
+
     /// - Parameter path: relative to sysfs, free of links.
     private init(name: String, bus: Bus, path: String, tree: SysfsDevices) throws(VFIOError) {
         self.name = name
@@ -126,18 +156,24 @@ public struct HostDevice: Equatable, Sendable {
             diagnosis = nil
             return
         }
-        let diagnosis = tree.diagnosis(of: path, on: bus)
+        let diagnosis = tree.diagnosis(of: path, on: bus, node: deviceTreeNode)
         self.diagnosis = diagnosis
         if let driver {
             // VFIO's own driver takes no device without a group, so the second is only seen while it is unbound.
             state = driver == bus.vfioDriver ? .withoutGroup : .ownedByHostDriver(driver)
         } else if !diagnosis.isVFIODriverLoaded {
             state = .vfioDriverMissing
-        } else if group == nil, diagnosis.isNoIOMMUModeOn != true {
+        } else if group == nil, !diagnosis.isBehindIOMMU, diagnosis.isNoIOMMUModeOn != true {
             state = .withoutGroup
         } else {
             state = .withoutDriver
         }
+    }
+
+    /// Whether VFIO takes it only in its no-IOMMU mode, which is off or missing.
+    var needsNoIOMMUMode: Bool {
+        guard let diagnosis else { return false }
+        return group == nil && !diagnosis.isBehindIOMMU && diagnosis.isNoIOMMUModeOn != true
     }
 
     /// The group, when the device can be opened.

@@ -115,7 +115,7 @@ struct SysfsDevices {
     }
 
     /// Reads what may help; what can't be read doesn't help, and is no further error.
-    func diagnosis(of path: String, on bus: HostDevice.Bus) -> HostDevice.Diagnosis {
+    func diagnosis(of path: String, on bus: HostDevice.Bus, node: String?) -> HostDevice.Diagnosis {
         func text(_ path: String) -> String? { try? sysfs.text(path) }
         let driver = "bus/\(bus.rawValue)/drivers/\(bus.vfioDriver)"
         let driverOverride = text("\(path)/driver_override")
@@ -124,8 +124,12 @@ struct SysfsDevices {
             isNoIOMMUModeOn: text("module/vfio/parameters/enable_unsafe_noiommu_mode").map { $0 == "Y" },
             // The kernel's text for a rule that isn't there.
             driverOverride: driverOverride == "(null)" ? nil : driverOverride,
-            isResetRequired: bus == .platform && text("module/vfio_platform/parameters/reset_required") == "Y")
+            isResetRequired: bus == .platform && isResetRequired,
+            isBehindIOMMU: node.map { (try? sysfs.system.isDirectory("\($0)/iommus")) != nil } ?? false)
     }
+
+    /// vfio_platform.reset_required; false where the driver isn't there.
+    var isResetRequired: Bool { (try? sysfs.text("module/vfio_platform/parameters/reset_required")) == "Y" }
 
     /// Up to three names of devices that the wanted one may have been meant to be.
     func similarNames() -> [String] {

@@ -17,6 +17,8 @@ public enum VFIOError: Error, Equatable, Sendable {
     case malformedSysfs(device: String, path: String, content: String)
     /// The device is not bound to its VFIO driver; `state` and `diagnosis` say what to do.
     case notReady(HostDevice)
+    /// It could not be given to VFIO, or back to the host.
+    case binding(device: String, BindingFailure)
     /// The kernel speaks another version of VFIO.
     case incompatibleAPI(device: String, found: CInt)
     /// The kernel can't give the container this IOMMU.
@@ -51,7 +53,7 @@ public enum VFIOError: Error, Equatable, Sendable {
             .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
             .invalidAccess(let device, _, _, _), .shortTransfer(let device, _, _), .noTranslation(let device),
             .alreadyWired(let device, _, _),
-            .failed(let device, _, _):
+            .failed(let device, _, _), .binding(let device, _):
             device
         case .notReady(let host): host.name
         }
@@ -72,6 +74,7 @@ extension VFIOError: CustomStringConvertible {
         case .sysfs(_, let path, let errno): "reading \(path) failed: \(errno.nameAndText)"
         case .malformedSysfs(_, let path, let content): "\(path) says \"\(content)\", which makes no sense"
         case .notReady(let host): host.obstacle
+        case .binding(_, let failure): failure.what
         case .incompatibleAPI(_, let found): "VFIO_GET_API_VERSION says \(found) where Martlet needs 0"
         case .iommuUnsupported(_, let type): "VFIO_CHECK_EXTENSION says that there is no \(type.symbol)"
         case .groupNotViable(_, let group): "VFIO_GROUP_GET_STATUS says that group \(group.id) is not viable"
@@ -100,6 +103,7 @@ extension VFIOError: CustomStringConvertible {
             ["sysfsdev takes the device's folder, such as \(root)/bus/amba/devices/9010000.pl031"]
         case .unsupportedBus: ["only devices of the platform and the AMBA bus can be passed through"]
         case .notReady(let host): host.remedy
+        case .binding(_, let failure): failure.help
         case .incompatibleAPI: ["this kernel is not one that Martlet knows"]
         case .iommuUnsupported(_, let type): VFIOOperation.missing(type)
         case .groupNotViable(_, let group): Self.viabilityHelp(group)

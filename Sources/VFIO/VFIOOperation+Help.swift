@@ -42,7 +42,7 @@ extension VFIOOperation {
         }
     }
 
-    private static let kernelLog = "run: dmesg | tail"
+    static let kernelLog = "run: dmesg | tail"
 
     private static let rawIO = [
         "a device without an IOMMU needs the capability CAP_SYS_RAWIO: be root, or give it to the program",

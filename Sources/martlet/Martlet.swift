@@ -12,7 +12,7 @@ struct Martlet: ParsableCommand {
         commandName: "martlet",
         abstract: "Boots a Linux guest and gives it real platform devices of the host.",
         version: "martlet 0.1.0",
-        subcommands: [Run.self, Check.self, DTB.self])
+        subcommands: [Run.self, Check.self, DTB.self, Devices.self, Bind.self, Release.self])
 
     /// Takes the marks of the start-up; the first is the earliest that this program can make.
     static let profile = StartupProfile()

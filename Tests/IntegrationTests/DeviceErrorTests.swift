@@ -139,7 +139,11 @@ extension Integration {
                 return String(line[start.upperBound...])
             }
             try #require(!commands.isEmpty)
-            let shell = try MartletProcess(["-ec", commands.joined(separator: "\n")], program: "/bin/sh")
+            // The messages say "martlet" as for one that is installed.
+            let path =
+                "PATH=\(Host.martlet.prefix(upTo: Host.martlet.lastIndex(of: "/") ?? Host.martlet.startIndex)):$PATH"
+            let script = ([path] + commands).joined(separator: "\n")
+            let shell = try MartletProcess(["-ec", script], program: "/bin/sh")
             #expect(try shell.waitForEnd() == 0, "\(commands): \(shell.transcript)")
         }
     }

@@ -9,6 +9,7 @@ extension FakeKernel: SystemCalls {
 
     public func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt {
         let known = withState { $0.devices.contains(path) || $0.files[path] != nil }
+        if withState({ $0.busyNodes.contains(path) }) { throw .resourceBusy }
         guard known else { throw .noSuchFileOrDirectory }
         return try acquireDescriptor("open \(path)")
     }

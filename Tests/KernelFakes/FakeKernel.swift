@@ -49,6 +49,8 @@ public final class FakeKernel: Sendable {
         public var devices: Set<String> = []
         /// What each program that there is does when it is run.
         public var programs: [String: ProgramRun] = [:]
+        /// Those of them that another process has open and shares with nobody.
+        public var busyNodes: Set<String> = []
         /// What an open descriptor is: the text of its `acquire`.
         public var descriptors: [CInt: String] = [:]
         /// Mappings that live, by address.
@@ -56,6 +58,7 @@ public final class FakeKernel: Sendable {
         public var nextDescriptor = FakeKernel.firstFakeDescriptor
         public var kvm = FakeKVMState()
         public var vfio = FakeVFIOState()
+        public var sysfs = FakeSysfsState()
     }
 
     /// A mapping: the text of its `acquire`, and the descriptor that it was made of.

@@ -21,8 +21,14 @@ extension FakeKernel {
             state.links["/sys/bus/\(bus.rawValue)/devices/\(name)"] = "../../../devices/platform/\(name)"
             state.links["\(path)/subsystem"] = "../../../bus/\(bus.rawValue)"
             state.files["\(path)/uevent"] = []
-            state.files["/sys/bus/\(bus.rawValue)/drivers/\(bus.vfioDriver)/bind"] = []
+            for file in ["bind", "unbind"] {
+                state.files["/sys/bus/\(bus.rawValue)/drivers/\(bus.vfioDriver)/\(file)"] = []
+            }
             if !driver.isEmpty {
+                if driver != bus.vfioDriver { state.sysfs.naturalDrivers[name] = driver }
+                for file in ["bind", "unbind"] {
+                    state.files["/sys/bus/\(bus.rawValue)/drivers/\(driver)/\(file)"] = []
+                }
                 state.links["\(path)/driver"] = "../../../bus/\(bus.rawValue)/drivers/\(driver)"
             }
             if let group {
@@ -43,6 +49,12 @@ extension FakeKernel {
             state.devices.insert("/dev/vfio/vfio")
             if let vfio { state.vfio.devices[name] = vfio }
         }
+    }
+
+    /// A host with a file system in memory and no console: what it needs of its devices is nothing.
+    public func addIdleHost() {
+        addFile("/proc/self/mountinfo", "1 1 0:2 / / rw - rootfs none rw\n")
+        addFile("/proc/consoles", "")
     }
 
     /// Writes a text file into the fake's tree.

@@ -41,6 +41,52 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
+    /// Everything that a device needs, where opening it stops at the first thing.
+    @Test func everyProblemOfADeviceIsTold() {
+        host.kernel.addIdleHost()
+        host.kernel.addHostDevice("1000.net", group: nil, driver: "rtl", properties: ["compatible": Array("x\0".utf8)])
+        host.kernel.addHostDevice("2000.uart", driver: "of_serial")
+        host.kernel.addHostDevice("3000.bind", group: 9, driver: "other")
+        host.kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        host.kernel.addFile("/proc/consoles", "ttyS0                -W- (EC p a)    4:64\n")
+        host.kernel.withState { $0.links["/sys/class/tty/ttyS0"] = "../../devices/platform/2000.uart/tty/ttyS0" }
+        host.kernel.addHostDevice("4000.held", group: 8, driver: "ahci")
+        host.kernel.addHostDevice("5000.other", group: 8, driver: "xhci")
+        host.kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        let check = check(
+            host.configuration(devices: [
+                .named("1000.net"), .named("2000.uart"), .named("3000.bind"), .named("4000.held"),
+            ]))
+        #expect(check.problems.count == 4)
+        #expect(
+            check.problems.first == """
+                1000.net: not given to VFIO
+                  vfio-platform refuses a device that the kernel can't reset, and it has no reset function for x
+                  to use it without a reset, start the host with vfio_platform.reset_required=0, or:
+                  run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
+                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+                  run: martlet bind 1000.net
+                """)
+        #expect(check.problems.dropFirst().first?.contains("it is the console of the host's kernel (ttyS0)") == true)
+        #expect(check.problems.dropFirst().first?.contains("martlet bind") == false)
+        #expect(check.problems.last?.contains("drivers of the host use: 5000.other (xhci)") == true)
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test func aDeviceThatOnlyHasToBeBoundIsSaidToBeSo() {
+        host.kernel.addIdleHost()
+        host.kernel.addHostDevice("1000.net", driver: "rtl")
+        #expect(
+            check(host.configuration(devices: [.named("1000.net")])).problems == [
+                """
+                1000.net: no VFIO group
+                  the host driver rtl still owns the device
+                  run: martlet bind 1000.net
+                """
+            ])
+    }
+
     @Test func whatOnlyShowsTogetherIsFound() {
         host.add("1000.first", group: 1)
         host.add("2000.second", group: 2)

@@ -146,9 +146,7 @@ import VFIO
             try refusal("9010000.pl031") == """
                 9010000.pl031: no VFIO group
                   the host driver rtc-pl031 still owns the device
-                  run: echo vfio-amba > /sys/devices/platform/9010000.pl031/driver_override
-                  run: echo 9010000.pl031 > /sys/devices/platform/9010000.pl031/driver/unbind
-                  run: echo 9010000.pl031 > /sys/bus/amba/drivers_probe
+                  run: martlet bind 9010000.pl031
                 """)
     }
 
@@ -162,9 +160,7 @@ import VFIO
                   the host driver rtc-pl031 still owns the device
                   no IOMMU keeps it from the host's memory; only where guest and device are trusted:
                   run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
-                  run: echo vfio-amba > /sys/devices/platform/9010000.pl031/driver_override
-                  run: echo 9010000.pl031 > /sys/devices/platform/9010000.pl031/driver/unbind
-                  run: echo 9010000.pl031 > /sys/bus/amba/drivers_probe
+                  run: martlet bind 9010000.pl031
                 """)
     }
 
@@ -179,17 +175,49 @@ import VFIO
                 """)
     }
 
+    /// Kernels before 6.15 give it a group when a driver is tried.
+    @Test func aDeviceThatNamesAnIOMMUWaitsForItsGroup() throws {
+        kernel.addHostDevice("1000.serial", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1]])
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutDriver)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no VFIO group
+                  no driver has the device
+                  run: martlet bind 1000.serial
+                """)
+    }
+
+    @Test func allDevicesAreThoseOfBothBuses() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.addHostDevice("1000.serial", driver: "of_serial")
+        kernel.addHostDevice("2000.broken")
+        kernel.withState { state in
+            state.links["/sys/devices/platform/2000.broken/iommu_group"] = "../../../kernel/x"
+            // Gone between the listing and the look at it.
+            state.files["/sys/bus/platform/devices/3000.gone"] = []
+        }
+        let (devices, errors) = try HostDevice.all(sysfs: sysfs)
+        #expect(devices.map(\.name) == ["1000.serial", "9010000.pl031"])
+        #expect(devices.map(\.bus) == [.platform, .amba])
+        #expect(
+            errors == [
+                .malformedSysfs(
+                    device: "2000.broken", path: "/sys/devices/platform/2000.broken/iommu_group", content: "x")
+            ])
+    }
+
     @Test func saysWhenTheKernelHasNotGotTheDriver() throws {
         kernel.addHostDevice("1000.serial", driver: "")
-        kernel.withState { $0.files["/sys/bus/platform/drivers/vfio-platform/bind"] = nil }
+        kernel.withState { state in
+            for file in ["bind", "unbind"] { state.files["/sys/bus/platform/drivers/vfio-platform/\(file)"] = nil }
+        }
         #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .vfioDriverMissing)
         #expect(
             try refusal("1000.serial") == """
                 1000.serial: no VFIO group
                   no driver has the device, and vfio-platform is not in the kernel (CONFIG_VFIO_PLATFORM)
                   run: modprobe vfio-platform
-                  run: echo vfio-platform > /sys/devices/platform/1000.serial/driver_override
-                  run: echo 1000.serial > /sys/bus/platform/drivers_probe
+                  run: martlet bind 1000.serial
                 """)
     }
 
@@ -202,10 +230,10 @@ import VFIO
             try refusal("1000.serial") == """
                 1000.serial: no VFIO group
                   no driver has the device, though it is reserved for vfio-platform
-                  run: echo 1000.serial > /sys/bus/platform/drivers_probe
                   vfio-platform refuses a device that the kernel can't reset
                   to use it without a reset, start the host with vfio_platform.reset_required=0, or:
                   run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
+                  run: martlet bind 1000.serial
                 """)
     }
 

@@ -41,7 +41,9 @@ struct CommandLineTests {
 
     @Test func helpNamesEveryCommand() throws {
         let text = try run("--help").text
-        for command in ["run", "check", "dtb"] { #expect(text.contains("\n  \(command) ")) }
+        for command in ["run", "check", "dtb", "devices", "bind", "release"] {
+            #expect(text.contains("\n  \(command) "))
+        }
     }
 
     @Test func theVersionIsOneLine() throws {

@@ -25,6 +25,9 @@ long clinux_pwrite(int fd, const void *_Nonnull buffer, size_t count, off_t offs
 long clinux_ioctl(int fd, unsigned long request, uintptr_t argument);
 long clinux_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t count);
 int clinux_is_directory(const char *_Nonnull path);
+/// A new folder with the mode 0777 less the umask.
+int clinux_make_directory(const char *_Nonnull path);
+int clinux_unlink(const char *_Nonnull path);
 /// The length in bytes; -EISDIR or -EINVAL for what is no regular file.
 int64_t clinux_regular_file_size(int fd);
 int clinux_is_regular_file(int fd);

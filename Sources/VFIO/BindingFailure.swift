@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// Why a device could not be given to VFIO, or back.
+public enum BindingFailure: Equatable, Sendable {
+    /// What was to be done.
+    public enum Action: Equatable, Sendable {
+        case bind
+        case release
+    }
+
+    /// What went wrong on the way.
+    public enum Reason: Equatable, Sendable {
+        /// The kernel refused this step.
+        case step(BindingStep, Errno)
+        /// All steps were taken, and the device is not what it should be.
+        case flaw(String)
+    }
+
+    /// Who has the device now.
+    public enum Owner: Equatable, Sendable {
+        /// This driver, or none.
+        case driver(String?)
+        /// Sysfs doesn't say any more.
+        case unknown
+    }
+
+    /// Nothing was tried: each obstacle is a reason.
+    case refused([BindingObstacle])
+    /// Another process uses the group, so that the device can't leave it.
+    case inUse(HostDevice.IOMMUGroup)
+    /// It was tried, failed and was undone as far as that went.
+    case failed(Action, Reason, before: String?, now: Owner, isResetRequired: Bool)
+
+    var what: String {
+        switch self {
+        case .refused: "not given to VFIO"
+        case .inUse: "not released"
+        case .failed(.bind, _, _, _, _): "not given to VFIO"
+        case .failed(.release, _, _, _, _): "not released"
+        }
+    }
+
+    var help: [String] {
+        switch self {
+        case .refused(let obstacles): obstacles.flatMap(\.lines)
+        case .inUse(let group):
+            [
+                "another process uses its group, and the kernel would wait for that to end",
+                "run: fuser -v \(group.node)",
+            ]
+        case .failed(let action, let reason, let before, let now, let isResetRequired):
+            Self.lines(reason, action, isResetRequired) + [Self.state(before, now)]
+        }
+    }
+
+    private static func lines(_ reason: Reason, _ action: Action, _ isResetRequired: Bool) -> [String] {
+        switch reason {
+        case .flaw(let text): return [text, VFIOOperation.kernelLog]
+        case .step(let step, let errno):
+            let first = "\(step.command): \(errno.nameAndText)"
+            if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
+            guard case .write(_, let path) = step, path.hasSuffix("/bind") else { return [first] }
+            if errno == .noSuchFileOrDirectory, action == .release {
+                return [first, "the driver isn't in the kernel any more"]
+            }
+            if action == .bind, isResetRequired {
+                return [first, "vfio-platform refuses a device that the kernel can't reset; if that is why:"]
+                    + VFIOOperation.resetNotRequired + [VFIOOperation.kernelLog]
+            }
+            return [first, VFIOOperation.kernelLog]
+        }
+    }
+
+    private static func state(_ before: String?, _ now: Owner) -> String {
+        switch now {
+        case .unknown: return "what became of it is not to be seen in sysfs"
+        case .driver(let driver):
+            if driver == before { return driver.map { "it is with \($0), as before" } ?? "it has no driver, as before" }
+            let has = driver.map { "it is with \($0) now" } ?? "it has no driver now"
+            return "undoing what was done failed too: \(has)" + (before.map { ", and was with \($0)" } ?? "")
+        }
+    }
+}

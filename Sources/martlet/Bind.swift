@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import ArgumentParser
+internal import LinuxSystem
+internal import VFIO
+
+/// `martlet bind`: makes devices ready for `run`.
+struct Bind: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Gives devices of the host to VFIO.",
+        discussion: """
+            A device that VFIO has already is left as it is. If any is refused, none is touched; what fails on the way \
+            is undone. `martlet release` gives the devices back to the drivers that had them.
+            """)
+
+    @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))
+    var names: [String]
+
+    @Flag(help: "Print the steps as commands for a shell, and take none.")
+    var dryRun = false
+
+    func run() throws {
+        let devices = try ThisHost.devices(names)
+        let conditions = try failing { () throws(VFIOError) in
+            try BindingConditions(sysfs: ThisHost.sysfs, proc: ThisHost.proc)
+        }
+        let together = Set(devices.map(\.name))
+        try ThisHost.fail(
+            devices.filter { $0.state != .ready }.compactMap { device in
+                let obstacles = conditions.obstacles(to: device, together: together)
+                return obstacles.isEmpty
+                    ? nil : VFIOError.binding(device: device.name, .refused(obstacles)).description
+            })
+        let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
+        var problems: [String] = []
+        for device in devices {
+            if dryRun {
+                let steps = binding.bindingSteps(for: device)
+                print(steps.isEmpty ? "# \(Self.text(.already(device)))" : steps.shellText)
+                continue
+            }
+            do throws(VFIOError) { print(Self.text(try binding.bind(device))) } catch {
+                problems.append(error.description)
+            }
+        }
+        try ThisHost.fail(problems)
+    }
+
+    static func text(_ outcome: DeviceBinding.Outcome) -> String {
+        let device = outcome.device
+        let has: String
+        switch outcome {
+        case .done: has = "\(device.bus.vfioDriver) has it"
+        case .already: has = "\(device.bus.vfioDriver) has it already"
+        }
+        let group = device.group.map { ", group \($0.id), isolation: \($0.isNoIOMMU ? "none" : "iommu")" }
+        return "\(device.name): \(has)\(group ?? "")"
+    }
+}
+
+/// `martlet release`: undoes `bind`.
+struct Release: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Gives devices back to the drivers that had them before bind.",
+        discussion: """
+            A device that VFIO has not got is left as it is. Where nothing is known of its former driver, the kernel \
+            chooses one. What fails on the way is undone.
+            """)
+
+    @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))
+    var names: [String]
+
+    @Flag(help: "Print the steps as commands for a shell, and take none.")
+    var dryRun = false
+
+    func run() throws {
+        let devices = try ThisHost.devices(names)
+        let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
+        var problems: [String] = []
+        for device in devices {
+            if dryRun {
+                let steps = binding.releaseSteps(for: device)
+                print(steps.isEmpty ? "# \(Self.text(.already(device)))" : steps.shellText)
+                continue
+            }
+            do throws(VFIOError) { print(Self.text(try binding.release(device))) } catch {
+                problems.append(error.description)
+            }
+        }
+        try ThisHost.fail(problems)
+    }
+
+    static func text(_ outcome: DeviceBinding.Outcome) -> String {
+        let device = outcome.device
+        let owner = device.driver.map { "\($0) has it" } ?? "no driver has it"
+        switch outcome {
+        case .done: return "\(device.name): released, \(owner)"
+        case .already: return "\(device.name): VFIO has not got it, \(owner)"
+        }
+    }
+}
+
+extension [BindingStep] {
+    /// A command a line.
+    var shellText: String { map(\.command).joined(separator: "\n") }
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import Passthrough
+internal import PlatformBus
+internal import VFIO
+
+/// A device as `martlet devices --json` prints it.
+struct DeviceRecord: Encodable {
+    struct Group: Encodable {
+        struct Member: Encodable {
+            let name: String
+            let driver: String?
+        }
+        let id: Int
+        /// "iommu" or "none", as in the report of a run.
+        let isolation: String
+        /// The group's other devices.
+        let others: [Member]
+    }
+
+    struct Region: Encodable {
+        let index: Int
+        let name: String?
+        let hostAddress: String?
+        let size: UInt64
+        /// "mappable", "trapped", or "unknown" without a host address.
+        let access: String
+        /// What of it isn't on a page boundary, for a trapped one: "address" or "size".
+        let reason: String?
+
+        private enum CodingKeys: String, CodingKey {
+            case index, name, size, access, reason
+            case hostAddress = "host_address"
+        }
+    }
+
+    struct Interrupt: Encodable {
+        let index: Int
+        let name: String?
+        /// "level", "edge", or absent where the host's tree doesn't say.
+        let trigger: String?
+        let perCPU: Bool
+
+        private enum CodingKeys: String, CodingKey {
+            case index, name, trigger
+            case perCPU = "per_cpu"
+        }
+    }
+
+    struct Verdict: Encodable {
+        /// "ready", "needs bind", "needs" or "impossible".
+        let state: String
+        let reasons: [String]
+    }
+
+    let name: String
+    let bus: String
+    let path: String
+    let node: String?
+    let compatible: [String]
+    let driver: String?
+    let group: Group?
+    let regions: [Region]
+    let interrupts: [Interrupt]
+    /// "yes", "no" or "known once open".
+    let reset: String
+    let verdict: Verdict
+
+    init(_ survey: DeviceSurvey) {
+        let device = survey.device
+        name = device.name
+        bus = device.bus.rawValue
+        path = device.path
+        node = device.deviceTreeNode
+        compatible = survey.compatible
+        driver = device.driver
+        group = device.group.map { group in
+            Group(
+                id: group.id, isolation: group.isNoIOMMU ? "none" : "iommu",
+                others: group.others.map { Group.Member(name: $0.name, driver: $0.driver) })
+        }
+        regions = survey.regions.enumerated().map { index, region in
+            let (access, reason): (String, String?) =
+                switch region.access {
+                case .mappable: ("mappable", nil)
+                case .trappedForAddress: ("trapped", "address")
+                case .trappedForSize: ("trapped", "size")
+                case .unknown: ("unknown", nil)
+                }
+            return Region(
+                index: index, name: region.name, hostAddress: region.hostAddress.map { "0x" + String($0, radix: 16) },
+                size: region.size, access: access, reason: reason)
+        }
+        interrupts = survey.interrupts.enumerated().map { index, interrupt in
+            Interrupt(
+                index: index, name: interrupt.name,
+                trigger: interrupt.trigger.map { $0 == .level ? "level" : "edge" }, perCPU: interrupt.isPerCPU)
+        }
+        reset =
+            switch survey.reset {
+            case .yes: "yes"
+            case .no: "no"
+            case .knownOnceOpen: "known once open"
+            }
+        verdict =
+            switch survey.verdict {
+            case .ready: Verdict(state: "ready", reasons: [])
+            case .needsBind: Verdict(state: "needs bind", reasons: [])
+            case .needs(let reasons): Verdict(state: "needs", reasons: reasons)
+            case .impossible(let reasons): Verdict(state: "impossible", reasons: reasons)
+            }
+    }
+}

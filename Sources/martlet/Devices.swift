@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import ArgumentParser
+internal import FoundationEssentials
+internal import LinuxSystem
+internal import Passthrough
+internal import VFIO
+
+/// `martlet devices`: what the host has to pass through, and what is between it and a guest.
+struct Devices: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Shows the host's devices that could be passed through.",
+        discussion: """
+            Without a name, a table of all platform and AMBA devices that have registers or interrupts. With names, \
+            each of these in full, with the steps that make it ready. Nothing is opened or changed.
+            """)
+
+    @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))
+    var names: [String] = []
+
+    @Flag(help: "Print JSON, for programs.")
+    var json = false
+
+    func run() throws {
+        let survey = try failing { () throws(VFIOError) in
+            try HostSurvey(sysfs: ThisHost.sysfs, proc: ThisHost.proc)
+        }
+        let devices: [DeviceSurvey]
+        if names.isEmpty {
+            devices = try failing { () throws(VFIOError) in try survey.devices() }
+        } else {
+            let named = try ThisHost.devices(names)
+            let together = Set(named.map(\.name))
+            devices = named.map { survey.survey($0, together: together) }
+        }
+        if json {
+            try printJSON(devices)
+        } else if names.isEmpty {
+            print(DeviceTable(devices).text)
+        } else {
+            let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
+            let texts = devices.map { DeviceText($0, steps: binding.bindingSteps(for: $0.device)).text }
+            print(texts.joined(separator: "\n\n"))
+        }
+        // What could be read is worth more than a failure, but the rest is not passed over in silence.
+        for error in survey.errors { StandardError.write("martlet: warning: \(error)\n") }
+    }
+
+    private func printJSON(_ devices: [DeviceSurvey]) throws {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        do {
+            let data = try encoder.encode(["devices": devices.map(DeviceRecord.init)])
+            print(String(decoding: data, as: UTF8.self))
+        } catch { throw Failure(.failure, "--json: \(error)") }
+    }
+}

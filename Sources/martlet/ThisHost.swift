@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+internal import VFIO
+
+/// This host, as the commands for its devices see it.
+enum ThisHost {
+    static var sysfs: Sysfs { Sysfs(system: LinuxKernel()) }
+    static var proc: Sysfs { Sysfs(root: "/proc", system: LinuxKernel()) }
+
+    /// The devices of these names or paths below /sys, each once, in this order.
+    /// - Throws: `Failure` with everything that is wrong with them.
+    static func devices(_ names: [String]) throws -> [HostDevice] {
+        var devices: [HostDevice] = []
+        var problems: [String] = []
+        for name in names {
+            do throws(VFIOError) {
+                let device = try device(name)
+                if !devices.contains(where: { $0.path == device.path }) { devices.append(device) }
+            } catch { problems.append(error.description) }
+        }
+        try fail(problems)
+        return devices
+    }
+
+    static func device(_ name: String) throws(VFIOError) -> HostDevice {
+        name.hasPrefix("/")
+            ? try HostDevice(sysfsdev: name, sysfs: sysfs) : try HostDevice(host: name, sysfs: sysfs)
+    }
+
+    /// Ends the command if there are problems, with all of them.
+    static func fail(_ problems: [String]) throws {
+        if !problems.isEmpty { throw Failure(.failure, problems.joined(separator: "\nmartlet: ")) }
+    }
+}
+
+/// Runs `body`; what VFIO throws becomes a failure with its text.
+func failing<Result>(_ body: () throws(VFIOError) -> Result) throws -> Result {
+    do { return try body() } catch { throw Failure(.failure, error.description) }
+}

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+internal import VFIO
+
+extension FakeKernel: FileCalls {
+    /// Journals "write TEXT > PATH", and does what sysfs does for the files that bind devices to drivers.
+    public func writeFile(_ path: String, _ content: [UInt8]) throws(Errno) {
+        var text = String(decoding: content, as: UTF8.self)
+        if text.hasSuffix("\n") { text.removeLast() }
+        try step("write \(text) > \(path)")
+        if let errno = withState({ $0.sysfs.refusals[path] }) { throw errno }
+        let parts = path.split(separator: "/").map(String.init)
+        if parts.last == "driver_override" {
+            withState { $0.files[path] = Array((text.isEmpty ? "(null)" : text).utf8) + [0x0A] }
+        } else if parts.count == 4, parts.starts(with: ["sys", "bus"]), parts[3] == "drivers_probe" {
+            try probe(text, on: parts[2])
+        } else if parts.count == 6, parts.starts(with: ["sys", "bus"]), parts[3] == "drivers" {
+            guard withState({ $0.files[path] != nil }) else { throw .noSuchFileOrDirectory }
+            if parts[5] == "unbind" { try unbind(text, parts[4]) } else { try bind(text, parts[4], on: parts[2]) }
+        } else {
+            guard withState({ $0.files[path] != nil }) else { throw .noSuchFileOrDirectory }
+            withState { $0.files[path] = content }
+        }
+        withState { $0.journal.append(.call("write \(text) > \(path)")) }
+    }
+
+    public func createFile(_ path: String, _ content: [UInt8]) throws(Errno) {
+        try note("create \(path)")
+        withState { $0.files[path] = content }
+    }
+
+    public func createDirectory(_ path: String) throws(Errno) { try step("mkdir \(path)") }
+
+    public func removeFile(_ path: String) throws(Errno) {
+        try step("unlink \(path)")
+        guard withState({ $0.files.removeValue(forKey: path) }) != nil else { throw .noSuchFileOrDirectory }
+        withState { $0.journal.append(.call("unlink \(path)")) }
+    }
+
+    // MARK: Drivers
+
+    private func unbind(_ device: String, _ driver: String) throws(Errno) {
+        let folder = "/sys/devices/platform/\(device)"
+        let had = withState { state in
+            guard state.links["\(folder)/driver"]?.hasSuffix("/\(driver)") == true else { return false }
+            state.links["\(folder)/driver"] = nil
+            // VFIO takes the group that it made up back.
+            if driver.hasPrefix("vfio-"), let group = state.links["\(folder)/iommu_group"]?.split(separator: "/").last,
+                state.files["/sys/kernel/iommu_groups/\(group)/name"] == Array("vfio-noiommu\n".utf8)
+            {
+                state.links["\(folder)/iommu_group"] = nil
+                state.links["/sys/kernel/iommu_groups/\(group)/devices/\(device)"] = nil
+            }
+            return true
+        }
+        if !had { throw .operationNotSupportedByDevice }
+    }
+
+    private func bind(_ device: String, _ driver: String, on bus: String) throws(Errno) {
+        let folder = "/sys/devices/platform/\(device)"
+        let errno: Errno? = withState { state in
+            guard state.links["/sys/bus/\(bus)/devices/\(device)"] != nil else { return .operationNotSupportedByDevice }
+            if state.links["\(folder)/driver"] != nil { return .resourceBusy }
+            let rule = state.files["\(folder)/driver_override"].map { String(decoding: $0.dropLast(), as: UTF8.self) }
+            let allowed = rule.flatMap { $0 == "(null)" ? nil : $0 }
+            // VFIO's drivers match nothing without the rule.
+            guard allowed == nil && !driver.hasPrefix("vfio-") || allowed == driver else {
+                return .operationNotSupportedByDevice
+            }
+            if driver.hasPrefix("vfio-"), state.links["\(folder)/iommu_group"] == nil {
+                let mode = state.files["/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"]
+                guard mode == Array("Y\n".utf8) else { return .invalidArgument }
+                let group = "/sys/kernel/iommu_groups/99"
+                state.files["\(group)/name"] = Array("vfio-noiommu\n".utf8)
+                state.links["\(group)/devices/\(device)"] = "../../../../devices/platform/\(device)"
+                state.links["\(folder)/iommu_group"] = "../../../kernel/iommu_groups/99"
+                state.devices.insert("/dev/vfio/noiommu-99")
+            }
+            state.links["\(folder)/driver"] = "../../../bus/\(bus)/drivers/\(driver)"
+            return nil
+        }
+        if let errno { throw errno }
+    }
+
+    /// EINVAL whatever the reason, as drivers/base/bus.c answers.
+    private func probe(_ device: String, on bus: String) throws(Errno) {
+        let rule = withState { $0.files["/sys/devices/platform/\(device)/driver_override"] }
+        let allowed = rule.map { String(decoding: $0.dropLast(), as: UTF8.self) }.flatMap { $0 == "(null)" ? nil : $0 }
+        guard let driver = allowed ?? withState({ $0.sysfs.naturalDrivers[device] }) else { throw .invalidArgument }
+        do { try bind(device, driver, on: bus) } catch { throw .invalidArgument }
+    }
+}
+
+/// The fake's drivers of the host.
+public struct FakeSysfsState {
+    /// The errno that a write to a file gets.
+    public var refusals: [String: Errno] = [:]
+    /// The driver of the host that matches a device.
+    public var naturalDrivers: [String: String] = [:]
+
+    public init() {}
+}

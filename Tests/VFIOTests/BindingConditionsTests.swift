@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@testable import VFIO
+
+@Suite struct BindingConditionsTests {
+    private let kernel = FakeKernel()
+    private var sysfs: Sysfs { Sysfs(system: kernel) }
+
+    init() { kernel.addIdleHost() }
+
+    private func obstacles(_ name: String, together: Set<String> = []) throws -> [BindingObstacle] {
+        let conditions = try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel))
+        return conditions.obstacles(to: try HostDevice(host: name, sysfs: sysfs), together: together)
+    }
+
+    /// What `martlet bind` says.
+    private func refusal(_ name: String) throws -> String {
+        VFIOError.binding(device: name, .refused(try obstacles(name))).description
+    }
+
+    @Test func aDeviceOfTheHostHasNone() throws {
+        kernel.addHostDevice("1000.net", driver: "stmmac")
+        kernel.addHostDevice("2000.gpio", bus: .amba, group: 8, driver: "")
+        #expect(try obstacles("1000.net").isEmpty)
+        #expect(try obstacles("2000.gpio").isEmpty)
+    }
+
+    @Test func aReadyDeviceHasNoneWhateverTheHostDoesNow() throws {
+        kernel.addHostDevice("1000.net")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func theConsoleIsRefused() throws {
+        kernel.addHostDevice("9000000.pl011", bus: .amba, driver: "uart-pl011")
+        kernel.addFile("/proc/consoles", "ttyAMA0              -W- (EC   a)  204:64\n")
+        kernel.withState { state in
+            state.links["/sys/class/tty/ttyAMA0"] = "../../devices/platform/9000000.pl011/tty/ttyAMA0"
+            state.files["/sys/bus/amba/drivers/uart-pl011/unbind"] = nil
+        }
+        #expect(try obstacles("9000000.pl011") == [.usedByHost(.console("ttyAMA0")), .driverStays("uart-pl011")])
+        #expect(
+            try refusal("9000000.pl011") == """
+                9000000.pl011: not given to VFIO
+                  it is the console of the host's kernel (ttyAMA0), which would be lost
+                  start the host with its console elsewhere: console=… on its kernel command line
+                  the host driver uart-pl011 owns it and can't be unbound (suppress_bind_attrs)
+                  keep the driver from taking it when the host starts: modprobe.blacklist= for a module,
+                  initcall_blacklist= for a driver that is built in, on the kernel command line
+                """)
+    }
+
+    @Test func aMountedDiskIsRefusedWithTheFix() throws {
+        kernel.addHostDevice("1000.sata", driver: "ahci")
+        kernel.addFile("/proc/self/mountinfo", "22 1 8:1 / /my\\040data rw - ext4 /dev/sda1 rw\n")
+        kernel.withState { $0.links["/sys/dev/block/8:1"] = "../../devices/platform/1000.sata/block/sda/sda1" }
+        #expect(
+            try refusal("1000.sata") == """
+                1000.sata: not given to VFIO
+                  sda1, which is on it, is mounted at /my data
+                  run: umount '/my data'
+                """)
+        #expect(try obstacles("1000.sata").map(\.isFinal) == [false])
+    }
+
+    @Test func theRootFileSystemIsFinal() throws {
+        kernel.addHostDevice("1000.sata", driver: "ahci")
+        kernel.addFile("/proc/self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
+        kernel.withState { $0.links["/sys/dev/block/8:1"] = "../../devices/platform/1000.sata/block/sda/sda1" }
+        #expect(
+            try refusal("1000.sata") == """
+                1000.sata: not given to VFIO
+                  the host's root file system is on it (sda1)
+                """)
+        #expect(try obstacles("1000.sata").map(\.isFinal) == [true])
+    }
+
+    @Test func aGroupHeldByOthersIsRefusedWithTheirNames() throws {
+        kernel.addHostDevice("1000.net", group: 5, driver: "stmmac")
+        kernel.addHostDevice("2000.sata", group: 5, driver: "ahci")
+        kernel.addHostDevice("3000.usb", group: 5, driver: "xhci-hcd")
+        kernel.addHostDevice("4000.idle", group: 5, driver: "")
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  the hardware can't keep it apart from devices that drivers of the host use: 2000.sata (ahci), \
+                3000.usb (xhci-hcd)
+                  run: echo 2000.sata > /sys/kernel/iommu_groups/5/devices/2000.sata/driver/unbind
+                  run: echo 3000.usb > /sys/kernel/iommu_groups/5/devices/3000.usb/driver/unbind
+                """)
+        // Given to VFIO together they are in nobody's way.
+        #expect(try obstacles("1000.net", together: ["1000.net", "2000.sata", "3000.usb"]).isEmpty)
+        let rest = try obstacles("1000.net", together: ["1000.net", "2000.sata"])
+        #expect(rest.map(\.summary) == ["its group without 3000.usb (xhci-hcd)"])
+    }
+
+    @Test func noIOMMUModeThatIsOffIsNotSwitchedOn() throws {
+        kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+                """)
+        #expect(try obstacles("1000.net").map(\.isFinal) == [false])
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func aKernelWithoutNoIOMMUModeIsFinal() throws {
+        kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
+        #expect(try obstacles("1000.net") == [.noIOMMU(isModeMissing: true)])
+        #expect(try obstacles("1000.net").map(\.isFinal) == [true])
+    }
+
+    @Test func aDeviceBehindAnIOMMUNeedsNoMode() throws {
+        kernel.addHostDevice("1000.net", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1]])
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func aKernelWithoutTheDriverIsRefused() throws {
+        kernel.addHostDevice("1000.net", driver: "stmmac")
+        kernel.withState { state in
+            for file in ["bind", "unbind"] { state.files["/sys/bus/platform/drivers/vfio-platform/\(file)"] = nil }
+        }
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  vfio-platform is not in the kernel (CONFIG_VFIO_PLATFORM)
+                  run: modprobe vfio-platform
+                """)
+    }
+
+    // MARK: Reset
+
+    @Test func aDeviceThatTheKernelCantResetIsRefusedWithTheFix() throws {
+        kernel.addHostDevice("1000.net", driver: "stmmac", properties: ["compatible": Array("x,net\0y,net\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  vfio-platform refuses a device that the kernel can't reset, and it has no reset function for x,net
+                  to use it without a reset, start the host with vfio_platform.reset_required=0, or:
+                  run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
+                """)
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "N\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test(arguments: ["calxeda,hb-xgmac", "amd,xgbe-seattle-v1a", "vendor,dma"])
+    func aDeviceThatTheKernelCanResetIsNot(compatible: String) throws {
+        kernel.addHostDevice("1000.net", driver: "x", properties: ["compatible": Array("\(compatible)\0y\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        kernel.addFile("/proc/sys/kernel/osrelease", "6.12.0-vendor\n")
+        kernel.addFile(
+            "/lib/modules/6.12.0-vendor/modules.alias",
+            "alias of:N*T*Cx vfio-reset:other\nalias vfio-reset:vendor,dma vfio_platform_vendor\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func anAMBADeviceNeedsNoReset() throws {
+        kernel.addHostDevice("1000.pl031", bus: .amba, driver: "rtc", properties: ["compatible": Array("x\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try obstacles("1000.pl031").isEmpty)
+    }
+
+    @Test(arguments: [("abc-1.2:0", "abc-1.2:0"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")])
+    func wordsForAShellAreQuoted(text: String, quoted: String) {
+        #expect(ShellText.quoted(text) == quoted)
+    }
+}

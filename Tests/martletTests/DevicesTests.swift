@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import DeviceTree
+import Foundation
+import KernelFakes
+import LinuxSystem
+import Passthrough
+import Testing
+import VFIO
+
+@testable import martlet
+
+/// What `martlet devices` prints.
+@Suite struct DevicesTests {
+    private let host: HostFixture
+
+    init() throws { host = try HostFixture() }
+
+    private func makeSurvey() throws -> HostSurvey {
+        try HostSurvey(sysfs: host.sysfs, proc: host.proc, pageSize: 4096)
+    }
+
+    private func addSome() throws {
+        try host.addDevice(
+            "9010000.pl031", bus: "amba", node: "pl031@9010000", driver: "rtc-pl031", group: 2,
+            [
+                "compatible": .strings(["arm,pl031", "arm,primecell"]), "reg": .cells64([0x901_0000, 0x1000]),
+                "interrupts": .cells([0, 2, 4]),
+            ])
+        try host.addDevice(
+            "a000000.virtio_mmio", node: "virtio_mmio@a000000", driver: "vfio-platform", group: 5,
+            [
+                "compatible": .string("virtio,mmio"), "reg": .cells64([0xA00_0000, 0x200]),
+                "interrupts": .cells([0, 16, 1]),
+            ])
+        try host.addDevice(
+            "b000000.ethernet", node: "ethernet@b000000", driver: "stmmac", group: 5,
+            [
+                "compatible": .string("x,net"), "reg": .cells64([0xB00_0000, 0x1_0000, 0xB01_0100, 0x20_0000]),
+                "reg-names": .strings(["mac", "stats"]), "interrupts": .cells([0, 20, 4, 0, 21, 4, 0, 22, 1]),
+                "interrupt-names": .strings(["mac"]),
+            ])
+        try host.addDevice("timer", node: "timer", driver: nil, group: nil, ["interrupts": .cells([1, 13, 4])])
+    }
+
+    @Test func theTableHasALineForEachDevice() throws {
+        try addSome()
+        #expect(
+            DeviceTable(try makeSurvey().devices()).text == """
+                DEVICE               COMPATIBLE   DRIVER         GROUP                       REGIONS                           \
+                INTERRUPTS       RESET  VERDICT
+                a000000.virtio_mmio  virtio,mmio  vfio-platform  5 with b000000.ethernet     512 trapped (size)                \
+                edge             ?      needs its group without b000000.ethernet (stmmac)
+                b000000.ethernet     x,net        stmmac         5 with a000000.virtio_mmio  64K mapped, 2M trapped (address)  \
+                2 level, 1 edge  ?      needs bind
+                timer                -            -              -                           -                                 \
+                per CPU          ?      impossible: no IOMMU knows it, and the kernel has no no-IOMMU mode; \
+                VFIO can't pass on interrupts of which each CPU has its own
+                9010000.pl031        arm,pl031    rtc-pl031      2                           4K mapped                         \
+                level            ?      needs bind
+                """)
+    }
+
+    @Test func aHostWithoutDevicesSaysSo() throws {
+        #expect(DeviceTable(try makeSurvey().devices()).text.hasPrefix("this host has no platform or AMBA device"))
+    }
+
+    @Test func oneDeviceIsShownInFull() throws {
+        try addSome()
+        let survey = try makeSurvey().survey(try HostDevice(host: "b000000.ethernet", sysfs: host.sysfs))
+        let steps = DeviceBinding(sysfs: host.sysfs, calls: LinuxKernel(), stateFolder: "/nowhere")
+            .bindingSteps(for: survey.device)
+        let root = host.sysfs.root
+        #expect(
+            DeviceText(survey, steps: steps).text == """
+                b000000.ethernet: needs bind
+                  folder: \(root)/devices/platform/b000000.ethernet
+                  node: \(root)/firmware/devicetree/base/soc/ethernet@b000000
+                  compatible: x,net
+                  driver: stmmac
+                  group: 5, isolation: iommu, shared with a000000.virtio_mmio (vfio-platform)
+                  region 0 mac: host 0xb000000 size 65536, can be mapped
+                  region 1 stats: host 0xb010100 size 2097152, trapped: it doesn't begin on a page of 4096 bytes
+                  interrupt 0 mac: level
+                  interrupt 1: level
+                  interrupt 2: edge
+                  reset: known once it is open
+                  to make it ready:
+                    run: martlet bind b000000.ethernet
+                  which does:
+                    mkdir -p /nowhere && echo driver=stmmac > /nowhere/platform-b000000.ethernet
+                    echo b000000.ethernet > \(root)/bus/platform/drivers/stmmac/unbind
+                    echo vfio-platform > \(root)/devices/platform/b000000.ethernet/driver_override
+                    echo b000000.ethernet > \(root)/bus/platform/drivers/vfio-platform/bind
+                """)
+    }
+
+    @Test func whatIsInTheWayComesFirst() throws {
+        try host.addDevice(
+            "c000000.dma", node: "dma@c000000", driver: nil, group: nil, ["reg": .cells64([0xC00_0000, 0x10])])
+        try host.write("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", Array("N\n".utf8))
+        let survey = try makeSurvey().survey(try HostDevice(host: "c000000.dma", sysfs: host.sysfs))
+        let text = DeviceText(survey, steps: []).text
+        #expect(text.hasPrefix("c000000.dma: needs no-IOMMU mode\n"))
+        #expect(
+            text.hasSuffix(
+                """
+                  group: none; no IOMMU knows the device
+                  region 0: host 0xc000000 size 16, trapped: its size is no multiple of a page of 4096 bytes
+                  reset: known once it is open
+                  in the way:
+                    no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                    run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+                  and then:
+                    run: martlet bind c000000.dma
+                  which does:
+                """))
+    }
+
+    @Test func programsGetTheSameAsJSON() throws {
+        try addSome()
+        let records = try makeSurvey().devices().map(DeviceRecord.init)
+        let json = try JSONSerialization.jsonObject(with: try JSONEncoder().encode(records))
+        let devices = try #require(json as? [[String: Any]])
+        #expect(
+            devices.map { $0["name"] as? String } == [
+                "a000000.virtio_mmio", "b000000.ethernet", "timer", "9010000.pl031",
+            ])
+        let net = devices[1]
+        #expect(net["bus"] as? String == "platform")
+        #expect(net["driver"] as? String == "stmmac")
+        #expect(net["compatible"] as? [String] == ["x,net"])
+        #expect(net["reset"] as? String == "known once open")
+        let group = try #require(net["group"] as? [String: Any])
+        #expect(group["id"] as? Int == 5)
+        #expect(group["isolation"] as? String == "iommu")
+        #expect(
+            (group["others"] as? [[String: String]]) == [["name": "a000000.virtio_mmio", "driver": "vfio-platform"]])
+        let regions = try #require(net["regions"] as? [[String: Any]])
+        #expect(regions.map { $0["access"] as? String } == ["mappable", "trapped"])
+        #expect(regions.map { $0["reason"] as? String } == [nil, "address"])
+        #expect(regions.map { $0["host_address"] as? String } == ["0xb000000", "0xb010100"])
+        let interrupts = try #require(net["interrupts"] as? [[String: Any]])
+        #expect(interrupts.map { $0["trigger"] as? String } == ["level", "level", "edge"])
+        let verdicts = devices.map { $0["verdict"] as? [String: Any] }
+        #expect(verdicts.map { $0?["state"] as? String } == ["needs", "needs bind", "impossible", "needs bind"])
+        #expect((verdicts[2]?["reasons"] as? [String])?.count == 2)
+        #expect(devices[2]["driver"] == nil && devices[2]["group"] == nil)
+    }
+
+    /// The survey and the table of a big host, from real files. Built without optimisation, as tests are.
+    @Test func twoHundredDevicesTakeNoTime() throws {
+        for index in 0..<200 {
+            let address = 0x1000_0000 + UInt64(index) * 0x1_0000
+            let hex = String(address, radix: 16)
+            let isAMBA = index % 4 == 0
+            try host.addDevice(
+                "\(hex).dev", bus: isAMBA ? "amba" : "platform", node: "dev@\(hex)",
+                driver: index % 3 == 0 ? nil : "driver\(index % 20)", group: index % 2 == 0 ? index / 4 : nil,
+                [
+                    "compatible": .strings(["vendor,device-\(index)", "vendor,device"]),
+                    "reg": .cells64([address, 0x1000, address + 0x1000, 0x200]), "reg-names": .strings(["a", "b"]),
+                    "interrupts": .cells([0, UInt32(index), 4, 0, UInt32(index + 200), 1]),
+                    "clocks": .cells([2, 1, 2, 3]), "clock-names": .strings(["a", "b"]), "status": .string("okay"),
+                ])
+        }
+        var times: [Duration] = []
+        for _ in 0..<5 {
+            var lines = 0
+            times.append(
+                try ContinuousClock().measure {
+                    lines = DeviceTable(try makeSurvey().devices()).text.split(separator: "\n").count
+                })
+            #expect(lines == 201)
+        }
+        let best = try #require(times.min())
+        print("devices: 200 devices in \(best)")
+        #expect(best < .milliseconds(100))
+    }
+}
+
+/// The built program, on this machine.
+@Suite(.enabled(if: builtProgram != nil, "the martlet executable is not beside the test bundle"))
+struct DeviceCommandTests {
+    private func run(_ arguments: String...) throws -> HostTool.Result { try #require(builtProgram).run(arguments) }
+
+    @Test func devicesListsThisMachine() throws {
+        let result = try run("devices")
+        #expect(result.status == 0, "\(result.messages)")
+        #expect(result.text.hasPrefix("DEVICE") || result.text.hasPrefix("this host has no"))
+    }
+
+    @Test func devicesAsJSONIsJSON() throws {
+        let result = try run("devices", "--json")
+        #expect(result.status == 0, "\(result.messages)")
+        let json = try JSONSerialization.jsonObject(with: Data(result.output))
+        #expect((json as? [String: Any])?["devices"] is [Any])
+    }
+
+    @Test(arguments: [["devices"], ["bind"], ["release"], ["bind", "--dry-run"]])
+    func everyUnknownDeviceIsNamed(command: [String]) throws {
+        let result = try #require(builtProgram).run(command + ["none.such", "nor.that", "/dev/null"])
+        #expect(result.status == 1)
+        #expect(result.output.isEmpty)
+        for name in ["none.such", "nor.that"] {
+            #expect(result.messages.contains("martlet: \(name): no such device on the platform or AMBA bus"))
+        }
+        #expect(result.messages.contains("martlet: /dev/null: not a path in /sys"))
+    }
+
+    @Test(arguments: ["bind", "release"])
+    func aDeviceMustBeNamed(command: String) throws {
+        #expect(try run(command).status == 2)
+        #expect(try run(command, "--force", "x").status == 2)
+    }
+}
