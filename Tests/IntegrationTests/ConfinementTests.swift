@@ -11,7 +11,7 @@ extension Integration {
         /// A guest of 128 MiB.
         private static let ram: Range<UInt64> = 0x8000_0000..<0x8800_0000
         /// What the guest tries to write.
-        private static let marker = "0123456789abcdeffedcba9876543210"
+        private static let marker = "89abcdef"
 
         init() throws { try HostDevices.bind(HostDevices.edu) }
 
@@ -35,21 +35,23 @@ extension Integration {
                     devices: [.init(HostDevices.edu)]))
 
             try expectPowerOff(result)
-            #expect(result.line("edu copied") == "edu copied \(Self.marker)", "the DMA works where it may")
+            #expect(result.line("edu copied")?.contains(Self.marker) == true, "the DMA works where it may")
             #expect(page.bytes == bytes)
             #expect(try code.bytes == codeBytes)
             for address in edges { #expect(try physicalMemory(at: address) != Self.marker) }
             let messages = log.messages()
             for target in targets {
-                // What the guest got for the device's reading is not what is there.
-                let line = result.lines("edu read").first { $0.hasSuffix("at 0x\(String(target, radix: 16))") }
-                #expect(line?.contains(try physicalMemory(at: target)) == false)
                 // SMMUv3 architecture (IHI 0070), 7.3.12, F_TRANSLATION: the third doubleword is the address, for the write and the read.
                 let digits = String(target, radix: 16)
                 let word = "0x" + String(repeating: "0", count: 16 - digits.count) + digits
                 #expect(messages.filter { $0.contains(word) }.count == 2, "\(word) in \(messages)")
             }
             #expect(messages.filter { $0.contains("event 0x10 received") }.count == 2 * targets.count)
+            // What the device got for its reading is not what is there.
+            for address in [page.address, code.address] {
+                let line = result.lines("edu read").first { $0.hasSuffix("at 0x\(String(address, radix: 16))") }
+                #expect(line?.contains("\(try physicalMemory(at: address))fedcba9876543210") == false)
+            }
             // The VM next door goes on.
             #expect(neighbour.process.isRunning)
             neighbour.process.signal(SIGTERM)
@@ -93,13 +95,11 @@ private struct KernelPage {
     }
 }
 
-/// The 16 bytes at an address of the host's memory, as edu.sh shows them.
+/// The four bytes at an address of the host's memory, as a number of the machine's byte order.
 private func physicalMemory(at address: UInt64) throws -> String {
     let memory = try Descriptor("/dev/mem", O_RDONLY)
-    var words: [UInt64] = [0, 0]
-    guard pread(memory.rawValue, &words, 16, off_t(address)) == 16 else { throw TestError("can't read /dev/mem") }
-    return words.map { word in
-        let digits = String(word, radix: 16)
-        return String(repeating: "0", count: 16 - digits.count) + digits
-    }.joined()
+    var word: UInt32 = 0
+    guard pread(memory.rawValue, &word, 4, off_t(address)) == 4 else { throw TestError("can't read /dev/mem") }
+    let digits = String(word, radix: 16)
+    return String(repeating: "0", count: 8 - digits.count) + digits
 }

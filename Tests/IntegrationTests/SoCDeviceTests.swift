@@ -18,7 +18,7 @@ extension Integration {
             (HostDevices.sata, "ahci", "ATA QEMU HARDDISK"), (HostDevices.usb, "xhci-hcd", "QEMU QEMU HARDDISK"),
         ])
         func guestReadsAndWritesDisk(device: String, driver: String, identity: String) throws {
-            let kind = String(device.suffix { $0 != "." })
+            let kind = device == HostDevices.sata ? "sata" : "usb"
             let image = "\(Host.deviceFiles)/\(kind).img"
             let bytes = try md5(of: image, mebibytes: 8, from: 0)
 
@@ -30,17 +30,33 @@ extension Integration {
             #expect(result.line("\(kind) disk") == "\(kind) disk \(identity) sectors 131072")
             #expect(result.line("\(kind) md5") == "\(kind) md5 \(bytes)")
             if kind == "usb" { #expect(result.line("hub") == "hub xHCI Host Controller ports 4") }
-            // What the guest wrote, it reads, and the host sees.
-            let written = try md5(of: image, mebibytes: 4, from: 16)
-            #expect(result.line("\(kind) written") == "\(kind) written \(written)")
-            #expect(written == (try md5("seq 9000000 9524287")))
             let interrupts = try #require(result.numbers("\(kind) interrupts").last)
+            #expect(interrupts > 0)
             try expectOneMappedRegionAndItsInterrupt(result, device, atLeast: interrupts)
+            // What the guest wrote, it reads, and the host's own driver does, once it has the device again.
+            let written = try md5("seq 9000000 9131071")
+            #expect(result.line("\(kind) written") == "\(kind) written \(written)")
+            try HostDevices.giveToHost(device)
+            #expect(HostDevices.driver(of: device) == driver)
+            #expect(try md5(of: "/dev/\(try disk(of: device))", mebibytes: 1, from: 16) == written)
+            try HostDevices.bind(device)
             try expectUsable(device)
         }
 
+        /// The name of the disk that the host has behind a controller, which takes it a while to find.
+        private func disk(of device: String) throws -> String {
+            for _ in 0..<200 {
+                let disk = try FileManager.default.contentsOfDirectory(atPath: "/sys/block").first {
+                    try FileManager.default.destinationOfSymbolicLink(atPath: "/sys/block/\($0)").contains(device)
+                }
+                if let disk { return disk }
+                usleep(100_000)
+            }
+            throw TestError("the host finds no disk behind \(device)")
+        }
+
         @Test(arguments: [(HostDevices.serial, "serial", 4), (HostDevices.uart, "pl011", 32)])
-        func whatTheGuestSendsArrives(device: String, kind: String, type: Int) throws {
+        func whatTheGuestSendsIsSent(device: String, kind: String, type: Int) throws {
             let word = "word-\(UInt32.random(in: 0...UInt32.max))"
 
             let result = try Guest.run(.linux("serial", "martlet.say=\(word)", devices: [.init(device)]))
@@ -51,7 +67,8 @@ extension Integration {
             #expect(
                 result.line("serial")?.hasSuffix(".\(kind) port \(port) type \(type)") == true, "\(result.output)")
             #expect(Host.text("\(Host.deviceFiles)/\(kind).txt").contains(word))
-            try expectOneMappedRegionAndItsInterrupt(result, device, atLeast: 1)
+            // The PL011 takes a short word without an interrupt.
+            try expectOneMappedRegionAndItsInterrupt(result, device, atLeast: kind == "serial" ? 1 : 0)
         }
 
         @Test func educationalDeviceInterruptsAndCopies() throws {
@@ -89,28 +106,11 @@ extension Integration {
             #expect(report.devices.map(\.host) == devices)
             #expect(report.devices.filter { $0.isolation == "iommu" }.count == 6)
             #expect(Set(report.devices.map(\.group)).count == devices.count)
-            for device in report.devices { #expect(device.interrupts.map(\.path) == ["irqfd"], "\(device.host)") }
-        }
-
-        @Test func hostReadsWhatTheGuestWroteOnceItHasTheDiskAgain() throws {
-            let result = try Guest.run(.linux("disk", "martlet.write=1", devices: [.init(HostDevices.sata)]))
-            try expectPowerOff(result)
-
-            try HostDevices.giveToHost(HostDevices.sata)
-
-            #expect(HostDevices.driver(of: HostDevices.sata) == "ahci")
-            var disk: String?
-            for _ in 0..<100 where disk == nil {
-                disk = try FileManager.default.contentsOfDirectory(atPath: "/sys/block").first {
-                    try FileManager.default.destinationOfSymbolicLink(atPath: "/sys/block/\($0)")
-                        .contains(HostDevices.sata)
-                }
-                usleep(100_000)
+            for device in report.devices {
+                let interrupt = try #require(device.interrupts.first)
+                #expect(device.interrupts.count == 1 && interrupt.path == "irqfd", "\(device.host)")
+                #expect((interrupt.count ?? 0) > 0 || device.host == HostDevices.gpio, "\(device.host)")
             }
-            let bytes = try md5(of: "/dev/\(try #require(disk))", mebibytes: 4, from: 16)
-            #expect(result.line("sata written") == "sata written \(bytes)")
-            try HostDevices.bind(HostDevices.sata)
-            try expectUsable(HostDevices.sata)
         }
     }
 }
@@ -127,7 +127,7 @@ private func expectOneMappedRegionAndItsInterrupt(
     let interrupt = try #require(device.interrupts.first, sourceLocation: sourceLocation)
     #expect(device.interrupts.count == 1 && interrupt.trigger == "level", sourceLocation: sourceLocation)
     #expect(interrupt.path == "irqfd" && interrupt.reasons.isEmpty, sourceLocation: sourceLocation)
-    #expect((interrupt.count ?? 0) >= count && count > 0, sourceLocation: sourceLocation)
+    #expect(interrupt.count.map { $0 >= count } == true, sourceLocation: sourceLocation)
 }
 
 /// The MD5 of a part of a file of the host.

@@ -4,7 +4,7 @@
 # QEMU's educational device (docs/specs/edu.rst): who it is, its factorial with an interrupt, and DMA to and from memory of
 # the machine. Linux must leave the memory from martlet.buffer=ADDRESS on alone (mem=).
 #
-# With martlet.target=ADDRESS it then tries to write there and to read from there.
+# With martlet.target=ADDRESS[,ADDRESS]… it then tries to write to each and to read from each.
 
 bus=/sys/bus/platform
 device=$(basename "$(ls -d $bus/devices/*.edu)")
@@ -39,17 +39,17 @@ set_reg 8 10
 await
 echo "martlet-guest: edu factorial $(($(reg 8))) status $status"
 
-# copy SOURCE DESTINATION COMMAND: 4 is "interrupt when done", 2 the direction from the device.
+# copy SOURCE DESTINATION COMMAND [COUNT]: 4 is "interrupt when done", 2 the direction from the device.
 copy() {
     set_reg 0x80 "$1" 64
     set_reg 0x88 "$2" 64
-    set_reg 0x90 16 64
+    set_reg 0x90 "${4:-16}" 64
     set_reg 0x98 $(($3 | 5)) 64
     await
 }
 # bytes ADDRESS: 16 of them.
 bytes() { echo "$(devmem "$1" 64)$(devmem $(($1 + 8)) 64)" | sed 's/0x//g' | tr A-F a-f; }
-fill() { devmem "$1" 64 0x0123456789abcdef && devmem $(($1 + 8)) 64 "${2:-0xfedcba9876543210}"; }
+fill() { devmem "$1" 64 0x0123456789abcdef && devmem $(($1 + 8)) 64 0xfedcba9876543210; }
 
 buffer=${martlet_buffer:-}
 [ -n "$buffer" ] || exit 0
@@ -59,11 +59,10 @@ copy $near $own 0
 copy $own $far 2
 echo "martlet-guest: edu copied $(bytes $far)"
 
-[ -n "${martlet_target:-}" ] || exit 0
-for target in $(echo "$martlet_target" | tr , ' '); do
-    copy $own "$target" 2
-    fill $far 0
-    copy "$target" $own 0
+# Four bytes each, which is one access and so one fault.
+for target in $(echo "${martlet_target:-}" | tr , ' '); do
+    copy $own "$target" 2 4
+    copy "$target" $own 0 4
     copy $own $far 2
     echo "martlet-guest: edu read $(bytes $far) at $target"
     fill $near
