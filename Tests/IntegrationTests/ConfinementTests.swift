@@ -58,6 +58,27 @@ extension Integration {
             #expect(try neighbour.finish().status == 143)
             try expectUsable(HostDevices.edu, HostDevices.gpio)
         }
+
+        /// edu has no reset that the kernel knows of, so a copy of 16 bytes may be on its way when the guest's memory is gone. It has
+        /// to fault, once for each access, and not reach the host's memory at the guest's address.
+        @Test(arguments: [SIGTERM, SIGKILL]) func dmaThatOutlivesTheGuestChangesNothing(signal: CInt) throws {
+            let log = try KernelLog()
+            let guest = try Guest(
+                .linux("edu", "mem=96M martlet.buffer=0x87000000 martlet.endless=1", devices: [.init(HostDevices.edu)]))
+            try guest.process.waitForOutput("martlet-guest: edu endless")
+            guest.process.read(seconds: 0.5)
+
+            guest.process.signal(signal)
+            try guest.finish()
+            usleep(500_000)
+
+            #expect(try physicalMemory(at: 0x8700_1000) != Self.marker)
+            #expect(log.messages().filter { $0.contains("event 0x") }.count <= 4)
+            let next = try Guest.run(
+                .linux("edu", "mem=96M martlet.buffer=0x87000000", devices: [.init(HostDevices.edu)]))
+            try expectPowerOff(next)
+            #expect(next.line("edu copied")?.contains(Self.marker) == true)
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 # QEMU's educational device (docs/specs/edu.rst): who it is, its factorial with an interrupt, and DMA to and from memory of
 # the machine. Linux must leave the memory from martlet.buffer=ADDRESS on alone (mem=).
 #
-# With martlet.target=ADDRESS[,ADDRESS]… it then tries to write to each and to read from each.
+# With martlet.target=ADDRESS[,ADDRESS]… it then tries to write to each and to read from each. With martlet.endless=1 it then
+# copies for ever.
 
 bus=/sys/bus/platform
 device=$(basename "$(ls -d $bus/devices/*.edu)")
@@ -68,3 +69,10 @@ for target in $(echo "${martlet_target:-}" | tr , ' '); do
     fill $near
     copy $near $own 0
 done
+
+[ -n "${martlet_endless:-}" ] || exit 0
+set +x
+set_reg 0x80 $own 64
+set_reg 0x88 $far 64
+echo "martlet-guest: edu endless"
+while true; do set_reg 0x98 3 64; done # ignored while a copy is on its way
