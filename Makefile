@@ -22,7 +22,7 @@ arm64: ## the static, stripped arm64 binary: .build/arm64/martlet
 guest: ## what guests boot: guest-images/build/Image, initramfs.cpio.gz, flat/
 	@guest-images/build.sh
 
-arm-host: ## a shell in the emulated ARM host (RUN=FILE runs that instead; VARIANT, LIMIT, MACHINE_ARGS, KERNEL_ARGS)
+arm-host: ## a shell in the emulated ARM host (RUN=FILE runs that instead; VARIANT, LIMIT, DEVICES=1, MACHINE_ARGS, KERNEL_ARGS)
 	@guest-images/arm-host/shell.sh
 
 bench: ## the README's figures, counted in instructions by the emulated host

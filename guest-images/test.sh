@@ -91,11 +91,13 @@ in_place() {
 # emulated VARIANT: the integration tests that belong to that host.
 emulated() {
     # A pattern that matches a suite takes all that is in it, so what isn't wanted there has to be skipped by name.
-    local variant=$1 status=0 which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
+    local variant=$1 status=0 options=() which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
+    [[ $variant != gicv3 ]] || options=(--devices)
     [[ $variant != gicv2 ]] || which="--filter '^IntegrationTests\\.(?=.*GICv2).*($filter)'"
     cat >"$work/run.sh" <<END
 export LD_LIBRARY_PATH=/martlet/lib MARTLET=/martlet/martlet MARTLET_IMAGES=/martlet/guest-images/build
 export MARTLET_CONFIGS=/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1 MARTLET_BLOBS=/martlet/blobs
+export MARTLET_DEVICE_FILES=/martlet/devices
 exec ./martletPackageTests.xctest --testing-library swift-testing --no-parallel \\
     $which --xunit-output /martlet/results.xml
 END
@@ -103,7 +105,7 @@ END
     mkdir "$share/blobs"
     say "integration tests" "emulated ARM host, $variant"
     "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
-        --log "$work/$variant.log" || status=$?
+        --log "$work/$variant.log" "${options[@]}" || status=$?
     ((status < 124)) || summary+=("$(unfinished "$work/$variant.log")")
     tally "integration tests (emulated ARM host, $variant)" "$share/results.xml" "$status" no
     device_trees "$variant"

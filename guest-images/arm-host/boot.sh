@@ -14,15 +14,18 @@
 #   --log FILE        also write the output there
 #   --smp N           CPUs (default 2; deterministic: 1)
 #   --memory MIB      default 2048
+#   --devices         with the devices of devices.dts, which cost half a second of boot time
 # environment: MACHINE_ARGS more arguments for QEMU, KERNEL_ARGS more words for the host's kernel command line
 #
-# What the host offers for passing through: AMBA 9010000.pl031 (no IOMMU) and 9030000.pl061 (IOMMU group); platform
-# a003e00.virtio_mmio (no IOMMU) and a003c00.virtio_mmio (IOMMU group; with a memory balloon behind it, which gives it registers
-# that can be written and read). "vfio-bind NAME…" in the host gives them to VFIO.
+# What the host offers for passing through is listed in the README; "vfio-bind NAME…" in the host gives it to VFIO. What its devices
+# have behind them, unless the host is deterministic, is in FOLDER/devices:
+#   sata.img, usb.img, virtio.img   disks of 64 MiB; the first 8 are what seq counts from 1000000, 3000000 and 5000000
+#   pl011.txt, serial.txt           what was sent by each port; a cable joins the two
 
 source "$(dirname "$0")/../lib.sh"
 
-variant=gicv3 share= run= limit=600 log=/dev/null smp= memory=2048
+ARM_HOST=$GUEST_IMAGES/arm-host
+variant=gicv3 share= run= limit=600 log=/dev/null smp= memory=2048 devices=
 while (($# > 0)); do
     case $1 in
     --variant) variant=$2 ;;
@@ -32,16 +35,33 @@ while (($# > 0)); do
     --log) log=$2 ;;
     --smp) smp=$2 ;;
     --memory) memory=$2 ;;
+    --devices)
+        devices=1
+        shift
+        continue
+        ;;
     *) die "unknown option $1" "see the head of $0" ;;
     esac
     (($# > 1)) || die "$1 needs a value"
     shift 2
 done
 
+build_firmware() {
+    local new=$1
+    # Linked at 0 and position-independent, as the flat guests are.
+    aarch64-linux-gnu-gcc -nostdlib -static -Wl,-Ttext=0,--build-id=none -o "$new/firmware.elf" "$ARM_HOST/firmware.S"
+    aarch64-linux-gnu-objcopy -O binary "$new/firmware.elf" "$new/firmware.bin"
+    rm "$new/firmware.elf"
+}
+
 need_build_packages
 kernel=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
 initramfs=$(MARTLET_QUIET=1 "$GUEST_IMAGES/initramfs/build.sh")/initramfs.cpio.gz
 temporary_folder work
+if [[ -z $share && $variant != deterministic ]]; then
+    share=$work/share
+    mkdir "$share"
+fi
 
 # --- the machine
 
@@ -65,23 +85,67 @@ qemu=(qemu-system-aarch64 -machine "$machine" -cpu "$cpu" -smp "${smp:-2}" -m "$
     # The kernel has no driver for it, in host or guest: nothing but a test ever touches it.
     -device virtio-balloon-device,bus=virtio-mmio-bus.30 "${more[@]}")
 
-# QEMU's own device tree, with StreamIDs for two devices that it leaves outside the SMMU: they then get an IOMMU group. (They do
-# no DMA, or QEMU does not route it through the SMMU: real translation needs PCI devices.)
-# The first StreamID is above all that PCI requester IDs of the only bus can be.
-"${qemu[@]}" -machine "dumpdtb=$work/host.dtb" >"$work/dumpdtb.log" 2>&1 </dev/null ||
+# QEMU's own device tree, and what is said of it here.
+"${qemu[@]}" -machine "dumpdtb=$work/qemu.dtb" >"$work/dumpdtb.log" 2>&1 </dev/null ||
     die "QEMU refused the machine: $(tail -n 1 "$work/dumpdtb.log")" "MACHINE_ARGS is: ${MACHINE_ARGS:-empty}"
-smmu=$(fdtget -t x "$work/host.dtb" /smmuv3@9050000 phandle)
-fdtput -t x "$work/host.dtb" /pl061@9030000 iommus "$smmu" ff00
-fdtput -t x "$work/host.dtb" /virtio_mmio@a003c00 iommus "$smmu" ff01
+sources=("$ARM_HOST/host.dts" ${devices:+"$ARM_HOST/devices.dts"})
+{ dtc -q -I dtb -O dts "$work/qemu.dtb" && cat "${sources[@]}"; } >"$work/host.dts"
+dtc -q -I dts -O dtb -o "$work/host.dtb" "$work/host.dts"
+
+# --- its devices
+
+# disk NAME FIRST: the image of a disk and a -drive for it.
+disk() {
+    seq "$2" $(($2 + 1048575)) >"$files/$1.img" # lines of eight bytes
+    truncate -s 64M "$files/$1.img"
+    qemu+=(-drive "if=none,id=$1,file=$files/$1.img,format=raw")
+}
+
+image=$kernel/Image
+if [[ -z $devices ]]; then
+    qemu+=(-serial chardev:console)
+else
+    cached firmware_folder firmware "$(cache_key "$ARM_HOST/firmware.S" -- "$(declare -f build_firmware)" \
+        "$(aarch64-linux-gnu-gcc --version | head -n 1)")" build_firmware
+    cat "$firmware_folder/firmware.bin" "$image" >"$work/Image"
+    image=$work/Image
+    if [[ $variant == deterministic ]]; then
+        files=$work/devices
+        qemu+=(-chardev null,id=pl011 -chardev null,id=serial)
+    else
+        files=$share/devices
+        qemu+=(-chardev "socket,id=pl011,path=$work/cable,server=on,wait=off,logfile=$files/pl011.txt"
+            -chardev "socket,id=serial,path=$work/cable,logfile=$files/serial.txt")
+    fi
+    mkdir -p "$files"
+    disk sata 1000000
+    disk usb 3000000
+    disk virtio 5000000
+    # The slots are those of devices.dts; bus 128 is the one that Linux knows of.
+    qemu+=(-device edu,addr=1,dma_mask=0xffffffffffffffff
+        -device ich9-ahci,id=ahci,addr=2 -device ide-hd,drive=sata,bus=ahci.0
+        -device qemu-xhci,id=xhci,addr=3 -device usb-storage,drive=usb,bus=xhci.0
+        -device pci-serial,chardev=serial,addr=4
+        -device pxb-pcie,id=pci,bus_nr=128,addr=5 -device pcie-root-port,id=root,bus=pci,chassis=1
+        -serial chardev:pl011
+        -global virtio-mmio.force-legacy=off
+        -device virtio-serial-device,max_ports=1,bus=virtio-mmio-bus.0 -device virtconsole,chardev=console
+        -device virtio-blk-device,drive=virtio,bus=virtio-mmio-bus.29)
+fi
 
 # --- what runs in it
 
-words=(console=ttyAMA0 martlet.role=host
-    # The host must neither drive nor hold what is passed through.
-    initcall_blacklist=pl061_gpio_driver_init,ahci_driver_init,xhci_plat_init
+words=(martlet.role=host
     # VFIO without an IOMMU, without a reset, without interrupt remapping: QEMU's devices have none of them.
     vfio.enable_unsafe_noiommu_mode=1 vfio_platform.reset_required=0
     vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1)
+# The host leaves the GPIO block alone, and the PL011, whose driver never lets go of one. The 16550 is made ready to be a console,
+# which it isn't before /sys/class/tty/ttyS0/console says so.
+if [[ -z $devices ]]; then
+    words+=(console=ttyAMA0 initcall_blacklist=pl061_gpio_driver_init)
+else
+    words+=(console=ttyS0 console=hvc0 initcall_blacklist=pl061_gpio_driver_init,pl011_init usb-storage.delay_use=0)
+fi
 [[ -z $run ]] || words+=(quiet)
 if [[ $variant == deterministic ]]; then
     words+=(${run:+martlet.run=/martlet/.run.sh})
@@ -98,18 +162,16 @@ if [[ $variant == deterministic ]]; then
     } >"$work/initramfs"
     initramfs=$work/initramfs
 else
-    if [[ -z $share ]]; then
-        share=$work/share
-        mkdir "$share"
-    fi
     if [[ -n $run ]]; then
         cp "$run" "$share/.run.sh"
         words+=(martlet.run=/martlet/.run.sh)
     fi
     words+=(martlet.share=1)
-    qemu+=(-fsdev "local,id=share,path=$share,security_model=none" -device virtio-9p-pci,fsdev=share,mount_tag=share)
+    qemu+=(-fsdev "local,id=share,path=$share,security_model=none"
+        -device "virtio-9p-pci,fsdev=share,mount_tag=share${devices:+,bus=root}")
 fi
-qemu+=(-dtb "$work/host.dtb" -kernel "$kernel/Image" -initrd "$initramfs" -append "${words[*]} ${KERNEL_ARGS:-}")
+
+qemu+=(-dtb "$work/host.dtb" -kernel "$image" -initrd "$initramfs" -append "${words[*]} ${KERNEL_ARGS:-}")
 
 # --- running it. Should this script die, however it does, QEMU is killed by the kernel.
 
@@ -118,7 +180,7 @@ if [[ -z $run ]]; then
     [[ -t 0 ]] || die "a shell needs a terminal" "to run a script: --run SCRIPT"
     say arm-host "booting ($variant); the end of the shell is the end of the host"
     status=0
-    "${tied[@]}" "${qemu[@]}" -chardev stdio,id=console,signal=off -serial chardev:console || status=$?
+    "${tied[@]}" "${qemu[@]}" -chardev stdio,id=console,signal=off || status=$?
     exit "$status"
 fi
 
@@ -126,7 +188,7 @@ last_line() { grep -av '^qemu-system-aarch64: terminating' "$work/output" | grep
 
 begin=$EPOCHSECONDS
 set +e
-"${tied[@]}" timeout -k 5 "$limit" "${tied[@]}" "${qemu[@]}" -serial stdio </dev/null 2>&1 |
+"${tied[@]}" timeout -k 5 "$limit" "${tied[@]}" "${qemu[@]}" -chardev stdio,id=console </dev/null 2>&1 |
     sed -u 's/\r$//' | tee "$work/output" "$log"
 status=${PIPESTATUS[0]}
 set -e

@@ -42,9 +42,11 @@ struct Guest {
 
         var hasReport: Bool { reported != nil }
 
-        /// What a line of the guest says after "martlet-guest: ".
-        func line(_ start: String) -> String? {
-            output.split(separator: "\n").first { $0.hasPrefix("martlet-guest: \(start)") }
+        /// What the first line of the guest with this start says after "martlet-guest: ".
+        func line(_ start: String) -> String? { lines(start).first }
+
+        func lines(_ start: String) -> [String] {
+            output.split(separator: "\n").filter { $0.hasPrefix("martlet-guest: \(start)") }
                 .map { String($0.dropFirst("martlet-guest: ".count)) }
         }
 

@@ -16,6 +16,8 @@ enum Host {
     static let configurations = environment["MARTLET_CONFIGS"] ?? ""
     /// Where device trees go that a host without dtc can't check: whoever started the tests does it then.
     static let blobs = environment["MARTLET_BLOBS"]
+    /// The folder with the images of the emulated host's disks and what was sent by its serial ports.
+    static let deviceFiles = environment["MARTLET_DEVICE_FILES"] ?? ""
     /// "emulated-gicv3", "emulated-gicv2" or "native".
     private static let name = environment["MARTLET_TEST_HOST"] ?? "native"
 

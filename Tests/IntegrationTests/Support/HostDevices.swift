@@ -18,6 +18,17 @@ enum HostDevices {
 
     static let all = [rtc, gpio, virtio, isolatedVirtio]
 
+    /// Platform, a mappable region, a level interrupt, DMA behind the IOMMU: a disk of 64 MiB, the same at USB, and an example of
+    /// a device that no driver knows.
+    static let sata = "10100000.sata"
+    static let usb = "10110000.usb"
+    static let edu = "10000000.edu"
+    /// A 16550 (platform) and a PL011 (AMBA), joined by a cable, each in an IOMMU group.
+    static let serial = "3eff1000.serial"
+    static let uart = "9000000.pl011"
+
+    static let soc = [sata, usb, edu, serial, uart]
+
     static func bus(of device: String) -> String {
         Host.exists("/sys/bus/amba/devices/\(device)") ? "amba" : "platform"
     }

@@ -13,17 +13,20 @@ final class KernelLog {
 
     /// The messages that a healthy kernel doesn't write.
     func complaints() -> [String] {
-        var complaints: [String] = []
+        let signs = ["WARNING:", "BUG:", "Oops", "Call trace", "refcount_t", "Internal error"]
+        return messages().filter { message in signs.contains { message.contains($0) } }
+    }
+
+    /// What it said since the last call.
+    func messages() -> [String] {
+        var messages: [String] = []
         var buffer = [UInt8](repeating: 0, count: 8192)
         while true {
             let count = clinux_read(descriptor.rawValue, &buffer, 8192)
             // EPIPE: the log's oldest messages were overwritten before they were read; the next read goes on.
             if count == -Int(EPIPE) { continue }
-            guard count > 0 else { return complaints }
-            let message = String(decoding: buffer.prefix(count), as: UTF8.self)
-            let isComplaint = ["WARNING:", "BUG:", "Oops", "Call trace", "refcount_t", "Internal error"]
-                .contains { message.contains($0) }
-            if isComplaint { complaints.append(message) }
+            guard count > 0 else { return messages }
+            messages.append(String(decoding: buffer.prefix(count), as: UTF8.self))
         }
     }
 }

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import FoundationEssentials
+import Glibc
+import Testing
+
+extension Integration {
+    /// The host's devices that do DMA, and its serial ports: no word in the configuration on what they are, and the guest's own
+    /// drivers.
+    @Suite(.onEmulatedHost)
+    struct SoCDeviceTests {
+        init() throws {
+            for device in HostDevices.soc { try HostDevices.bind(device) }
+        }
+
+        @Test(arguments: [
+            (HostDevices.sata, "ahci", "ATA QEMU HARDDISK"), (HostDevices.usb, "xhci-hcd", "QEMU QEMU HARDDISK"),
+        ])
+        func guestReadsAndWritesDisk(device: String, driver: String, identity: String) throws {
+            let kind = device == HostDevices.sata ? "sata" : "usb"
+            let image = "\(Host.deviceFiles)/\(kind).img"
+            let bytes = try md5(of: image, mebibytes: 8, from: 0)
+
+            let result = try Guest.run(
+                .linux("disk", "usb-storage.delay_use=0 martlet.write=1", devices: [.init(device)]))
+
+            try expectPowerOff(result)
+            #expect(result.line("\(kind) ")?.hasSuffix(".\(kind) driver \(driver)") == true, "\(result.output)")
+            #expect(result.line("\(kind) disk") == "\(kind) disk \(identity) sectors 131072")
+            #expect(result.line("\(kind) md5") == "\(kind) md5 \(bytes)")
+            if kind == "usb" { #expect(result.line("hub") == "hub xHCI Host Controller ports 4") }
+            let interrupts = try #require(result.numbers("\(kind) interrupts").last)
+            #expect(interrupts > 0)
+            try expectOneMappedRegionAndItsInterrupt(result, device, atLeast: interrupts)
+            // What the guest wrote, it reads, and the host's own driver does, once it has the device again.
+            let written = try md5("seq 9000000 9131071")
+            #expect(result.line("\(kind) written") == "\(kind) written \(written)")
+            try HostDevices.giveToHost(device)
+            #expect(HostDevices.driver(of: device) == driver)
+            #expect(try md5(of: "/dev/\(try disk(of: device))", mebibytes: 1, from: 16) == written)
+            try HostDevices.bind(device)
+            try expectUsable(device)
+        }
+
+        /// The name of the disk that the host has behind a controller, which takes it a while to find.
+        private func disk(of device: String) throws -> String {
+            for _ in 0..<200 {
+                let disk = try FileManager.default.contentsOfDirectory(atPath: "/sys/block").first {
+                    try FileManager.default.destinationOfSymbolicLink(atPath: "/sys/block/\($0)").contains(device)
+                }
+                if let disk { return disk }
+                usleep(100_000)
+            }
+            throw TestError("the host finds no disk behind \(device)")
+        }
+
+        @Test(arguments: [(HostDevices.serial, "serial", 4), (HostDevices.uart, "pl011", 32)])
+        func whatTheGuestSendsIsSent(device: String, kind: String, type: Int) throws {
+            let word = "word-\(UInt32.random(in: 0...UInt32.max))"
+
+            let result = try Guest.run(.linux("serial", "martlet.say=\(word)", devices: [.init(device)]))
+
+            try expectPowerOff(result)
+            let port = kind == "serial" ? "ttyS1" : "ttyAMA0"
+            // include/uapi/linux/serial_core.h: PORT_16550A, PORT_AMBA
+            #expect(
+                result.line("serial")?.hasSuffix(".\(kind) port \(port) type \(type)") == true, "\(result.output)")
+            #expect(Host.text("\(Host.deviceFiles)/\(kind).txt").contains(word))
+            // The PL011 takes a short word without an interrupt.
+            try expectOneMappedRegionAndItsInterrupt(result, device, atLeast: kind == "serial" ? 1 : 0)
+        }
+
+        @Test func educationalDeviceInterruptsAndCopies() throws {
+            let result = try Guest.run(
+                .linux("edu", "mem=96M martlet.buffer=0x87000000", devices: [.init(HostDevices.edu)]))
+
+            try expectPowerOff(result)
+            #expect(result.line("edu id") == "edu id 0x010000ed")
+            #expect(result.line("edu inverse") == "edu inverse 0xedcba987")
+            #expect(result.line("edu factorial") == "edu factorial \((1...10).reduce(1, *)) status 0x00000001")
+            #expect(result.line("edu copied") == "edu copied 0123456789abcdeffedcba9876543210")
+            try expectOneMappedRegionAndItsInterrupt(result, HostDevices.edu, atLeast: 3)
+        }
+
+        /// Seven devices, six of them in IOMMU groups of their own, in one VM.
+        @Test func allAtOnce() throws {
+            let devices = HostDevices.soc + [HostDevices.rtc, HostDevices.gpio]
+            let result = try Guest.run(
+                .linux(
+                    "soc", "usb-storage.delay_use=0 martlet.disks=2 martlet.say=all mem=96M martlet.buffer=0x87000000",
+                    vcpus: 2, devices: devices.map { .init($0) }))
+
+            try expectPowerOff(result)
+            for kind in ["sata", "usb"] {
+                let bytes = try md5(of: "\(Host.deviceFiles)/\(kind).img", mebibytes: 8, from: 0)
+                #expect(result.line("\(kind) md5") == "\(kind) md5 \(bytes)")
+            }
+            // By the cable, both ways.
+            #expect(result.line("heard all-ttyS1") == "heard all-ttyS1 at ttyAMA0")
+            #expect(result.line("heard all-ttyAMA0") == "heard all-ttyAMA0 at ttyS1")
+            #expect(result.numbers("alarms") == [3, 3, 3])
+            #expect(result.line("gpiochip")?.hasSuffix("lines 8") == true)
+            #expect(result.line("edu copied") == "edu copied 0123456789abcdeffedcba9876543210")
+            let report = try result.report
+            #expect(report.devices.map(\.host) == devices)
+            #expect(report.devices.filter { $0.isolation == "iommu" }.count == 6)
+            #expect(Set(report.devices.map(\.group)).count == devices.count)
+            for device in report.devices {
+                let interrupt = try #require(device.interrupts.first)
+                #expect(device.interrupts.count == 1 && interrupt.path == "irqfd", "\(device.host)")
+                #expect((interrupt.count ?? 0) > 0 || device.host == HostDevices.gpio, "\(device.host)")
+            }
+        }
+    }
+}
+
+/// The guest reached the device's registers without Martlet, and its interrupts came through KVM.
+private func expectOneMappedRegionAndItsInterrupt(
+    _ result: Guest.Result, _ name: String, atLeast count: Int, sourceLocation: SourceLocation = #_sourceLocation
+) throws {
+    let device = try #require(try result.report.device(name), sourceLocation: sourceLocation)
+    #expect(device.isolation == "iommu", sourceLocation: sourceLocation)
+    #expect(device.group == HostDevices.group(of: name), sourceLocation: sourceLocation)
+    #expect(device.regions.map(\.access) == ["mapped"], sourceLocation: sourceLocation)
+    #expect(device.regions.allSatisfy { $0.reads == 0 && $0.writes == 0 }, sourceLocation: sourceLocation)
+    let interrupt = try #require(device.interrupts.first, sourceLocation: sourceLocation)
+    #expect(device.interrupts.count == 1 && interrupt.trigger == "level", sourceLocation: sourceLocation)
+    #expect(interrupt.path == "irqfd" && interrupt.reasons.isEmpty, sourceLocation: sourceLocation)
+    #expect(interrupt.count.map { $0 >= count } == true, sourceLocation: sourceLocation)
+}
+
+/// The MD5 of a part of a file of the host.
+private func md5(of file: String, mebibytes: Int, from start: Int) throws -> String {
+    try md5("dd if=\(file) bs=1M skip=\(start) count=\(mebibytes) 2>/dev/null")
+}
+
+/// The MD5 of what a command of the host's shell prints.
+private func md5(_ command: String) throws -> String {
+    let process = try MartletProcess(["-c", "\(command) | md5sum"], program: "/bin/sh")
+    try process.waitForEnd()
+    return try #require(process.output.split(separator: " ").first.map(String.init))
+}
