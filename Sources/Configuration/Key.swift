@@ -30,8 +30,13 @@ enum KeyShape: Sendable {
     /// One of some words.
     case choice([String], default: String)
     case guestAddress
+    /// The number of a file descriptor that the process is started with.
+    case descriptor
     case object([KeyDescription])
     case objects([KeyDescription])
+
+    /// A descriptor's highest number: fs/file.c, sysctl_nr_open, less one.
+    static let lastDescriptor = 1_048_575
 
     /// The shape in words, for error messages.
     var allowed: String {
@@ -42,6 +47,7 @@ enum KeyShape: Sendable {
         case .choice(let words, _): words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .guestAddress:
             "a multiple of 4096 below 2^52, as a number or a string \"0x…\", or \"host\""
+        case .descriptor: "the number of a descriptor that Martlet is started with, from 3 to \(Self.lastDescriptor)"
         case .object: "an object"
         case .objects: "an array of objects"
         }
@@ -109,6 +115,17 @@ extension Key<String?> {
         Key(description: KeyDescription(name: name, shape: .text(rule)), fallback: nil) { json in
             guard case .string(let text) = json, rule.accepts(text) else { return nil }
             return text
+        }
+    }
+}
+
+extension Key<Int?> {
+    /// The number of a descriptor; standard input, output and error have uses of their own.
+    static func descriptor(_ name: String) -> Key {
+        Key(description: KeyDescription(name: name, shape: .descriptor), fallback: nil) { json in
+            guard case .number(let text) = json, let value = Int(text), (3...KeyShape.lastDescriptor).contains(value)
+            else { return nil }
+            return value
         }
     }
 }

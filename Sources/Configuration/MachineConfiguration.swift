@@ -14,6 +14,28 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var bootSource: BootSource
     public var machineSize: MachineSize
     public var platformDevices: [PlatformDevice]
+    public var vfio = VFIO.automatic
+    /// The number of a descriptor of /dev/iommu that Martlet is started with.
+    public var iommufd: Int?
+    public var onReset = OnReset.exit
+
+    /// The kernel's way of giving devices to user space.
+    public enum VFIO: String, CaseIterable, Sendable {
+        /// The device's own file where it has one, and else its group.
+        case automatic = "auto"
+        /// The device's own file and /dev/iommu.
+        case cdev
+        /// The device's group and a container.
+        case group
+    }
+
+    /// What a guest's wish for a reset leads to.
+    public enum OnReset: String, CaseIterable, Sendable {
+        /// Martlet ends, with a status of its own.
+        case exit
+        /// The machine starts again.
+        case restart
+    }
 
     public init(
         bootSource: BootSource, machineSize: MachineSize = MachineSize(), platformDevices: [PlatformDevice] = []
@@ -63,8 +85,15 @@ public struct MachineConfiguration: Equatable, Sendable {
             name: "boot-source", shape: .object(BootSource.Keys.all), isRequired: true)
         static let machineSize = KeyDescription(name: "machine-config", shape: .object(MachineSize.Keys.all))
         static let platformDevices = KeyDescription(name: "platform-devices", shape: .objects(PlatformDevice.Keys.all))
+        static let vfio = Key<VFIO>.choice("vfio", default: .automatic)
+        static let iommufd = Key.descriptor("iommufd_fd")
+        static let onReset = Key<OnReset>.choice("on_reset", default: .exit)
 
-        static var all: [KeyDescription] { [bootSource, machineSize, platformDevices] }
+        static var all: [KeyDescription] {
+            [
+                bootSource, machineSize, platformDevices, vfio.description, iommufd.description, onReset.description,
+            ]
+        }
     }
 
     private init(_ reader: ObjectReader, folder: String) {
@@ -73,7 +102,34 @@ public struct MachineConfiguration: Equatable, Sendable {
             reader.object(Keys.bootSource).map { BootSource($0, folder: folder) } ?? BootSource(kernelImagePath: "")
         machineSize = reader.object(Keys.machineSize).map(MachineSize.init) ?? MachineSize()
         platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
+        vfio = reader.value(Keys.vfio)
+        iommufd = reader.value(Keys.iommufd)
+        onReset = reader.value(Keys.onReset)
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
+        noteDescriptors(reader, deviceReaders)
+    }
+
+    /// Notes descriptors that have no use, or two.
+    private func noteDescriptors(_ reader: ObjectReader, _ deviceReaders: [ObjectReader]) {
+        var paths: [Int: String] = [:]
+        func note(_ number: Int?, _ name: String, _ reader: ObjectReader) {
+            guard let number else { return }
+            let path = reader.path.isEmpty ? name : "\(reader.path).\(name)"
+            if vfio == .group {
+                reader.note(
+                    name, found: "\(number), with vfio \"group\"",
+                    allowed: "nothing, or vfio \"auto\" or \"cdev\": a group's descriptor can't be handed in")
+            } else if let first = paths[number] {
+                reader.note(
+                    name, found: "the descriptor \(number), which \(first) has already", allowed: "each descriptor once"
+                )
+            }
+            paths[number] = path
+        }
+        note(iommufd, Keys.iommufd.name, reader)
+        for (device, reader) in zip(platformDevices, deviceReaders) {
+            note(device.descriptor, PlatformDevice.Keys.descriptor.name, reader)
+        }
     }
 
     /// Notes each device whose name an earlier one has. Two paths may lead to one device, so names are compared.

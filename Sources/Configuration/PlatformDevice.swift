@@ -33,6 +33,16 @@ public struct PlatformDevice: Equatable, Sendable {
         case eventfd
     }
 
+    /// What the device may reach by DMA.
+    public enum DMA: String, CaseIterable, Sendable {
+        /// The guest's memory where an IOMMU sees to it.
+        case automatic = "auto"
+        /// The guest's memory, behind an IOMMU or not at all.
+        case iommu
+        /// Nothing.
+        case none
+    }
+
     /// Where the device's interrupt status lives.
     public struct EndOfInterrupt: Equatable, Sendable {
         /// The region's index.
@@ -77,6 +87,11 @@ public struct PlatformDevice: Equatable, Sendable {
     /// them again. At most 3,600,000 (an hour).
     public var mmapTimeoutMilliseconds: Int
     public var guestAddress: GuestAddress
+    public var dma = DMA.automatic
+    /// Whether a device that the host's kernel can't reset is refused.
+    public var requiresReset = false
+    /// The number of a descriptor of the device's own file that Martlet is started with.
+    public var descriptor: Int?
 
     public init(
         identity: Identity, noMmap: Bool = false, interrupts: Interrupts = .automatic, stormLimit: Int = 0,
@@ -110,12 +125,15 @@ public struct PlatformDevice: Equatable, Sendable {
         static let endOfInterrupt = KeyDescription(name: "eoi", shape: .object(EndOfInterrupt.Keys.all))
         static let mmapTimeout = Key.integer("mmap_timeout_ms", 0...3_600_000, default: 1100)
         static let guestAddress = Key.guestAddress("guest_address")
+        static let dma = Key<DMA>.choice("dma", default: .automatic)
+        static let requiresReset = Key.boolean("require_reset", default: false)
+        static let descriptor = Key.descriptor("vfio_fd")
 
         static var all: [KeyDescription] {
             [
                 host.description, sysfsdev.description, noMmap.description, interrupts.description,
                 irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
-                guestAddress.description,
+                guestAddress.description, dma.description, requiresReset.description, descriptor.description,
             ]
         }
     }
@@ -138,6 +156,9 @@ public struct PlatformDevice: Equatable, Sendable {
         stormLimit = reader.value(Keys.stormLimit)
         endOfInterrupt = reader.object(Keys.endOfInterrupt).map(EndOfInterrupt.init)
         guestAddress = reader.value(Keys.guestAddress)
+        dma = reader.value(Keys.dma)
+        requiresReset = reader.value(Keys.requiresReset)
+        descriptor = reader.value(Keys.descriptor)
         if !irqfd, choice != .automatic, choice != .eventfd {
             reader.note(
                 Keys.irqfd.name, found: "false, with interrupts \"\(choice.rawValue)\"",

@@ -37,12 +37,14 @@ public struct BoardLayout: Sendable {
     static let ramBase = GuestAddress(0x8000_0000)
     private static let gibibyte: UInt64 = 1 << 30
 
-    /// The layout for `memoryMebibytes` of RAM on a host whose KVM offers `addressBits`.
+    /// The layout for `memoryMebibytes` of RAM from `base` up, on a host whose KVM offers `addressBits`.
     /// - Throws: `MachineError.addressSpace` when RAM doesn't fit.
-    init(memoryMebibytes: Int, addressBits: Int) throws(MachineError) {
+    init(
+        memoryMebibytes: Int, addressBits: Int, ramBase base: GuestAddress = BoardLayout.ramBase
+    ) throws(MachineError) {
         let (size, overflow) = UInt64(memoryMebibytes).multipliedReportingOverflow(by: 1 << 20)
         let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
-        guard !overflow, let ram = GuestRange(base: Self.ramBase, size: size), ram.last.rawValue <= limit else {
+        guard !overflow, let ram = GuestRange(base: base, size: size), ram.last.rawValue <= limit else {
             throw .addressSpace(mebibytes: memoryMebibytes, addressBits: addressBits)
         }
         guard let serial = GuestRange(base: Self.serialBase, size: NS16550A.byteCount),
@@ -57,8 +59,11 @@ public struct BoardLayout: Sendable {
         self.interruptController = interruptController
         self.addresses = addresses
         var windows: [GuestRange] = []
-        let lowSize = Self.ramBase.rawValue - Self.lowWindowBase.rawValue
-        if let low = GuestRange(base: Self.lowWindowBase, size: lowSize) { windows.append(low) }
+        if base > Self.lowWindowBase,
+            let low = GuestRange(base: Self.lowWindowBase, size: base.rawValue - Self.lowWindowBase.rawValue)
+        {
+            windows.append(low)
+        }
         if let base = ram.last.adding(1)?.aligned(to: Self.gibibyte), base.rawValue < limit,
             let high = GuestRange(base: base, size: limit - base.rawValue + 1)
         {

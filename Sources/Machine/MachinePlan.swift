@@ -21,6 +21,7 @@ public final class MachinePlan: Sendable {
     let calls: any MachineCalls
     let log: Log
     let tracer: Tracer?
+    let memoryPlacement: MemoryPlacement
     let layout: BoardLayout
     let bus: PlatformBus
     let passthrough: PassthroughDevices
@@ -46,14 +47,27 @@ public final class MachinePlan: Sendable {
         self.tracer = tracer
         self.hypervisor = hypervisor
         let addressBits = try Self.limits(configuration, hypervisor)
-        layout = try BoardLayout(
-            memoryMebibytes: configuration.machineSize.memoryMebibytes, addressBits: addressBits)
-        bus = try Self.makeBus(layout)
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
+        // Before the layout: what the devices' IOMMU can translate decides where RAM goes.
+        let opened: OpenedDevices
+        let demands: MemoryDemands?
         do throws(PassthroughError) {
-            passthrough = try PassthroughDevices(
-                configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log,
-                tracer: tracer)
+            opened = try OpenedDevices(
+                configuration.platformDevices.map(Self.settings), containers: Self.containers(configuration, calls),
+                sysfs: sysfs, log: log, tracer: tracer)
+            demands = try opened.memoryDemands()
+        } catch { throw .passthrough(error) }
+        let mebibytes = configuration.machineSize.memoryMebibytes
+        memoryPlacement = try MemoryPlacement(mebibytes: mebibytes, addressBits: addressBits, demands: demands)
+        if let reason = memoryPlacement.reason { log(.info, reason) }
+        layout = try BoardLayout(
+            memoryMebibytes: mebibytes, addressBits: addressBits, ramBase: memoryPlacement.base)
+        if let demands {
+            try MemoryPlacement.checkLimits(bankSizes: [layout.ram.size], demands: demands, calls: calls)
+        }
+        bus = try Self.makeBus(layout)
+        do throws(PassthroughError) {
+            passthrough = try PassthroughDevices(opened, bus: bus, log: log, tracer: tracer)
             var clocks = ClockNodes(phandles: BoardDeviceTree.phandles)
             var nodes: [Node] = []
             for device in passthrough.devices {
@@ -99,6 +113,14 @@ public final class MachinePlan: Sendable {
         return bus
     }
 
+    private static func containers(
+        _ configuration: MachineConfiguration, _ calls: any MachineCalls
+    ) -> VFIOContainers {
+        VFIOContainers(
+            calls: calls, path: VFIOPath(rawValue: configuration.vfio.rawValue) ?? .automatic,
+            iommufd: configuration.iommufd.map { CInt(clamping: $0) })
+    }
+
     private static func settings(_ device: PlatformDevice) -> PassthroughDevice.Settings {
         var settings = PassthroughDevice.Settings(
             {
@@ -122,6 +144,9 @@ public final class MachinePlan: Sendable {
                 case .host: .host
                 }
             }())
+        settings.dma = VFIODMAMode(rawValue: device.dma.rawValue) ?? .automatic
+        settings.requiresReset = device.requiresReset
+        settings.descriptor = device.descriptor.map { CInt(clamping: $0) }
         if let end = device.endOfInterrupt {
             settings.endInterrupts(atRegion: end.region, offset: end.offset, length: end.length)
         }

@@ -55,6 +55,10 @@ struct SchemaTests {
             if !rule.accepts("") { expected["minLength"] = .number("1") }
             // What it says is compared by what it accepts, below.
             expected["pattern"] = try #require(try property.member("pattern"), "\(path)").value
+        case .descriptor:
+            expected = [
+                "type": .string("integer"), "minimum": .number("3"), "maximum": .number("\(KeyShape.lastDescriptor)"),
+            ]
         case .guestAddress:
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
         case .object(let keys):
@@ -105,7 +109,8 @@ struct SchemaTests {
         [
             "null", "true", "false", "[]", "[{}]", "{}", #"[{"host": "a"}]"#, #"{"kernel_image_path": "a"}"#, "-0",
             "-1", "0", "1", "15", "16", "32", "33", "128", "1048576", "1048577", "3600000", "3600001", "1.5", "1e300",
-            "63", "64", "2048", "4095", "4096", "4097", "65536", "65537", "1000000", "1000001", "281474976710655",
+            "63", "64", "2048", "4095", "4096", "4097", "65536", "65537", "1000000", "1000001", "2", "3", "1048575",
+            "281474976710655",
             "281474976710656", "4503599627366400", "4503599627370496", "99999999999999999999",
         ]
         + [
@@ -115,6 +120,7 @@ struct SchemaTests {
             "0x0",
             "0x00", "0x1000", "0x1001", "0x1800", "0X1000", "0x+1000", "0xfffffffffF000", "0x10000000000000",
             "0x00000000000000001000", #"0x1000\n"#, "1000", "4096", "auto", "irqfd", "relay", "eventfd", "Auto", "irq",
+            "iommu", "none", "identity", "cdev", "group", "exit", "restart",
         ].map { #""\#($0)""# }
         + [254, 255, 256, 2047, 2048, 4095, 4096].map { #""\#(String(repeating: "n", count: $0))""# }
 
@@ -158,6 +164,10 @@ struct SchemaTests {
             boot(#""boot_args": "\#(String(repeating: "é", count: 1024))""#),
             device(#""host": "a", "irqfd": false, "interrupts": "relay""#),
             device(#""host": "a", "interrupts": "irqfd", "storm_limit": 1"#),
+            device(#""host": "a", "vfio_fd": 3}, {"host": "b", "vfio_fd": 3"#),
+            #"{\#(plainBootSource), "iommufd_fd": 3, "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
+            #"{\#(plainBootSource), "vfio": "group", "iommufd_fd": 3}"#,
+            #"{\#(plainBootSource), "vfio": "group", "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
         ]
         for json in beyond {
             #expect(try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema), "\(json)")
