@@ -28,12 +28,15 @@ public struct MachineCheck: Sendable {
         // The machine without devices, then each device alone.
         var plain = configuration
         plain.platformDevices = []
+        plain.iommufd = nil
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
             _ = note { try plan.load() }
         }
-        for device in configuration.platformDevices {
+        // A descriptor that was handed in can be put to use once only.
+        for device in configuration.platformDevices where device.descriptor == nil {
             var single = plain
             single.platformDevices = [device]
+            single.iommufd = configuration.iommufd
             _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
         }
         guard problems.isEmpty, let hypervisor else {

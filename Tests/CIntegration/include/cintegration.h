@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/// How a process starts. All descriptors but the three are closed in it.
+/// How a process starts. All descriptors but the three, and what is handed in, are closed in it.
 struct cintegration_process {
     const char *_Nonnull path;
     /// Both end in NULL.
@@ -27,6 +27,9 @@ struct cintegration_process {
     const char *_Nullable hidden;
     /// Whether it may lock as much memory as it likes.
     bool locks_memory;
+    /// Descriptors that it has from 3 up, at most 8; NULL: none.
+    const int *_Nullable handed;
+    size_t handed_count;
 };
 
 /// The process's number. What fails in the child before the program starts is its exit status, 127.

@@ -36,6 +36,9 @@ struct GuestConfiguration: Encodable {
         var mapTimeout: Int?
         var endOfInterrupt: [String: Int]?
         var stormLimit: Int?
+        var dma: String?
+        var requiresReset: Bool?
+        var descriptor: Int?
 
         init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
             self.host = host
@@ -65,17 +68,26 @@ struct GuestConfiguration: Encodable {
             case endOfInterrupt = "eoi"
             case stormLimit = "storm_limit"
             case guestAddress = "guest_address"
+            case dma
+            case requiresReset = "require_reset"
+            case descriptor = "vfio_fd"
         }
     }
 
     var source: BootSource
     var size = Size()
     var devices: [Device] = []
+    var vfio: String?
+    var iommufd: Int?
+    var onReset: String?
 
     enum CodingKeys: String, CodingKey {
         case source = "boot-source"
         case size = "machine-config"
         case devices = "platform-devices"
+        case vfio
+        case iommufd = "iommufd_fd"
+        case onReset = "on_reset"
     }
 
     /// Linux, which runs `script` of the initramfs with `words` on its command line and powers off.

@@ -27,10 +27,12 @@ final class MartletProcess {
         var user: UInt32 = 0
         var hiddenFolder: String?
         var locksMemory = false
+        /// Descriptors that the program finds as 3, 4 and so on.
+        var handed: [CInt] = []
 
         init(
             terminal: PseudoTerminal? = nil, input: End = .pipe, output: End = .pipe, user: UInt32 = 0,
-            hiddenFolder: String? = nil, locksMemory: Bool = false
+            hiddenFolder: String? = nil, locksMemory: Bool = false, handed: [CInt] = []
         ) {
             self.terminal = terminal
             self.input = input
@@ -38,6 +40,7 @@ final class MartletProcess {
             self.user = user
             self.hiddenFolder = hiddenFolder
             self.locksMemory = locksMemory
+            self.handed = handed
         }
     }
 
@@ -70,12 +73,15 @@ final class MartletProcess {
             Self.withStrings(["PATH=/usr/bin:/bin"]) { environment in
                 Self.withString(options.hiddenFolder) { hidden in
                     program.withCString { path in
-                        var process = cintegration_process(
-                            path: path, arguments: arguments, environment: environment,
-                            input: input.program?.rawValue ?? -1, output: output.program?.rawValue ?? -1,
-                            error: error.program?.rawValue ?? -1, owns_terminal: screen != nil, user: options.user,
-                            hidden: hidden, locks_memory: options.locksMemory)
-                        result = cintegration_start(&process)
+                        options.handed.withUnsafeBufferPointer { handed in
+                            var process = cintegration_process(
+                                path: path, arguments: arguments, environment: environment,
+                                input: input.program?.rawValue ?? -1, output: output.program?.rawValue ?? -1,
+                                error: error.program?.rawValue ?? -1, owns_terminal: screen != nil,
+                                user: options.user, hidden: hidden, locks_memory: options.locksMemory,
+                                handed: handed.baseAddress, handed_count: handed.count)
+                            result = cintegration_start(&process)
+                        }
                     }
                 }
             }
