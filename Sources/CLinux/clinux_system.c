@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -17,9 +18,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -34,6 +37,7 @@
 int clinux_open(const char *path, int flags) { return RESULT(open(path, flags | O_CLOEXEC, 0666)); }
 int clinux_create(const char *path) { return clinux_open(path, O_WRONLY | O_CREAT | O_TRUNC); }
 int clinux_close(int fd) { return RESULT(close(fd)); }
+int clinux_duplicate(int fd) { return RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 long clinux_read(int fd, void *buffer, size_t count) { return RESULT(read(fd, buffer, count)); }
 long clinux_write(int fd, const void *buffer, size_t count) { return RESULT(write(fd, buffer, count)); }
 long clinux_pread(int fd, void *b, size_t count, off_t offset) { return RESULT(pread(fd, b, count, offset)); }
@@ -90,6 +94,19 @@ int clinux_memfd_create(const char *name) { return RESULT(memfd_create(name, MFD
 int clinux_ftruncate(int fd, off_t length) { return RESULT(ftruncate(fd, length)); }
 int clinux_fallocate(int fd, off_t length) { return RESULT(fallocate(fd, 0, 0, length)); }
 long clinux_page_size(void) { return sysconf(_SC_PAGESIZE); }
+
+int clinux_memory_lock_limit(uint64_t *limit) {
+    struct rlimit memlock;
+    int result = RESULT(getrlimit(RLIMIT_MEMLOCK, &memlock));
+    *limit = memlock.rlim_cur == RLIM_INFINITY ? UINT64_MAX : memlock.rlim_cur;
+    return result;
+}
+int clinux_has_capability(int number) {
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+    if (syscall(SYS_capget, &header, data) < 0) return -errno;
+    return (data[number >> 5].effective >> (number & 31)) & 1;
+}
 uint64_t clinux_physical_memory(void) { return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE); }
 
 int clinux_eventfd(void) { return RESULT(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }

@@ -32,6 +32,8 @@ enum KeyShape: Sendable {
     /// A multiple of a number, at least `minimum`, as a number or in hexadecimal; without a default it is required.
     case address(multipleOf: UInt64, minimum: UInt64, default: UInt64?)
     case guestAddress
+    /// The number of a file descriptor that the process is started with.
+    case descriptor
     /// A device-tree property's value.
     case property
     // Functions: the keys of an object that isn't in the text are never made.
@@ -40,6 +42,9 @@ enum KeyShape: Sendable {
     /// An object whose names the user makes up.
     indirect case map(names: TextRule, KeyShape)
     indirect case list(KeyShape)
+
+    /// A descriptor's highest number: fs/file.c, sysctl_nr_open, less one.
+    static let lastDescriptor = 1_048_575
 
     /// The shape in words, for error messages.
     var allowed: String {
@@ -56,6 +61,7 @@ enum KeyShape: Sendable {
         case .property:
             "true, a string or an array of strings, numbers from 0 to \(UInt32.max) and {\"phandle\": \"label\"} alone or in "
                 + "an array, {\"u64\": number or \"0x…\", or an array of these}, or {\"bytes\": \"00 1f …\"}"
+        case .descriptor: "the number of a descriptor that Martlet is started with, from 3 to \(Self.lastDescriptor)"
         case .object, .map: "an object"
         case .objects: "an array of objects"
         case .list(let elements): "an array, of each element: \(elements.allowed)"
@@ -124,6 +130,17 @@ extension Key<String?> {
         Key(description: KeyDescription(name: name, shape: .text(rule)), fallback: nil) { json in
             guard case .string(let text) = json, rule.accepts(text) else { return nil }
             return text
+        }
+    }
+}
+
+extension Key<Int?> {
+    /// The number of a descriptor; standard input, output and error have uses of their own.
+    static func descriptor(_ name: String) -> Key {
+        Key(description: KeyDescription(name: name, shape: .descriptor), fallback: nil) { json in
+            guard case .number(let text) = json, let value = Int(text), (3...KeyShape.lastDescriptor).contains(value)
+            else { return nil }
+            return value
         }
     }
 }

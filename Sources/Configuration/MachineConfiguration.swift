@@ -15,6 +15,28 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var machineSize: MachineSize
     public var platformDevices: [PlatformDevice]
     public var deviceTree: DeviceTreeFiles
+    public var vfio = VFIO.automatic
+    /// The number of a descriptor of /dev/iommu that Martlet is started with.
+    public var iommufd: Int?
+    public var onReset = OnReset.exit
+
+    /// The kernel's way of giving devices to user space.
+    public enum VFIO: String, CaseIterable, Sendable {
+        /// The device's own file where it has one, and else its group.
+        case automatic = "auto"
+        /// The device's own file and /dev/iommu.
+        case cdev
+        /// The device's group and a container.
+        case group
+    }
+
+    /// What a guest's wish for a reset leads to.
+    public enum OnReset: String, CaseIterable, Sendable {
+        /// Martlet ends, with a status of its own.
+        case exit
+        /// The machine starts again.
+        case restart
+    }
 
     public init(
         bootSource: BootSource, machineSize: MachineSize = MachineSize(), platformDevices: [PlatformDevice] = [],
@@ -68,8 +90,16 @@ public struct MachineConfiguration: Equatable, Sendable {
         static let platformDevices = KeyDescription(
             name: "platform-devices", shape: .objects({ PlatformDevice.Keys.all }))
         static let deviceTree = KeyDescription(name: "device-tree", shape: .object({ DeviceTreeFiles.Keys.all }))
+        static let vfio = Key<VFIO>.choice("vfio", default: .automatic)
+        static let iommufd = Key.descriptor("iommufd_fd")
+        static let onReset = Key<OnReset>.choice("on_reset", default: .exit)
 
-        static var all: [KeyDescription] { [bootSource, machineSize, platformDevices, deviceTree] }
+        static var all: [KeyDescription] {
+            [
+                bootSource, machineSize, platformDevices, deviceTree, vfio.description, iommufd.description,
+                onReset.description,
+            ]
+        }
     }
 
     private init(_ reader: ObjectReader, folder: String) {
@@ -80,8 +110,12 @@ public struct MachineConfiguration: Equatable, Sendable {
         platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
         deviceTree =
             reader.object(Keys.deviceTree).map { DeviceTreeFiles($0, folder: folder) } ?? DeviceTreeFiles()
+        vfio = reader.value(Keys.vfio)
+        iommufd = reader.value(Keys.iommufd)
+        onReset = reader.value(Keys.onReset)
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
         Self.noteRepeatedLabels(platformDevices, deviceReaders)
+        noteDescriptors(reader, deviceReaders)
     }
 
     private static func noteRepeatedLabels(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
@@ -95,6 +129,29 @@ public struct MachineConfiguration: Equatable, Sendable {
             } else {
                 paths[label] = reader.path
             }
+        }
+    }
+
+    /// Notes descriptors that have no use, or two.
+    private func noteDescriptors(_ reader: ObjectReader, _ deviceReaders: [ObjectReader]) {
+        var paths: [Int: String] = [:]
+        func note(_ number: Int?, _ name: String, _ reader: ObjectReader) {
+            guard let number else { return }
+            let path = reader.path.isEmpty ? name : "\(reader.path).\(name)"
+            if vfio == .group {
+                reader.note(
+                    name, found: "\(number), with vfio \"group\"",
+                    allowed: "nothing, or vfio \"auto\" or \"cdev\": a group's descriptor can't be handed in")
+            } else if let first = paths[number] {
+                reader.note(
+                    name, found: "the descriptor \(number), which \(first) has already", allowed: "each descriptor once"
+                )
+            }
+            paths[number] = path
+        }
+        note(iommufd, Keys.iommufd.name, reader)
+        for (device, reader) in zip(platformDevices, deviceReaders) {
+            note(device.descriptor, PlatformDevice.Keys.descriptor.name, reader)
         }
     }
 

@@ -8,8 +8,9 @@ public struct MachineSize: Equatable, Sendable {
     /// Guest RAM. At least 16, below which no arm64 Linux comes up; at most 1,048,576 (1 TiB, the reach of the 40-bit
     /// guest-physical addresses that every KVM host offers). What the host can give is checked before boot.
     public var memoryMebibytes: Int
-    /// The guest-physical address of RAM, a multiple of 2 MiB, as the arm64 boot protocol wants it.
-    public var ramBase: UInt64
+    /// The guest-physical address of RAM, a multiple of 2 MiB, as the arm64 boot protocol wants it; nil for
+    /// `defaultRAMBase`, or for wherever its devices' DMA reaches it.
+    public var ramBase: UInt64?
     /// Where passed-through devices go that have no address of their own; nil for all room that is left beside RAM.
     public var platformBus: Window?
 
@@ -42,7 +43,7 @@ public struct MachineSize: Equatable, Sendable {
     public static let defaultRAMBase: UInt64 = 0x8000_0000
 
     public init(
-        vcpuCount: Int = 1, memoryMebibytes: Int = 128, ramBase: UInt64 = defaultRAMBase, platformBus: Window? = nil
+        vcpuCount: Int = 1, memoryMebibytes: Int = 128, ramBase: UInt64? = nil, platformBus: Window? = nil
     ) {
         self.vcpuCount = vcpuCount
         self.memoryMebibytes = memoryMebibytes
@@ -64,7 +65,8 @@ public struct MachineSize: Equatable, Sendable {
     init(_ reader: ObjectReader) {
         vcpuCount = reader.value(Keys.vcpuCount)
         memoryMebibytes = reader.value(Keys.memoryMebibytes)
-        ramBase = reader.value(Keys.ramBase)
+        let base = reader.value(Keys.ramBase)
+        ramBase = reader.has(Keys.ramBase.name) ? base : nil
         platformBus = reader.object(Keys.platformBus).map(Window.init)
     }
 }

@@ -23,6 +23,16 @@ public struct PlatformDevice: Equatable, Sendable {
         case eventfd
     }
 
+    /// What the device may reach by DMA.
+    public enum DMA: String, CaseIterable, Sendable {
+        /// The guest's memory where an IOMMU sees to it.
+        case automatic = "auto"
+        /// The guest's memory, behind an IOMMU or not at all.
+        case iommu
+        /// Nothing.
+        case none
+    }
+
     /// Where the device's interrupt status lives.
     public struct EndOfInterrupt: Equatable, Sendable {
         /// The region's index.
@@ -70,6 +80,11 @@ public struct PlatformDevice: Equatable, Sendable {
     /// What overlays and other devices' properties call the device's node; nil for nothing.
     public var label: String?
     public var deviceTree: DeviceTreeSettings
+    public var dma = DMA.automatic
+    /// Whether a device that the host's kernel can't reset is refused.
+    public var requiresReset = false
+    /// The number of a descriptor of the device's own file that Martlet is started with.
+    public var descriptor: Int?
 
     public init(
         identity: Identity, noMmap: Bool = false, interrupts: Interrupts = .automatic, stormLimit: Int = 0,
@@ -108,12 +123,16 @@ public struct PlatformDevice: Equatable, Sendable {
         static let guestAddress = Key.guestAddress("guest_address")
         static let label = Key.text("label", .deviceLabel)
         static let deviceTree = KeyDescription(name: "device_tree", shape: .object({ DeviceTreeSettings.Keys.all }))
+        static let dma = Key<DMA>.choice("dma", default: .automatic)
+        static let requiresReset = Key.boolean("require_reset", default: false)
+        static let descriptor = Key.descriptor("vfio_fd")
 
         static var all: [KeyDescription] {
             [
                 host.description, sysfsdev.description, noMmap.description, interrupts.description,
                 irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
-                guestAddress.description, label.description, deviceTree,
+                guestAddress.description, label.description, deviceTree, dma.description, requiresReset.description,
+                descriptor.description,
             ]
         }
     }
@@ -139,6 +158,9 @@ public struct PlatformDevice: Equatable, Sendable {
         label = reader.value(Keys.label)
         deviceTree =
             reader.object(Keys.deviceTree).map { DeviceTreeSettings($0, folder: folder) } ?? DeviceTreeSettings()
+        dma = reader.value(Keys.dma)
+        requiresReset = reader.value(Keys.requiresReset)
+        descriptor = reader.value(Keys.descriptor)
         if !irqfd, choice != .automatic, choice != .eventfd {
             reader.note(
                 Keys.irqfd.name, found: "false, with interrupts \"\(choice.rawValue)\"",

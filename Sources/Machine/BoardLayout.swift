@@ -41,11 +41,12 @@ public struct BoardLayout: Sendable {
     private static let gibibyte: UInt64 = 1 << 30
 
     /// The layout for `size` on a host whose KVM offers `addressBits`.
+    /// - Parameter ramBase: where RAM begins, if not where `size` says.
     /// - Throws: `MachineError.addressSpace` when RAM or the platform bus doesn't fit, `.overlaps` with everything that
     ///   they are in the way of.
-    init(_ size: MachineSize, addressBits: Int) throws(MachineError) {
+    init(_ size: MachineSize, addressBits: Int, ramBase: GuestAddress? = nil) throws(MachineError) {
         let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
-        let base = GuestAddress(size.ramBase)
+        let base = ramBase ?? size.ramBase.map { GuestAddress($0) } ?? Self.ramBase
         let (byteCount, overflow) = UInt64(size.memoryMebibytes).multipliedReportingOverflow(by: 1 << 20)
         guard !overflow, let ram = GuestRange(base: base, size: byteCount), ram.last.rawValue <= limit else {
             throw .addressSpace(mebibytes: size.memoryMebibytes, base: base, addressBits: addressBits)

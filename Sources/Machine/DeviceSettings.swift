@@ -5,6 +5,7 @@ internal import Configuration
 internal import DeviceTree
 internal import Passthrough
 internal import PlatformBus
+internal import VFIO
 
 extension PassthroughDevice.Settings {
     /// What the configuration says of a device.
@@ -27,6 +28,9 @@ extension PassthroughDevice.Settings {
             placement: Placement(
                 device.guestAddress.regions.map(Placement.Region.init),
                 others: Placement.Region(device.guestAddress.others)))
+        dma = VFIODMAMode(rawValue: device.dma.rawValue) ?? .automatic
+        requiresReset = device.requiresReset
+        descriptor = device.descriptor.map { CInt(clamping: $0) }
         if let end = device.endOfInterrupt {
             endInterrupts(atRegion: end.region, offset: end.offset, length: end.length)
         }

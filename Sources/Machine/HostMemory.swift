@@ -16,13 +16,22 @@ enum HostMemory {
         if mebibytes > total { throw .memoryUnavailable(mebibytes: mebibytes, availableMebibytes: total) }
     }
 
+    /// How much this process has locked into RAM already, in bytes; 0 where the kernel doesn't say.
+    static func lockedByteCount(_ system: any SystemCalls) -> UInt64 {
+        guard let text = try? system.readFile("/proc/self/status", limit: 65536),
+            let locked = kibibytes("VmLck:", in: text)
+        else { return 0 }
+        return locked.multipliedReportingOverflow(by: 1024).partialValue
+    }
+
     /// The number behind `key` at the beginning of a line: "MemAvailable:    1234 kB".
     private static func kibibytes(_ key: StaticString, in text: [UInt8]) -> UInt64? {
         let lines = text.split(separator: 0x0A)
         // Safety: a StaticString's bytes live for ever.
         let wanted = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
         guard let line = lines.first(where: { $0.starts(with: wanted) }) else { return nil }
-        let digits = line.dropFirst(wanted.count).drop { $0 == 0x20 }.prefix { (0x30...0x39).contains($0) }
+        let value = line.dropFirst(wanted.count).drop { $0 == 0x20 || $0 == 0x09 }
+        let digits = value.prefix { (0x30...0x39).contains($0) }
         return UInt64(String(decoding: digits, as: UTF8.self))
     }
 }

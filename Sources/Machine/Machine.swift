@@ -150,11 +150,13 @@ public final class Machine: Sendable {
     var facts: [String] {
         let size = plan.configuration.machineSize
         return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
+            + (plan.memoryPlacement.reason.map { [$0] } ?? [])
             + parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines) + plan.additionFacts
     }
 
     /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released but
-    /// what the plan has opened. Call it once.
+    /// what the plan has opened. Call it once. Signals stay blocked from then on, so that none cuts the end short: what is
+    /// pending reaches the next machine of this process, if there is one.
     /// - Returns: why it ended, and the report.
     /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
     public func run() throws(MachineError) -> (end: GuestEnd, report: Report) {

@@ -30,6 +30,7 @@ public struct MachineCheck: Sendable {
         var plain = configuration
         plain.platformDevices = []
         plain.deviceTree = DeviceTreeFiles()
+        plain.iommufd = nil
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
             _ = note { try plan.load() }
         }
@@ -41,9 +42,12 @@ public struct MachineCheck: Sendable {
                 problems.append(problem)
                 continue
             }
+            // A descriptor that was handed in can be put to use once only.
+            if device.descriptor != nil { continue }
             var (single, alone) = (plain, device)
             alone.deviceTree.overlay = nil
             single.platformDevices = [alone]
+            single.iommufd = configuration.iommufd
             _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
         }
         guard problems.isEmpty, let hypervisor else {

@@ -32,6 +32,13 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case unknownLabel(key: String, label: String, known: [String])
     case memory(mebibytes: UInt64, call: String, errno: Errno)
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
+    /// The IOMMU can't show a device the guest's RAM where it is to be.
+    case memoryObstacle(
+        device: String, mebibytes: Int, base: GuestAddress, range: String, reason: String, isFixed: Bool)
+    /// Devices' DMA needs RAM locked, and this process may not lock so much; in bytes.
+    case lockedMemory(device: String, needed: UInt64, limit: UInt64)
+    /// Devices' DMA needs more mappings than the kernel takes.
+    case mappings(device: String, wanted: Int, left: Int)
     /// Any other system call, by name.
     case call(String, errno: Errno)
 
@@ -85,6 +92,23 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
             machine-config.mem_size_mib: \(mebibytes) MiB wanted, but the host has only \(available) MiB available
               reduce machine-config.mem_size_mib, or free memory on the host
+            """
+        case .memoryObstacle(let device, let mebibytes, let base, let range, let reason, let isFixed):
+            """
+            \(device): its DMA can't reach \(mebibytes) MiB of RAM \
+            \(isFixed ? "at \(base)" : "anywhere"): of \(range) \(reason)
+              \(isFixed ? "leave machine-config.ram_base out, or put it elsewhere" : "reduce machine-config.mem_size_mib")
+            """
+        case .lockedMemory(let device, let needed, let limit):
+            """
+            \(device): its DMA needs \(needed) bytes locked into RAM, all of the guest's, and this process may lock \(limit)
+              be root, or give the program CAP_IPC_LOCK, or set LimitMEMLOCK=\(needed) for its service, or:
+              run: ulimit -l \(needed / 1024 + (needed % 1024 == 0 ? 0 : 1))
+            """
+        case .mappings(let device, let wanted, let left):
+            """
+            \(device): its DMA needs \(wanted) mappings for the guest's RAM, and the kernel takes \(left)
+              run: echo \(max(wanted, 65535)) > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit
             """
         case .call(let name, let errno): "\(name): \(errno.nameAndText)"
         }

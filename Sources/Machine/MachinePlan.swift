@@ -21,6 +21,7 @@ public final class MachinePlan: Sendable {
     let calls: any MachineCalls
     let log: Log
     let tracer: Tracer?
+    let memoryPlacement: MemoryPlacement
     let layout: BoardLayout
     let bus: PlatformBus
     let passthrough: PassthroughDevices
@@ -49,19 +50,33 @@ public final class MachinePlan: Sendable {
         self.tracer = tracer
         self.hypervisor = hypervisor
         let addressBits = try Self.limits(configuration, hypervisor)
-        layout = try BoardLayout(configuration.machineSize, addressBits: addressBits)
-        bus = try Self.makeBus(layout)
         additions = try TreeAdditions(configuration, system: calls, log: log)
         var phandles = additions?.base?.phandles ?? PhandleAllocator()
         do { controllerPhandle = try additions?.base?.interruptController ?? phandles.allocate() } catch {
             throw .deviceTree("\(error)")
         }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
+        // Before the layout: what the devices' IOMMU can translate decides where RAM goes.
+        let opened: OpenedDevices
+        let demands: MemoryDemands?
         do throws(PassthroughError) {
-            passthrough = try PassthroughDevices(
-                configuration.platformDevices.map(PassthroughDevice.Settings.init), calls: calls, bus: bus,
-                sysfs: sysfs, log: log,
-                tracer: tracer)
+            opened = try OpenedDevices(
+                configuration.platformDevices.map(PassthroughDevice.Settings.init),
+                containers: Self.containers(configuration, calls), sysfs: sysfs, log: log, tracer: tracer)
+            demands = try opened.memoryDemands()
+        } catch { throw .passthrough(error) }
+        let size = configuration.machineSize
+        memoryPlacement = try MemoryPlacement(
+            mebibytes: size.memoryMebibytes, addressBits: addressBits, fixed: size.ramBase.map { GuestAddress($0) },
+            demands: demands)
+        if let reason = memoryPlacement.reason { log(.info, reason) }
+        layout = try BoardLayout(size, addressBits: addressBits, ramBase: memoryPlacement.base)
+        if let demands {
+            try MemoryPlacement.checkLimits(bankSizes: [layout.ram.size], demands: demands, calls: calls)
+        }
+        bus = try Self.makeBus(layout)
+        do throws(PassthroughError) {
+            passthrough = try PassthroughDevices(opened, bus: bus, log: log, tracer: tracer)
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let nodes = try generator.generate(passthrough.nodeRequests)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
@@ -101,6 +116,14 @@ public final class MachinePlan: Sendable {
             try bus.reserveSPI(BoardLayout.clockSPI, "RTC")
         } catch { throw .bus(error) }
         return bus
+    }
+
+    private static func containers(
+        _ configuration: MachineConfiguration, _ calls: any MachineCalls
+    ) -> VFIOContainers {
+        VFIOContainers(
+            calls: calls, path: VFIOPath(rawValue: configuration.vfio.rawValue) ?? .automatic,
+            iommufd: configuration.iommufd.map { CInt(clamping: $0) })
     }
 
     private static func logOmissions(_ nodes: [GuestNode], _ log: Log) {

@@ -18,9 +18,11 @@ public struct Report: Sendable, Encodable {
     public let droppedConsoleBytes: UInt64
     /// When each step of the start-up was done.
     public let profile: [StartupProfile.Mark]
+    /// How often the guest was started again after a reset. All other counts but those of the devices are of the last start.
+    public var restarts = 0
 
     private enum CodingKeys: String, CodingKey {
-        case exit, devices, exits, unclaimed, profile
+        case exit, devices, exits, unclaimed, profile, restarts
         case droppedConsoleBytes = "dropped_console_bytes"
     }
 
@@ -43,6 +45,7 @@ public struct Report: Sendable, Encodable {
         try container.encode(Unclaimed(reads: unclaimedReads, writes: unclaimedWrites), forKey: .unclaimed)
         try container.encode(droppedConsoleBytes, forKey: .droppedConsoleBytes)
         try container.encode(profile, forKey: .profile)
+        try container.encode(restarts, forKey: .restarts)
     }
 
     /// The report as text, a line for each fact.
@@ -60,6 +63,7 @@ public struct Report: Sendable, Encodable {
         if unclaimedReads &+ unclaimedWrites > 0 {
             lines.append("unclaimed: \(unclaimedReads) reads, \(unclaimedWrites) writes")
         }
+        if restarts > 0 { lines.append("restarts: \(restarts)") }
         if droppedConsoleBytes > 0 { lines.append("console: \(droppedConsoleBytes) bytes dropped") }
         return lines.joined(separator: "\n")
     }

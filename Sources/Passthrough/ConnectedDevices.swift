@@ -35,21 +35,17 @@ public final class ConnectedDevices: Sendable {
         self.devices = devices
         guard let first = devices.devices.first else { return }
         try state.withLock { (state) throws(PassthroughError) in
-            if let container = devices.containers.container(.type1v2) {
-                for bank in memory {
-                    state.stack.keep(
-                        try PassthroughError.vfio { () throws(VFIOError) in
-                            try container.mapDMA(bank.mapping, iova: bank.address)
-                        })
-                }
+            for space in devices.containers.guestSpaces {
+                try Self.map(memory, in: space, onto: &state.stack, log: log)
             }
             let link = state.stack.keep(
                 try PassthroughError.kvm(first.name) { () throws(KVMError) in try VFIOLink(vm) })
-            var groups: Set<Int> = []
-            for device in devices.devices where groups.insert(device.device.group.id).inserted {
+            // One for each group, or for each device that was opened by its own file.
+            var files: Set<CInt> = []
+            for device in devices.devices where files.insert(device.device.kvmFile).inserted {
                 state.stack.keep(
                     try PassthroughError.kvm(device.name) { () throws(KVMError) in
-                        try VFIOLink.Registration(link, group: device.device.group.rawValue)
+                        try VFIOLink.Registration(link, group: device.device.kvmFile)
                     })
             }
             for device in devices.devices {
@@ -59,7 +55,43 @@ public final class ConnectedDevices: Sendable {
         }
     }
 
-    /// Silences every device, newest first: triggers off, then a reset where the device has one.
+    /// In bytes: memory is mapped for DMA in parts of it, so that a large guest's progress can be shown. A whole number of
+    /// the largest pages that an IOMMU has.
+    private static let partSize: UInt64 = 1 << 30
+
+    /// How many DMA mappings banks of these sizes take in each address space.
+    public static func mappingCount(bankSizes: [UInt64]) -> Int {
+        bankSizes.reduce(0) { $0 + Int($1 / partSize + ($1 % partSize == 0 ? 0 : 1)) }
+    }
+
+    /// Maps all of `memory`: this is what takes the time, since each page is allocated, cleared and pinned.
+    private static func map(
+        _ memory: [(address: UInt64, mapping: MemoryMapping)], in space: VFIOAddressSpace,
+        onto stack: inout ResourceStack, log: Log
+    ) throws(PassthroughError) {
+        let total = memory.reduce(0) { $0 + $1.mapping.size }
+        let start = total > partSize ? Clock.monotonicNanoseconds : 0
+        var done: UInt64 = 0
+        for bank in memory {
+            var offset: UInt64 = 0
+            while offset < bank.mapping.size {
+                let part = offset..<min(offset + partSize, bank.mapping.size)
+                let mapping = try PassthroughError.vfio { () throws(VFIOError) in
+                    try space.map(bank.mapping, part: part, iova: bank.address + offset)
+                }
+                stack.keep(mapping)
+                offset = part.upperBound
+                done += mapping.size
+                guard total > partSize else { continue }
+                // Who waits for longer than this may want to know what for.
+                let isSlow = Clock.monotonicNanoseconds - start > 2_000_000_000
+                log(isSlow ? .warning : .info, "pinned \(done >> 20) of \(total >> 20) MiB for devices")
+            }
+        }
+    }
+
+    /// Silences every device, newest first: triggers off, then a reset where the device has one. DMA that a device without a
+    /// reset has begun goes on: no register of a platform device is known to stop it.
     public func silence() {
         state.withLock { state in
             for connection in state.connections.reversed() { connection.quiesce() }

@@ -25,6 +25,7 @@ public final class DeviceConnection: Sendable {
     /// Each path once, in the order of the set-up.
     private let paths: [any InterruptPath]
     private let regions: MappedRegions
+    private let log: Log
     private let isQuiet = Atomic<Bool>(false)
 
     /// - Throws: `PassthroughError` naming the device and the call; nothing stays wired then.
@@ -48,6 +49,7 @@ public final class DeviceConnection: Sendable {
         self.device = device
         self.routes = routes
         self.regions = regions
+        self.log = log
         self.paths = paths.take()
     }
 
@@ -57,7 +59,7 @@ public final class DeviceConnection: Sendable {
         for path in paths.reversed() { path.disconnect() }
         let isFirst = !isQuiet.exchange(true, ordering: .relaxed)
         guard isFirst, device.device.canReset else { return }
-        do { try device.device.reset() } catch {}
+        do { try device.device.reset() } catch { log(.warning, "\(error)") }
     }
 
     var mapCycles: MapCycles {

@@ -44,10 +44,49 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         }
     }
 
+    /// What the device can reach by DMA, and by whose doing.
+    public struct DMA: Sendable, Equatable, Encodable {
+        /// "iommu": translated, to the guest's memory. "none": not meant to be done. "untranslated": no IOMMU is there.
+        public let mode: String
+        /// "container" or "iommufd"; nil where no IOMMU stands between the device and memory.
+        public let through: String?
+        /// "guest RAM", "nothing", or "all host memory": what the hardware lets the device reach.
+        public let reaches: String
+        /// The other devices of its IOMMU group, which reach the same.
+        public let groupOthers: [String]
+        /// Whether the kernel makes sure that the device can't raise others' interrupts; nil where that isn't known.
+        public let interruptsIsolated: Bool?
+        /// How the IOMMU knows the device, where the host's device tree says.
+        public let streamIDs: [UInt32]
+
+        enum CodingKeys: String, CodingKey {
+            case mode, through, reaches
+            case groupOthers = "group_others"
+            case interruptsIsolated = "interrupts_isolated"
+            case streamIDs = "stream_ids"
+        }
+
+        func text(group: Int) -> String {
+            guard let through else {
+                let promise = mode == "none" ? "none, as configured" : "untranslated"
+                return "dma: \(promise); no IOMMU: NOT confined, what it does reaches all host memory"
+            }
+            let company = groupOthers.isEmpty ? "alone in it" : "with \(groupOthers.joined(separator: ", "))"
+            var text = "dma: \(mode) (group \(group), \(company), \(through)), reaches \(reaches)"
+            text += reaches == "nothing" ? "" : " only"
+            text += "; interrupts " + (interruptsIsolated == true ? "isolated" : "not known to be isolated")
+            if !streamIDs.isEmpty {
+                text += "; stream " + streamIDs.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
+            }
+            return text
+        }
+    }
+
     public let host: String
     public let group: Int
     /// "iommu": DMA reaches the guest's RAM only. "none": no IOMMU stands between the device and the host's memory.
     public let isolation: String
+    public let dma: DMA
     public let canReset: Bool
     public let regions: [Region]
     public let interrupts: [Interrupt]
@@ -63,7 +102,14 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
 
     /// The report as text, a line for each fact.
     public var lines: [String] {
-        var lines = ["device \(host): group \(group), isolation: \(isolation), reset: \(canReset ? "yes" : "no")"]
+        var lines = [
+            "device \(host): group \(group), isolation: \(isolation), reset: \(canReset ? "yes" : "no")",
+            "  \(dma.text(group: group))",
+        ]
+        if !canReset {
+            lines.append(
+                "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped")
+        }
         for region in regions {
             let host = region.hostAddress.map { "host \($0) " } ?? ""
             lines.append(
@@ -95,7 +141,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case host, group, isolation, regions, interrupts, unmaps, maps
+        case host, group, isolation, dma, regions, interrupts, unmaps, maps
         case canReset = "can_reset"
         case refusedUnmaps = "refused_unmaps"
         case nisvEmulated = "nisv_emulated"
@@ -107,8 +153,8 @@ extension DeviceConnection {
     func report(_ hostCounts: HostInterruptCounts) -> DeviceReport {
         let cycles = mapCycles
         return DeviceReport(
-            host: device.name, group: device.device.group.id,
-            isolation: device.device.group.container.type == .type1v2 ? "iommu" : "none",
+            host: device.name, group: device.host.group?.id ?? 0,
+            isolation: device.device.reach == .hostMemory ? "none" : "iommu", dma: device.opened.dmaReport,
             canReset: device.device.canReset,
             regions: device.regions.map { region in
                 DeviceReport.Region(
@@ -133,5 +179,27 @@ extension DeviceConnection.Route {
             spi: interrupt.spi.rawValue, path: path.kind.rawValue, reasons: reasons,
             count: counters.map(\.raised) ?? hostCount, countSource: counters == nil ? "/proc/interrupts" : "martlet",
             counters: counters)
+    }
+}
+
+extension OpenedDevice {
+    fileprivate var dmaReport: DeviceReport.DMA {
+        let isTranslated = device.reach != .hostMemory
+        let through =
+            switch device.addressSpace {
+            case .container: "container"
+            case .iommufd: "iommufd"
+            }
+        return DeviceReport.DMA(
+            mode: settings.dma == .none ? "none" : isTranslated ? "iommu" : "untranslated",
+            through: isTranslated ? through : nil,
+            reaches: {
+                switch device.reach {
+                case .guestMemory: "guest RAM"
+                case .nothing: "nothing"
+                case .hostMemory: "all host memory"
+                }
+            }(), groupOthers: host.group?.others.map(\.name) ?? [], interruptsIsolated: isolatesInterrupts,
+            streamIDs: isTranslated ? StreamIDs.read(host, sysfs) : [])
     }
 }

@@ -6,7 +6,7 @@ public import LinuxSystem
 public import PlatformBus
 public import VFIO
 
-/// A host device that was opened and given its place on the guest's platform bus: windows and SPIs.
+/// A host device that was opened and has its place on the guest's platform bus: windows and SPIs.
 ///
 /// It holds no part of the VM yet; `DeviceConnection` joins the two. Immutable, so any thread may read it.
 public final class PassthroughDevice: Sendable {
@@ -67,6 +67,12 @@ public final class PassthroughDevice: Sendable {
         public var placement: Placement
         /// What the guest's device tree says of it besides what the host's does.
         public var node = NodeSettings()
+        /// What it may reach by DMA.
+        public var dma = VFIODMAMode.automatic
+        /// Whether the device is refused if the host's kernel can't reset it.
+        public var requiresReset = false
+        /// A descriptor of the device's own file that this process was started with; nil opens one.
+        public var descriptor: CInt?
         /// eventfd path: the only bytes whose access ends an interrupt.
         var endRange: EventFDStateMachine.EndRange?
 
@@ -112,32 +118,24 @@ public final class PassthroughDevice: Sendable {
 
     /// Its name on the host.
     public var name: String { host.name }
-    let settings: Settings
-    let host: HostDevice
-    let device: VFIODevice
+    let opened: OpenedDevice
+    var settings: Settings { opened.settings }
+    var host: HostDevice { opened.host }
+    var device: VFIODevice { opened.device }
     let regions: [Region]
     /// Where the guest sees its regions.
     public var ranges: [GuestRange] { regions.map(\.range) }
     let interrupts: [Interrupt]
     private let bus: PlatformBus
 
-    /// Opens the device and claims what it needs on `bus`.
-    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.bus` when there is no room or a claim overlaps
-    ///   another, `.noHostAddress`, `.endRangeOutside`. Nothing stays claimed.
+    /// Claims what the device needs on `bus`.
+    /// - Throws: `PassthroughError.bus` when there is no room or a claim overlaps another, `.noHostAddress`. Nothing stays
+    ///   claimed.
     public init(
-        _ settings: Settings, containers: VFIOContainers, bus: PlatformBus, sysfs: Sysfs, log: Log,
-        tracer: Tracer? = nil
+        _ opened: OpenedDevice, bus: PlatformBus, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
-        let host = try Self.find(settings.identity, sysfs)
-        let countsBefore = HostInterruptCounts.read(sysfs.system)
-        let device = try Self.open(host, containers)
-        try Self.check(settings.endRange, device)
-        tracer?.trace(
-            .realize,
-            "\(host.name) on \(host.bus) regions \(device.regions.count) interrupts \(device.interrupts.count)")
-        let countsAfter = HostInterruptCounts.read(sysfs.system)
-        let numbers = countsAfter.numbers(newSince: countsBefore)
-        let addresses = HostAddresses.regions(of: host, count: device.regions.count, sysfs: sysfs)
+        let (host, device, settings) = (opened.host, opened.device, opened.settings)
+        let addresses = opened.hostAddresses
         var claims = BusClaims(owner: host.name, bus: bus)
         guard settings.placement.regions.count <= max(1, device.regions.count) else {
             throw .tooManyAddresses(
@@ -157,55 +155,26 @@ public final class PassthroughDevice: Sendable {
         regions.sort { $0.info.index < $1.info.index }
         var interrupts: [Interrupt] = []
         for info in device.interrupts {
-            // Without a line for each, which is whose can't be told.
-            let number = numbers.count == device.interrupts.count ? numbers[info.index] : nil
+            let line = opened.hostLines[info.index]
             interrupts.append(
                 Interrupt(
-                    info: info, spi: try claims.interrupt("\(host.name) interrupt \(info.index)"), hostNumber: number,
-                    countBefore: number.flatMap { countsAfter.counts[$0] } ?? 0))
+                    info: info, spi: try claims.interrupt("\(host.name) interrupt \(info.index)"),
+                    hostNumber: line?.number, countBefore: line?.count ?? 0))
             tracer?.trace(
                 .populateInterrupts,
                 "\(host.name) index \(info.index) count \(info.count) flags 0x\(String(info.flags.rawValue, radix: 16))"
             )
         }
         claims.commit()
-        self.settings = settings
-        self.host = host
-        self.device = device
+        self.opened = opened
         self.regions = regions
         self.interrupts = interrupts
         self.bus = bus
-        log(.debug, "\(host.name): opened, \(regions.count) regions, \(interrupts.count) interrupts")
     }
 
     deinit {
         for region in regions { bus.remove(region.range) }
         for interrupt in interrupts { bus.releaseSPI(interrupt.spi) }
-    }
-
-    /// The range is the user's: that it lies in the device shows only now.
-    private static func check(_ range: EventFDStateMachine.EndRange?, _ device: VFIODevice) throws(PassthroughError) {
-        guard let range else { return }
-        let region = device.regions.first { $0.index == range.region }
-        let (end, overflow) = range.offset.addingReportingOverflow(range.length)
-        guard let region, range.length > 0, !overflow, end <= region.size else {
-            throw .endRangeOutside(device: device.host.name, regions: device.regions.map(\.size))
-        }
-    }
-
-    private static func find(_ identity: Settings.Identity, _ sysfs: Sysfs) throws(PassthroughError) -> HostDevice {
-        do throws(VFIOError) {
-            switch identity {
-            case .host(let name): return try HostDevice(host: name, sysfs: sysfs)
-            case .sysfsdev(let path): return try HostDevice(sysfsdev: path, sysfs: sysfs)
-            }
-        } catch { throw .vfio(error) }
-    }
-
-    private static func open(_ host: HostDevice, _ containers: VFIOContainers) throws(PassthroughError) -> VFIODevice {
-        do throws(VFIOError) {
-            return try VFIODevice(host, in: try containers.group(of: host))
-        } catch { throw .vfio(error) }
     }
 
     private static func address(

@@ -13,22 +13,33 @@ public final class PassthroughDevices: Sendable {
     public var levelTriggeredSPIs: [SPI] {
         devices.flatMap { device in device.interrupts.lazy.filter(\.info.isLevel).map(\.spi) }
     }
-    let containers: VFIOContainers
+    let opened: OpenedDevices
+    var containers: VFIOContainers { opened.containers }
     /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
     private let stack: ResourceStack
 
-    /// Opens every device and places it on the bus.
+    /// Opens every device through a container or a file of its own, as the host has it, and places it on the bus.
     /// - Throws: for the first device that fails; the ones before it are closed again.
-    public init(
+    public convenience init(
         _ settings: [PassthroughDevice.Settings], calls: any VFIOCalls, bus: PlatformBus, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
-        containers = VFIOContainers(calls: calls)
+        try self.init(
+            try OpenedDevices(
+                settings, containers: VFIOContainers(calls: calls), sysfs: sysfs, log: log, tracer: tracer),
+            bus: bus, log: log, tracer: tracer)
+    }
+
+    /// Places devices that are open on the bus.
+    /// - Throws: for the first device that doesn't fit; nothing stays claimed.
+    public init(
+        _ opened: OpenedDevices, bus: PlatformBus, log: Log, tracer: Tracer? = nil
+    ) throws(PassthroughError) {
+        self.opened = opened
         var stack = ResourceStack()
         var devices: [PassthroughDevice] = []
-        for settings in settings {
-            let device = try PassthroughDevice(
-                settings, containers: containers, bus: bus, sysfs: sysfs, log: log, tracer: tracer)
+        for device in opened.devices {
+            let device = try PassthroughDevice(device, bus: bus, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
         }

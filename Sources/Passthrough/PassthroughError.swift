@@ -19,6 +19,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         device: String, interrupt: Int, isChoice: Bool, [(path: InterruptPathKind, reason: String)])
     /// `eoi` names bytes that the device hasn't got; it has regions of these sizes.
     case endRangeOutside(device: String, regions: [UInt64])
+    /// `require_reset`, and the host's kernel can't reset the device.
+    case noReset(device: String)
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
     /// `guest_address` lists more regions than the device has.
@@ -48,6 +50,12 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             """
             \(device): eoi is not inside the device
               it has \(regions.enumerated().map { "region \($0) of \($1) bytes" }.joined(separator: ", "))
+            """
+        case .noReset(let device):
+            """
+            \(device): require_reset is set, but the host's kernel has no function that resets the device
+              the guest would find it as its last user left it, and nothing would stop what the guest leaves running;
+              leave require_reset out if that does no harm
             """
         case .noDeviceTreeNode(let device):
             """

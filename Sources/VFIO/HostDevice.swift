@@ -32,6 +32,8 @@ public struct HostDevice: Equatable, Sendable {
         public let isNoIOMMU: Bool
         /// The other devices in it, sorted by name.
         public let others: [GroupMember]
+        /// Addresses that its devices can't use for memory.
+        public var reserved: [ReservedRegion] = []
         /// Its device node.
         public var node: String { isNoIOMMU ? "/dev/vfio/noiommu-\(id)" : "/dev/vfio/\(id)" }
     }
@@ -76,6 +78,9 @@ public struct HostDevice: Equatable, Sendable {
     public let group: IOMMUGroup?
     /// The folder of its device-tree node; nil where the host was not booted with a device tree.
     public let deviceTreeNode: String?
+    /// Its own device file, which may be missing all the same: "/dev/vfio/devices/vfio0". Only a device that is ready and
+    /// behind an IOMMU has one, and only since Linux 6.6.
+    public let deviceFile: String?
     /// Whether it can be opened.
     public let state: State
     /// Present when it can't.
@@ -151,11 +156,13 @@ public struct HostDevice: Equatable, Sendable {
         driver = try tree.linkName("\(path)/driver")
         group = try tree.group(of: path, name: name)
         deviceTreeNode = try tree.target("\(path)/of_node").map(tree.absolute)
-        if driver == bus.vfioDriver, group != nil {
+        if driver == bus.vfioDriver, let group {
             state = .ready
             diagnosis = nil
+            deviceFile = group.isNoIOMMU ? nil : try tree.deviceFile(of: path)
             return
         }
+        deviceFile = nil
         let diagnosis = tree.diagnosis(of: path, on: bus, node: deviceTreeNode)
         self.diagnosis = diagnosis
         if let driver {

@@ -26,6 +26,20 @@ extension LinuxKernel: VFIOCalls {
         try retrying { clinux_vfio_unmap_dma(container, iova, size) }
     }
 
+    public func vfioIOMMUInfo(_ container: CInt) throws(Errno) -> [UInt8] {
+        // Room for the few capabilities that there are; a kernel with more says in the first word how much it takes.
+        var size = 512
+        while true {
+            var info = [UInt8](repeating: 0, count: size)
+            // Safety: the kernel writes no more bytes than it is told of, which is the array's length.
+            try retrying { clinux_vfio_iommu_get_info(container, &info, UInt32(size)) }
+            let needed = info.withUnsafeBytes { Int($0.loadUnaligned(as: UInt32.self)) }
+            guard needed > size else { return info }
+            guard needed <= 1 << 20 else { throw .messageTooLong }
+            size = needed
+        }
+    }
+
     public func vfioGroupStatus(_ group: CInt) throws(Errno) -> VFIOGroupStatus {
         VFIOGroupStatus(rawValue: UInt32(try retrying { clinux_vfio_group_get_status(group) }))
     }
@@ -83,5 +97,63 @@ extension LinuxKernel: VFIOCalls {
 
     public func vfioReset(_ device: CInt) throws(Errno) {
         try retrying { clinux_vfio_device_reset(device) }
+    }
+
+    public func vfioBind(_ device: CInt, iommufd: CInt) throws(Errno) {
+        try retrying { clinux_vfio_device_bind_iommufd(device, iommufd) }
+    }
+
+    public func vfioAttach(_ device: CInt, addressSpace: UInt32) throws(Errno) {
+        try retrying { clinux_vfio_device_attach_iommufd_pt(device, addressSpace) }
+    }
+
+    public func vfioDetach(_ device: CInt) throws(Errno) {
+        try retrying { clinux_vfio_device_detach_iommufd_pt(device) }
+    }
+
+    public func iommuAllocate(_ iommufd: CInt) throws(Errno) -> UInt32 {
+        var addressSpace: UInt32 = 0
+        try retrying { clinux_iommu_ioas_alloc(iommufd, &addressSpace) }
+        return addressSpace
+    }
+
+    public func iommuDestroy(_ iommufd: CInt, addressSpace: UInt32) throws(Errno) {
+        try retrying { clinux_iommu_destroy(iommufd, addressSpace) }
+    }
+
+    public func iommuUsableRanges(_ iommufd: CInt, addressSpace: UInt32) throws(Errno) -> [IOVARange] {
+        var count: UInt32 = 16
+        while true {
+            var pairs = [UInt64](repeating: 0, count: 2 * Int(count))
+            let room = count
+            do throws(Errno) {
+                // Safety: the kernel writes at most `count` pairs, for which the array has room.
+                try retrying { clinux_iommu_ioas_iova_ranges(iommufd, addressSpace, &pairs, &count) }
+                return (0..<Int(min(count, room))).map { IOVARange(first: pairs[2 * $0], last: pairs[2 * $0 + 1]) }
+            } catch .messageTooLong {
+                guard count > room, count <= 1 << 16 else { throw .messageTooLong }
+            }
+        }
+    }
+
+    public func iommuMap(
+        _ iommufd: CInt, addressSpace: UInt32, hostAddress: UInt, iova: UInt64, size: UInt64
+    ) throws(Errno) {
+        try retrying { clinux_iommu_ioas_map(iommufd, addressSpace, UInt64(hostAddress), iova, size) }
+    }
+
+    public func iommuUnmap(_ iommufd: CInt, addressSpace: UInt32, iova: UInt64, size: UInt64) throws(Errno) {
+        try retrying { clinux_iommu_ioas_unmap(iommufd, addressSpace, iova, size) }
+    }
+
+    public func duplicate(_ descriptor: CInt) throws(Errno) -> CInt { try retrying { clinux_duplicate(descriptor) } }
+
+    public func lockedMemoryLimit() throws(Errno) -> UInt64? {
+        var limit: UInt64 = 0
+        try retrying { clinux_memory_lock_limit(&limit) }
+        if limit == .max { return nil }
+        // CAP_IPC_LOCK, include/uapi/linux/capability.h
+        let isExempt = try retrying { clinux_has_capability(14) }
+        return isExempt == 1 ? nil : limit
     }
 }

@@ -111,7 +111,31 @@ struct SysfsDevices {
         let groupName = try reading("\(folder)/name") { () throws(Errno) -> String? in
             do throws(Errno) { return try sysfs.text("\(folder)/name") } catch .noSuchFileOrDirectory { return nil }
         }
-        return HostDevice.IOMMUGroup(id: id, isNoIOMMU: groupName == "vfio-noiommu", others: others)
+        let isNoIOMMU = groupName == "vfio-noiommu"
+        return HostDevice.IOMMUGroup(
+            id: id, isNoIOMMU: isNoIOMMU, others: others, reserved: isNoIOMMU ? [] : try reservedRegions(ofGroup: id))
+    }
+
+    private func reservedRegions(ofGroup id: Int) throws(VFIOError) -> [ReservedRegion] {
+        let path = "kernel/iommu_groups/\(id)/reserved_regions"
+        let text = try reading(path) { () throws(Errno) -> String in
+            do throws(Errno) { return try sysfs.text(path) } catch .noSuchFileOrDirectory { return "" }
+        }
+        var regions: [ReservedRegion] = []
+        for line in text.split(separator: "\n") {
+            guard let region = ReservedRegion(line: line, group: id) else {
+                throw .malformedSysfs(device: device, path: absolute(path), content: String(line))
+            }
+            regions.append(region)
+        }
+        return regions
+    }
+
+    /// The kernel calls the file in /dev/vfio/devices as the only folder in the device's `vfio-dev`
+    /// (Documentation/ABI/testing/sysfs-devices-vfio-dev).
+    func deviceFile(of path: String) throws(VFIOError) -> String? {
+        let names = try reading("\(path)/vfio-dev") { () throws(Errno) in try sysfs.names("\(path)/vfio-dev") }
+        return names.first { $0.hasPrefix("vfio") }.map { "/dev/vfio/devices/\($0)" }
     }
 
     /// Reads what may help; what can't be read doesn't help, and is no further error.

@@ -19,6 +19,8 @@ public protocol VFIOCalls: SystemCalls {
     func vfioMapDMA(_ container: CInt, hostAddress: UInt, iova: UInt64, size: UInt64) throws(Errno)
     /// VFIO_IOMMU_UNMAP_DMA of a whole mapping.
     func vfioUnmapDMA(_ container: CInt, iova: UInt64, size: UInt64) throws(Errno)
+    /// VFIO_IOMMU_GET_INFO: struct vfio_iommu_type1_info with its capabilities, as the kernel wrote them.
+    func vfioIOMMUInfo(_ container: CInt) throws(Errno) -> [UInt8]
 
     /// VFIO_GROUP_GET_STATUS.
     func vfioGroupStatus(_ group: CInt) throws(Errno) -> VFIOGroupStatus
@@ -45,6 +47,30 @@ public protocol VFIOCalls: SystemCalls {
     func vfioDisableInterrupt(_ device: CInt, index: UInt32) throws(Errno)
     /// VFIO_DEVICE_RESET.
     func vfioReset(_ device: CInt) throws(Errno)
+
+    /// VFIO_DEVICE_BIND_IOMMUFD: `device` was opened by its own file, and can be used from now on.
+    func vfioBind(_ device: CInt, iommufd: CInt) throws(Errno)
+    /// VFIO_DEVICE_ATTACH_IOMMUFD_PT: the device's DMA goes through this address space.
+    func vfioAttach(_ device: CInt, addressSpace: UInt32) throws(Errno)
+    /// VFIO_DEVICE_DETACH_IOMMUFD_PT: the device's DMA goes nowhere.
+    func vfioDetach(_ device: CInt) throws(Errno)
+    /// IOMMU_IOAS_ALLOC: the number of a new, empty address space.
+    func iommuAllocate(_ iommufd: CInt) throws(Errno) -> UInt32
+    /// IOMMU_DESTROY of an address space.
+    func iommuDestroy(_ iommufd: CInt, addressSpace: UInt32) throws(Errno)
+    /// IOMMU_IOAS_IOVA_RANGES: what can be mapped, which depends on the devices that are attached.
+    func iommuUsableRanges(_ iommufd: CInt, addressSpace: UInt32) throws(Errno) -> [IOVARange]
+    /// IOMMU_IOAS_MAP at a fixed address, for reading and writing.
+    func iommuMap(
+        _ iommufd: CInt, addressSpace: UInt32, hostAddress: UInt, iova: UInt64, size: UInt64
+    ) throws(Errno)
+    /// IOMMU_IOAS_UNMAP of a whole mapping.
+    func iommuUnmap(_ iommufd: CInt, addressSpace: UInt32, iova: UInt64, size: UInt64) throws(Errno)
+
+    /// A copy of a descriptor that was handed in (fcntl(2), F_DUPFD_CLOEXEC): closed by the caller.
+    func duplicate(_ descriptor: CInt) throws(Errno) -> CInt
+    /// How many bytes this process may keep in RAM (RLIMIT_MEMLOCK); nil for any number, by the limit or by CAP_IPC_LOCK.
+    func lockedMemoryLimit() throws(Errno) -> UInt64?
 }
 
 /// What a group says of itself (VFIO_GROUP_FLAGS_*).

@@ -29,6 +29,8 @@ public final class VFIOContainer: Sendable {
 
     /// Its IOMMU.
     public let type: VFIOIOMMUType
+    /// Whether nothing is ever mapped in it, so that DMA of its devices faults.
+    public let isClosed: Bool
     let calls: any VFIOCalls
     private let descriptor: OwnedDescriptor
     /// The groups by number. Owned by this object, guarded by the lock.
@@ -37,8 +39,11 @@ public final class VFIOContainer: Sendable {
     /// Opens /dev/vfio/vfio and checks that this kernel's VFIO is the one that is spoken here.
     /// - Parameter device: the name of the first device, which errors are about.
     /// - Throws: `VFIOError.failed`, `.incompatibleAPI`, `.iommuUnsupported`.
-    public init(_ type: VFIOIOMMUType, for device: String, calls: any VFIOCalls) throws(VFIOError) {
+    public init(
+        _ type: VFIOIOMMUType, isClosed: Bool = false, for device: String, calls: any VFIOCalls
+    ) throws(VFIOError) {
         self.type = type
+        self.isClosed = isClosed
         self.calls = calls
         descriptor = OwnedDescriptor(
             adopting: try attempt(.openContainer, device) { () throws(Errno) in
@@ -71,7 +76,7 @@ public final class VFIOContainer: Sendable {
     /// guest-physical address. The pages are pinned: they stay in RAM for as long as the mapping lives.
     /// - Throws: `VFIOError.noTranslation` for a container without IOMMU, `.failed`.
     public func mapDMA(_ memory: MemoryMapping, iova: UInt64) throws(VFIOError) -> VFIODMAMapping {
-        try VFIODMAMapping(memory, iova: iova, in: self)
+        try VFIODMAMapping(memory, part: 0..<memory.size, iova: iova, in: .container(self))
     }
 
     /// The groups that are open, lowest number first.

@@ -1,35 +1,148 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
 internal import Synchronization
 
-/// The VFIO containers of one machine: one for the devices behind an IOMMU, since they share the guest's memory map,
-/// and one for those without, which the kernel doesn't mix with them.
+/// What the devices of one machine are opened through. There is one address space for those that reach the guest's memory,
+/// one for those that reach nothing, and a container for those without an IOMMU, which the kernel doesn't mix with others;
+/// the first two are containers or of an iommufd.
 ///
 /// Nothing is open until the first device asks, and nothing stays open after the last one went: this type only
 /// remembers what its devices keep alive.
 public final class VFIOContainers: Sendable {
-    private struct Weak { weak var container: VFIOContainer? }
+    /// What the devices of a container or an address space have in common.
+    private enum Purpose: Hashable, CaseIterable { case guest, nothing, untranslated }
+    private struct WeakContainer { weak var container: VFIOContainer? }
+    private struct WeakSpace { weak var space: IOAddressSpace? }
+    private struct State {
+        var containers: [Purpose: WeakContainer] = [:]
+        var spaces: [Purpose: WeakSpace] = [:]
+        weak var iommufd: IOMMUFD?
+    }
 
     private let calls: any VFIOCalls
+    private let path: VFIOPath
+    private let handedIn: CInt?
     /// Owned by this object, guarded by the lock.
-    private let known = Mutex<[VFIOIOMMUType: Weak]>([:])
+    private let known = Mutex(State())
 
     /// Opens nothing yet.
-    public init(calls: any VFIOCalls) { self.calls = calls }
+    /// - Parameters:
+    ///   - path: the one way that is allowed, or the better one that works.
+    ///   - iommufd: a descriptor of /dev/iommu that this process was started with. A copy of it is used; it stays open.
+    public init(calls: any VFIOCalls, path: VFIOPath = .automatic, iommufd: CInt? = nil) {
+        self.calls = calls
+        self.path = path
+        handedIn = iommufd
+    }
+
+    /// Opens a device.
+    ///
+    /// Call it from one thread at a time.
+    /// - Parameters:
+    ///   - dma: what it may reach.
+    ///   - descriptor: a descriptor of its own file that this process was started with. A copy of it is used; it stays
+    ///     open, and the device in use, until the process ends.
+    /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what `VFIOContainer`, `VFIOGroup` and
+    ///   `VFIODevice` throw.
+    public func open(
+        _ host: HostDevice, dma: VFIODMAMode = .automatic, descriptor: CInt? = nil
+    ) throws(VFIOError) -> VFIODevice {
+        let group = try host.readyGroup()
+        if group.isNoIOMMU, dma == .iommu { throw .noIOMMU(device: host.name) }
+        if descriptor == nil, group.isNoIOMMU || path == .group || (path == .automatic && host.deviceFile == nil) {
+            return try VFIODevice(host, in: self.group(of: host, dma: dma))
+        }
+        do throws(VFIOError) { return try openByFile(host, group, dma, descriptor) } catch {
+            guard descriptor == nil, path == .automatic, error.meansThatFileIsNotThere else { throw error }
+        }
+        return try VFIODevice(host, in: self.group(of: host, dma: dma))
+    }
+
+    private func openByFile(
+        _ host: HostDevice, _ group: HostDevice.IOMMUGroup, _ dma: VFIODMAMode, _ descriptor: CInt?
+    ) throws(VFIOError) -> VFIODevice {
+        guard let file = host.deviceFile, !group.isNoIOMMU else {
+            throw .noDeviceFile(device: host.name, isNoIOMMU: group.isNoIOMMU)
+        }
+        let purpose: Purpose = dma == .none ? .nothing : .guest
+        try checkGroup(group, of: host, purpose)
+        return try VFIODevice(
+            host, file: file, handedIn: descriptor, in: try space(purpose, for: host), dma: dma)
+    }
+
+    private func space(_ purpose: Purpose, for host: HostDevice) throws(VFIOError) -> IOAddressSpace {
+        if let space = known.withLock({ $0.spaces[purpose]?.space }) { return space }
+        let iommufd: IOMMUFD
+        if let open = known.withLock({ $0.iommufd }) {
+            iommufd = open
+        } else {
+            iommufd = try IOMMUFD(for: host.name, handedIn: handedIn, calls: calls)
+            known.withLock { $0.iommufd = iommufd }
+        }
+        let space = try IOAddressSpace(in: iommufd, for: host.name)
+        known.withLock { $0.spaces[purpose] = WeakSpace(space: space) }
+        return space
+    }
 
     /// The group of `host`: opened, viable and in a container whose IOMMU is set. Devices of one group share it.
     ///
     /// Call it from one thread at a time.
-    /// - Throws: `VFIOError.notReady`, and what `VFIOContainer` and `VFIOGroup` throw.
-    public func group(of host: HostDevice) throws(VFIOError) -> VFIOGroup {
-        let type: VFIOIOMMUType = try host.readyGroup().isNoIOMMU ? .noIOMMU : .type1v2
-        if let container = container(type) { return try container.group(of: host) }
-        let container = try VFIOContainer(type, for: host.name, calls: calls)
-        known.withLock { $0[type] = Weak(container: container) }
+    /// - Throws: `VFIOError.notReady`, `.groupSharesDMA`, and what `VFIOContainer` and `VFIOGroup` throw.
+    public func group(of host: HostDevice, dma: VFIODMAMode = .automatic) throws(VFIOError) -> VFIOGroup {
+        let group = try host.readyGroup()
+        let purpose: Purpose = group.isNoIOMMU ? .untranslated : dma == .none ? .nothing : .guest
+        try checkGroup(group, of: host, purpose)
+        if let container = container(purpose) { return try container.group(of: host) }
+        let container = try VFIOContainer(
+            purpose == .untranslated ? .noIOMMU : .type1v2, isClosed: purpose == .nothing, for: host.name, calls: calls)
+        known.withLock { $0.containers[purpose] = WeakContainer(container: container) }
         return try container.group(of: host)
     }
 
-    /// The container of a type, for as long as it has a group.
-    public func container(_ type: VFIOIOMMUType) -> VFIOContainer? { known.withLock { $0[type]?.container } }
+    /// Devices of one group reach the same: the IOMMU can't tell them apart.
+    private func checkGroup(
+        _ group: HostDevice.IOMMUGroup, of host: HostDevice, _ purpose: Purpose
+    ) throws(VFIOError) {
+        for other in Purpose.allCases where other != purpose {
+            let space = known.withLock { $0.spaces[other]?.space }
+            let inContainer = container(other)?.liveGroups.first { $0.id == group.id }?.deviceName
+            if let device = space?.device(ofGroup: group.id) ?? inContainer {
+                throw .groupSharesDMA(device: host.name, group: group.id, other: device)
+            }
+        }
+    }
+
+    private func container(_ purpose: Purpose) -> VFIOContainer? {
+        known.withLock { $0.containers[purpose]?.container }
+    }
+
+    /// The container of a type, for as long as it has a group; of two of one type, that which reaches the guest's memory.
+    public func container(_ type: VFIOIOMMUType) -> VFIOContainer? {
+        container(type == .noIOMMU ? .untranslated : .guest)
+    }
+
+    /// The address spaces whose devices are to reach the guest's memory.
+    public var guestSpaces: [VFIOAddressSpace] {
+        var spaces: [VFIOAddressSpace] = []
+        if let container = container(.guest) { spaces.append(.container(container)) }
+        if let space = known.withLock({ $0.spaces[.guest]?.space }) { spaces.append(.iommufd(space)) }
+        return spaces
+    }
+}
+
+extension VFIOError {
+    /// Whether the device's own file, or /dev/iommu, is not to be had here, so that the group has to do.
+    fileprivate var meansThatFileIsNotThere: Bool {
+        let reasons: [Errno] = [
+            .noSuchFileOrDirectory, .operationNotSupportedByDevice, .noSuchAddressOrDevice, .permissionDenied,
+            .notPermitted,
+        ]
+        switch self {
+        case .failed(_, .openIOMMUFD, let errno), .failed(_, .openDeviceFile, let errno):
+            return reasons.contains(errno)
+        default: return false
+        }
+    }
 }

@@ -3,34 +3,56 @@
 
 public import LinuxSystem
 
-/// Memory that the devices of a container can reach. It is unmapped from the IOMMU when this goes, and only then is
+/// Memory that the devices of an address space can reach. It is unmapped from the IOMMU when this goes, and only then is
 /// the memory let go.
 public final class VFIODMAMapping: Sendable {
     /// Where devices see it.
     public let iova: UInt64
-    /// What they see.
+    /// In bytes.
+    public let size: UInt64
+    /// What they see a part of.
     public let memory: MemoryMapping
-    /// The groups that the container had: with its last group the kernel would drop the IOMMU and all mappings.
+    /// The groups that a container had: with its last group the kernel would drop the IOMMU and all mappings.
     private let groups: [VFIOGroup]
-    private let container: VFIOContainer
+    private let space: VFIOAddressSpace
 
-    init(_ memory: MemoryMapping, iova: UInt64, in container: VFIOContainer) throws(VFIOError) {
-        let groups = container.liveGroups
-        let device = groups.first?.deviceName ?? "VFIO container"
-        guard container.type == .type1v2 else { throw .noTranslation(device: device) }
-        let operation = VFIOOperation.mapDMA(iova: iova, size: memory.size, group: groups.first?.id)
-        try attempt(operation, device) { () throws(Errno) in
-            try container.calls.vfioMapDMA(
-                container.rawValue, hostAddress: memory.address, iova: iova, size: memory.size)
+    init(_ memory: MemoryMapping, part: Range<UInt64>, iova: UInt64, in space: VFIOAddressSpace) throws(VFIOError) {
+        let device = space.someDevice
+        let size = part.upperBound - part.lowerBound
+        guard memory.bytes(at: part.lowerBound, count: size) != nil else {
+            throw .failed(device: device.name, .mapDMA(iova: iova, size: size, group: device.group), .badAddress)
+        }
+        // No overflow: the part is inside the mapping.
+        let address = memory.address + UInt(part.lowerBound)
+        switch space {
+        case .container(let container):
+            guard container.type == .type1v2 else { throw .noTranslation(device: device.name) }
+            groups = container.liveGroups
+            try attempt(.mapDMA(iova: iova, size: size, group: device.group), device.name) { () throws(Errno) in
+                try container.calls.vfioMapDMA(container.rawValue, hostAddress: address, iova: iova, size: size)
+            }
+        case .iommufd(let space):
+            groups = []
+            try attempt(.mapAddressSpace(iova: iova, size: size, group: device.group), device.name) {
+                () throws(Errno) in
+                try space.iommufd.calls.iommuMap(
+                    space.iommufd.rawValue, addressSpace: space.id, hostAddress: address, iova: iova, size: size)
+            }
         }
         self.iova = iova
+        self.size = size
         self.memory = memory
-        self.groups = groups
-        self.container = container
+        self.space = space
     }
 
     deinit {
-        // Type 1 v2 refuses only what cuts a mapping in two (vfio_iommu_type1.c), and this is a whole one.
-        try? container.calls.vfioUnmapDMA(container.rawValue, iova: iova, size: memory.size)
+        // Both refuse only what cuts a mapping in two (vfio_iommu_type1.c, iommufd/io_pagetable.c), and this is a whole one.
+        switch space {
+        case .container(let container):
+            try? container.calls.vfioUnmapDMA(container.rawValue, iova: iova, size: size)
+        case .iommufd(let space):
+            try? space.iommufd.calls.iommuUnmap(
+                space.iommufd.rawValue, addressSpace: space.id, iova: iova, size: size)
+        }
     }
 }

@@ -5,12 +5,24 @@ public import LinuxSystem
 
 /// An open device: its registers, its interrupts and its reset.
 ///
-/// It keeps its group and container alive; mappings and wired interrupts keep it alive in turn.
+/// It keeps its group and container, or its address space, alive; mappings and wired interrupts keep it alive in turn.
 public final class VFIODevice: Sendable {
     /// What sysfs says of it.
     public let host: HostDevice
-    /// The group it belongs to.
-    public var group: VFIOGroup { file.group }
+    /// What it can reach by DMA.
+    public let reach: VFIOReach
+    /// Where what it can reach is mapped.
+    public var addressSpace: VFIOAddressSpace {
+        switch file.anchor {
+        case .group(let group): .container(group.container)
+        case .space(let space): .iommufd(space)
+        }
+    }
+    /// The group that it was opened through; nil for a device that was opened by its own file.
+    public var group: VFIOGroup? { if case .group(let group) = file.anchor { group } else { nil } }
+    /// The descriptor that KVM is told of (KVM_DEV_VFIO_FILE_ADD): the group's, or the device's own. It is valid for as long
+    /// as the device lives.
+    public var kvmFile: CInt { group?.rawValue ?? file.rawValue }
     /// Whether the kernel has a function to reset it.
     public let canReset: Bool
     /// Its regions, by index.
@@ -24,10 +36,30 @@ public final class VFIODevice: Sendable {
     /// The kernel resets it, where it can, when its first descriptor opens and when its last one closes
     /// (vfio_platform_common.c).
     /// - Throws: `VFIOError.alreadyOpen`, `.notPlatformOrAMBA`, `.implausible`, `.failed`.
-    public init(_ host: HostDevice, in group: VFIOGroup) throws(VFIOError) {
+    public convenience init(_ host: HostDevice, in group: VFIOGroup) throws(VFIOError) {
+        let container = group.container
+        let reach: VFIOReach =
+            container.type == .noIOMMU ? .hostMemory : container.isClosed ? .nothing : .guestMemory
+        try self.init(host, try VFIODeviceFile(host, in: group), reach)
+    }
+
+    /// Opens a device by its own file, binds it to the iommufd of `space` and attaches it.
+    /// - Parameters:
+    ///   - file: its path.
+    ///   - handedIn: a descriptor of it, a copy of which is used instead of opening it.
+    /// - Throws: as the other, and `VFIOError.wrongDescriptor`.
+    convenience init(
+        _ host: HostDevice, file: String, handedIn: CInt?, in space: IOAddressSpace, dma: VFIODMAMode
+    ) throws(VFIOError) {
+        try self.init(
+            host, try VFIODeviceFile(host, file: file, handedIn: handedIn, in: space),
+            dma == .none ? .nothing : .guestMemory)
+    }
+
+    private init(_ host: HostDevice, _ file: VFIODeviceFile, _ reach: VFIOReach) throws(VFIOError) {
         self.host = host
-        let file = try VFIODeviceFile(host, in: group)
         self.file = file
+        self.reach = reach
         let calls = file.calls
         let info = try file.attempt(.getDeviceInfo) { device throws(Errno) in try calls.vfioDeviceInfo(device) }
         guard !info.flags.isDisjoint(with: [.platform, .amba]) else {

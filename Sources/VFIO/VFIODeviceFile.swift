@@ -4,13 +4,20 @@
 internal import LinuxSystem
 internal import Synchronization
 
-/// A device's descriptor and its place in the group: the part of `VFIODevice` that exists before its facts are read.
+/// A device's descriptor and what keeps it usable: the part of `VFIODevice` that exists before its facts are read.
 final class VFIODeviceFile: Sendable {
+    /// Where the descriptor is from: the device's group, or its own file, bound to an iommufd and attached.
+    enum Anchor: Sendable {
+        case group(VFIOGroup)
+        case space(IOAddressSpace)
+    }
+
     let name: String
     let calls: any VFIOCalls
-    /// Declared before the group, so that it is closed first: stored properties go in the order of declaration.
+    /// Declared before the anchor, so that it is closed first: stored properties go in the order of declaration.
     private let descriptor: OwnedDescriptor
-    let group: VFIOGroup
+    let anchor: Anchor
+    private let isAttached = Atomic<Bool>(false)
 
     /// One end of an interrupt that an eventfd can be wired to.
     struct WiringPoint: Hashable {
@@ -35,10 +42,56 @@ final class VFIODeviceFile: Sendable {
         }
         self.name = name
         self.calls = calls
-        self.group = group
+        anchor = .group(group)
     }
 
-    deinit { group.unclaim(name) }
+    /// Opens the device's own file, or takes a copy of `handedIn`, and puts the device into `space`.
+    init(
+        _ host: HostDevice, file: String, handedIn: CInt?, in space: IOAddressSpace
+    ) throws(VFIOError) {
+        let name = host.name
+        let iommufd = space.iommufd
+        let calls = iommufd.calls
+        let group = try host.readyGroup()
+        guard space.claim(name, group: group.id) else { throw .alreadyOpen(device: name) }
+        do throws(VFIOError) {
+            if let handedIn {
+                let node = file.split(separator: "/").last.map(String.init) ?? file
+                descriptor = OwnedDescriptor(
+                    adopting: try calls.copy(of: handedIn, key: "vfio_fd", named: node, for: name), of: calls)
+            } else {
+                descriptor = OwnedDescriptor(
+                    adopting: try VFIO.attempt(.openDeviceFile(file), name) { () throws(Errno) in
+                        try calls.open(file, .readWrite)
+                    }, of: calls)
+            }
+        } catch {
+            space.unclaim(name)
+            throw error
+        }
+        self.name = name
+        self.calls = calls
+        anchor = .space(space)
+        // From here on a throw runs deinit, which undoes what was done. Closing ends the bond with the iommufd.
+        let raw = descriptor.rawValue
+        try VFIO.attempt(.bind(group, file: file), name) { () throws(Errno) in
+            try calls.vfioBind(raw, iommufd: iommufd.rawValue)
+        }
+        try VFIO.attempt(.attach(group), name) { () throws(Errno) in try calls.vfioAttach(raw, addressSpace: space.id) }
+        isAttached.store(true, ordering: .relaxed)
+    }
+
+    deinit {
+        // Closing does it too, but not while somebody else has a copy of the descriptor.
+        if isAttached.load(ordering: .relaxed) { try? calls.vfioDetach(descriptor.rawValue) }
+        switch anchor {
+        case .group(let group): group.unclaim(name)
+        case .space(let space): space.unclaim(name)
+        }
+    }
+
+    /// The number, for KVM_DEV_VFIO_FILE_ADD.
+    var rawValue: CInt { descriptor.rawValue }
 
     /// Reserves an end for one wiring; false when it has one.
     func claim(_ point: WiringPoint) -> Bool { wired.withLock { $0.insert(point).inserted } }

@@ -39,6 +39,14 @@ public enum VFIOError: Error, Equatable, Sendable {
     case invalidAccess(device: String, region: VFIORegion, offset: UInt64, size: Int)
     /// The kernel moved fewer bytes than asked.
     case shortTransfer(device: String, VFIOOperation, count: Int)
+    /// `dma` asks for an IOMMU, and the device is behind none.
+    case noIOMMU(device: String)
+    /// Devices of one group, of which one is to reach the guest's memory and one is not.
+    case groupSharesDMA(device: String, group: Int, other: String)
+    /// The device can't be opened by a file of its own.
+    case noDeviceFile(device: String, isNoIOMMU: Bool)
+    /// A descriptor that was handed in belongs to another file; `key` is what the configuration calls it.
+    case wrongDescriptor(device: String, key: String, number: CInt, found: String, wanted: String)
     /// DMA can't be mapped: no IOMMU stands between the device and memory.
     case noTranslation(device: String)
     /// A call to the kernel failed.
@@ -52,7 +60,8 @@ public enum VFIOError: Error, Equatable, Sendable {
             .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
             .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
             .invalidAccess(let device, _, _, _), .shortTransfer(let device, _, _), .noTranslation(let device),
-            .alreadyWired(let device, _, _),
+            .alreadyWired(let device, _, _), .noIOMMU(let device), .groupSharesDMA(let device, _, _),
+            .noDeviceFile(let device, _), .wrongDescriptor(let device, _, _, _, _),
             .failed(let device, _, _), .binding(let device, _):
             device
         case .notReady(let host): host.name
@@ -89,6 +98,12 @@ extension VFIOError: CustomStringConvertible {
             "no access of \(size) bytes at 0x\(hex(offset)) of region \(region.index), 0x\(hex(region.size)) bytes long"
         case .shortTransfer(_, let operation, let count): "\(operation.description) moved \(count) bytes"
         case .noTranslation: "no DMA mapping without an IOMMU"
+        case .noIOMMU: "dma is \"iommu\", but no IOMMU stands between the device and the host's memory"
+        case .groupSharesDMA(_, let group, let other):
+            "group \(group) is that of \(other), too, which is to reach something else by DMA"
+        case .noDeviceFile: "no file of its own in /dev/vfio/devices"
+        case .wrongDescriptor(_, let key, let number, let found, let wanted):
+            "\(key) \(number) is open for \(found), not for \(wanted)"
         case .failed(_, let operation, let errno): "\(operation.description) failed: \(errno.nameAndText)"
         }
     }
@@ -115,6 +130,17 @@ extension VFIOError: CustomStringConvertible {
                 ? ["its address or size is not on a page boundary"]
                 : ["it can't be both read and written"]
         case .noTranslation: ["the device addresses the host's physical memory"]
+        case .noIOMMU: ["set dma to \"none\" for a device that does no DMA, or leave it out"]
+        case .groupSharesDMA: ["the IOMMU can't tell devices of one group apart: give all of them the same dma"]
+        case .noDeviceFile(_, let isNoIOMMU):
+            isNoIOMMU
+                ? ["a device without an IOMMU can only be opened through its group: leave vfio and vfio_fd out"]
+                : [
+                    "this kernel has none (CONFIG_VFIO_DEVICE_CDEV): leave vfio and vfio_fd out, or set vfio to \"group\"",
+                    "to use the device's group",
+                ]
+        case .wrongDescriptor(_, let key, _, _, _):
+            ["\(key) is the number of a descriptor that Martlet is started with; pass the right one"]
         case .failed(_, let operation, let errno): operation.help(errno)
         case .sysfs, .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
         }

@@ -5,8 +5,8 @@ internal import LinuxSystem
 
 /// What an errno means for each call, and what to do about it.
 ///
-/// Source: Linux 6.12, drivers/vfio/{container,group,vfio_main,virqfd,vfio_iommu_type1}.c,
-/// drivers/vfio/platform/vfio_platform_{common,irq}.c, drivers/iommu/iommu.c.
+/// Source: Linux 6.12, drivers/vfio/{container,group,device_cdev,vfio_main,virqfd,vfio_iommu_type1}.c,
+/// drivers/vfio/platform/vfio_platform_{common,irq}.c, drivers/iommu/iommu.c, drivers/iommu/iommufd/{device,pages}.c.
 extension VFIOOperation {
     /// Lines that follow an error's first: the reason, then commands that help, each after "run: ".
     func help(_ errno: Errno) -> [String] {
@@ -26,7 +26,13 @@ extension VFIOOperation {
         case .getDevice(let isNoIOMMU): return getDeviceHelp(isNoIOMMU, errno)
         case .wireInterrupt, .performInterrupt, .disableInterrupt: return interruptHelp(errno)
         case .reset: return resetHelp(errno)
-        case .mapDMA(_, _, let group): return mapDMAHelp(group, errno)
+        case .mapDMA(_, _, let group), .mapAddressSpace(_, _, let group): return mapDMAHelp(group, errno)
+        case .openIOMMUFD: return iommufdHelp(errno)
+        case .openDeviceFile(let path): return deviceFileHelp(path, errno)
+        case .duplicate(let key, _) where errno == .badFileDescriptor:
+            return ["\(key) is the number of a descriptor that Martlet is started with, and this one isn't open"]
+        case .bind(let group, let file): return bindHelp(group, file, errno)
+        case .attach: return attachHelp(errno)
         case .getGroupStatus where errno == .operationNotSupportedByDevice:
             return ["the last device of the group has just left VFIO"]
         case .mapRegion where errno == .invalidArgument:
@@ -101,15 +107,68 @@ extension VFIOOperation {
     private func setIOMMUHelp(_ type: VFIOIOMMUType, _ errno: Errno) -> [String] {
         switch (type, errno) {
         case (.noIOMMU, .notPermitted): Self.rawIO
-        case (.type1v2, .notPermitted):
-            [
-                "the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could",
-                "raise any interrupt of the host; only where guest and device are trusted:",
-                "run: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
-            ]
+        case (.type1v2, .notPermitted): Self.unsafeInterrupts("vfio_iommu_type1")
         case (_, .operationNotSupportedByDevice): Self.missing(type)
         case (.type1v2, .invalidArgument), (.type1v2, .resourceBusy):
             ["the IOMMU can't take the group", Self.kernelLog]
+        default: []
+        }
+    }
+
+    /// The platform doesn't say that a device can't reach other devices' interrupts.
+    private static func unsafeInterrupts(_ module: String) -> [String] {
+        [
+            "the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could",
+            "raise any interrupt of the host; only where guest and device are trusted:",
+            "run: echo 1 > /sys/module/\(module)/parameters/allow_unsafe_interrupts",
+        ]
+    }
+
+    private func iommufdHelp(_ errno: Errno) -> [String] {
+        switch errno {
+        case .noSuchFileOrDirectory, .operationNotSupportedByDevice, .noSuchAddressOrDevice:
+            [
+                "the kernel has no iommufd: its module isn't loaded, or CONFIG_IOMMUFD is off",
+                "run: modprobe iommufd", "or leave vfio out, or set it to \"group\", to use the device's group",
+            ]
+        case .permissionDenied, .notPermitted:
+            ["this user may not open it: hand it in as iommufd_fd, or", "run: chown \"$USER\" /dev/iommu"]
+        default: []
+        }
+    }
+
+    private func deviceFileHelp(_ path: String, _ errno: Errno) -> [String] {
+        switch errno {
+        case .noSuchFileOrDirectory:
+            [
+                "the device has no file of its own: CONFIG_VFIO_DEVICE_CDEV is off, or /dev isn't the host's own",
+                "leave vfio out, or set it to \"group\", to use the device's group",
+            ]
+        case .permissionDenied, .notPermitted:
+            ["this user may not open it: hand it in as vfio_fd, or", "run: chown \"$USER\" \(path)"]
+        case .operationNotSupportedByDevice: ["the device has just left its VFIO driver"]
+        default: []
+        }
+    }
+
+    private func bindHelp(_ group: HostDevice.IOMMUGroup, _ file: String, _ errno: Errno) -> [String] {
+        switch errno {
+        case .notPermitted: Self.unsafeInterrupts("iommufd")
+        case .resourceBusy: VFIOError.viabilityHelp(group)
+        case .invalidArgument:
+            [
+                "another process uses the device, or opening it has reset it, and that failed",
+                "run: fuser -v \(file)", Self.kernelLog,
+            ]
+        case .badFileDescriptor, .inappropriateIOCTLForDevice: ["the descriptor isn't one of /dev/iommu"]
+        default: ["the device's VFIO driver gives this error", Self.kernelLog]
+        }
+    }
+
+    private func attachHelp(_ errno: Errno) -> [String] {
+        switch errno {
+        case .invalidArgument, .resourceBusy, .addressInUse:
+            ["the IOMMU can't take the device, or the firmware demands a 1:1 mapping for it", Self.kernelLog]
         default: []
         }
     }

@@ -22,6 +22,15 @@ public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
     case readRegion(Int, offset: UInt64, size: Int)
     case writeRegion(Int, offset: UInt64, size: Int)
     case mapDMA(iova: UInt64, size: UInt64, group: Int?)
+    case getIOMMUInfo
+    case openIOMMUFD
+    case openDeviceFile(String)
+    case duplicate(key: String, CInt)
+    case bind(HostDevice.IOMMUGroup, file: String)
+    case attach(HostDevice.IOMMUGroup)
+    case allocateAddressSpace
+    case getUsableRanges
+    case mapAddressSpace(iova: UInt64, size: UInt64, group: Int?)
 
     /// The call as the kernel names it, and what it was made on: "VFIO_DEVICE_GET_REGION_INFO of region 0".
     public var description: String {
@@ -48,6 +57,15 @@ public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
         case .writeRegion(let index, let offset, let size):
             "pwrite of \(size) bytes at 0x\(hex(offset)) of region \(index)"
         case .mapDMA(let iova, let size, _): "VFIO_IOMMU_MAP_DMA of 0x\(hex(size)) bytes at 0x\(hex(iova))"
+        case .getIOMMUInfo: "VFIO_IOMMU_GET_INFO"
+        case .openIOMMUFD: "open /dev/iommu"
+        case .openDeviceFile(let path): "open \(path)"
+        case .duplicate(let key, let number): "fcntl(F_DUPFD_CLOEXEC) of \(key) \(number)"
+        case .bind: "VFIO_DEVICE_BIND_IOMMUFD"
+        case .attach: "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
+        case .allocateAddressSpace: "IOMMU_IOAS_ALLOC"
+        case .getUsableRanges: "IOMMU_IOAS_IOVA_RANGES"
+        case .mapAddressSpace(let iova, let size, _): "IOMMU_IOAS_MAP of 0x\(hex(size)) bytes at 0x\(hex(iova))"
         }
     }
 }

@@ -56,20 +56,43 @@ struct Run: ParsableCommand {
             try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log, tracer: tracer)
         }
         Martlet.profile.mark("plan")
+        var machine = try makeMachine(plan, hypervisor, log, Martlet.profile)
         let terminal: Terminal
-        let machine: Machine
+        do { terminal = try Terminal(descriptor: 0) } catch {
+            throw Failure(.failure, "the console: \(error.nameAndText)")
+        }
+        defer { terminal.restore() }
+        var restarts = RestartLimit()
+        while true {
+            let running = machine
+            var (end, report) = try failing { () throws(MachineError) in try running.run() }
+            report.restarts = restarts.count
+            guard end == .reset, configuration.onReset == .restart else { return (end, report) }
+            guard restarts.take(at: Clock.monotonicNanoseconds) else {
+                log(
+                    .warning,
+                    "the guest asked for \(RestartLimit.maximum) resets within \(RestartLimit.windowSeconds) s, and for one "
+                        + "more: it is not started again")
+                return (end, report)
+            }
+            log(.info, "the guest asked for a reset: start \(restarts.count + 1)")
+            // The devices stay open; RAM, VM and console are new.
+            machine = try makeMachine(plan, hypervisor, log, StartupProfile())
+        }
+    }
+
+    private static func makeMachine(
+        _ plan: MachinePlan, _ hypervisor: Hypervisor, _ log: Log, _ profile: StartupProfile
+    ) throws -> Machine {
         do {
-            machine = try Machine(
-                plan, hypervisor: hypervisor, console: try makeConsole(log), profile: Martlet.profile,
+            return try Machine(
+                plan, hypervisor: hypervisor, console: try makeConsole(log), profile: profile,
                 status: StandardError.write)
-            terminal = try Terminal(descriptor: 0)
         } catch let error as MachineError {
             throw Failure(.failure, error.description)
         } catch let error as Errno {
             throw Failure(.failure, "the console: \(error.nameAndText)")
         }
-        defer { terminal.restore() }
-        return try failing { () throws(MachineError) in try machine.run() }
     }
 
     static func makeConsole(_ log: Log) throws(Errno) -> Console {

@@ -39,7 +39,15 @@ static void become(const struct cintegration_process *process, int program, int 
     // The program's file is kept open until exec: the new user may not be able to get to it.
     int file = fcntl(program, F_DUPFD_CLOEXEC, 100);
     if (file < 0) return;
-    syscall(SYS_close_range, 3, (unsigned)file - 1, 0);
+    // Handed in as 3, 4, …: out of the way first, as above. All but them and the program's file are closed.
+    unsigned count = (unsigned)process->handed_count;
+    int handed[8];
+    if (count > 8) return;
+    for (unsigned i = 0; i < count; i++)
+        if ((handed[i] = fcntl(process->handed[i], F_DUPFD, 20)) < 0) return;
+    for (unsigned i = 0; i < count; i++)
+        if (dup2(handed[i], 3 + (int)i) < 0) return;
+    syscall(SYS_close_range, 3 + count, (unsigned)file - 1, 0);
     syscall(SYS_close_range, (unsigned)file + 1, ~0U, 0);
 
     if (process->owns_terminal && (setsid() < 0 || ioctl(0, TIOCSCTTY, 0) < 0)) return;

@@ -64,6 +64,49 @@ struct MachineConfigurationTests {
                     ]))
     }
 
+    @Test func `what is said of DMA, resets and descriptors is read`() throws {
+        let plain = try decode(device(#""host": "a""#))
+        #expect(plain.vfio == .automatic && plain.iommufd == nil && plain.onReset == .exit)
+        #expect(plain.platformDevices.map(\.dma) == [.automatic])
+        #expect(plain.platformDevices.map(\.requiresReset) == [false])
+        #expect(plain.platformDevices.map(\.descriptor) == [nil])
+
+        let configuration = try decode(
+            #"""
+            {
+              "boot-source": {"kernel_image_path": "Image"}, "vfio": "cdev", "iommufd_fd": 3, "on_reset": "restart",
+              "platform-devices": [
+                {"host": "a", "dma": "iommu", "vfio_fd": 4}, {"host": "b", "dma": "none", "require_reset": true}
+              ]
+            }
+            """#)
+
+        #expect(configuration.vfio == .cdev && configuration.iommufd == 3 && configuration.onReset == .restart)
+        #expect(configuration.platformDevices.map(\.dma) == [.iommu, .none])
+        #expect(configuration.platformDevices.map(\.requiresReset) == [false, true])
+        #expect(configuration.platformDevices.map(\.descriptor) == [4, nil])
+    }
+
+    @Test func `a descriptor that has no use, or two, is named`() throws {
+        let error = errorOf(
+            #"""
+            {
+              "boot-source": {"kernel_image_path": "Image"}, "iommufd_fd": 3,
+              "platform-devices": [{"host": "a", "vfio_fd": 3}, {"host": "b", "vfio_fd": 2}]
+            }
+            """#)
+        let text = try #require(error).description
+        #expect(
+            text.contains("platform-devices[0].vfio_fd")
+                && text.contains("the descriptor 3, which iommufd_fd has already"),
+            "\(text)")
+        #expect(text.contains("platform-devices[1].vfio_fd") && text.contains("from 3 to 1048575"), "\(text)")
+        let group = try #require(
+            errorOf(#"{"boot-source": {"kernel_image_path": "a"}, "vfio": "group", "iommufd_fd": 3}"#)
+        ).description
+        #expect(group.contains("3, with vfio \"group\""), "\(group)")
+    }
+
     @Test func `sysfsdev takes precedence over host`() throws {
         let device = try #require(
             try decode(device(#""sysfsdev": "/sys/devices/platform/x.uart/", "host": "y""#)).platformDevices.first)

@@ -56,6 +56,11 @@ struct SchemaTests {
             // What it says is compared by what it accepts, below.
             expected["pattern"] = try #require(try property.member("pattern"), "\(path)").value
         case .guestAddress, .property:
+        case .descriptor:
+            expected = [
+                "type": .string("integer"), "minimum": .number("3"), "maximum": .number("\(KeyShape.lastDescriptor)"),
+            ]
+        case .guestAddress:
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
         case .address(_, _, let fallback):
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
@@ -122,7 +127,8 @@ struct SchemaTests {
         [
             "null", "true", "false", "[]", "[{}]", "{}", #"[{"host": "a"}]"#, #"{"kernel_image_path": "a"}"#, "-0",
             "-1", "0", "1", "15", "16", "32", "33", "128", "1048576", "1048577", "3600000", "3600001", "1.5", "1e300",
-            "63", "64", "2048", "4095", "4096", "4097", "65536", "65537", "1000000", "1000001", "281474976710655",
+            "63", "64", "2048", "4095", "4096", "4097", "65536", "65537", "1000000", "1000001", "2", "3", "1048575",
+            "281474976710655",
             "281474976710656", "4503599627366400", "4503599627370496", "99999999999999999999",
         ]
         + [
@@ -132,6 +138,7 @@ struct SchemaTests {
             "0x0",
             "0x00", "0x1000", "0x1001", "0x1800", "0X1000", "0x+1000", "0xfffffffffF000", "0x10000000000000",
             "0x00000000000000001000", #"0x1000\n"#, "1000", "4096", "auto", "irqfd", "relay", "eventfd", "Auto", "irq",
+            "iommu", "none", "identity", "cdev", "group", "exit", "restart",
         ].map { #""\#($0)""# }
         + [31, 32, 254, 255, 256, 2047, 2048, 4095, 4096].map { #""\#(String(repeating: "n", count: $0))""# }
         + [
@@ -214,6 +221,10 @@ struct SchemaTests {
             device(#""host": "a", "label": "x"}, {"host": "b", "label": "x""#),
             device(#""host": "a", "device_tree": {"properties": {"x": true}, "delete": ["x"]}"#),
             machine(#""platform_bus": {"base": 4096.0, "size": 4096}"#),
+            device(#""host": "a", "vfio_fd": 3}, {"host": "b", "vfio_fd": 3"#),
+            #"{\#(plainBootSource), "iommufd_fd": 3, "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
+            #"{\#(plainBootSource), "vfio": "group", "iommufd_fd": 3}"#,
+            #"{\#(plainBootSource), "vfio": "group", "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
         ]
         for json in beyond {
             #expect(try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema), "\(json)")

@@ -70,8 +70,12 @@ extension Integration {
             let first = try Guest(.flat("spin", devices: [.init(name)]))
             try first.process.waitForOutput("A")
 
-            try expectRefusal(
-                guest(.init(name)), "\(name): open /dev/vfio/", "EBUSY", "another process uses the group", "fuser")
+            // The first one has a device behind an IOMMU by its own file, which a second one may open, too.
+            let call = name == HostDevices.gpio ? "VFIO_DEVICE_BIND_IOMMUFD failed: EINVAL" : "open /dev/vfio/"
+            try expectRefusal(guest(.init(name)), "\(name): \(call)", "another process uses the", "fuser -v /dev/vfio")
+            var byGroup = guest(.init(name))
+            byGroup.vfio = "group"
+            try expectRefusal(byGroup, "\(name): open /dev/vfio/", "EBUSY", "another process uses the group", "fuser")
 
             // The first one has noticed nothing.
             #expect(first.process.isRunning)
@@ -85,7 +89,8 @@ extension Integration {
                 let group = try Descriptor(try HostDevices.groupFile(of: HostDevices.gpio), O_RDWR)
                 _ = try withExtendedLifetime(group) {
                     try expectRefusal(
-                        guest(.init(HostDevices.gpio)), HostDevices.gpio, "EBUSY", "another process uses the group")
+                        guest(.init(HostDevices.gpio)), HostDevices.gpio, "VFIO_DEVICE_BIND_IOMMUFD", "EBUSY",
+                        "another process uses a device of the group")
                 }
             }
             try expectUsable(HostDevices.gpio)

@@ -50,6 +50,11 @@ extension FakeKernel: SystemCalls {
 
     public func readLink(_ path: String) throws(Errno) -> String {
         try step("readlink \(path)")
+        if path.hasPrefix("/proc/self/fd/"), let number = CInt(path.dropFirst("/proc/self/fd/".count)),
+            let file = name(of: number).split(separator: " ").last
+        {
+            return String(file)
+        }
         guard let target = withState({ $0.links[path] }) else { throw .noSuchFileOrDirectory }
         return target
     }

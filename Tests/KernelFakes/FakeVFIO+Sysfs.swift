@@ -10,10 +10,12 @@ extension FakeKernel {
     /// - Parameters:
     ///   - group: the IOMMU group's number; nil for none.
     ///   - driver: the driver that it is bound to; "" for none, nil for the bus's VFIO driver.
+    ///   - file: the number of its own file in /dev/vfio/devices; with one there is a /dev/iommu, too. nil for none.
     ///   - properties: of its device-tree node, which is made when there are any.
     public func addHostDevice(
         _ name: String, bus: HostDevice.Bus = .platform, group: Int? = 7, isNoIOMMU: Bool = false,
-        driver: String? = nil, vfio: FakeVFIODevice? = FakeVFIODevice(), properties: [String: [UInt8]] = [:]
+        driver: String? = nil, vfio: FakeVFIODevice? = FakeVFIODevice(), file: Int? = nil,
+        properties: [String: [UInt8]] = [:]
     ) {
         let driver = driver ?? bus.vfioDriver
         let path = "/sys/devices/platform/\(name)"
@@ -45,6 +47,11 @@ extension FakeKernel {
                 for (property, content) in properties {
                     state.files["/sys/firmware/devicetree/base/soc/\(name)/\(property)"] = content
                 }
+            }
+            if let file {
+                state.files["\(path)/vfio-dev/vfio\(file)/dev"] = Array("511:\(file)\n".utf8)
+                state.devices.formUnion(["/dev/iommu", "/dev/vfio/devices/vfio\(file)"])
+                state.vfio.deviceFiles["/dev/vfio/devices/vfio\(file)"] = name
             }
             state.devices.insert("/dev/vfio/vfio")
             if let vfio { state.vfio.devices[name] = vfio }

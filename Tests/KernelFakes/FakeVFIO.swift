@@ -19,6 +19,22 @@ public struct FakeVFIOState {
     public var iommus: [CInt: VFIOIOMMUType] = [:]
     /// DMA mappings that live, iova to size.
     public var dmaMappings: [UInt64: UInt64] = [:]
+    /// What VFIO_IOMMU_GET_INFO and IOMMU_IOAS_IOVA_RANGES say can be mapped; nil: the capability is missing.
+    public var usableRanges: [IOVARange]? = [IOVARange(first: 0, last: 1 << 48 - 1)]
+    /// How many more mappings VFIO_IOMMU_GET_INFO says there may be; nil: the capability is missing.
+    public var mappingsLeft: UInt32? = 65535
+    /// Which device a file in /dev/vfio/devices is.
+    public var deviceFiles: [String: String] = [:]
+    /// Devices that were bound to an iommufd, by descriptor, and their address spaces.
+    public var bound: Set<CInt> = []
+    public var attached: [CInt: UInt32] = [:]
+    /// Address spaces that live, and their mappings, iova to size.
+    public var addressSpaces: [UInt32: [UInt64: UInt64]] = [:]
+    var nextAddressSpace: UInt32 = 1
+    /// What VFIO_SET_IOMMU and VFIO_DEVICE_BIND_IOMMUFD fail with.
+    public var isolationFailure: Errno?
+    /// What the process may lock; nil for any number of bytes.
+    public var lockedMemoryLimit: UInt64?
 
     public init() {}
 }
@@ -32,9 +48,10 @@ extension FakeKernel {
     ) throws(Errno) -> Result {
         let name = name(of: descriptor)
         let result: Result? = withState { state in
-            guard name.hasPrefix(Self.devicePrefix) else { return nil }
-            let key = String(name.dropFirst(Self.devicePrefix.count))
-            guard var device = state.vfio.devices[key] else { return nil }
+            let file = name.split(separator: " ").last.map(String.init) ?? ""
+            let isBound = state.vfio.bound.contains(descriptor)
+            let key = name.hasPrefix(Self.devicePrefix) ? file : isBound ? state.vfio.deviceFiles[file] : nil
+            guard let key, var device = state.vfio.devices[key] else { return nil }
             defer { state.vfio.devices[key] = device }
             return body(&device)
         }
@@ -86,6 +103,7 @@ extension FakeKernel: VFIOCalls {
 
     public func vfioSetIOMMU(_ container: CInt, _ type: VFIOIOMMUType) throws(Errno) {
         try note("VFIO_SET_IOMMU \(type)")
+        if let failure = withState({ $0.vfio.isolationFailure }) { throw failure }
         let isAllowed = withState { state in
             guard state.vfio.containers.values.contains(container), state.vfio.iommus[container] == nil else {
                 return false

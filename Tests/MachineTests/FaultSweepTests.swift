@@ -20,6 +20,11 @@ import VFIO
     /// Calls whose failure is survived on purpose, each with the reason.
     private static let survived: [(call: String, reason: String)] = [
         ("read /proc/interrupts", "only the report's counts come from it, which then says that they are not known"),
+        (
+            "parameters/allow_unsafe_interrupts",
+            "the report then says that it isn't known whether interrupts are isolated"
+        ),
+        ("read /proc/self/status", "what is locked already is then found out by the mapping"),
         ("read /proc/meminfo", "a host that doesn't say what it has left is taken at its word when pages are touched"),
         ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
         ("KVM_IRQFD", "the same"),
@@ -47,6 +52,8 @@ import VFIO
         host.add(
             "2000.transport", group: 4, isNoIOMMU: true, regions: [.init(size: 0x200, access: [.read, .write])],
             interrupts: [.edge], properties: ["compatible": .string("virtio,mmio")])
+        host.add("3000.dma", group: 5, file: 2)
+        host.kernel.withState { $0.vfio.lockedMemoryLimit = 1 << 30 }
         return host
     }
 
@@ -54,7 +61,7 @@ import VFIO
     /// - Returns: the calls until it stood.
     private func setUp(_ host: FakeHost) throws -> Int {
         let configuration = host.configuration(
-            vcpus: 2, devices: [.named("1000.net"), .named("2000.transport", noMmap: true)])
+            vcpus: 2, devices: [.named("1000.net"), .named("2000.transport", noMmap: true), .named("3000.dma")])
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration, hypervisor: hypervisor)
         let machine = try Machine(

@@ -102,6 +102,7 @@ import VFIO
         #expect(
             try report().lines == [
                 "device device: group 3, isolation: iommu, reset: yes",
+                "  dma: iommu (group 3, alone in it, container), reaches guest RAM only; interrupts not known to be isolated",
                 "  region 0: mapped, host 0x9010000 guest 0xc000000 size 4096, exits 0 reads 0 writes",
                 "  region 1: trapped, guest 0xc001000 size 512, exits 1 reads 0 writes",
                 "  accesses without a syndrome: 2 emulated, 1 answered with a data abort",
@@ -115,6 +116,8 @@ import VFIO
         #expect(
             try connect(.init(.host("device"))).reports().first?.lines == [
                 "device device: group 7, isolation: none, reset: no",
+                "  dma: untranslated; no IOMMU: NOT confined, what it does reaches all host memory",
+                "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped",
                 "  interrupt 0: edge, SPI 0, path irqfd, count not known (/proc/interrupts)",
             ])
     }
@@ -124,10 +127,17 @@ import VFIO
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(
             Set(object.keys) == [
-                "host", "group", "isolation", "can_reset", "regions", "interrupts", "unmaps", "maps", "refused_unmaps",
+                "host", "group", "isolation", "dma", "can_reset", "regions", "interrupts", "unmaps", "maps", "refused_unmaps",
                 "nisv_emulated", "nisv_aborted",
             ])
         #expect(object["nisv_emulated"] as? Int == 2 && object["nisv_aborted"] as? Int == 1)
+        let dma = try #require(object["dma"] as? [String: Any])
+        #expect(dma["mode"] as? String == "iommu")
+        #expect(dma["through"] as? String == "container")
+        #expect(dma["reaches"] as? String == "guest RAM")
+        #expect(dma["group_others"] as? [String] == [])
+        #expect(dma["interrupts_isolated"] == nil)
+        #expect(dma["stream_ids"] as? [Int] == [])
         let regions = try #require(object["regions"] as? [[String: Any]])
         #expect(
             Set(regions[0].keys)

@@ -51,13 +51,14 @@ struct Host {
     func add(
         _ name: String, bus: HostDevice.Bus = .platform, group: Int = 7, isNoIOMMU: Bool = false,
         regions: [FakeVFIODevice.Region] = [.init()], interrupts: [FakeVFIODevice.Interrupt] = [.level],
-        flags: VFIODeviceInfo.Flags = [.platform, .reset], lines: [String] = [],
+        flags: VFIODeviceInfo.Flags = [.platform, .reset], lines: [String] = [], file: Int? = nil,
         properties: [String: PropertyValue] = ["compatible": .string("test,device")]
     ) {
         var device = FakeVFIODevice(flags: flags, regions: regions, interrupts: interrupts)
         device.interruptLines = lines
         kernel.addHostDevice(
-            name, bus: bus, group: group, isNoIOMMU: isNoIOMMU, vfio: device, properties: properties.mapValues(\.bytes))
+            name, bus: bus, group: group, isNoIOMMU: isNoIOMMU, vfio: device, file: file,
+            properties: properties.mapValues(\.bytes))
     }
 
     func open(_ settings: PassthroughDevice.Settings...) throws(PassthroughError) -> PassthroughDevices {

@@ -18,6 +18,8 @@ int clinux_open(const char *_Nonnull path, int flags);
 /// Opens for writing, empty; made with the mode 0666 less the umask where there is no such file.
 int clinux_create(const char *_Nonnull path);
 int clinux_close(int fd);
+/// A close-on-exec copy with a number that was free.
+int clinux_duplicate(int fd);
 long clinux_read(int fd, void *_Nonnull buffer, size_t count);
 long clinux_write(int fd, const void *_Nonnull buffer, size_t count);
 long clinux_pread(int fd, void *_Nonnull buffer, size_t count, off_t offset);
@@ -44,6 +46,10 @@ int clinux_memfd_create(const char *_Nonnull name);
 int clinux_ftruncate(int fd, off_t length);
 int clinux_fallocate(int fd, off_t length);
 long clinux_page_size(void);
+/// RLIMIT_MEMLOCK in bytes, UINT64_MAX for none.
+int clinux_memory_lock_limit(uint64_t *_Nonnull limit);
+/// Whether this process has the capability `number` (include/uapi/linux/capability.h); 0 or 1.
+int clinux_has_capability(int number);
 /// MemAvailable + swap is the reader's business; this is physical memory in bytes.
 uint64_t clinux_physical_memory(void);
 

@@ -15,6 +15,9 @@ int clinux_vfio_check_extension(int container, unsigned long type);
 int clinux_vfio_set_iommu(int container, unsigned long type);
 int clinux_vfio_map_dma(int container, uint64_t host_address, uint64_t iova, uint64_t size);
 int clinux_vfio_unmap_dma(int container, uint64_t iova, uint64_t size);
+/// VFIO_IOMMU_GET_INFO: fills `size` bytes with struct vfio_iommu_type1_info and the capabilities that fit behind it; its
+/// first word then says how many bytes all of it takes.
+int clinux_vfio_iommu_get_info(int container, void *_Nonnull buffer, uint32_t size);
 
 /// Flags of VFIO_GROUP_GET_STATUS, or -errno.
 int clinux_vfio_group_get_status(int group);
@@ -34,3 +37,19 @@ int clinux_vfio_device_set_irq_none(int device, uint32_t index, uint32_t action)
 /// VFIO_DEVICE_SET_IRQS with a count of 0: takes all triggers of `index` down.
 int clinux_vfio_device_disable_irq(int device, uint32_t index);
 int clinux_vfio_device_reset(int device);
+
+// Devices by their own files (since Linux 6.6), and the iommufd that they are bound to (since Linux 6.2).
+// Source: include/uapi/linux/iommufd.h and vfio.h of Linux 6.12.
+
+int clinux_vfio_device_bind_iommufd(int device, int iommufd);
+int clinux_vfio_device_attach_iommufd_pt(int device, uint32_t address_space);
+int clinux_vfio_device_detach_iommufd_pt(int device);
+
+int clinux_iommu_ioas_alloc(int iommufd, uint32_t *_Nonnull address_space);
+int clinux_iommu_destroy(int iommufd, uint32_t object);
+/// `ranges` takes pairs of a first and a last address; `count` is the room for pairs, then how many there are, and -EMSGSIZE
+/// says that there are more than fitted.
+int clinux_iommu_ioas_iova_ranges(int iommufd, uint32_t address_space, uint64_t *_Nonnull ranges,
+                                  uint32_t *_Nonnull count);
+int clinux_iommu_ioas_map(int iommufd, uint32_t address_space, uint64_t host_address, uint64_t iova, uint64_t size);
+int clinux_iommu_ioas_unmap(int iommufd, uint32_t address_space, uint64_t iova, uint64_t size);

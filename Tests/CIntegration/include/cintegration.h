@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/// How a process starts. All descriptors but the three are closed in it.
+/// How a process starts. All descriptors but the three, and what is handed in, are closed in it.
 struct cintegration_process {
     const char *_Nonnull path;
     /// Both end in NULL.
@@ -30,6 +30,9 @@ struct cintegration_process {
     /// The ioctl requests that wait for an answer before the kernel sees them; NULL: none. At most 16.
     const uint32_t *_Nullable stopped;
     size_t stopped_count;
+    /// Descriptors that it has from 3 up, at most 8; NULL: none.
+    const int *_Nullable handed;
+    size_t handed_count;
 };
 
 /// The process's number. What fails in the child before the program starts is its exit status, 127.

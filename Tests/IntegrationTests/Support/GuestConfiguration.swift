@@ -42,6 +42,9 @@ struct GuestConfiguration: Encodable {
         var stormLimit: Int?
         var label: String?
         var deviceTree: DeviceTree?
+        var dma: String?
+        var requiresReset: Bool?
+        var descriptor: Int?
 
         init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
             self.host = host
@@ -73,6 +76,9 @@ struct GuestConfiguration: Encodable {
             case guestAddress = "guest_address"
             case label
             case deviceTree = "device_tree"
+            case dma
+            case requiresReset = "require_reset"
+            case descriptor = "vfio_fd"
         }
     }
 
@@ -104,12 +110,18 @@ struct GuestConfiguration: Encodable {
     var size = Size()
     var devices: [Device] = []
     var deviceTree: DeviceTreeFiles?
+    var vfio: String?
+    var iommufd: Int?
+    var onReset: String?
 
     enum CodingKeys: String, CodingKey {
         case deviceTree = "device-tree"
         case source = "boot-source"
         case size = "machine-config"
         case devices = "platform-devices"
+        case vfio
+        case iommufd = "iommufd_fd"
+        case onReset = "on_reset"
     }
 
     /// Linux, which runs `script` of the initramfs with `words` on its command line and powers off.

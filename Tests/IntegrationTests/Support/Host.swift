@@ -2,7 +2,9 @@
 // Copyright 2026 The Martlet authors
 
 import FoundationEssentials
+import Glibc
 import LinuxSystem
+import Testing
 
 /// The ARM host that the tests run on, as the environment describes it.
 enum Host {
@@ -58,5 +60,14 @@ enum Host {
     /// Writes to a file of /proc or /sys, or throws the kernel's errno.
     static func write(_ text: String, to path: String) throws {
         try FileOutput.replace(path, with: Array(text.utf8))
+    }
+
+    /// Calls `body` while a file has another mode.
+    static func withMode(_ mode: mode_t, of file: String, _ body: () throws -> Void) throws {
+        var status = stat()
+        try #require(stat(file, &status) == 0)
+        try #require(chmod(file, mode) == 0)
+        defer { chmod(file, status.st_mode & 0o7777) }
+        try body()
     }
 }

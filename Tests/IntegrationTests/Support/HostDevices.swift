@@ -49,6 +49,13 @@ enum HostDevices {
         return file
     }
 
+    /// The device's own file in /dev/vfio/devices.
+    static func deviceFile(of device: String) throws -> String {
+        let names = try FileManager.default.contentsOfDirectory(atPath: "\(folder(device))/vfio-dev")
+        guard let name = names.first else { throw TestError("\(device) has no file of its own") }
+        return "/dev/vfio/devices/\(name)"
+    }
+
     static func bindAll() throws {
         for device in all { try bind(device) }
     }

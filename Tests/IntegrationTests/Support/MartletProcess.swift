@@ -28,10 +28,12 @@ final class MartletProcess {
         var hiddenFolder: String?
         var locksMemory = false
         var gate: Gate?
+        /// Descriptors that the program finds as 3, 4 and so on.
+        var handed: [CInt] = []
 
         init(
             terminal: PseudoTerminal? = nil, input: End = .pipe, output: End = .pipe, user: UInt32 = 0,
-            hiddenFolder: String? = nil, locksMemory: Bool = false, gate: Gate? = nil
+            hiddenFolder: String? = nil, locksMemory: Bool = false, gate: Gate? = nil, handed: [CInt] = []
         ) {
             self.terminal = terminal
             self.input = input
@@ -40,6 +42,7 @@ final class MartletProcess {
             self.hiddenFolder = hiddenFolder
             self.locksMemory = locksMemory
             self.gate = gate
+            self.handed = handed
         }
     }
 
@@ -76,13 +79,17 @@ final class MartletProcess {
                 Self.withString(options.hiddenFolder) { hidden in
                     program.withCString { path in
                         (options.gate?.requests ?? []).withUnsafeBufferPointer { stopped in
-                            var process = cintegration_process(
-                                path: path, arguments: arguments, environment: environment,
-                                input: input.program?.rawValue ?? -1, output: output.program?.rawValue ?? -1,
-                                error: error.program?.rawValue ?? -1, owns_terminal: screen != nil, user: options.user,
-                                hidden: hidden, locks_memory: options.locksMemory,
-                                stopped: stopped.isEmpty ? nil : stopped.baseAddress, stopped_count: stopped.count)
-                            result = cintegration_start(&process, &listener)
+                            options.handed.withUnsafeBufferPointer { handed in
+                                var process = cintegration_process(
+                                    path: path, arguments: arguments, environment: environment,
+                                    input: input.program?.rawValue ?? -1, output: output.program?.rawValue ?? -1,
+                                    error: error.program?.rawValue ?? -1, owns_terminal: screen != nil,
+                                    user: options.user, hidden: hidden, locks_memory: options.locksMemory,
+                                    stopped: stopped.isEmpty ? nil : stopped.baseAddress,
+                                    stopped_count: stopped.count,
+                                    handed: handed.baseAddress, handed_count: handed.count)
+                                result = cintegration_start(&process, &listener)
+                            }
                         }
                     }
                 }

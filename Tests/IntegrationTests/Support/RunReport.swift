@@ -41,10 +41,21 @@ struct RunReport: Decodable {
         let stormHeld: Int
     }
 
+    struct DMA: Decodable {
+        let mode: String
+        let through: String?
+        let reaches: String
+        let groupOthers: [String]
+        let interruptsIsolated: Bool?
+        let streamIds: [Int]
+    }
+
     struct Device: Decodable {
         let host: String
         let group: Int
         let isolation: String
+        let dma: DMA
+        let canReset: Bool
         let regions: [Region]
         let interrupts: [Interrupt]
         let unmaps: Int
@@ -70,6 +81,7 @@ struct RunReport: Decodable {
     let unclaimed: Unclaimed
     let devices: [Device]
     let exits: Exits
+    let restarts: Int
     let droppedConsoleBytes: Int
 
     init(file: String) throws {

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+internal import Passthrough
+internal import PlatformBus
+internal import VFIO
+
+/// Where the guest's RAM goes so that its devices' DMA can reach it, and whether the host lets all of it be pinned: all that
+/// can be known before any of it exists.
+struct MemoryPlacement {
+    /// The address of its first byte.
+    let base: GuestAddress
+    /// Why it isn't the usual one, in a line.
+    let reason: String?
+
+    /// RAM that was moved begins on a multiple of this: the largest page that KVM and IOMMU map as one.
+    private static let alignment: UInt64 = 1 << 30
+    /// No lower, so that devices still find room below it.
+    private static let lowest: UInt64 = 1 << 30
+
+    /// - Parameters:
+    ///   - fixed: where the user wants it; nil for the usual place, or the nearest that serves.
+    ///   - demands: what the devices that do DMA need; nil where there are none.
+    /// - Throws: `MachineError.memoryObstacle`.
+    init(
+        mebibytes: Int, addressBits: Int, fixed: GuestAddress? = nil, demands: MemoryDemands?
+    ) throws(MachineError) {
+        let wanted = fixed ?? BoardLayout.ramBase
+        let (size, overflow) = UInt64(mebibytes).multipliedReportingOverflow(by: 1 << 20)
+        // What is absurd in itself is the layout's to refuse.
+        guard let demands, size > 0, !overflow,
+            let first = Self.obstacle(demands, wanted.rawValue, size)
+        else {
+            base = wanted
+            reason = nil
+            return
+        }
+        let isFixed = fixed != nil
+        let failure = MachineError.memoryObstacle(
+            device: demands.device, mebibytes: mebibytes, base: wanted, range: first.range.description,
+            reason: first.reason, isFixed: isFixed)
+        if isFixed { throw failure }
+        let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
+        guard
+            let base = Self.search(demands, size, from: wanted.rawValue, limit: limit)
+                ?? Self.search(demands, size, from: Self.lowest, limit: limit)
+        else { throw failure }
+        self.base = GuestAddress(base)
+        reason = "RAM is at \(self.base) and not at \(wanted): of \(first.range) \(first.reason)"
+    }
+
+    private static func obstacle(_ demands: MemoryDemands, _ base: UInt64, _ size: UInt64) -> MemoryDemands.Obstacle? {
+        let (last, overflow) = base.addingReportingOverflow(size - 1)
+        return overflow ? nil : demands.obstacle(from: base, through: last)
+    }
+
+    /// The lowest place from `start` on that serves; nil when there is none.
+    private static func search(_ demands: MemoryDemands, _ size: UInt64, from start: UInt64, limit: UInt64) -> UInt64? {
+        var base = start
+        while true {
+            let (last, overflow) = base.addingReportingOverflow(size - 1)
+            guard !overflow, last <= limit else { return nil }
+            guard let obstacle = demands.obstacle(from: base, through: last) else { return base }
+            // Behind the obstacle, rounded up.
+            let (next, tooFar) = obstacle.range.last.addingReportingOverflow(alignment)
+            guard !tooFar, next / alignment * alignment > base else { return nil }
+            base = next / alignment * alignment
+        }
+    }
+
+    /// - Throws: `MachineError.lockedMemory` when this process may not lock all of RAM, `.mappings` when the kernel takes fewer
+    ///   DMA mappings than RAM needs.
+    static func checkLimits(
+        bankSizes: [UInt64], demands: MemoryDemands, calls: any VFIOCalls
+    ) throws(MachineError) {
+        let mappings = ConnectedDevices.mappingCount(bankSizes: bankSizes)
+        if let left = demands.mappingsLeft, mappings > left {
+            throw .mappings(device: demands.device, wanted: mappings, left: left)
+        }
+        let limit = try naming("getrlimit(RLIMIT_MEMLOCK), capget") { () throws(Errno) in
+            try calls.lockedMemoryLimit()
+        }
+        guard let limit else { return }
+        // Each address space counts for itself (vfio_iommu_type1.c, vfio_lock_acct; iommufd/pages.c, do_update_pinned).
+        let spaces = UInt64(max(demands.spaceCount, 1))
+        var (needed, overflow) = bankSizes.reduce(0, +).multipliedReportingOverflow(by: spaces)
+        if !overflow { (needed, overflow) = needed.addingReportingOverflow(HostMemory.lockedByteCount(calls)) }
+        if overflow || needed > limit {
+            throw .lockedMemory(device: demands.device, needed: overflow ? .max : needed, limit: limit)
+        }
+    }
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+public import VFIO
+
+/// A host device that was opened, and what was found out about it on the way; it has no place in a guest yet. Immutable, so
+/// any thread may read it.
+public final class OpenedDevice: Sendable {
+    /// An interrupt line of the host: Linux's number for it, and its count when the device had been opened.
+    struct HostLine: Sendable {
+        let number: Int
+        let count: UInt64
+    }
+
+    let settings: PassthroughDevice.Settings
+    let host: HostDevice
+    let device: VFIODevice
+    /// The physical address of each region, where that can be told.
+    let hostAddresses: [UInt64?]
+    /// The line of each interrupt, where that can be told.
+    let hostLines: [HostLine?]
+    /// Whether the kernel sees to it that the device reaches no interrupt but its own; nil where that isn't known.
+    let isolatesInterrupts: Bool?
+    let sysfs: Sysfs
+
+    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.endRangeOutside`, `.noReset`.
+    init(
+        _ settings: PassthroughDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
+        tracer: Tracer? = nil
+    ) throws(PassthroughError) {
+        let host = try Self.find(settings.identity, sysfs)
+        let countsBefore = HostInterruptCounts.read(sysfs.system)
+        let device = try PassthroughError.vfio { () throws(VFIOError) in
+            try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
+        }
+        try Self.check(settings.endRange, device)
+        if settings.requiresReset, !device.canReset { throw .noReset(device: host.name) }
+        tracer?.trace(
+            .realize,
+            "\(host.name) on \(host.bus) regions \(device.regions.count) interrupts \(device.interrupts.count)")
+        let countsAfter = HostInterruptCounts.read(sysfs.system)
+        let numbers = countsAfter.numbers(newSince: countsBefore)
+        // Without a line for each, which is whose can't be told.
+        let areKnown = numbers.count == device.interrupts.count
+        hostLines = device.interrupts.map { info in
+            areKnown ? HostLine(number: numbers[info.index], count: countsAfter.counts[numbers[info.index]] ?? 0) : nil
+        }
+        hostAddresses = HostAddresses.regions(of: host, count: device.regions.count, sysfs: sysfs)
+        isolatesInterrupts = Self.isolatesInterrupts(device, sysfs)
+        self.settings = settings
+        self.host = host
+        self.device = device
+        self.sysfs = sysfs
+        log(
+            .debug,
+            "\(host.name): opened, \(device.regions.count) regions, \(device.interrupts.count) interrupts")
+    }
+
+    private static func find(
+        _ identity: PassthroughDevice.Settings.Identity, _ sysfs: Sysfs
+    ) throws(PassthroughError) -> HostDevice {
+        try PassthroughError.vfio { () throws(VFIOError) in
+            switch identity {
+            case .host(let name): try HostDevice(host: name, sysfs: sysfs)
+            case .sysfsdev(let path): try HostDevice(sysfsdev: path, sysfs: sysfs)
+            }
+        }
+    }
+
+    /// The range is the user's: that it lies in the device shows only now.
+    private static func check(_ range: EventFDStateMachine.EndRange?, _ device: VFIODevice) throws(PassthroughError) {
+        guard let range else { return }
+        let region = device.regions.first { $0.index == range.region }
+        let (end, overflow) = range.offset.addingReportingOverflow(range.length)
+        guard let region, range.length > 0, !overflow, end <= region.size else {
+            throw .endRangeOutside(device: device.host.name, regions: device.regions.map(\.size))
+        }
+    }
+
+    /// VFIO refuses a device whose interrupts aren't isolated unless this parameter lets it pass (vfio_iommu_type1.c,
+    /// iommufd/device.c): where it is off, a device that could be opened is isolated; where it is on, nobody knows.
+    private static func isolatesInterrupts(_ device: VFIODevice, _ sysfs: Sysfs) -> Bool? {
+        guard device.reach != .hostMemory else { return nil }
+        let module =
+            switch device.addressSpace {
+            case .container: "vfio_iommu_type1"
+            case .iommufd: "iommufd"
+            }
+        return (try? sysfs.text("module/\(module)/parameters/allow_unsafe_interrupts")) == "N" ? true : nil
+    }
+}
+
+/// The devices of one VM, opened; none has its place yet.
+public final class OpenedDevices: Sendable {
+    /// In the order of the configuration.
+    let devices: [OpenedDevice]
+    let containers: VFIOContainers
+    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
+    private let stack: ResourceStack
+
+    /// Opens every device.
+    /// - Parameter containers: what they are opened through.
+    /// - Throws: for the first device that fails; the ones before it are closed again.
+    public init(
+        _ settings: [PassthroughDevice.Settings], containers: VFIOContainers, sysfs: Sysfs, log: Log,
+        tracer: Tracer? = nil
+    ) throws(PassthroughError) {
+        self.containers = containers
+        var stack = ResourceStack()
+        var devices: [OpenedDevice] = []
+        for settings in settings {
+            let device = try OpenedDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer)
+            devices.append(device)
+            stack.keep(device)
+        }
+        self.devices = devices
+        self.stack = stack
+    }
+
+    /// What the devices that are to reach the guest's memory demand of its place; nil where there are none.
+    /// - Throws: `PassthroughError.vfio`.
+    public func memoryDemands() throws(PassthroughError) -> MemoryDemands? {
+        let sharing = devices.filter { $0.device.reach == .guestMemory }
+        guard let first = sharing.first else { return nil }
+        return try PassthroughError.vfio { () throws(VFIOError) in
+            var limits: [IOVALimits] = []
+            for space in containers.guestSpaces { limits.append(try space.limits()) }
+            var reserved: [ReservedRegion] = []
+            for device in sharing {
+                for region in device.host.group?.reserved ?? [] where region.isBinding && !reserved.contains(region) {
+                    reserved.append(region)
+                }
+            }
+            return MemoryDemands(device: first.host.name, limits: limits, reserved: reserved)
+        }
+    }
+}

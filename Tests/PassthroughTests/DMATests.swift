@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import DeviceTree
+import KVM
+import KernelFakes
+import LinuxSystem
+import Testing
+import VFIO
+
+@testable import Passthrough
+
+/// What devices reach by DMA, how that comes about, and what is said of it.
+@Suite struct DMATests {
+    private let host: Host
+    private let vm: VirtualMachine
+
+    init() throws {
+        host = try Host()
+        vm = try host.makeVM()
+    }
+
+    private func settings(
+        _ name: String, dma: VFIODMAMode = .automatic, requiresReset: Bool = false
+    ) -> PassthroughDevice.Settings {
+        var settings = PassthroughDevice.Settings(.host(name))
+        settings.dma = dma
+        settings.requiresReset = requiresReset
+        return settings
+    }
+
+    private func connect(
+        _ devices: PassthroughDevices, mebibytes: UInt64 = 1
+    ) throws -> ConnectedDevices {
+        let memory = try MemoryMapping(of: 0, size: mebibytes << 20, system: host.kernel)
+        return try ConnectedDevices(
+            devices, vm: vm, memory: [(0x8000_0000, memory)], loop: host.loop, log: host.log.log)
+    }
+
+    private func dmaLine(_ connected: ConnectedDevices, _ index: Int = 0) throws -> String {
+        try #require(connected.reports()[index].lines.first { $0.hasPrefix("  dma: ") })
+    }
+
+    // MARK: What is mapped
+
+    @Test func memoryIsMappedInEachSpaceThatReachesIt() throws {
+        host.add("byFile", group: 1, file: 0)
+        host.add("byGroup", group: 2)
+        host.add("quiet", group: 3, file: 1)
+        let connected = try connect(
+            host.open(settings("byFile"), settings("byGroup"), settings("quiet", dma: .none)))
+        #expect(host.kernel.withState { $0.vfio.dmaMappings } == [0x8000_0000: 0x10_0000])
+        #expect(host.kernel.withState { $0.vfio.addressSpaces } == [1: [0x8000_0000: 0x10_0000], 2: [:]])
+        // Each file that KVM has to know of, once: the device's own, or the group's.
+        #expect(
+            host.kernel.held.filter { $0.hasPrefix("KVM_DEV_VFIO") } == [
+                "KVM_DEV_VFIO_GROUP_ADD open /dev/vfio/devices/vfio0", "KVM_DEV_VFIO_GROUP_ADD open /dev/vfio/2",
+                "KVM_DEV_VFIO_GROUP_ADD open /dev/vfio/devices/vfio1",
+            ])
+        withExtendedLifetime(connected) {}
+    }
+
+    @Test func aLargeGuestIsMappedInPartsAndSaysHowFarItIs() throws {
+        host.add("device", group: 1, file: 0)
+        let connected = try connect(host.open(settings("device")), mebibytes: 2560)
+        let gibibyte: UInt64 = 1 << 30
+        #expect(
+            host.kernel.withState { $0.vfio.addressSpaces } == [
+                1: [0x8000_0000: gibibyte, 0xC000_0000: gibibyte, 0x1_0000_0000: gibibyte / 2]
+            ])
+        #expect(
+            host.log.all.map { $0.drop { $0 != ":" } } == [
+                ": pinned 1024 of 2560 MiB for devices", ": pinned 2048 of 2560 MiB for devices",
+                ": pinned 2560 of 2560 MiB for devices",
+            ])
+        #expect(ConnectedDevices.mappingCount(bankSizes: [2560 << 20, 1 << 30, 1]) == 5)
+        withExtendedLifetime(connected) {}
+    }
+
+    @Test func aDeviceIsQuietBeforeItsAddressSpaceIsEmptied() throws {
+        host.add("device", group: 1, file: 0)
+        let devices = try host.open(settings("device"))
+        do {
+            let connected = try connect(devices)
+            withExtendedLifetime(connected) {}
+        }
+        let end = host.journal(from: "- ")
+        let order = ["- VFIO_DEVICE_SET_IRQS trigger 0", "  VFIO_DEVICE_RESET", "- IOMMU_IOAS_MAP 0x80000000"]
+        #expect(end.filter(order.contains) == order)
+        #expect(host.kernel.releasedInReverseOrder, "\(host.kernel.journal)")
+        withExtendedLifetime(devices) {}
+    }
+
+    // MARK: Demands
+
+    @Test func devicesSayWhereMemoryCanBe() throws {
+        host.add("device", group: 1)
+        host.add("quiet", group: 2)
+        host.kernel.addFile(
+            "/sys/kernel/iommu_groups/1/reserved_regions",
+            "0x0000000008000000 0x00000000080fffff msi\n0x00000000a0000000 0x00000000a0000fff direct-relaxable\n")
+        host.kernel.addFile(
+            "/sys/kernel/iommu_groups/2/reserved_regions", "0x0000000090000000 0x0000000090000fff reserved\n")
+        host.kernel.withState { $0.vfio.usableRanges = [IOVARange(first: 0, last: 0xFFFF_FFFF)] }
+        let devices = try host.open(settings("device"), settings("quiet", dma: .none))
+        let demands = try #require(try devices.opened.memoryDemands())
+        #expect(demands.device == "device")
+        #expect(demands.mappingsLeft == 65535)
+        #expect(demands.spaceCount == 1)
+        // What the other group reserves is of no concern: nothing is mapped there.
+        #expect(demands.obstacle(from: 0x8000_0000, through: 0xFFFF_FFFF) == nil)
+        #expect(demands.obstacle(from: 0, through: 0xFFFF_FFFF)?.reason == "group 1 reserves them (msi)")
+        let beyond = demands.obstacle(from: 0xC000_0000, through: 0x1_3FFF_FFFF)
+        #expect(beyond?.range == IOVARange(first: 0x1_0000_0000, last: 0x1_3FFF_FFFF))
+        #expect(beyond?.reason == "the IOMMU can't map them")
+    }
+
+    @Test func devicesWithoutDMAHaveNoDemands() throws {
+        host.add("quiet", group: 1)
+        host.add("free", group: 2, isNoIOMMU: true)
+        #expect(try host.open(settings("quiet", dma: .none), settings("free")).opened.memoryDemands() == nil)
+        #expect(!host.kernel.journal.contains(.call("VFIO_IOMMU_GET_INFO")))
+    }
+
+    // MARK: The report
+
+    @Test func theReportSaysWhoSharesTheGroupAndByWhichStreams() throws {
+        host.add(
+            "a", group: 5, file: 0,
+            properties: ["compatible": .string("test,device"), "iommus": .cells([0x8001, 0xFF00, 0x8001, 0xFF01])])
+        host.add("b", group: 5, file: 1)
+        host.kernel.withState { state in
+            state.files["/sys/devices/platform/a/iommu/device/of_node/#iommu-cells"] = PropertyValue.cell(1).bytes
+            state.files["/sys/module/iommufd/parameters/allow_unsafe_interrupts"] = Array("N\n".utf8)
+        }
+        let connected = try connect(host.open(settings("a")))
+        #expect(
+            try dmaLine(connected)
+                == "  dma: iommu (group 5, with b, iommufd), reaches guest RAM only; interrupts isolated; stream 0xff00, 0xff01"
+        )
+        let report = try #require(connected.reports().first?.dma)
+        #expect(report.interruptsIsolated == true)
+        #expect(report.streamIDs == [0xFF00, 0xFF01])
+        #expect(report.groupOthers == ["b"])
+    }
+
+    @Test func aDeviceThatIsToDoNoDMASaysWhetherThatIsEnforced() throws {
+        host.add("quiet", group: 1)
+        host.add("free", group: 2, isNoIOMMU: true)
+        let connected = try connect(host.open(settings("quiet", dma: .none), settings("free", dma: .none)))
+        #expect(
+            try dmaLine(connected)
+                == "  dma: none (group 1, alone in it, container), reaches nothing; interrupts not known to be isolated"
+        )
+        #expect(
+            try dmaLine(connected, 1)
+                == "  dma: none, as configured; no IOMMU: NOT confined, what it does reaches all host memory")
+        #expect(connected.reports().map(\.dma.mode) == ["none", "none"])
+        #expect(connected.reports().map(\.dma.reaches) == ["nothing", "all host memory"])
+    }
+
+    @Test(
+        arguments: [
+            ([0x8001, 1, 0xFF, 0x8001, 2, 0xFF], 2, [1, 2]), ([0x8001, 1, 0x8002, 2], 1, [1]), ([0x8001], 1, []),
+            ([0x8001, 1, 2, 0x8001, 3], 2, [1, 3]), ([], 1, []), ([0x8001], 0, []),
+        ] as [([UInt32], UInt32, [UInt32])])
+    func streamsAreReadAsFarAsTheyMakeSense(cells: [UInt32], cellCount: UInt32, streams: [UInt32]) throws {
+        host.add("a", properties: ["compatible": .string("test,device"), "iommus": .cells(cells)])
+        host.kernel.withState { state in
+            state.files["/sys/devices/platform/a/iommu/device/of_node/#iommu-cells"] =
+                PropertyValue.cell(cellCount).bytes
+        }
+        #expect(try connect(host.open(settings("a"))).reports().first?.dma.streamIDs == streams)
+    }
+
+    // MARK: Reset
+
+    @Test func aDeviceWithoutAResetIsRefusedWhereOneIsRequired() throws {
+        host.add("plain", group: 1, flags: .platform)
+        host.add("good", group: 2)
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(settings("plain", requiresReset: true))
+        }
+        #expect(
+            error?.description == """
+                plain: require_reset is set, but the host's kernel has no function that resets the device
+                  the guest would find it as its last user left it, and nothing would stop what the guest leaves running;
+                  leave require_reset out if that does no harm
+                """)
+        #expect(!host.kernel.held.contains { $0.contains("VFIO") })
+        _ = try host.open(settings("good", requiresReset: true))
+    }
+
+    @Test func aResetThatFailsAtTheEndIsSaid() throws {
+        host.add("device")
+        host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
+        let connected = try connect(host.open(settings("device")))
+        connected.silence()
+        #expect(host.log.all.count == 1)
+        #expect(host.log.all.first?.hasPrefix("warning: device: VFIO_DEVICE_RESET failed: EIO") == true)
+    }
+}

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+import VFIO
+
+/// Devices opened by their own files and bound to an iommufd.
+@Suite struct DeviceFileTests {
+    private let kernel = FakeKernel()
+    private func host(_ name: String) throws -> HostDevice { try HostDevice(host: name, sysfs: Sysfs(system: kernel)) }
+
+    private func refusal(_ body: () throws -> some Any) -> String? {
+        #expect(throws: VFIOError.self) { _ = try body() }?.description
+    }
+
+    @Test func opensADeviceByItsFileAndReleasesAllInReverse() throws {
+        kernel.addHostDevice("10000000.edu", group: 3, file: 5)
+        let host = try host("10000000.edu")
+        #expect(host.deviceFile == "/dev/vfio/devices/vfio5")
+        do {
+            let containers = VFIOContainers(calls: kernel)
+            let device = try containers.open(host)
+            #expect(device.canReset)
+            #expect(device.reach == .guestMemory)
+            #expect(device.group == nil)
+            #expect(kernel.name(of: device.kvmFile) == "open /dev/vfio/devices/vfio5")
+            #expect(containers.guestSpaces.count == 1)
+            let memory = try MemoryMapping(of: 0, size: 0x10000, system: kernel)
+            let mapping = try device.addressSpace.map(memory, part: 0x1000..<0x3000, iova: 0x8000_0000)
+            #expect(kernel.withState { $0.vfio.addressSpaces } == [1: [0x8000_0000: 0x2000]])
+            withExtendedLifetime(mapping) {}
+        }
+        #expect(
+            kernel.journal.filter { !$0.description.contains("mmap") } == [
+                .acquire("open /dev/iommu"), .acquire("IOMMU_IOAS_ALLOC 1"), .acquire("open /dev/vfio/devices/vfio5"),
+                .call("VFIO_DEVICE_BIND_IOMMUFD"), .acquire("VFIO_DEVICE_ATTACH_IOMMUFD_PT 1"),
+                .call("VFIO_DEVICE_GET_INFO"), .call("VFIO_DEVICE_GET_REGION_INFO 0"),
+                .call("VFIO_DEVICE_GET_IRQ_INFO 0"), .acquire("IOMMU_IOAS_MAP 0x80000000"),
+                .release("IOMMU_IOAS_MAP 0x80000000"), .release("VFIO_DEVICE_ATTACH_IOMMUFD_PT 1"),
+                .release("open /dev/vfio/devices/vfio5"), .release("IOMMU_IOAS_ALLOC 1"), .release("open /dev/iommu"),
+            ])
+    }
+
+    @Test func devicesShareOneAddressSpaceAndTheIOMMUFD() throws {
+        for (number, name) in ["a", "b", "c"].enumerated() {
+            kernel.addHostDevice(name, group: number / 2, file: number)
+        }
+        let containers = VFIOContainers(calls: kernel)
+        let devices = try ["a", "b", "c"].map { try containers.open(try host($0)) }
+        #expect(kernel.held.filter { $0 == "open /dev/iommu" }.count == 1)
+        #expect(kernel.withState { $0.vfio.attached.values.sorted() } == [1, 1, 1])
+        #expect(Set(devices.map(\.kvmFile)).count == 3)
+    }
+
+    @Test func aDeviceThatIsOpenIsRefusedAndTakenAgainAfterwards() throws {
+        kernel.addHostDevice("a", file: 0)
+        let containers = VFIOContainers(calls: kernel)
+        let host = try host("a")
+        do {
+            let device = try containers.open(host)
+            #expect(refusal { try containers.open(host) }?.hasPrefix("a: used twice") == true)
+            withExtendedLifetime(device) {}
+        }
+        _ = try containers.open(host)
+    }
+
+    // MARK: Which way
+
+    @Test func theGroupServesWhereThereIsNoIOMMUFD() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.withState { _ = $0.devices.remove("/dev/iommu") }
+        let device = try VFIOContainers(calls: kernel).open(host("a"))
+        #expect(device.group?.id == 3)
+        #expect(device.reach == .guestMemory)
+    }
+
+    @Test func theGroupServesWhereTheFileIsMissing() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.withState { _ = $0.devices.remove("/dev/vfio/devices/vfio0") }
+        do {
+            let device = try VFIOContainers(calls: kernel).open(host("a"))
+            #expect(device.group?.id == 3)
+            #expect(!kernel.held.contains("open /dev/iommu"))
+        }
+        #expect(kernel.held.isEmpty)
+    }
+
+    @Test func theGroupServesWhereTheUserMayNotOpenTheFile() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        let host = try host("a")
+        let before = kernel.withState { $0.callCount }
+        // The open of /dev/iommu, the first call.
+        kernel.withState { state in
+            state.failingCall = before + 1
+            state.failure = .permissionDenied
+        }
+        #expect(try VFIOContainers(calls: kernel).open(host).group?.id == 3)
+        #expect(kernel.withState { $0.failedCall } == "open /dev/iommu")
+    }
+
+    @Test func theUsersChoiceIsFinal() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        #expect(try VFIOContainers(calls: kernel, path: .group).open(host("a")).group?.id == 3)
+        kernel.withState { _ = $0.devices.remove("/dev/iommu") }
+        #expect(
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
+                a: open /dev/iommu failed: ENOENT (No such file or directory)
+                  the kernel has no iommufd: its module isn't loaded, or CONFIG_IOMMUFD is off
+                  run: modprobe iommufd
+                  or leave vfio out, or set it to "group", to use the device's group
+                """)
+        #expect(kernel.held.isEmpty)
+    }
+
+    @Test func aDeviceWithoutAFileSaysSo() throws {
+        kernel.addHostDevice("old", group: 3)
+        kernel.addHostDevice("free", group: 4, isNoIOMMU: true, file: 0)
+        let containers = VFIOContainers(calls: kernel, path: .cdev)
+        #expect(
+            refusal { try containers.open(host("old")) } == """
+                old: no file of its own in /dev/vfio/devices
+                  this kernel has none (CONFIG_VFIO_DEVICE_CDEV): leave vfio and vfio_fd out, or set vfio to "group"
+                  to use the device's group
+                """)
+        // VFIO makes no such file for a device without an IOMMU, so that there is no other way.
+        #expect(try containers.open(host("free")).reach == .hostMemory)
+        #expect(
+            refusal { try containers.open(host("free"), descriptor: 9) } == """
+                free: no file of its own in /dev/vfio/devices
+                  a device without an IOMMU can only be opened through its group: leave vfio and vfio_fd out
+                """)
+    }
+
+    // MARK: Handed in
+
+    @Test func descriptorsThatWereHandedInAreCopiedAndStayOpen() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.withState { $0.devices.subtract(["/dev/iommu", "/dev/vfio/devices/vfio0", "/dev/vfio/vfio"]) }
+        let (iommufd, file) = (kernel.handIn("/dev/iommu"), kernel.handIn("/dev/vfio/devices/vfio0"))
+        do {
+            let device = try VFIOContainers(calls: kernel, iommufd: iommufd).open(host("a"), descriptor: file)
+            #expect(device.regions.count == 1)
+            #expect(!kernel.journal.contains { $0.description.contains("open /dev/vfio/vfio") })
+        }
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.releasedInReverseOrder, "\(kernel.journal)")
+        #expect(kernel.name(of: file) == "open /dev/vfio/devices/vfio0")
+        #expect(kernel.name(of: iommufd) == "open /dev/iommu")
+    }
+
+    @Test func aDescriptorOfAnotherFileIsRefused() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        let (iommufd, other) = (kernel.handIn("/dev/null"), kernel.handIn("/dev/vfio/devices/vfio1"))
+        #expect(
+            refusal { try VFIOContainers(calls: kernel, iommufd: iommufd).open(host("a")) } == """
+                a: iommufd_fd \(iommufd) is open for /dev/null, not for iommu
+                  iommufd_fd is the number of a descriptor that Martlet is started with; pass the right one
+                """)
+        #expect(
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: other) } == """
+                a: vfio_fd \(other) is open for /dev/vfio/devices/vfio1, not for vfio0
+                  vfio_fd is the number of a descriptor that Martlet is started with; pass the right one
+                """)
+        #expect(
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: 77) } == """
+                a: fcntl(F_DUPFD_CLOEXEC) of vfio_fd 77 failed: EBADF (Bad file descriptor)
+                  vfio_fd is the number of a descriptor that Martlet is started with, and this one isn't open
+                """)
+        #expect(kernel.held.isEmpty)
+    }
+
+    // MARK: What DMA reaches
+
+    @Test(arguments: [nil, 0]) func aDeviceThatIsToDoNoDMAIsKeptApart(file: Int?) throws {
+        kernel.addHostDevice("dma", group: 3, file: file)
+        kernel.addHostDevice("quiet", group: 4, file: file.map { $0 + 1 })
+        let containers = VFIOContainers(calls: kernel)
+        let quiet = try containers.open(host("quiet"), dma: .none)
+        #expect(containers.guestSpaces.isEmpty)
+        let dma = try containers.open(host("dma"))
+        #expect([quiet.reach, dma.reach] == [.nothing, .guestMemory])
+        #expect(containers.guestSpaces.count == 1)
+        let memory = try MemoryMapping(of: 0, size: 0x10000, system: kernel)
+        let mapping = try #require(containers.guestSpaces.first).map(memory, part: 0..<0x10000, iova: 0)
+        // The guest's memory is in the other space only.
+        if file != nil { #expect(kernel.withState { $0.vfio.addressSpaces } == [1: [:], 2: [0: 0x10000]]) }
+        withExtendedLifetime(mapping) {}
+    }
+
+    @Test(arguments: [nil, 0]) func devicesOfOneGroupReachTheSame(file: Int?) throws {
+        kernel.addHostDevice("a", group: 3, file: file)
+        kernel.addHostDevice("b", group: 3, file: file.map { $0 + 1 })
+        let containers = VFIOContainers(calls: kernel)
+        let first = try containers.open(host("a"))
+        #expect(
+            refusal { try containers.open(host("b"), dma: .none) } == """
+                b: group 3 is that of a, too, which is to reach something else by DMA
+                  the IOMMU can't tell devices of one group apart: give all of them the same dma
+                """)
+        _ = try containers.open(host("b"), dma: .iommu)
+        withExtendedLifetime(first) {}
+    }
+
+    @Test func anIOMMUThatIsNotThereCannotBeAskedFor() throws {
+        kernel.addHostDevice("a", group: 3, isNoIOMMU: true)
+        #expect(
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .iommu) } == """
+                a: dma is "iommu", but no IOMMU stands between the device and the host's memory
+                  set dma to "none" for a device that does no DMA, or leave it out
+                """)
+        #expect(try VFIOContainers(calls: kernel).open(host("a"), dma: .none).reach == .hostMemory)
+    }
+
+    // MARK: Refusals of the kernel
+
+    @Test func unsafeInterruptsAreExplained() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.withState { $0.vfio.isolationFailure = .notPermitted }
+        let text = refusal { try VFIOContainers(calls: kernel).open(host("a")) }
+        #expect(
+            text == """
+                a: VFIO_DEVICE_BIND_IOMMUFD failed: EPERM (Operation not permitted)
+                  the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could
+                  raise any interrupt of the host; only where guest and device are trusted:
+                  run: echo 1 > /sys/module/iommufd/parameters/allow_unsafe_interrupts
+                """)
+        let group = refusal { try VFIOContainers(calls: kernel, path: .group).open(host("a")) }
+        #expect(group?.hasSuffix("/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts") == true)
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.releasedInReverseOrder)
+    }
+
+    @Test func aGroupThatAHostDriverUsesIsNamed() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.addHostDevice("10200000.sata", group: 3, driver: "ahci")
+        kernel.withState { $0.vfio.isolationFailure = .resourceBusy }
+        #expect(
+            refusal { try VFIOContainers(calls: kernel).open(host("a")) } == """
+                a: VFIO_DEVICE_BIND_IOMMUFD failed: EBUSY (Device or resource busy)
+                  the hardware can't keep it apart from devices that drivers of the host use: 10200000.sata (ahci)
+                  run: echo 10200000.sata > /sys/kernel/iommu_groups/3/devices/10200000.sata/driver/unbind
+                """)
+    }
+
+    @Test func aDeviceThatAnotherProcessUsesIsSaidToBeSo() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.withState { $0.vfio.isolationFailure = .invalidArgument }
+        #expect(
+            refusal { try VFIOContainers(calls: kernel).open(host("a")) } == """
+                a: VFIO_DEVICE_BIND_IOMMUFD failed: EINVAL (Invalid argument)
+                  another process uses the device, or opening it has reset it, and that failed
+                  run: fuser -v /dev/vfio/devices/vfio0
+                  run: dmesg | tail
+                """)
+    }
+}
