@@ -52,8 +52,10 @@ row eventfd "eventfd, the handler touches the device once"
 row eventfd-eoi "eventfd with eoi, the handler touches the device once"
 row eventfd-status "eventfd, the handler reads the status first"
 row eventfd-status-eoi "eventfd with eoi, the handler reads the status first"
-row linux "eventfd, Linux's driver"
-row linux-eoi "eventfd with eoi, Linux's driver"
+row linux "eventfd, Linux's driver, mapped again after 20 ms"
+row linux-eoi "eventfd with eoi, Linux's driver, mapped again after 20 ms"
+row linux-soon "eventfd, Linux's driver, mapped again after 1 ms"
+row linux-soon-eoi "eventfd with eoi, Linux's driver, mapped again after 1 ms"
 
 echo
 echo "| step of the flat guest's run | million instructions |"

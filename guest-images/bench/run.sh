@@ -90,17 +90,22 @@ path eventfd-eoi paths "\"interrupts\": \"eventfd\", \"mmap_timeout_ms\": 1, $eo
 path eventfd-status paths-status '"interrupts": "eventfd", "mmap_timeout_ms": 1'
 path eventfd-status-eoi paths-status "\"interrupts\": \"eventfd\", \"mmap_timeout_ms\": 1, $eoi"
 
-# Linux's own driver, five alarms.
-for end in "" "-eoi"; do
-    config "linux$end" "$images/Image" "$images/initramfs.cpio.gz" "$console martlet.run=/martlet/rtc.sh martlet.alarms=5" \
-        9010000.pl031 "\"interrupts\": \"eventfd\", \"mmap_timeout_ms\": 20${end:+, $eoi}"
-    if ! ../martlet run "/tmp/linux$end.json" >"/tmp/linux$end.out" 2>&1; then
-        echo "bench: failed: linux$end"
-        cat "/tmp/linux$end.out"
+# linux NAME MORE-OF-THE-DEVICE: five alarms of Linux's own driver on the eventfd path.
+linux() {
+    config "$1" "$images/Image" "$images/initramfs.cpio.gz" "$console martlet.run=/martlet/rtc.sh martlet.alarms=5" \
+        9010000.pl031 "\"interrupts\": \"eventfd\", $2"
+    if ! ../martlet run "/tmp/$1.json" >"/tmp/$1.out" 2>&1; then
+        echo "bench: failed: $1"
+        cat "/tmp/$1.out"
         exit 1
     fi
-    exits "linux$end" 5
-done
+    exits "$1" 5
+}
+
+linux linux '"mmap_timeout_ms": 20'
+linux linux-eoi "\"mmap_timeout_ms\": 20, $eoi"
+linux linux-soon '"mmap_timeout_ms": 1'
+linux linux-soon-eoi "\"mmap_timeout_ms\": 1, $eoi"
 
 thrice 'martlet-guest: init' 'Power down' -- ../martlet run /tmp/boot.json
 echo "figure linux-init $(of '/^marker martlet-guest/ { print $NF }')"
