@@ -79,9 +79,13 @@ enum FDTHeader {
     static var byteCount: Int { 40 }
 
     // Safety, for all of these: the caller has made sure that there are `byteCount` bytes.
+    static func magic(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 0) }
     static func totalSize(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 4) }
     static func structureOffset(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 8) }
+    static func stringsOffset(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 12) }
     static func version(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 20) }
+    static func stringsSize(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 32) }
+    static func structureSize(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 36) }
 
     private static func field(_ blob: UnsafeRawPointer, at offset: Int) -> UInt32 {
         UInt32(bigEndian: blob.loadUnaligned(fromByteOffset: offset, as: UInt32.self))

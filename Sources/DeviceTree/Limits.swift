@@ -27,5 +27,12 @@ extension DeviceTree {
 
         /// The limits as they stand above.
         public init() {}
+
+        /// For trees of real boards, and what is made from them: nodes may have longer names.
+        public static var ofHosts: Limits {
+            var limits = Limits()
+            limits.nodeNameLength = limits.nameLength
+            return limits
+        }
     }
 }

@@ -40,7 +40,7 @@ struct BoardDeviceTree {
 
     /// - Parameters:
     ///   - devices: nodes of emulated devices, which sit on the board.
-    ///   - clocks: nodes that stand beside them at the root.
+    ///   - clocks: nodes that stand beside them at the root: fixed clocks and regulators.
     ///   - passedThrough: nodes for the platform bus.
     func tree(devices: [Node], clocks: [Node], passedThrough: [Node]) -> DeviceTree {
         var root = Node(

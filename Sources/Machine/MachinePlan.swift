@@ -28,7 +28,7 @@ public final class MachinePlan: Sendable {
     let hasEmulatedClock: Bool
     private let passthroughNodes: [Node]
     private let emulatedNodes: [Node]
-    private let clockNodes: [Node]
+    private let sharedNodes: [Node]
     /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
     private let hypervisor: Hypervisor?
 
@@ -54,19 +54,15 @@ public final class MachinePlan: Sendable {
             passthrough = try PassthroughDevices(
                 configuration.platformDevices.map(Self.settings), calls: calls, bus: bus, sysfs: sysfs, log: log,
                 tracer: tracer)
-            var clocks = ClockNodes(phandles: BoardDeviceTree.phandles)
-            var nodes: [Node] = []
-            for device in passthrough.devices {
-                let result = try device.deviceNode(clocks: &clocks, sysfs: sysfs)
-                if !result.omitted.isEmpty {
-                    log(.info, "\(device.name): not carried into the guest's device tree: \(result.omitted)")
-                }
-                nodes.append(result.node)
+            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: BoardDeviceTree.phandles)
+            let nodes = try generator.generate(passthrough.nodeRequests)
+            if log.threshold <= .info { Self.logOmissions(nodes, log) }
+            passthroughNodes = nodes.map(\.node)
+            hasEmulatedClock = !passthroughNodes.contains {
+                $0[property: "compatible"]?.strings?.contains("arm,pl031") == true
             }
-            passthroughNodes = nodes
-            hasEmulatedClock = !nodes.contains { $0[property: "compatible"]?.strings?.contains("arm,pl031") == true }
-            emulatedNodes = try Self.emulatedNodes(layout, hasClock: hasEmulatedClock, &clocks)
-            clockNodes = clocks.nodes
+            emulatedNodes = try Self.emulatedNodes(layout, hasClock: hasEmulatedClock, &generator.shared)
+            sharedNodes = generator.shared.nodes
         } catch { throw .passthrough(error) }
         // Only now: a PL031 may be passed through to the very address.
         guard hasEmulatedClock else { return }
@@ -128,6 +124,14 @@ public final class MachinePlan: Sendable {
         return settings
     }
 
+    private static func logOmissions(_ nodes: [GuestNode], _ log: Log) {
+        for node in nodes {
+            let omitted = node.omitted
+            if omitted.isEmpty { continue }
+            log(.info, "\(node.device): not carried into the guest's device tree: \(omitted)")
+        }
+    }
+
     /// The guest-physical address bits that the machine uses: up to the highest claim.
     var addressBits: Int {
         let top = bus.regions.map(\.range.last.rawValue).max() ?? layout.ram.last.rawValue
@@ -135,7 +139,7 @@ public final class MachinePlan: Sendable {
     }
 
     private static func emulatedNodes(
-        _ layout: BoardLayout, hasClock: Bool, _ clocks: inout ClockNodes
+        _ layout: BoardLayout, hasClock: Bool, _ clocks: inout SharedNodes
     ) throws(PassthroughError) -> [Node] {
         var nodes = [
             NS16550A.deviceTreeNode(
@@ -162,8 +166,8 @@ public final class MachinePlan: Sendable {
             interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
             randomSeed: try RandomSeed.bytes())
         do {
-            return try board.tree(devices: emulatedNodes, clocks: clockNodes, passedThrough: passthroughNodes)
-                .serialized()
+            return try board.tree(devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
+                .serialized(limits: .ofHosts)
         } catch { throw .deviceTree("\(error)") }
     }
 

@@ -38,6 +38,8 @@ public final class PassthroughDevice: Sendable {
         /// eventfd path: how long after an interrupt the regions are mapped again; 0 never maps them again.
         public var mapTimeoutMilliseconds: Int
         public var placement: Placement
+        /// What the guest's device tree says of it besides what the host's does.
+        public var node = NodeSettings()
         /// eventfd path: the only bytes whose access ends an interrupt.
         var endRange: EventFDStateMachine.EndRange?
 

@@ -21,6 +21,12 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case endRangeOutside(device: String, regions: [UInt64])
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
+    /// `strict` is on, and these references of its node can't be carried over.
+    case missingReferences(device: String, [String])
+    /// The configuration has rates for clocks that the device hasn't got.
+    case unknownClocks(device: String, [String], known: [String])
+    /// What its driver needs, going by its `compatible`, is not there.
+    case incompleteNode(device: String, compatible: String, String)
     /// `guest_address: "host"`, but where the region is on the host can't be told.
     case noHostAddress(device: String, region: Int)
 
@@ -45,6 +51,23 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             """
             \(device): the host's device tree has no node for it
               the guest's driver could not find the device; this host was probably booted with ACPI
+              describe it in the configuration: device_tree.properties with "compatible" at least
+            """
+        case .missingReferences(let device, let references):
+            """
+            \(device): what its node refers to can't all be carried into the guest's device tree, and strict is on
+              \(references.joined(separator: "\n  "))
+              pass those devices through too, give what is missing in device_tree, or leave strict out
+            """
+        case .unknownClocks(let device, let names, let known):
+            """
+            \(device): device_tree.clocks has no business with \(names.map { "\"\($0)\"" }.joined(separator: ", "))
+              \(known.isEmpty ? "the device has no clocks" : "its clocks are \(known.joined(separator: ", "))")
+            """
+        case .incompleteNode(let device, let compatible, let flaw):
+            """
+            \(device): a guest can't drive this \(compatible)
+              \(flaw)
             """
         case .noHostAddress(let device, let region):
             """

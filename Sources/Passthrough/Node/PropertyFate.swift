@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// What became of a property, or a child node, of the host's node on its way to the guest, and why.
+public struct PropertyFate: Equatable, Sendable {
+    /// What became of it.
+    public enum Fate: String, Sendable {
+        /// As it is on the host.
+        case copied
+        /// There, with another value.
+        case rewritten
+        /// Left out.
+        case dropped
+        /// There, though the host's node hasn't got it.
+        case added
+    }
+
+    /// The node below the device's own: "mdio/phy@1". Empty for the device's own.
+    public let node: String
+    /// The property's name. Empty where it is about the whole node.
+    public let property: String
+    /// What became of it.
+    public let fate: Fate
+    /// Kept as it is, since most starts print no reasons.
+    let cause: Cause
+
+    /// Why, as a text of one line.
+    public var reason: String { cause.description }
+
+    /// Whether something was lost that referred to another node of the host.
+    var isLostReference: Bool {
+        guard fate == .dropped else { return false }
+        switch cause {
+        case .entries, .flaw, .host, .notLookedAt, .childInterrupts: return true
+        case .role(let reason): return reason != .freshPhandle && reason != .kernelsOwn && reason != .dmaRanges
+        default: return false
+        }
+    }
+
+    enum Cause: Equatable, Sendable {
+        case plainData
+        /// Not known to be a reference, but its first number could be one to this node.
+        case maybeReference(String)
+        case windows, noWindows, lines, noLines, inStep
+        /// A bus of the device's own, whose addresses lie in its regions, or nowhere in them.
+        case bus, noBus
+        /// A child whose registers aren't the device's.
+        case outOfReach
+        /// A child that the guest gets as a device of its own.
+        case ownDevice(String)
+        case role(PropertyRole.DropReason)
+        case status
+        case host(ReferenceRule.HostDuty)
+        case entries([ReferenceOutcome])
+        case flaw(ReferenceFlaw)
+        /// Its node isn't passed through; which it is was not looked up.
+        case notLookedAt
+        case goesWith(String)
+        case childInterrupts
+        case noAddresses
+        case configuration
+        case quirk(String)
+        case coherence(String)
+    }
+}
+
+extension PropertyFate.Cause: CustomStringConvertible {
+    var description: String {
+        switch self {
+        case .plainData: "plain data"
+        case .maybeReference(let path):
+            "taken for plain data, though its first number is also the phandle of \(path) on the host"
+        case .windows: "the guest's windows"
+        case .noWindows: "VFIO exposes no region"
+        case .lines: "the guest's SPIs; level (high) or edge (rising) as VFIO says, for a GIC's SPIs are nothing else"
+        case .noLines: "VFIO exposes no interrupt"
+        case .inStep: "in step with what VFIO exposes"
+        case .bus: "where the guest sees the part of the bus that lies in the device's regions"
+        case .noBus: "nothing of its bus lies in the device's regions"
+        case .outOfReach: "its registers are not in the device's regions"
+        case .ownDevice(let name): "\(name) is passed through as a device of its own"
+        case .role(let reason): reason.description
+        case .status: "what is passed through is there"
+        case .host(let duty): duty.description
+        case .entries(let outcomes): outcomes.map(\.description).joined(separator: "; ")
+        case .flaw(let flaw): flaw.description
+        case .notLookedAt: "refers to nodes of the host that are not passed through"
+        case .goesWith(let property): "goes with \(property)"
+        case .childInterrupts: "an interrupt that VFIO doesn't expose"
+        case .noAddresses: "no child is left that has an address"
+        case .configuration: "the configuration says so"
+        case .quirk(let compatible): "always so for \(compatible)"
+        case .coherence(let path): "holds for everything below \(path) on the host"
+        }
+    }
+}
+
+extension PropertyRole.DropReason {
+    var description: String {
+        switch self {
+        case .freshPhandle: "the guest's nodes get their own, where one is referred to"
+        case .kernelsOwn: "made up by the host's kernel"
+        case .assignedClocks: "the host has set its clocks already"
+        case .dmaRanges: "the guest's DMA addresses are those of its memory"
+        case .interruptMap: "leads to the host's interrupt controller"
+        case .idMap: "the IOMMU and the interrupt controller for messages stay with the host"
+        }
+    }
+}
+
+extension ReferenceRule.HostDuty {
+    var description: String {
+        switch self {
+        case .translation: "the IOMMU stays with the host, which has it translate for the guest"
+        case .interrupts: "the host's interrupt controller; interrupts come through VFIO"
+        case .pins: "pins stay as the host has set them"
+        case .power: "the host keeps the device powered"
+        case .reset: "VFIO resets the device"
+        case .memory: "the host's reserved memory is not the guest's"
+        case .bandwidth: "the host's interconnect stays as it is"
+        case .scaling: "the host decides on frequencies, voltages and cooling"
+        }
+    }
+}
