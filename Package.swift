@@ -65,7 +65,9 @@ let package = Package(
             .executableTarget(
                 name: "martlet",
                 dependencies: [
-                    "Machine", "Configuration", "Passthrough", "PlatformBus", "VFIO", "LinuxSystem", logging, arguments,
+                    "Machine", "Configuration", "Passthrough", "PlatformBus", "DeviceTree", "VFIO", "LinuxSystem",
+                    logging,
+                    arguments,
                 ],
                 swiftSettings: strict),
             .testTarget(

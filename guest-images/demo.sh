@@ -33,10 +33,13 @@ if [[ $HOST_ARCH == aarch64 ]]; then
         ."boot-source".kernel_image_path = $images + "/Image" | ."boot-source".initrd_path = $images + "/initramfs.cpio.gz"
         | if $device == "" then del(."platform-devices") else ."platform-devices"[0].host = $device end' \
         "$config" >"$work/demo.json"
-    if [[ -n $device ]]; then as_root sh "$GUEST_IMAGES/initramfs/vfio-bind" "$device" || failed "$device did not bind to VFIO"; fi
+    bound=
+    if [[ -n $device ]]; then bound=$(as_root "$binary" bind "$device") || failed "$device was not given to VFIO"; fi
     say demo "running the guest on this machine"
     status=0
     as_root sh "$GUEST_IMAGES/arm-host/demo-run.sh" "$binary" "$work/demo.json" "$output" "$device" || status=$?
+    # What VFIO had before stays there.
+    [[ -z $bound || $bound == *already* ]] || as_root "$binary" release "$device" || failed "$device was not given back"
 else
     device=9010000.pl031
     share=$work/share
@@ -45,8 +48,10 @@ else
     mkdir "$output"
     cp "$GUEST_IMAGES/arm-host/demo-run.sh" "$share/"
     cat >"$work/run.sh" <<END
-vfio-bind $device || exit 1
+/martlet/martlet bind $device || exit 1
 sh demo-run.sh /martlet/martlet /martlet/configs/pl031-passthrough.json /martlet/out $device
+status=\$?
+/martlet/martlet release $device && exit \$status
 END
     say demo "booting the emulated ARM host"
     status=0

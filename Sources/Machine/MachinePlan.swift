@@ -105,7 +105,7 @@ public final class MachinePlan: Sendable {
         } catch { throw .kvm(error) }
     }
 
-    private static func makeBus(_ layout: BoardLayout) throws(MachineError) -> PlatformBus {
+    static func makeBus(_ layout: BoardLayout) throws(MachineError) -> PlatformBus {
         let bus = PlatformBus(
             windows: layout.windows, spiCount: InterruptController.spiCount, fixed: [layout.addresses])
         do throws(PlatformBusError) {

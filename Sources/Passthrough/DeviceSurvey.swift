@@ -73,6 +73,20 @@ public struct DeviceSurvey: Sendable {
     /// What keeps it from VFIO, or from being used then.
     public let obstacles: [BindingObstacle]
     public let verdict: Verdict
+
+    /// What the guest's node is made from, with the first windows and SPIs that are free on `bus`.
+    /// - Throws: `PassthroughError.bus` when there is no room.
+    public func nodeRequest(on bus: PlatformBus) throws(PassthroughError) -> NodeRequest {
+        do throws(PlatformBusError) {
+            var request = NodeRequest(name: device.name, path: device.deviceTreeNode, regions: [], interrupts: [])
+            for region in regions { request.regions.append(try bus.allocateWindow(device.name, size: region.size)) }
+            for interrupt in interrupts {
+                request.interrupts.append(
+                    .init(spi: try bus.allocateSPI(device.name), trigger: interrupt.trigger ?? .level))
+            }
+            return request
+        } catch { throw .bus(device: device.name, error) }
+    }
 }
 
 /// Looks at the host's devices without opening or changing anything. For one question, by one thread.
@@ -81,8 +95,7 @@ public final class HostSurvey {
     private let proc: Sysfs
     private let conditions: BindingConditions
     private let pageSize: UInt64
-    private let properties: HostProperties
-    private let interrupts: HostInterrupts
+    private let tree: HostTree
     /// Devices that could not be read, by `devices()`.
     public private(set) var errors: [VFIOError] = []
     /// Read when the first device without a node asks for it.
@@ -98,9 +111,7 @@ public final class HostSurvey {
         self.proc = proc
         self.pageSize = pageSize
         conditions = try BindingConditions(sysfs: sysfs, proc: proc)
-        properties = HostProperties(system: sysfs.system)
-        interrupts = HostInterrupts(
-            root: "\(sysfs.root)/firmware/devicetree/base", properties: properties, system: sysfs.system)
+        tree = HostTree(sysfs)
     }
 
     /// Every platform and AMBA device that has registers or interrupts, sorted by bus and name.
@@ -126,8 +137,8 @@ public final class HostSurvey {
         guard let node = device.deviceTreeNode else {
             return memory.blocks(of: device.name).map { region(nil, $0) }
         }
-        let names = properties.value("reg-names", of: node)?.strings ?? []
-        return HostAddresses.blocks(of: node, properties: properties)
+        let names = tree.value("reg-names", of: node)?.strings ?? []
+        return HostAddresses.blocks(of: node, tree: tree)
             .enumerated().map { region(names.indices.contains($0.offset) ? names[$0.offset] : nil, $0.element) }
     }
 
@@ -149,8 +160,8 @@ public final class HostSurvey {
 
     private func lines(of device: HostDevice) -> [DeviceSurvey.Interrupt] {
         guard let node = device.deviceTreeNode else { return [] }
-        let names = properties.value("interrupt-names", of: node)?.strings ?? []
-        return interrupts.specifiers(of: node).enumerated().map { index, specifier in
+        let names = tree.value("interrupt-names", of: node)?.strings ?? []
+        return HostInterrupts(tree: tree).specifiers(of: node).enumerated().map { index, specifier in
             DeviceSurvey.Interrupt(
                 name: names.indices.contains(index) ? names[index] : nil, trigger: specifier.trigger,
                 isPerCPU: specifier.isPerCPU)

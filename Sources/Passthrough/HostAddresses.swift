@@ -21,17 +21,15 @@ enum HostAddresses {
     static func regions(of host: HostDevice, count: Int, sysfs: Sysfs) -> [UInt64?] {
         let unknown = [UInt64?](repeating: nil, count: count)
         guard let node = host.deviceTreeNode else { return unknown }
-        let addresses = blocks(of: node, properties: HostProperties(system: sysfs.system)).prefix(count).map(\.address)
+        let addresses = blocks(of: node, tree: HostTree(sysfs)).prefix(count).map(\.address)
         return addresses + unknown.dropFirst(addresses.count)
     }
 
-    /// The entries of a node's `reg`.
+    /// The entries of the `reg` of the node at `folder`.
     /// - SeeAlso: Devicetree Specification v0.4, 2.3.6 reg, 2.3.8 ranges
-    static func blocks(of node: String, properties: HostProperties) -> [Block] {
-        guard var bus = HostProperties.parent(of: node), let value = properties.value("reg", of: node) else {
-            return []
-        }
-        let cells = properties.cellCounts(of: bus)
+    static func blocks(of folder: String, tree: HostTree) -> [Block] {
+        guard var bus = tree.parent(of: folder), let value = tree.value("reg", of: folder) else { return [] }
+        let cells = tree.cellCounts(of: bus)
         // Entries without a byte would go on for ever.
         guard cells.address > 0 else { return [] }
         var blocks: [Block] = []
@@ -40,10 +38,10 @@ enum HostAddresses {
             blocks.append(Block(address: address, size: size))
         }
         // The root has no ranges: its addresses are the CPU's.
-        while let parent = HostProperties.parent(of: bus) {
+        while let parent = tree.parent(of: bus) {
             for index in blocks.indices {
                 blocks[index].address = blocks[index].address.flatMap {
-                    translate($0, through: bus, below: parent, properties)
+                    translate($0, through: bus, below: parent, tree)
                 }
             }
             bus = parent
@@ -52,13 +50,14 @@ enum HostAddresses {
     }
 
     private static func translate(
-        _ address: UInt64, through bus: String, below parent: String, _ properties: HostProperties
+        _ address: UInt64, through bus: String, below parent: String, _ tree: HostTree
     ) -> UInt64? {
-        guard let ranges = properties.value("ranges", of: bus) else { return nil }
+        guard let ranges = tree.value("ranges", of: bus) else { return nil }
         if ranges.bytes.isEmpty { return address }
-        let own = properties.cellCounts(of: bus)
-        let parentCells = properties.cellCounts(of: parent).address
-        guard own.address &+ own.size &+ parentCells > 0 else { return nil }
+        let own = tree.cellCounts(of: bus)
+        let parentCells = tree.cellCounts(of: parent).address
+        // Entries without a byte would go on for ever.
+        guard own.address > 0 || own.size > 0 || parentCells > 0 else { return nil }
         var reader = ranges.reader
         while let child = reader.number(cellCount: own.address), let base = reader.number(cellCount: parentCells),
             let size = reader.number(cellCount: own.size)
@@ -69,5 +68,17 @@ enum HostAddresses {
             }
         }
         return nil
+    }
+}
+
+extension HostTree {
+    /// The value of a property; nil where there is none, or it can't be read.
+    func value(_ name: String, of folder: String) -> PropertyValue? { try? property(name, of: folder) }
+
+    /// The node's `#address-cells` and `#size-cells` for its children.
+    func cellCounts(of folder: String) -> CellCounts {
+        CellCounts(
+            address: value("#address-cells", of: folder)?.cell.map(Int.init) ?? CellCounts.unspecified.address,
+            size: value("#size-cells", of: folder)?.cell.map(Int.init) ?? CellCounts.unspecified.size)
     }
 }

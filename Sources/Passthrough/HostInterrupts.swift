@@ -2,7 +2,6 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
-internal import LinuxSystem
 internal import PlatformBus
 
 /// What the host's device tree says of a device's interrupts. For one question, by one thread.
@@ -15,27 +14,20 @@ struct HostInterrupts {
         let isPerCPU: Bool
     }
 
-    private let properties: HostProperties
-    private let phandles: HostPhandles
-
-    /// - Parameter root: the tree's folder: "/sys/firmware/devicetree/base".
-    init(root: String, properties: HostProperties, system: any SystemCalls) {
-        self.properties = properties
-        phandles = HostPhandles(root: root, properties: properties, system: system)
-    }
+    let tree: HostTree
 
     /// The interrupts of a node in VFIO's order; those behind one that makes no sense are left out, as the kernel does.
     /// - SeeAlso: Devicetree Specification v0.4, 2.4.1
     func specifiers(of node: String) -> [Specifier] {
         var specifiers: [Specifier] = []
-        if let value = properties.value("interrupts-extended", of: node) {
+        if let value = tree.value("interrupts-extended", of: node) {
             var reader = value.reader
-            while let phandle = reader.phandle(), let controller = phandles.node(phandle),
+            while let phandle = reader.phandle(), let controller = controller(phandle),
                 let cells = Self.cells(cellCount(of: controller), &reader)
             {
                 specifiers.append(specifier(cells, of: controller))
             }
-        } else if let value = properties.value("interrupts", of: node), let controller = parent(of: node) {
+        } else if let value = tree.value("interrupts", of: node), let controller = parent(of: node) {
             var reader = value.reader
             while let cells = Self.cells(cellCount(of: controller), &reader) {
                 specifiers.append(specifier(cells, of: controller))
@@ -55,19 +47,19 @@ struct HostInterrupts {
         return cells
     }
 
+    private func controller(_ phandle: Phandle) -> String? { try? tree.folder(of: phandle) }
+
     private func cellCount(of controller: String) -> Int {
-        properties.value("#interrupt-cells", of: controller)?.cell.map(Int.init) ?? 0
+        tree.value("#interrupt-cells", of: controller)?.cell.map(Int.init) ?? 0
     }
 
     /// The interrupt controller of a node: what it or a node above names, else the first node above that is one.
     private func parent(of node: String) -> String? {
         var next: String? = node
         while let current = next {
-            if let phandle = properties.value("interrupt-parent", of: current)?.phandle {
-                return phandles.node(phandle)
-            }
-            next = HostProperties.parent(of: current)
-            if let next, properties.value("#interrupt-cells", of: next) != nil { return next }
+            if let phandle = tree.value("interrupt-parent", of: current)?.phandle { return controller(phandle) }
+            next = tree.parent(of: current)
+            if let next, tree.value("#interrupt-cells", of: next) != nil { return next }
         }
         return nil
     }
@@ -75,13 +67,13 @@ struct HostInterrupts {
     /// - SeeAlso: Linux, Documentation/devicetree/bindings/interrupt-controller/interrupts.txt (two cells) and
     ///   arm,gic-v3.yaml, arm,gic.yaml (three and more: type, number, flags)
     private func specifier(_ cells: [UInt32], of controller: String) -> Specifier {
-        let compatible = properties.value("compatible", of: controller)?.strings ?? []
-        let isGIC = compatible.contains { $0.hasPrefix("arm,") && ($0.contains("gic") || $0.hasSuffix("-scu-gic")) }
+        let compatible = tree.value("compatible", of: controller)?.strings ?? []
+        let isGIC = compatible.contains { $0.hasPrefix("arm,") && $0.contains("gic") }
         if isGIC, cells.count >= 3 {
             // Types 1 and 3: PPI, and the extended ones of a GICv3.1.
             return Specifier(trigger: Self.trigger(cells[2]), isPerCPU: cells[0] == 1 || cells[0] == 3)
         }
-        let isController = properties.value("interrupt-controller", of: controller) != nil
+        let isController = tree.value("interrupt-controller", of: controller) != nil
         return Specifier(trigger: isController && cells.count == 2 ? Self.trigger(cells[1]) : nil, isPerCPU: false)
     }
 
@@ -92,39 +84,5 @@ struct HostInterrupts {
         case 4, 8: .level
         default: nil
         }
-    }
-}
-
-/// Finds nodes of the host's live tree by phandle, reading no more of the tree than it has to.
-final class HostPhandles {
-    private let properties: HostProperties
-    private let system: any SystemCalls
-    private var known: [Phandle: String] = [:]
-    /// Nodes that were not looked at yet, those near the root first: that is where interrupt controllers are.
-    private var pending: [(node: String, depth: Int)]
-    private var next = 0
-
-    init(root: String, properties: HostProperties, system: any SystemCalls) {
-        self.properties = properties
-        self.system = system
-        pending = [(root, 0)]
-    }
-
-    /// The node with this phandle, or nil.
-    func node(_ phandle: Phandle) -> String? {
-        while known[phandle] == nil, next < pending.count {
-            let (node, depth) = pending[next]
-            next += 1
-            let own = properties.value("phandle", of: node) ?? properties.value("linux,phandle", of: node)
-            if let own = own?.phandle { known[own] = known[own] ?? node }
-            // The kernel's own trees are flatter; the limit is against a tree that isn't one.
-            guard depth < 16, let names = try? system.listDirectory(node) else { continue }
-            for name in names {
-                let child = "\(node)/\(name)"
-                // No property has an "@" in its name (Devicetree Specification v0.4, 2.2.4.1).
-                if name.contains("@") || (try? system.isDirectory(child)) == true { pending.append((child, depth + 1)) }
-            }
-        }
-        return known[phandle]
     }
 }

@@ -30,6 +30,7 @@ public struct BindingConditions: Sendable {
         var obstacles: [BindingObstacle] = []
         if device.driver != device.bus.vfioDriver {
             obstacles += uses.uses(of: device).map(BindingObstacle.usedByHost)
+            if strings("device_type", of: device) == ["pci"] { obstacles.append(.pciHost) }
             if let driver = device.driver, !canUnbind(driver, on: device.bus) {
                 obstacles.append(.driverStays(driver))
             }
@@ -57,9 +58,11 @@ public struct BindingConditions: Sendable {
     }
 
     /// What the device's node says it is, most specific first; empty where it has no node.
-    public func compatible(of device: HostDevice) -> [String] {
+    public func compatible(of device: HostDevice) -> [String] { strings("compatible", of: device) }
+
+    private func strings(_ property: String, of device: HostDevice) -> [String] {
         guard let node = device.deviceTreeNode,
-            let bytes = try? sysfs.system.readFile("\(node)/compatible", limit: 65536)
+            let bytes = try? sysfs.system.readFile("\(node)/\(property)", limit: 65536)
         else { return [] }
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }

@@ -7,6 +7,8 @@ public enum BindingObstacle: Equatable, Sendable {
     case usedByHost(HostUses.Use)
     /// The driver that has it can't be made to let go (suppress_bind_attrs).
     case driverStays(String)
+    /// It is the way to all PCI devices, which VFIO passes on one by one, and not with it.
+    case pciHost
     /// The kernel has not got the bus's VFIO driver.
     case noVFIODriver(HostDevice.Bus)
     /// No IOMMU knows it, and VFIO takes no such device: its no-IOMMU mode is off, or missing.
@@ -19,7 +21,7 @@ public enum BindingObstacle: Equatable, Sendable {
     /// Whether nothing but another kernel, or another start of the host, helps.
     public var isFinal: Bool {
         switch self {
-        case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem), .driverStays: true
+        case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem), .driverStays, .pciHost: true
         case .noIOMMU(let isModeMissing): isModeMissing
         case .usedByHost, .noVFIODriver, .noReset, .groupHeld: false
         }
@@ -34,6 +36,7 @@ public enum BindingObstacle: Equatable, Sendable {
         case .usedByHost(.fileSystem(let name, let mountPoint)): "\(mountPoint) unmounted (\(name))"
         case .usedByHost(.swap(let name)): "swapping to \(name) off"
         case .driverStays(let driver): "\(driver) can't be unbound"
+        case .pciHost: "it is a PCI host bridge"
         case .noVFIODriver(let bus): "\(bus.vfioDriver) in the kernel"
         case .noIOMMU(true): "no IOMMU knows it, and the kernel has no no-IOMMU mode"
         case .noIOMMU(false): "no-IOMMU mode"
@@ -66,6 +69,7 @@ public enum BindingObstacle: Equatable, Sendable {
                 "keep the driver from taking it when the host starts: modprobe.blacklist= for a module,",
                 "initcall_blacklist= for a driver that is built in, on the kernel command line",
             ]
+        case .pciHost: ["it is a PCI host bridge; the host's PCI devices would go with it, and a guest could not use it"]
         case .noVFIODriver(let bus):
             [
                 "\(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.rawValue.uppercased()))",

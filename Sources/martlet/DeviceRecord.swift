@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Machine
 internal import Passthrough
 internal import PlatformBus
 internal import VFIO
@@ -54,6 +55,64 @@ struct DeviceRecord: Encodable {
         let reasons: [String]
     }
 
+    /// What the guest would get, of a device that was named.
+    struct GuestNode: Encodable {
+        struct Property: Encodable {
+            /// The child node that has it, as a path; empty for the device's own.
+            let node: String
+            /// Empty where it is about the whole child.
+            let name: String
+            /// "copied", "rewritten", "dropped" or "added".
+            let fate: String
+            let reason: String
+        }
+
+        struct Dependency: Encodable {
+            let property: String
+            let name: String?
+            /// A path in the host's tree.
+            let provider: String
+            let arguments: [UInt32]
+            /// What the guest gets instead; empty for what only the host needs.
+            let outcome: String
+            let dependencies: [Dependency]
+
+            init(_ dependency: NodeDependency) {
+                property = dependency.property
+                name = dependency.name
+                provider = dependency.provider
+                arguments = dependency.arguments
+                outcome = dependency.outcome
+                dependencies = dependency.dependencies.map(Dependency.init)
+            }
+        }
+
+        /// As devicetree source: the node, then fixed clocks and regulators; absent where there can be none.
+        let source: String?
+        /// Why there is none.
+        let error: String?
+        let properties: [Property]
+        let dependencies: [Dependency]
+
+        init(_ preview: Result<NodePreview, MachineError>) {
+            switch preview {
+            case .failure(let failure):
+                source = nil
+                error = "\(failure)"
+                properties = []
+                dependencies = []
+            case .success(let preview):
+                source = (preview.nodes.map(\.node) + preview.shared).map(\.description).joined()
+                error = nil
+                properties = preview.nodes.flatMap(\.fates).map { fate in
+                    Property(
+                        node: fate.node, name: fate.property, fate: fate.fate.rawValue, reason: fate.reason)
+                }
+                dependencies = preview.nodes.flatMap(\.dependencies).map(Dependency.init)
+            }
+        }
+    }
+
     let name: String
     let bus: String
     let path: String
@@ -66,8 +125,15 @@ struct DeviceRecord: Encodable {
     /// "yes", "no" or "known once open".
     let reset: String
     let verdict: Verdict
+    let guestNode: GuestNode?
 
-    init(_ survey: DeviceSurvey) {
+    private enum CodingKeys: String, CodingKey {
+        case name, bus, path, node, compatible, driver, group, regions, interrupts, reset, verdict
+        case guestNode = "guest_node"
+    }
+
+    init(_ survey: DeviceSurvey, _ preview: Result<NodePreview, MachineError>? = nil) {
+        guestNode = preview.map(GuestNode.init)
         let device = survey.device
         name = device.name
         bus = device.bus.rawValue

@@ -100,7 +100,7 @@ extension Integration {
             let rtc = try #require(lines.first { $0.hasPrefix(HostDevices.rtc) })
             for text in ["arm,pl031", "vfio-amba", "4K mapped", "level", "ready"] { #expect(rtc.contains(text)) }
             let virtio = try #require(lines.first { $0.hasPrefix(HostDevices.virtio) })
-            for text in ["virtio,mmio", "512 trapped (size)", "edge", "ready"] { #expect(virtio.contains(text)) }
+            for text in ["virtio,mmio", "512 trapped (address)", "edge", "ready"] { #expect(virtio.contains(text)) }
             // Nothing of the host's is touched.
             try expectUsable(HostDevices.rtc)
         }
@@ -138,14 +138,12 @@ extension Integration {
 
         @Test func hostsClockGoesToGuestAndComesBack() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
-            let clock = "/sys/class/rtc/rtc0/since_epoch"
-            try #require(Host.exists("/dev/rtc0"))
-            let before = try #require(Int(Host.text(clock)))
+            let before = try #require(try hostsClock())
 
             let bound = try martlet("bind", HostDevices.rtc)
             #expect(bound.output.hasPrefix("\(HostDevices.rtc): vfio-amba has it, group "))
             #expect(bound.output.hasSuffix(", isolation: none\n"))
-            #expect(!Host.exists("/dev/rtc0"))
+            #expect(try hostsClock() == nil)
             let result = try Guest.run(.linux("rtc", "martlet.alarms=2", devices: [.init(HostDevices.rtc)]))
             try expectPowerOff(result)
             #expect(result.numbers("alarms") == [2, 2, 2])
@@ -153,10 +151,17 @@ extension Integration {
             #expect(
                 try martlet("release", HostDevices.rtc).output == "\(HostDevices.rtc): released, rtc-pl031 has it\n")
             #expect(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")
-            #expect(Host.exists("/dev/rtc0"))
             // The host's driver reads the hardware again.
-            let after = try #require(Int(Host.text(clock)))
+            let after = try #require(try hostsClock())
             #expect((before...before + 600).contains(after))
+        }
+
+        /// What the host's driver reads from the device, in seconds; nil while no driver of the host has it.
+        private func hostsClock() throws -> Int? {
+            let folder = "\(HostDevices.folder(HostDevices.rtc))/rtc"
+            guard let name = try? FileManager.default.contentsOfDirectory(atPath: folder).first else { return nil }
+            #expect(Host.exists("/dev/\(name)"))
+            return Int(Host.text("\(folder)/\(name)/since_epoch"))
         }
 
         @Test func bindAndReleaseAreDoneOnce() throws {

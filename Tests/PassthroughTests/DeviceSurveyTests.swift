@@ -225,15 +225,4 @@ import VFIO
         kernel.withState { $0.links["/sys/class/tty/ttyS0"] = "../../devices/platform/1000.uart/tty/ttyS0" }
         #expect(try survey("1000.uart").verdict == .impossible(["it is the host's console (ttyS0)"]))
     }
-
-    /// A search for a phandle ends in a tree without end, too.
-    @Test func aPhandleThatNobodyHasIsNotFound() throws {
-        let properties = HostProperties(system: kernel)
-        let phandles = HostPhandles(
-            root: "/sys/firmware/devicetree/base", properties: properties, system: kernel)
-        let one = try #require(Phandle(rawValue: 1))
-        #expect(phandles.node(one) == "/sys/firmware/devicetree/base/intc@8000000")
-        #expect(phandles.node(try #require(Phandle(rawValue: 77))) == nil)
-        #expect(phandles.node(one) == "/sys/firmware/devicetree/base/intc@8000000")
-    }
 }

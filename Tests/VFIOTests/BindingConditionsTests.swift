@@ -80,6 +80,12 @@ import Testing
         #expect(try obstacles("1000.sata").map(\.isFinal) == [true])
     }
 
+    @Test func aPCIHostBridgeIsRefused() throws {
+        kernel.addHostDevice("4000.pcie", driver: "pci-host", properties: ["device_type": Array("pci\0".utf8)])
+        #expect(try obstacles("4000.pcie") == [.pciHost])
+        #expect(try refusal("4000.pcie").contains("\n  it is a PCI host bridge; "))
+    }
+
     @Test func aGroupHeldByOthersIsRefusedWithTheirNames() throws {
         kernel.addHostDevice("1000.net", group: 5, driver: "stmmac")
         kernel.addHostDevice("2000.sata", group: 5, driver: "ahci")

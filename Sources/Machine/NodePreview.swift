@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import DeviceTree
+public import LinuxSystem
+public import Passthrough
+internal import PlatformBus
+
+/// The device-tree nodes that a guest would get for devices, without opening them: those of a guest with the board's usual
+/// layout that has nothing else.
+public struct NodePreview: Sendable {
+    /// In the order of the devices, with what became of each property and what they depend on.
+    public let nodes: [GuestNode]
+    /// What they share: fixed clocks and regulators.
+    public let shared: [Node]
+
+    /// - Parameter sysfs: the host's /sys
+    /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
+    public init(of devices: [DeviceSurvey], sysfs: Sysfs) throws(MachineError) {
+        let bus = try MachinePlan.makeBus(try BoardLayout(memoryMebibytes: 128, addressBits: 40))
+        do throws(PassthroughError) {
+            var phandles = PhandleAllocator()
+            // The interrupt controller's.
+            do { _ = try phandles.allocate() } catch { throw .deviceTree(device: "board", error) }
+            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles, explains: true)
+            var requests: [NodeRequest] = []
+            for device in devices { requests.append(try device.nodeRequest(on: bus)) }
+            nodes = try generator.generate(requests)
+            shared = generator.shared.nodes
+        } catch { throw .passthrough(error) }
+    }
+}
