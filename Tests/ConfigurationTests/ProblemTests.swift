@@ -17,7 +17,8 @@ struct ProblemTests {
     static let name = "a device's name as in /sys/bus/platform/devices, of 1 to 255 bytes without '/' and NUL"
     static let devicePath = "a device's path, of at most 4095 bytes without NUL, as /sys/bus/platform/devices/NAME"
     static let deviceKeys =
-        "host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree"
+        "host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree, "
+        + "dma, require_reset, vfio_fd"
 
     // MARK: Types
 
@@ -235,11 +236,11 @@ struct ProblemTests {
     @Test(arguments: [
         (
             #"{\#(plainBootSource), "boot_source": {}}"#,
-            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree; did you mean "boot-source"?"#
+            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, on_reset; did you mean "boot-source"?"#
         ),
         (
             #"{\#(plainBootSource), "drives": []}"#,
-            "drives: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree"
+            "drives: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, on_reset"
         ),
         (
             machine(#""vcpus_count": 2"#),
@@ -332,14 +333,14 @@ struct ProblemTests {
         #expect(
             error.description == #"""
                 test.json: 12 problems in the configuration
-                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree; did you mean "boot-source"?
+                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, on_reset; did you mean "boot-source"?
                   line 3, column 18: boot-source.kernel_image_path: found nothing; allowed: a path of 1 to 4095 bytes without NUL (this key is required)
                   line 4, column 18: boot-source.boot_args: found "é\n"; allowed: one line of at most 2047 bytes without NUL
                   line 4, column 40: boot-source.initrd_path: found 7; allowed: a path of 1 to 4095 bytes without NUL
                   line 6, column 37: machine-config.vcpu_count: found 64; allowed: a whole number from 1 to 32
                   line 6, column 57: machine-config.mem_size_mib: found 1.5; allowed: a whole number from 16 to 1048576
                   line 6, column 62: machine-config.smt: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus
-                  line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree; did you mean "no_mmap"?
+                  line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree, dma, require_reset, vfio_fd; did you mean "no_mmap"?
                   line 8, column 58: platform-devices[0].irqfd: found 1; allowed: true or false
                   line 9, column 5: platform-devices[1]: found 3; allowed: an object
                   line 10, column 5: platform-devices[2]: found the device "9010000.pl031", which platform-devices[0] has already; allowed: each device once

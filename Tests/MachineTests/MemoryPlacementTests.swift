@@ -69,7 +69,7 @@ import VFIO
 
     @Test(
         arguments: [
-            ([IOVARange(first: 0, last: 0x3FFF_FFFF)], 256, 40), ([IOVARange(first: 0, last: .max)], 256, 31),
+            ([IOVARange(first: 0, last: 0x3FFF_FFFF)], 256, 40), ([IOVARange(first: 0, last: .max)], 1025, 31),
             ([IOVARange(first: 0, last: 0xFFFF_FFFF)], 4096, 40), ([], 16, 40),
             ([IOVARange(first: 0xFFFF_FFFF_0000_0000, last: .max)], 16, 64),
         ] as [([IOVARange], Int, Int)])

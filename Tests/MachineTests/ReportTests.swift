@@ -59,7 +59,7 @@ import Testing
         let object = try json(report(unclaimed: (8, 9), dropped: 7))
         #expect(
             Set(object.keys)
-                == ["exit", "devices", "exits", "unclaimed", "profile", "dropped_console_bytes"])
+                == ["exit", "devices", "exits", "unclaimed", "profile", "restarts", "dropped_console_bytes"])
         #expect(
             object["exits"] as? [String: Int]
                 == [
