@@ -90,7 +90,7 @@ public final class InterruptController: Sendable {
     /// enables interrupts would lose it, for ever: VFIO has masked the line until the end of an interrupt that never was.
     /// - Throws: `KVMError.call`. Call it once, and before the vCPUs run.
     /// - SeeAlso: arm-vgic-v3.rst and arm-vgic.rst, KVM_DEV_ARM_VGIC_GRP_DIST_REGS; GICv3 and GICv4 architecture
-    ///   (IHI 0069), 12.9.9 GICD_ICFGR<n>: two bits for each interrupt, 0b00 level-triggered, 0b10 an edge
+    ///   (IHI 0069), 12.9, GICD_ICFGR<n>: two bits for each interrupt, 0b00 level-triggered, 0b10 an edge
     public func makeLevelTriggered(_ lines: [GSI]) throws(KVMError) {
         // Sixteen to a word; intids are 32 above, so a line has the same place in its word.
         for word in Set(lines.map { $0.rawValue / 16 }).sorted() {
