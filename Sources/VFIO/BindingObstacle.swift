@@ -69,7 +69,8 @@ public enum BindingObstacle: Equatable, Sendable {
                 "keep the driver from taking it when the host starts: modprobe.blacklist= for a module,",
                 "initcall_blacklist= for a driver that is built in, on the kernel command line",
             ]
-        case .pciHost: ["it is a PCI host bridge; the host's PCI devices would go with it, and a guest could not use it"]
+        case .pciHost:
+            ["it is a PCI host bridge: the host's PCI devices would go with it, and a guest could not use it"]
         case .noVFIODriver(let bus):
             [
                 "\(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.rawValue.uppercased()))",
