@@ -21,7 +21,8 @@ public enum BindingObstacle: Equatable, Sendable {
     /// Whether nothing but another kernel, or another start of the host, helps.
     public var isFinal: Bool {
         switch self {
-        case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem), .driverStays, .pciHost: true
+        case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem): true
+        case .driverStays, .pciHost: true
         case .noIOMMU(let isModeMissing): isModeMissing
         case .usedByHost, .noVFIODriver, .noReset, .groupHeld: false
         }
