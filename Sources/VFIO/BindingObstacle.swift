@@ -21,7 +21,8 @@ public enum BindingObstacle: Equatable, Sendable {
     /// Whether nothing but another kernel, or another start of the host, helps.
     public var isFinal: Bool {
         switch self {
-        case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem), .driverStays, .pciHost: true
+        case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem): true
+        case .driverStays, .pciHost: true
         case .noIOMMU(let isModeMissing): isModeMissing
         case .usedByHost, .noVFIODriver, .noReset, .groupHeld: false
         }
@@ -69,7 +70,8 @@ public enum BindingObstacle: Equatable, Sendable {
                 "keep the driver from taking it when the host starts: modprobe.blacklist= for a module,",
                 "initcall_blacklist= for a driver that is built in, on the kernel command line",
             ]
-        case .pciHost: ["it is a PCI host bridge; the host's PCI devices would go with it, and a guest could not use it"]
+        case .pciHost:
+            ["it is a PCI host bridge: the host's PCI devices would go with it, and a guest could not use it"]
         case .noVFIODriver(let bus):
             [
                 "\(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.rawValue.uppercased()))",

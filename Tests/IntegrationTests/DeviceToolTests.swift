@@ -179,7 +179,7 @@ extension Integration {
             try HostDevices.unbind(HostDevices.gpio)
             try Host.write("\n", to: "\(HostDevices.folder(HostDevices.gpio))/driver_override")
 
-            try martlet("bind", HostDevices.gpio, HostDevices.isolatedVirtio)
+            try martlet("bind", "/sys/bus/amba/devices/\(HostDevices.gpio)", HostDevices.isolatedVirtio)
             let output = try martlet("release", HostDevices.gpio).output
 
             #expect(output == "\(HostDevices.gpio): released, no driver has it\n")
@@ -261,6 +261,17 @@ extension Integration {
                     "only where guest and device are trusted",
                     "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
             }
+        }
+
+        @Test func whoIsNotRootIsToldSo() throws {
+            try HostDevices.giveToHost(HostDevices.rtc)
+            let process = try MartletProcess(["bind", HostDevices.rtc], .init(user: 1000))
+
+            #expect(try process.waitForEnd() == 1)
+            for text in ["\(HostDevices.rtc): not given to VFIO", "EACCES", "run it as root", "rtc-pl031, as before"] {
+                #expect(process.errors.contains(text), "\"\(text)\" is not in: \(process.errors)")
+            }
+            #expect(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")
         }
 
         /// All or none, as far as that can be told before.

@@ -83,7 +83,7 @@ import Testing
     @Test func aPCIHostBridgeIsRefused() throws {
         kernel.addHostDevice("4000.pcie", driver: "pci-host", properties: ["device_type": Array("pci\0".utf8)])
         #expect(try obstacles("4000.pcie") == [.pciHost])
-        #expect(try refusal("4000.pcie").contains("\n  it is a PCI host bridge; "))
+        #expect(try refusal("4000.pcie").contains("\n  it is a PCI host bridge: "))
     }
 
     @Test func aGroupHeldByOthersIsRefusedWithTheirNames() throws {
