@@ -55,7 +55,7 @@ struct MemoryPlacement {
         return overflow ? nil : demands.obstacle(from: base, through: last)
     }
 
-    /// The lowest place from `start` on that serves; nil when there is none.
+    /// The lowest place from `start` on that serves; nil when there is none. Each obstacle is met once, however large.
     private static func search(_ demands: MemoryDemands, _ size: UInt64, from start: UInt64, limit: UInt64) -> UInt64? {
         var base = start
         while true {

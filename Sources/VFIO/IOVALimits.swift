@@ -48,15 +48,16 @@ public struct IOVALimits: Equatable, Sendable {
         }
     }
 
-    /// The first addresses of `wanted` that can't be mapped; nil when all can.
+    /// The first addresses of `wanted` that can't be mapped, and all behind them up to the next that can; nil when all of
+    /// `wanted` can.
     public func gap(in wanted: IOVARange) -> IOVARange? {
         guard let usable else { return nil }
         var next = wanted.first
         for range in usable where range.last >= next {
-            if range.first > next { return IOVARange(first: next, last: min(range.first - 1, wanted.last)) }
+            if range.first > next { return IOVARange(first: next, last: range.first - 1) }
             if range.last >= wanted.last { return nil }
             next = range.last + 1
         }
-        return IOVARange(first: next, last: wanted.last)
+        return IOVARange(first: next, last: .max)
     }
 }
