@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Configuration
 public import DeviceTree
 public import LinuxSystem
 public import Passthrough
@@ -17,7 +18,7 @@ public struct NodePreview: Sendable {
     /// - Parameter sysfs: the host's /sys
     /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
     public init(of devices: [DeviceSurvey], sysfs: Sysfs) throws(MachineError) {
-        let bus = try MachinePlan.makeBus(try BoardLayout(memoryMebibytes: 128, addressBits: 40))
+        let bus = try MachinePlan.makeBus(try BoardLayout(MachineSize(), addressBits: 40))
         do throws(PassthroughError) {
             var phandles = PhandleAllocator()
             // The interrupt controller's.

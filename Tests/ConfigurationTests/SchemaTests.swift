@@ -55,12 +55,11 @@ struct SchemaTests {
             if !rule.accepts("") { expected["minLength"] = .number("1") }
             // What it says is compared by what it accepts, below.
             expected["pattern"] = try #require(try property.member("pattern"), "\(path)").value
-        case .guestAddress, .property:
         case .descriptor:
             expected = [
                 "type": .string("integer"), "minimum": .number("3"), "maximum": .number("\(KeyShape.lastDescriptor)"),
             ]
-        case .guestAddress:
+        case .guestAddress, .property:
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
         case .address(_, _, let fallback):
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
