@@ -250,12 +250,13 @@ private struct Damage {
     mutating func damaged(_ original: [UInt8]) -> [UInt8] {
         var blob = original
         for _ in 0...number(below: 3) {
+            guard blob.count > 64 else { break }
             switch number(below: 12) {
             case 0:
                 blob[number(below: blob.count)] ^= 1 << UInt8(number(below: 8))
             case 1:
                 // Ends where the header says that it ends, or not.
-                blob.removeLast(number(below: blob.count - 44) + 1)
+                blob.removeLast(number(below: blob.count - 60) + 1)
                 if number(below: 2) == 0 { put(UInt32(blob.count), at: 4, in: &blob) }
             case 2:
                 // A string loses its end, or gets one in its middle.
@@ -271,7 +272,7 @@ private struct Damage {
                 // Mostly in the structure block, where phandles, counts and lengths are.
                 put(
                     Self.words[number(below: Self.words.count)],
-                    at: 56 + 4 * number(below: max(1, blob.count / 4 - 14)),
+                    at: 56 + 4 * number(below: blob.count / 4 - 14),
                     in: &blob)
             }
         }

@@ -27,6 +27,10 @@ struct NodeFixture: CustomTestStringConvertible, Sendable {
     var testDescription: String { name }
 
     static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "Fixtures").path
+    /// The folder with dt-validate and the bindings' schema.
+    static let schemaTools = ProcessInfo.processInfo.environment["MARTLET_DT_VALIDATE"].flatMap { folder in
+        folder.isEmpty ? nil : folder
+    }
     static let dtc = HostTool(onPath: "dtc")
 
     static let all = [

@@ -44,7 +44,9 @@ struct NodeFixtureTests {
         let host = try fixture.hostTree()
         var generator = try generator(fixture, host)
         let nodes = try generator.generate(try fixture.requests(host))
-        let blob = try NodeFixture.guestTree(nodes, generator.shared).serialized(limits: .ofHosts)
+        let tree = try NodeFixture.guestTree(nodes, generator.shared)
+        let blob = try tree.serialized(limits: .ofHosts)
+        #expect(try DeviceTree(parsing: blob, limits: .ofHosts) == tree)
 
         let dtc = try #require(NodeFixture.dtc)
         let result = try dtc.run(["-I", "dtb", "-O", "dts"], input: blob)
