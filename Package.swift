@@ -11,11 +11,14 @@ let strict: [SwiftSetting] = [
 ]
 
 /// A library module of the house and its unit tests.
-func module(_ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency] = []) -> [Target] {
+func module(
+    _ name: String, _ dependencies: [Target.Dependency], tests: [Target.Dependency] = [], fixtures: [String] = []
+) -> [Target] {
     [
         .target(name: name, dependencies: dependencies, swiftSettings: strict),
         .testTarget(
-            name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies + tests, swiftSettings: strict),
+            name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies + tests, exclude: fixtures,
+            swiftSettings: strict),
     ]
 }
 
@@ -49,7 +52,8 @@ let package = Package(
         + module("Arm64", [])
         + module("Devices", ["PlatformBus", "DeviceTree"])
         + module(
-            "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"])
+            "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
+            fixtures: ["Fixtures"])
         + module("Configuration", ["LinuxSystem"])
         + module(
             "Machine",

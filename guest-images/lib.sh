@@ -181,6 +181,36 @@ _install() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get "${options[@]}" install -y --no-install-recommends "$@"
 }
 
+OLDEST_KERNEL=6.12 # the first long-term kernel with all that the host needs of VFIO and iommufd
+
+# need_kernel_source VARIABLE: installs Debian's package of the kernel's source and sets VARIABLE to its name.
+need_kernel_source() {
+    local _package
+    _package=$(_kernel_source || true)
+    if [[ -z $_package ]]; then # the package lists may be missing or old
+        logged packages as_root apt-get -q update
+        _package=$(_kernel_source) || die "no linux-source-6.x package from $OLDEST_KERNEL on in the apt sources"
+    fi
+    need_packages "$_package"
+    printf -v "$1" '%s' "$_package"
+}
+
+# _kernel_source: the newest linux-source-6.x package that is installed, or else that could be.
+_kernel_source() {
+    local names
+    names=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-source-6.*' 2>/dev/null |
+        awk '$1 == "installed" { print $2 }' || true)
+    _newest <<<"$names" && return
+    apt-cache search --names-only '^linux-source-6\.[0-9]+$' | cut -d' ' -f1 | _newest
+}
+
+_newest() {
+    local newest
+    newest=$({ grep -xE 'linux-source-6\.[0-9]+' || true; } | sort -V | tail -n 1)
+    [[ -n $newest && $(printf '%s\n' "$OLDEST_KERNEL" "${newest#linux-source-}" | sort -V | head -n 1) == "$OLDEST_KERNEL" ]] || return 1
+    echo "$newest"
+}
+
 # --- packages of other releases and architectures, unpacked in the cache and never installed
 
 # debian_mirror: the archive that this machine's own apt sources name.

@@ -42,6 +42,7 @@ import VFIO
         host.kernel.addFile("/sys/firmware/devicetree/base/apb-pclk/compatible", "fixed-clock\0")
         host.kernel.withState { state in
             state.files["/sys/firmware/devicetree/base/apb-pclk/phandle"] = PropertyValue.cell(0x8000).bytes
+            state.files["/sys/firmware/devicetree/base/apb-pclk/#clock-cells"] = PropertyValue.cell(0).bytes
             state.files["/sys/firmware/devicetree/base/apb-pclk/clock-frequency"] = PropertyValue.cell(24_000_000).bytes
         }
         host.add(

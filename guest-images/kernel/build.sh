@@ -8,23 +8,6 @@
 source "$(dirname "$0")/../lib.sh"
 
 HERE=$GUEST_IMAGES/kernel
-OLDEST=6.12 # the first long-term kernel with all that the host needs of VFIO and iommufd
-
-# kernel_source: the newest linux-source-6.x package that is installed, or else that could be.
-kernel_source() {
-    local names
-    names=$(dpkg-query -W -f '${db:Status-Status} ${Package}\n' 'linux-source-6.*' 2>/dev/null |
-        awk '$1 == "installed" { print $2 }' || true)
-    _newest <<<"$names" && return
-    apt-cache search --names-only '^linux-source-6\.[0-9]+$' | cut -d' ' -f1 | _newest
-}
-
-_newest() {
-    local newest
-    newest=$({ grep -xE 'linux-source-6\.[0-9]+' || true; } | sort -V | tail -n 1)
-    [[ -n $newest && $(printf '%s\n' "$OLDEST" "${newest#linux-source-}" | sort -V | head -n 1) == "$OLDEST" ]] || return 1
-    echo "$newest"
-}
 
 build_kernel() {
     local new=$1 work source requests
@@ -77,12 +60,7 @@ else
     fragments=("$HERE/common.config" "$HERE/host.config" "$HERE/guest.config")
 fi
 need_build_packages
-package=$(kernel_source || true)
-if [[ -z $package ]]; then # the package lists may be missing or old
-    logged packages as_root apt-get -q update
-    package=$(kernel_source) || die "no linux-source-6.x package from $OLDEST on in the apt sources"
-fi
-need_packages "$package"
+need_kernel_source package
 cached kernel_folder kernel "$(cache_key "${fragments[@]}" -- "$(declare -f build_kernel check_requests)" "$(installed_versions "$package")" \
     "$("${cross}gcc" --version | head -n 1)" "$("${cross}ld" --version | head -n 1)")" build_kernel
 echo "$kernel_folder"

@@ -115,7 +115,7 @@ struct NodeWriter {
         case "status":
             note("", property.name, .dropped, .status)
         case "interrupt-parent":
-            note("", property.name, .dropped, .host(.interrupts))
+            note("", property.name, .dropped, .role(.interruptParent))
         case "ranges":
             node[property: "ranges"] = source.ranges
             note("", "ranges", source.ranges == nil ? .dropped : .rewritten, source.ranges == nil ? .noBus : .bus)
@@ -128,7 +128,9 @@ struct NodeWriter {
         let had = source.node[property: "reg"] != nil
         if isSet("reg") || isDeleted("reg") { return }
         guard !request.regions.isEmpty else {
-            if had { note("", "reg", .dropped, .noWindows) }
+            for name in ["reg", "reg-names"] where source.node[property: name] != nil {
+                note("", name, .dropped, .noWindows)
+            }
             return
         }
         // The platform bus has two cells for an address and two for a size.
@@ -141,7 +143,9 @@ struct NodeWriter {
         let had = source.node[property: "interrupts"] != nil
         if isSet("interrupts") || isDeleted("interrupts") { return }
         guard !request.interrupts.isEmpty else {
-            if had { note("", "interrupts", .dropped, .noLines) }
+            for name in ["interrupts", "interrupt-names"] where source.node[property: name] != nil {
+                note("", name, .dropped, .noLines)
+            }
             return
         }
         node[property: "interrupts"] = .cells(

@@ -32,7 +32,7 @@ public struct PropertyFate: Equatable, Sendable {
         guard fate == .dropped else { return false }
         switch cause {
         case .entries, .flaw, .host, .notLookedAt, .childInterrupts: return true
-        case .role(let reason): return reason != .freshPhandle && reason != .kernelsOwn && reason != .dmaRanges
+        case .role(.assignedClocks), .role(.interruptMap), .role(.idMap): return true
         default: return false
         }
     }
@@ -102,6 +102,7 @@ extension PropertyRole.DropReason {
         case .kernelsOwn: "made up by the host's kernel"
         case .assignedClocks: "the host has set its clocks already"
         case .dmaRanges: "the guest's DMA addresses are those of its memory"
+        case .interruptParent: "its interrupts are the guest's"
         case .interruptMap: "leads to the host's interrupt controller"
         case .idMap: "the IOMMU and the interrupt controller for messages stay with the host"
         }

@@ -14,7 +14,7 @@ enum PropertyRole: Equatable {
 
     /// Why a property that is no reference is left out.
     enum DropReason: Equatable, Sendable {
-        case freshPhandle, kernelsOwn, assignedClocks, dmaRanges, interruptMap, idMap
+        case freshPhandle, kernelsOwn, assignedClocks, dmaRanges, interruptMap, interruptParent, idMap
     }
 
     init(_ name: String) {
