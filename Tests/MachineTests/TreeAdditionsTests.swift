@@ -306,8 +306,8 @@ import VFIO
                 "info: device-tree.base: /psci is Martlet's to write, and left out",
                 "info: device-tree.base: /timer is Martlet's to write, and left out",
                 "info: device-tree.base: /soc/intc@1000 is Martlet's to write, and left out",
-                "warning: device-tree.base: /base.dtb: bootargs of /chosen is Martlet's to write, not \"old\"",
                 "warning: device-tree.base: /base.dtb: serial0 of /aliases is Martlet's to write, not \"/uart\"",
+                "warning: device-tree.base: /base.dtb: bootargs of /chosen is Martlet's to write, not \"old\"",
             ])
     }
 
