@@ -177,7 +177,12 @@ struct OverlayTests {
 
     @Test func `a label on a node that has a phandle doesn't cost it that`() throws {
         // libfdt before 1.7 would replace the phandle to which all interrupts of the tree lead.
-        let source = "&rtc { parent = <&mine>; }; mine: &gic { x; };"
+        let source = """
+            / {
+                fragment@0 { target = <&gic>; mine: __overlay__ { x; }; };
+                fragment@1 { target = <&rtc>; __overlay__ { parent = <&mine>; }; };
+            };
+            """
         let overlay = try overlay(source)
         var tree = Self.base
         do {

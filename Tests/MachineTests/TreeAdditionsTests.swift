@@ -289,7 +289,8 @@ import VFIO
                     == "/interrupt-controller@8000000")
         }
         #expect(tree.node(at: "/soc/extra")?.phandle?.rawValue == 1)
-        #expect(tree.node(at: "/clock-24000000")?.phandle?.rawValue == 3)
+        let clock = try #require(tree.node(at: "/clock-24000000")?.phandle)
+        #expect(![1, 2, 9].contains(clock.rawValue) && tree.path(of: clock) == "/clock-24000000")
         #expect(tree.node(at: "/soc/intc@1000") == nil)
         #expect(tree.node(at: "/cpus/cpu@0")?.phandle == nil)
         let chosen = try #require(tree.node(at: "/chosen"))
