@@ -103,10 +103,8 @@ extension DeviceTree {
     private func diagnosis(of code: CInt, _ overlay: Overlay) -> OverlayProblem {
         if code == -FDT_ERR_NOTFOUND || code == -FDT_ERR_BADPATH {
             for fragment in overlay.fragments where fragment[property: "target"] == nil {
-                guard let path = fragment[property: "target-path"]?.string else {
-                    return .badTarget(fragment: "/\(fragment.name)")
-                }
-                if node(at: path) == nil { return .noTarget(fragment: "/\(fragment.name)", path: path) }
+                guard let path = fragment[property: "target-path"]?.string, node(at: path) == nil else { continue }
+                return .noTarget(fragment: "/\(fragment.name)", path: path)
             }
         }
         return .library(code: code)

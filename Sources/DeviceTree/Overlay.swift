@@ -88,9 +88,9 @@ public struct Overlay: Equatable, Sendable {
 
     /// What libfdt takes for strings without looking for their ends.
     private static func checkTexts(of tree: DeviceTree) throws(OverlayProblem) {
-        for fragment in tree.root.children {
-            guard let path = fragment[property: "target-path"] else { continue }
-            guard let text = path.string, text.utf8.first == UInt8(ascii: "/") else {
+        for fragment in tree.root.children where fragment.child(exactly: "__overlay__") != nil {
+            if fragment[property: "target"] != nil { continue }
+            guard fragment[property: "target-path"]?.string?.utf8.first == UInt8(ascii: "/") else {
                 throw .badTarget(fragment: "/\(fragment.name)")
             }
         }
@@ -117,7 +117,7 @@ public indirect enum OverlayProblem: Error, Equatable, Sendable {
     case tree(DeviceTreeError)
     /// A tree in which nothing is to be laid over anything.
     case noFragment
-    /// `target-path` is no path.
+    /// There is no `target`, and `target-path` is no path.
     case badTarget(fragment: String)
     /// `__symbols__` gives a label what is no path.
     case badSymbol(String)

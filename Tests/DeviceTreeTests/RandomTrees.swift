@@ -110,6 +110,31 @@ struct RandomTrees {
         return blob
     }
 
+    /// `tree` with one thing changed that its blob's form allows.
+    mutating func twisted(_ tree: DeviceTree) -> DeviceTree {
+        var tree = tree
+        twist(&tree.root)
+        return tree
+    }
+
+    private mutating func twist(_ node: inout Node) {
+        if !node.children.isEmpty, number(0...4) != 0 {
+            return twist(&node.children[number(0...node.children.count - 1)])
+        }
+        guard !node.properties.isEmpty else { return node.children.removeAll() }
+        let index = number(0...node.properties.count - 1)
+        switch number(0...4) {
+        case 0: node.properties.remove(at: index)
+        case 1: node.properties[index].name += "x"
+        case 2: node.properties[index].value = .cell(UInt32(number(0...40)))
+        case 3: node.properties[index].value = .empty
+        default:
+            var bytes = node.properties[index].value.bytes
+            if !bytes.isEmpty { bytes[number(0...bytes.count - 1)] ^= 1 << UInt8(number(0...7)) }
+            node.properties[index].value = .bytes(bytes)
+        }
+    }
+
     private func put(_ word: UInt32, at offset: Int, in blob: inout [UInt8]) {
         for index in 0..<4 { blob[offset + index] = UInt8(truncatingIfNeeded: word >> UInt32(24 - 8 * index)) }
     }

@@ -80,7 +80,9 @@ import Testing
         pthread_sigmask(SIG_BLOCK, &set, &old)
         defer { pthread_sigmask(SIG_SETMASK, &old, nil) }
         let text = String(decoding: try shell("grep -E 'Sig(Blk|Ign)' /proc/self/status").output, as: UTF8.self)
-        #expect(text == "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n")
+        let masks = text.split(separator: "\n").compactMap { UInt64($0.dropFirst("SigBlk:\t".count), radix: 16) }
+        // The C library keeps 32 and 33 for itself.
+        #expect(masks.map { $0 & 0x7FFF_FFFF } == [0, 0], "\(text)")
     }
 
     @Test func `neither children nor descriptors are left`() throws {
@@ -104,7 +106,14 @@ import Testing
     @Test func `a program gets no pipe but its two`() throws {
         let held = try Pipe()
         defer { for end in [held.readEnd, held.writeEnd] { close(end) } }
+        let link = try FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(held.readEnd)")
         let text = String(decoding: try shell("exec ls -l /proc/self/fd").output, as: UTF8.self)
-        #expect(text.split(separator: "\n").count { $0.contains("pipe:") } == 2, "\(text)")
+        // What the test was started with may have more of them.
+        #expect(!text.contains(link), "\(text)")
+        for number in 1...2 {
+            let line = try #require(text.split(separator: "\n").first { $0.contains(" \(number) -> pipe:") })
+            let pipe = line.split(separator: " ").last ?? ""
+            #expect(text.split(separator: "\n").count { $0.hasSuffix(pipe) } == 1, "\(text)")
+        }
     }
 }

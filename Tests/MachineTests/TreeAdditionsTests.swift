@@ -289,7 +289,8 @@ import VFIO
                     == "/interrupt-controller@8000000")
         }
         #expect(tree.node(at: "/soc/extra")?.phandle?.rawValue == 1)
-        #expect(tree.node(at: "/clock-24000000")?.phandle?.rawValue == 3)
+        let clock = try #require(tree.node(at: "/clock-24000000")?.phandle)
+        #expect(![1, 2, 9].contains(clock.rawValue) && tree.path(of: clock) == "/clock-24000000")
         #expect(tree.node(at: "/soc/intc@1000") == nil)
         #expect(tree.node(at: "/cpus/cpu@0")?.phandle == nil)
         let chosen = try #require(tree.node(at: "/chosen"))
@@ -306,8 +307,8 @@ import VFIO
                 "info: device-tree.base: /psci is Martlet's to write, and left out",
                 "info: device-tree.base: /timer is Martlet's to write, and left out",
                 "info: device-tree.base: /soc/intc@1000 is Martlet's to write, and left out",
-                "warning: device-tree.base: /base.dtb: bootargs of /chosen is Martlet's to write, not \"old\"",
                 "warning: device-tree.base: /base.dtb: serial0 of /aliases is Martlet's to write, not \"/uart\"",
+                "warning: device-tree.base: /base.dtb: bootargs of /chosen is Martlet's to write, not \"old\"",
             ])
     }
 
