@@ -210,6 +210,7 @@ import VFIO
                     "clocks": .cells([2, 1, 2, 3]), "clock-names": .strings(["a", "b"]), "status": .string("okay"),
                 ])
         }
+        try host.writeBlob()
         var best = Duration.seconds(1000)
         // Other tests have the processors as well: the first round that is left alone counts.
         for _ in 0..<20 where best >= .milliseconds(100) {

@@ -8,6 +8,7 @@ import LinuxSystem
 /// A host's /sys and /proc as real files in a folder, which goes when the test is done.
 final class HostFixture {
     private let folder: String
+    private var root = Node("")
     var sysfs: Sysfs { Sysfs(root: "\(folder)/sys", system: LinuxKernel()) }
     var proc: Sysfs { Sysfs(root: "\(folder)/proc", system: LinuxKernel()) }
 
@@ -50,6 +51,16 @@ final class HostFixture {
 
     func addNode(_ path: String, _ properties: [String: PropertyValue]) throws {
         for (name, value) in properties { try write("sys/firmware/devicetree/base\(path)/\(name)", value.bytes) }
+        let names = path.split(separator: "/")
+        var node = Node(names.last.map(String.init) ?? "")
+        node.properties = properties.map { Property($0.key, $0.value) }
+        if names.isEmpty { root.properties = node.properties }
+        root.update(at: names.dropLast().joined(separator: "/")) { if !names.isEmpty { $0.replace(node) } }
+    }
+
+    /// Writes the blob that a host was booted with, of all nodes so far: root can read it.
+    func writeBlob() throws {
+        try write("sys/firmware/fdt", try DeviceTree(root: root).serialized())
     }
 
     /// Adds a device with the node /soc/NODE.
