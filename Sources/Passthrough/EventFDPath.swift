@@ -87,6 +87,7 @@ final class EventFDPath: InterruptPath {
         for trap in traps { trap.setListener(self) }
         do throws(VFIOError) {
             // First, as with irqfd: a line that is high fires once.
+            if interrupt.info.isLevel { try device.unmask(interrupt.info) }
             let wiring = try device.setTrigger(interrupt.info, trigger)
             state.withLock { state in
                 state.wiring.keep(trigger)
