@@ -36,25 +36,24 @@ enum AddressText {
 }
 
 extension Key<UInt64> {
-    /// An address or a size: a multiple of `unit` from `minimum` up, below 2^52.
-    static func address(
-        _ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0, default fallback: UInt64
-    ) -> Key {
+    /// An address or a size without which its object makes no sense: a multiple of `unit` from `minimum` up, below 2^52.
+    static func requiredAddress(_ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0) -> Key {
         Key(
             description: KeyDescription(
-                name: name, shape: .address(multipleOf: unit, minimum: minimum, default: fallback)),
-            fallback: fallback
+                name: name, shape: .address(multipleOf: unit, minimum: minimum), isRequired: true), fallback: minimum
         ) { json in
             AddressText.address(json, multipleOf: unit).flatMap { $0 >= minimum ? $0 : nil }
         }
     }
+}
 
-    /// An address or a size without which its object makes no sense.
-    static func requiredAddress(_ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0) -> Key {
-        let optional = address(name, multipleOf: unit, minimum: minimum, default: minimum)
-        return Key(
-            description: KeyDescription(
-                name: name, shape: .address(multipleOf: unit, minimum: minimum, default: nil), isRequired: true),
-            fallback: minimum, value: optional.value)
+extension Key<UInt64?> {
+    /// An address, a multiple of `unit` below 2^52, for which something else serves where it isn't given.
+    static func optionalAddress(_ name: String, multipleOf unit: UInt64) -> Key {
+        Key(
+            description: KeyDescription(name: name, shape: .address(multipleOf: unit, minimum: 0)), fallback: nil
+        ) { json in
+            AddressText.address(json, multipleOf: unit)
+        }
     }
 }

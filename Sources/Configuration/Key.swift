@@ -29,8 +29,8 @@ enum KeyShape: Sendable {
     case text(TextRule)
     /// One of some words.
     case choice([String], default: String)
-    /// A multiple of a number, at least `minimum`, as a number or in hexadecimal; without a default it is required.
-    case address(multipleOf: UInt64, minimum: UInt64, default: UInt64?)
+    /// A multiple of a number, at least `minimum`, as a number or in hexadecimal.
+    case address(multipleOf: UInt64, minimum: UInt64)
     case guestAddress
     /// The number of a file descriptor that the process is started with.
     case descriptor
@@ -53,7 +53,7 @@ enum KeyShape: Sendable {
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .text(let rule): rule.allowed
         case .choice(let words, _): words.map { "\"\($0)\"" }.joined(separator: ", ")
-        case .address(let unit, let minimum, _):
+        case .address(let unit, let minimum):
             "a multiple of \(unit)\(minimum > 0 ? " from \(minimum) up," : "") below 2^52, as a number or a string \"0x…\""
         case .guestAddress:
             "a multiple of 4096 below 2^52, as a number or a string \"0x…\", or \"host\"; "

@@ -54,7 +54,7 @@ public struct MachineSize: Equatable, Sendable {
     enum Keys {
         static let vcpuCount = Key.integer("vcpu_count", 1...32, default: 1)
         static let memoryMebibytes = Key.integer("mem_size_mib", 16...1_048_576, default: 128)
-        static let ramBase = Key.address("ram_base", multipleOf: 2 << 20, default: defaultRAMBase)
+        static let ramBase = Key.optionalAddress("ram_base", multipleOf: 2 << 20)
         static let platformBus = KeyDescription(name: "platform_bus", shape: .object({ Window.Keys.all }))
 
         static var all: [KeyDescription] {
@@ -65,8 +65,7 @@ public struct MachineSize: Equatable, Sendable {
     init(_ reader: ObjectReader) {
         vcpuCount = reader.value(Keys.vcpuCount)
         memoryMebibytes = reader.value(Keys.memoryMebibytes)
-        let base = reader.value(Keys.ramBase)
-        ramBase = reader.has(Keys.ramBase.name) ? base : nil
+        ramBase = reader.value(Keys.ramBase)
         platformBus = reader.object(Keys.platformBus).map(Window.init)
     }
 }

@@ -102,12 +102,24 @@ extension DeviceTree {
     /// What libfdt's error most probably is about.
     private func diagnosis(of code: CInt, _ overlay: Overlay) -> OverlayProblem {
         if code == -FDT_ERR_NOTFOUND || code == -FDT_ERR_BADPATH {
+            // A phandle that was replaced is missed by the fragments that come after.
+            for fragment in overlay.fragments where fragment.child(exactly: "__overlay__")?.phandle != nil {
+                if let path = target(of: fragment, in: overlay), node(at: path)?.phandle != nil {
+                    return .phandleLost(node: path)
+                }
+            }
             for fragment in overlay.fragments where fragment[property: "target"] == nil {
                 guard let path = fragment[property: "target-path"]?.string, node(at: path) == nil else { continue }
                 return .noTarget(fragment: "/\(fragment.name)", path: path)
             }
         }
         return .library(code: code)
+    }
+
+    private func target(of fragment: Node, in overlay: Overlay) -> String? {
+        if let path = fragment[property: "target-path"]?.string { return path }
+        let reference = overlay.references.first { $0.node == "/\(fragment.name)" && $0.property == "target" }
+        return reference.flatMap { reference in labels.first { $0.label == reference.label }?.path }
     }
 
     /// The path of the first node whose phandle is another, or none, in `other`.

@@ -71,7 +71,7 @@ import VFIO
         arguments: [
             ([IOVARange(first: 0, last: 0x3FFF_FFFF)], 256, 40), ([IOVARange(first: 0, last: .max)], 1025, 31),
             ([IOVARange(first: 0, last: 0xFFFF_FFFF)], 4096, 40), ([], 16, 40),
-            ([IOVARange(first: 0xFFFF_FFFF_0000_0000, last: .max)], 16, 64),
+            ([IOVARange(first: 0xFFFF_FFFF_0000_0000, last: .max)], 16, 52),
         ] as [([IOVARange], Int, Int)])
     func ramWithoutAPlaceIsRefused(usable: [IOVARange], mebibytes: Int, addressBits: Int) {
         let error = machineError { () throws(MachineError) in
