@@ -35,6 +35,7 @@ import VFIO
         host.kernel.withState { state in
             state.files["/sys/firmware/devicetree/base/apb-pclk/compatible"] = Array("fixed-clock\0".utf8)
             state.files["/sys/firmware/devicetree/base/apb-pclk/phandle"] = PropertyValue.cell(0x8000).bytes
+            state.files["/sys/firmware/devicetree/base/apb-pclk/#clock-cells"] = PropertyValue.cell(0).bytes
             state.files["/sys/firmware/devicetree/base/apb-pclk/clock-frequency"] = PropertyValue.cell(24_000_000).bytes
         }
         host.add(

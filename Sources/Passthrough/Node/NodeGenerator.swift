@@ -66,7 +66,7 @@ public struct NodeGenerator {
             } catch { throw .deviceTree(device: request.name, error) }
             // Without a node on the host all depends on the user, and a node without this is of no use to any driver.
             let isUsers = request.settings.properties.contains { $0.name == "compatible" }
-            guard !source.node.properties.isEmpty || isUsers else { throw .noDeviceTreeNode(device: request.name) }
+            guard source.isOnHost || isUsers else { throw .noDeviceTreeNode(device: request.name) }
             if let path = request.path { passed.add(source.node, path) }
             sources.append(source)
         }
@@ -76,7 +76,7 @@ public struct NodeGenerator {
     /// The host's name for the node with the guest's address.
     private func uniqueName(_ source: NodeSource, others: [NodeWriter]) -> String {
         let address = source.request.regions.first.map { "@" + String($0.base.rawValue, radix: 16) } ?? ""
-        let base = source.request.path == nil ? Self.nodeName(source.request.name) : String(source.node.baseName)
+        let base = source.isOnHost ? String(source.node.baseName) : Self.nodeName(source.request.name)
         var name = base + address
         var number = 1
         while others.contains(where: { $0.name == name }) {

@@ -7,6 +7,8 @@ internal import PlatformBus
 /// The host's node of a device, without what the guest can't have of it: children out of reach, what the user deletes.
 struct NodeSource {
     let request: NodeRequest
+    /// Whether the host has a node for it.
+    private(set) var isOnHost = false
     /// The node as it is on the host, thinned out; empty where the host has none.
     private(set) var node = Node("")
     /// What `ranges` becomes.
@@ -19,6 +21,7 @@ struct NodeSource {
     init(_ request: NodeRequest, tree: HostTree, others: [String: String]) throws(DeviceTreeError) {
         self.request = request
         guard let folder = request.path, let found = try tree.node(at: folder) else { return }
+        isOnHost = true
         var node = found
         for deletion in request.settings.deletions {
             delete(deletion.split(separator: "/")[...], from: &node, place: "")
