@@ -53,7 +53,9 @@ extension Key<UInt64?> {
         Key(
             description: KeyDescription(name: name, shape: .address(multipleOf: unit, minimum: 0)), fallback: nil
         ) { json in
-            AddressText.address(json, multipleOf: unit)
+            // Not passed on as it is: nil would be a value, too.
+            guard let address = AddressText.address(json, multipleOf: unit) else { return nil }
+            return address
         }
     }
 }
