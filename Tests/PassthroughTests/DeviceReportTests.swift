@@ -127,7 +127,8 @@ import VFIO
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(
             Set(object.keys) == [
-                "host", "group", "isolation", "dma", "can_reset", "regions", "interrupts", "unmaps", "maps", "refused_unmaps",
+                "host", "group", "isolation", "dma", "can_reset", "regions", "interrupts", "unmaps", "maps",
+                "refused_unmaps",
                 "nisv_emulated", "nisv_aborted",
             ])
         #expect(object["nisv_emulated"] as? Int == 2 && object["nisv_aborted"] as? Int == 1)
