@@ -142,9 +142,9 @@ words=(martlet.role=host
 # The host leaves the GPIO block alone, and the PL011, whose driver never lets go of one. The 16550 is made ready to be a console,
 # which it isn't before /sys/class/tty/ttyS0/console says so.
 if [[ -z $devices ]]; then
-    words+=(console=ttyAMA0 initcall_blacklist=pl061_gpio_driver_init)
+    words+=(console=ttyAMA0 initcall_blacklist=pl061_gpio_driver_init,gpio_keys_init)
 else
-    words+=(console=ttyS0 console=hvc0 initcall_blacklist=pl061_gpio_driver_init,pl011_init usb-storage.delay_use=0)
+    words+=(console=ttyS0 console=hvc0 initcall_blacklist=pl061_gpio_driver_init,gpio_keys_init,pl011_init usb-storage.delay_use=0)
 fi
 [[ -z $run ]] || words+=(quiet)
 if [[ $variant == deterministic ]]; then

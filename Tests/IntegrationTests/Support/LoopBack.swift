@@ -13,7 +13,9 @@ extension MartletProcess {
     func raiseInterrupt(regionSize: UInt64? = nil) throws {
         let folder = "/proc/\(processNumber)/fd"
         for number in try FileManager.default.contentsOfDirectory(atPath: folder).compactMap({ CInt($0) }) {
-            guard (try? LinuxKernel().readLink("\(folder)/\(number)")) == "anon_inode:[vfio-device]" else { continue }
+            // By its group, or by its own file.
+            let target = (try? LinuxKernel().readLink("\(folder)/\(number)")) ?? ""
+            guard target == "anon_inode:[vfio-device]" || target.hasPrefix("/dev/vfio/devices/") else { continue }
             let device = try Descriptor(cintegration_take_descriptor(processNumber, number))
             if let regionSize {
                 var flags: UInt32 = 0
