@@ -128,7 +128,6 @@ else
         -device pci-serial,chardev=serial,addr=4
         -device pxb-pcie,id=pci,bus_nr=128,addr=5 -device pcie-root-port,id=root,bus=pci,chassis=1
         -serial chardev:pl011
-        -global virtio-mmio.force-legacy=off
         -device virtio-serial-device,max_ports=1,bus=virtio-mmio-bus.0 -device virtconsole,chardev=console
         -device virtio-blk-device,drive=virtio,bus=virtio-mmio-bus.29)
 fi
