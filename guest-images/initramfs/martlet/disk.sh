@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# Waits for martlet.disks=N (1) disks of passed-through controllers, says what each is, and the MD5 of its first 8 MiB. With
-# martlet.write=1 it then writes 1 MiB of lines from 9000000 on at 16 MiB, and reads them back.
+# Waits for martlet.disks=N (1) disks of passed-through controllers, says what each is, and the MD5 of its first martlet.read=M
+# MiB (8). With martlet.write=1 it then writes 1 MiB of lines from 9000000 on at 16 MiB, and reads them back.
 
 disks() { ls -d /sys/block/sd* 2>/dev/null || true; }
 
@@ -22,7 +22,7 @@ for disk in $(disks); do
     kind=${controller#*.}
     echo "martlet-guest: $kind $controller driver $(basename "$(readlink "/sys/bus/platform/devices/$controller/driver")")"
     echo "martlet-guest: $kind disk $(cat "$disk/device/vendor" "$disk/device/model" | xargs) sectors $(cat "$disk/size")"
-    echo "martlet-guest: $kind md5 $(dd if="/dev/$name" bs=1M count=8 2>/dev/null | md5sum | cut -d' ' -f1)"
+    echo "martlet-guest: $kind md5 $(dd if="/dev/$name" bs=1M count="${martlet_read:-8}" 2>/dev/null | md5sum | cut -d' ' -f1)"
     if [ -n "${martlet_write:-}" ]; then
         seq 9000000 9131071 | dd of="/dev/$name" bs=1M seek=16 iflag=fullblock conv=fsync 2>/dev/null
         echo 3 >/proc/sys/vm/drop_caches
