@@ -33,7 +33,7 @@ struct BoardDeviceTree {
     /// - Parameters:
     ///   - devices: nodes of emulated devices, which sit on the board.
     ///   - clocks: nodes that stand beside them at the root: fixed clocks and regulators.
-    ///   - passedThrough: nodes for the platform bus.
+    ///   - passedThrough: nodes for the platform bus, or the root where they have no address.
     func tree(devices: [Node], clocks: [Node], passedThrough: [Node]) -> DeviceTree {
         var root = Node(
             "",
@@ -45,8 +45,16 @@ struct BoardDeviceTree {
             Node("aliases", ["serial0": .string(serialPath)]), chosen, memory, cpus, psci, timer, controller,
         ]
         root.children += clocks + devices
-        if !passedThrough.isEmpty { root.children.append(platformBus(passedThrough)) }
+        root.children += passedThrough.filter { !isOnBus($0) }
+        let onBus = passedThrough.filter(isOnBus)
+        if !onBus.isEmpty { root.children.append(platformBus(onBus)) }
         return DeviceTree(root: root)
+    }
+
+    /// A bus has children with addresses only (dt-schema, simple-bus.yaml). A device without one, such as gpio-keys, stands
+    /// at the root, unless something of the board's has its name.
+    private func isOnBus(_ node: Node) -> Bool {
+        node[property: "reg"] != nil || ["aliases", "chosen", "cpus", "psci", "timer"].contains(node.name)
     }
 
     private var serialPath: String { "/" + Self.name("serial", layout.serial.base) }
@@ -61,10 +69,11 @@ struct BoardDeviceTree {
             ("gic", "/" + Self.name("interrupt-controller", BoardLayout.distributor)), ("serial", serialPath),
         ]
         if let rtc = devices.first(where: { $0.baseName == "rtc" }) { board.append(("rtc", "/\(rtc.name)")) }
-        if !passedThrough.isEmpty { board.append(("platform_bus", "/\(busName)")) }
+        if passedThrough.contains(where: isOnBus) { board.append(("platform_bus", "/\(busName)")) }
         for clock in clocks { board.append((Self.label(clock.name), "/\(clock.name)")) }
         return TreeAdditions.Names(
-            board: board, devices: zip(labels, passedThrough).map { ($0, "/\(busName)/\($1.name)") })
+            board: board,
+            devices: zip(labels, passedThrough).map { ($0, isOnBus($1) ? "/\(busName)/\($1.name)" : "/\($1.name)") })
     }
 
     /// A node's name with "_" for what no label may have: "clock_24000000".

@@ -164,6 +164,34 @@ extension Integration {
             return Int(Host.text("\(folder)/\(name)/since_epoch"))
         }
 
+        @Test func aDiskGoesToTheGuestAndComesBack() throws {
+            try martlet("release", HostDevices.sata)
+            _ = try HostDevices.disk(of: HostDevices.sata)
+
+            let text = try martlet("devices", HostDevices.sata).output
+            for part in [
+                "the guest's node, in a guest that has nothing else:", "sata@c000000 {",
+                "compatible = \"generic-ahci\"", "its properties:", "iommus", "dropped: ",
+                "martlet bind \(HostDevices.sata)",
+            ] {
+                #expect(text.contains(part), "\"\(part)\" is not in: \(text)")
+            }
+            try martlet("bind", HostDevices.sata)
+            let result = try Guest.run(.linux("disk", devices: [.init(HostDevices.sata)]))
+            try expectPowerOff(result)
+            let seen = try #require(result.line("sata md5 ")?.split(separator: " ").last)
+
+            #expect(
+                try martlet("release", HostDevices.sata).output == "\(HostDevices.sata): released, ahci has it\n")
+            #expect(HostDevices.driver(of: HostDevices.sata) == "ahci")
+            let disk = try HostDevices.disk(of: HostDevices.sata)
+            let reading = try MartletProcess(
+                ["-c", "dd if=/dev/\(disk) bs=1M count=8 2>/dev/null | md5sum"], program: "/bin/sh")
+            try reading.waitForEnd()
+            #expect(reading.output.hasPrefix(seen))
+            try martlet("bind", HostDevices.sata)
+        }
+
         @Test func bindAndReleaseAreDoneOnce() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             try martlet("bind", HostDevices.rtc)
@@ -251,6 +279,60 @@ extension Integration {
                 try expectRefusal(["bind", "--dry-run", device.name], "\(device.name): not given to VFIO")
                 #expect(consoles.contains { console in device.verdict.reasons[0].contains("(\(console))") })
             }
+        }
+
+        /// The console of a host that has its serial port as one.
+        @Test func aSerialPortThatBecameAConsoleStaysWithTheHost() throws {
+            try martlet("release", HostDevices.serial)
+            #expect(HostDevices.driver(of: HostDevices.serial) == "of_serial")
+            let console = "/sys/class/tty/ttyS0/console"
+            try #require(Host.text(console) == "N")
+            do {
+                try Host.write("Y", to: console)
+                defer { try? Host.write("N", to: console) }
+                try expectVerdict(HostDevices.serial, "impossible")
+                try expectRefusal(
+                    ["bind", HostDevices.serial], "\(HostDevices.serial): not given to VFIO",
+                    "it is the console of the host's kernel (ttyS0)", "start the host with its console elsewhere")
+            }
+            try martlet("bind", HostDevices.serial)
+            try expectUsable(HostDevices.serial)
+        }
+
+        /// The host's kernel has no file system for disks: one with a made-up number that names the disk stands for it,
+        /// as that of a Btrfs does in the kernel's own table.
+        @Test func theControllerOfAMountedFileSystemStaysWithTheHost() throws {
+            try HostDevices.giveToHost(HostDevices.sata)
+            let disk = try HostDevices.disk(of: HostDevices.sata)
+            let folder = try TemporaryFolder()
+            try #require(mount("/dev/\(disk)", folder.path, "tmpfs", 0, nil) == 0)
+            do {
+                defer { umount(folder.path) }
+                try expectRefusal(
+                    ["bind", HostDevices.sata], "\(HostDevices.sata): not given to VFIO",
+                    "\(disk), which is on it, is mounted at \(folder.path)", "run: umount \(folder.path)")
+                #expect(try record(HostDevices.sata).verdict.reasons == ["\(folder.path) unmounted (\(disk))"])
+            }
+            try martlet("bind", HostDevices.sata)
+            try expectUsable(HostDevices.sata)
+        }
+
+        /// The parameter can't be changed while the host runs (0444), so a file that says Y lies over it.
+        @Test func aResetThatIsRequiredAndMissingIsARefusal() throws {
+            try HostDevices.giveToHost(HostDevices.sata)
+            let parameter = "/sys/module/vfio_platform/parameters/reset_required"
+            try #require(Host.text(parameter) == "N")
+            let folder = try TemporaryFolder()
+            try #require(mount(try folder.file("Y", "Y\n"), parameter, nil, UInt(MS_BIND), nil) == 0)
+            do {
+                defer { umount(parameter) }
+                try expectRefusal(
+                    ["bind", HostDevices.sata], "\(HostDevices.sata): not given to VFIO", "generic-ahci",
+                    "start the host with vfio_platform.reset_required=0",
+                    "run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0")
+                #expect(try record(HostDevices.sata).verdict.reasons == ["vfio_platform.reset_required=0"])
+            }
+            try martlet("bind", HostDevices.sata)
         }
 
         @Test func noIOMMUModeIsNotSwitchedOn() throws {

@@ -38,21 +38,9 @@ extension Integration {
             #expect(result.line("\(kind) written") == "\(kind) written \(written)")
             try HostDevices.giveToHost(device)
             #expect(HostDevices.driver(of: device) == driver)
-            #expect(try md5(of: "/dev/\(try disk(of: device))", mebibytes: 1, from: 16) == written)
+            #expect(try md5(of: "/dev/\(try HostDevices.disk(of: device))", mebibytes: 1, from: 16) == written)
             try HostDevices.bind(device)
             try expectUsable(device)
-        }
-
-        /// The name of the disk that the host has behind a controller, which takes it a while to find.
-        private func disk(of device: String) throws -> String {
-            for _ in 0..<200 {
-                let disk = try FileManager.default.contentsOfDirectory(atPath: "/sys/block").first {
-                    try FileManager.default.destinationOfSymbolicLink(atPath: "/sys/block/\($0)").contains(device)
-                }
-                if let disk { return disk }
-                usleep(100_000)
-            }
-            throw TestError("the host finds no disk behind \(device)")
         }
 
         @Test(arguments: [(HostDevices.serial, "serial", 4), (HostDevices.uart, "pl011", 32)])
@@ -81,6 +69,26 @@ extension Integration {
             #expect(result.line("edu factorial") == "edu factorial \((1...10).reduce(1, *)) status 0x00000001")
             #expect(result.line("edu copied") == "edu copied 0123456789abcdeffedcba9876543210")
             try expectOneMappedRegionAndItsInterrupt(result, HostDevices.edu, atLeast: 3)
+        }
+
+        /// The one refers to the other, by a GPIO of its, and the guest's driver needs what it refers to.
+        @Test(arguments: [true, false])
+        func keyAtTheGPIOBlock(isKeyFirst: Bool) throws {
+            try HostDevices.bind(HostDevices.keys)
+            let devices = isKeyFirst ? [HostDevices.keys, HostDevices.gpio] : [HostDevices.gpio, HostDevices.keys]
+
+            let result = try Guest.run(.linux("keys", devices: devices.map { .init($0) }))
+
+            try expectPowerOff(result)
+            #expect(result.line("gpiochip")?.hasSuffix("c000000.pl061 lines 8") == true, "\(result.output)")
+            #expect(result.line("keys driver") == "keys driver gpio-keys")
+            #expect(result.line("keys input") == "keys input gpio-keys code 116")
+            // The third GPIO of the guest's own block.
+            let phandle = try #require(result.line("keys phandle")?.split(separator: " ").last)
+            #expect(result.line("keys gpios") == "keys gpios \(phandle)0000000300000000")
+            let report = try result.report
+            #expect(report.devices.map(\.host) == devices)
+            #expect(report.device(HostDevices.keys)?.regions.isEmpty == true)
         }
 
         /// Seven devices, six of them in IOMMU groups of their own, in one VM.

@@ -153,6 +153,34 @@ import VFIO
         #expect(tree.node(at: "/rtc@9010000") == nil)
     }
 
+    /// dtc and the bindings want an address of what is on a bus.
+    @Test func aDeviceWithoutAddressIsAtTheRoot() throws {
+        addClockDevice()
+        addKeys("gpio-keys")
+        let tree = try tree(host.configuration(devices: [.named("gpio-keys"), .named("9010000.pl031")]))
+        #expect(property(tree, "/gpio-keys", "compatible") == .string("gpio-keys"))
+        #expect(tree.node(at: "/platform-bus@c000000")?.children.map(\.name) == ["pl031@c000000"])
+    }
+
+    @Test func withoutADeviceThatHasAnAddressThereIsNoPlatformBus() throws {
+        addKeys("gpio-keys")
+        let tree = try tree(host.configuration(devices: [.named("gpio-keys")]))
+        #expect(tree.node(at: "/gpio-keys") != nil)
+        #expect(tree.node(at: "/platform-bus@c000000") == nil)
+    }
+
+    @Test func aDeviceWithTheNameOfTheBoardsTimerLeavesThatAlone() throws {
+        addKeys("timer")
+        let tree = try tree(host.configuration(devices: [.named("timer")]))
+        #expect(property(tree, "/timer", "compatible") == .string("arm,armv8-timer"))
+        #expect(property(tree, "/platform-bus@c000000/timer", "compatible") == .string("gpio-keys"))
+    }
+
+    private func addKeys(_ name: String) {
+        host.add(
+            name, group: 9, regions: [], interrupts: [], properties: ["compatible": .string("gpio-keys")])
+    }
+
     @Test func withoutAHypervisorThereIsAGICv3() throws {
         let tree = try DeviceTree(parsing: try host.makePlan(host.configuration()).deviceTree(hypervisor: nil))
         #expect(property(tree, "/interrupt-controller@8000000", "compatible") == .string("arm,gic-v3"))
@@ -171,7 +199,11 @@ import VFIO
         addClockDevice()
         host.add(
             "2000.transport", group: 8, regions: [.init(size: 0x200, access: [.read, .write])], interrupts: [.edge])
-        for devices in [[], [PlatformDevice.named("9010000.pl031"), .named("2000.transport")]] {
+        addKeys("gpio-keys")
+        for devices in [
+            [], [.named("gpio-keys")],
+            [PlatformDevice.named("9010000.pl031"), .named("2000.transport"), .named("gpio-keys")],
+        ] {
             let vcpus = version == .v2 ? min(size.vcpus, 8) : size.vcpus
             let blob = try blob(
                 host.configuration(vcpus: vcpus, initrd: size.hasInitrd ? "/initrd" : nil, devices: devices))

@@ -3,6 +3,7 @@
 
 import CLinux
 import FoundationEssentials
+import Glibc
 import LinuxSystem
 
 /// The devices that the emulated host has for passing through.
@@ -28,6 +29,26 @@ enum HostDevices {
     static let uart = "9000000.pl011"
 
     static let soc = [sata, usb, edu, serial, uart]
+
+    /// Platform, no region, no interrupt, no IOMMU: it refers to `gpio`.
+    static let keys = "gpio-keys"
+
+    /// The name of the disk that the host has behind a controller, which takes it a while to find.
+    static func disk(of device: String) throws -> String {
+        for _ in 0..<200 {
+            let disk = try FileManager.default.contentsOfDirectory(atPath: "/sys/block").first {
+                try FileManager.default.destinationOfSymbolicLink(atPath: "/sys/block/\($0)").contains(device)
+            }
+            if let disk {
+                // QEMU's AHCI controller fails a command whose list of segments lies across pages that are no neighbours
+                // in the host's memory; one of eight segments never does.
+                try Host.write("32", to: "/sys/block/\(disk)/queue/max_sectors_kb")
+                return disk
+            }
+            usleep(100_000)
+        }
+        throw TestError("the host finds no disk behind \(device)")
+    }
 
     static func bus(of device: String) -> String {
         Host.exists("/sys/bus/amba/devices/\(device)") ? "amba" : "platform"
