@@ -88,36 +88,33 @@ in_place() {
     tally "$title tests ($HOST_ARCH, in place)" "$work/$title.xml" "$status" yes
 }
 
-# in_emulated_host VARIANT FOLDER: runs the integration tests that belong to that host, which gets FOLDER. Becomes boot.sh, so it
-# wants a subshell, and dies with this script.
-in_emulated_host() {
+# emulated VARIANT: the integration tests that belong to that host.
+emulated() {
     # A pattern that matches a suite takes all that is in it, so what isn't wanted there has to be skipped by name.
-    local variant=$1 options=() which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
+    local variant=$1 status=0 options=() which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
     [[ $variant != gicv3 ]] || options=(--devices)
     [[ $variant != gicv2 ]] || which="--filter '^IntegrationTests\\.(?=.*GICv2).*($filter)'"
-    cat >"$work/$variant.sh" <<END
+    cat >"$work/run.sh" <<END
 export LD_LIBRARY_PATH=/martlet/lib MARTLET=/martlet/martlet MARTLET_IMAGES=/martlet/guest-images/build
 export MARTLET_CONFIGS=/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1 MARTLET_BLOBS=/martlet/blobs
 export MARTLET_DEVICE_FILES=/martlet/devices
 exec ./martletPackageTests.xctest --testing-library swift-testing --no-parallel \\
     $which --xunit-output /martlet/results.xml
 END
-    mkdir "$2/blobs"
-    exec setpriv --pdeathsig TERM "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$2" --run "$work/$variant.sh" \
-        --limit "$limit" --log "$work/$variant.log" "${options[@]}"
+    rm -rf "$share/results.xml" "$share/blobs"
+    mkdir "$share/blobs"
+    say "integration tests" "emulated ARM host, $variant"
+    "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
+        --log "$work/$variant.log" "${options[@]}" || status=$?
+    ((status < 124)) || summary+=("$(unfinished "$work/$variant.log")")
+    tally "integration tests (emulated ARM host, $variant)" "$share/results.xml" "$status" no
+    device_trees "$variant"
 }
 
-# judge VARIANT FOLDER STATUS: what came of it.
-judge() {
-    (($3 < 124)) || summary+=("$(unfinished "$work/$1.log")")
-    tally "integration tests (emulated ARM host, $1)" "$2/results.xml" "$3" no
-    device_trees "$1" "$2"
-}
-
-# device_trees VARIANT FOLDER: the blobs that the tests left, since the emulated host has no dtc: it must not have a word to say.
+# device_trees VARIANT: the blobs that the tests left, since the emulated host has no dtc: it must not have a word to say.
 device_trees() {
     local blob messages passed=0 failed=0
-    for blob in "$2"/blobs/*.dtb; do
+    for blob in "$share"/blobs/*.dtb; do
         if messages=$(dtc -I dtb -O dts -o /dev/null "$blob" 2>&1) &&
             [[ -z $messages ]]; then
             passed=$((passed + 1))
@@ -159,18 +156,8 @@ if [[ -n $integration ]]; then
         "$GUEST_IMAGES/arm-host/share.sh" "$share"
         tests=$(MARTLET_QUIET=1 "$GUEST_IMAGES/toolchain/test-bundle.sh")
         cp -r --reflink=auto "$tests/." "$share/"
-        # The second host has few tests, most of which wait for a clock: it runs beside the first. What it prints comes after.
-        temporary_folder other_share
-        cp -r --reflink=auto "$share/." "$other_share/"
-        status=0 other_status=0
-        say "integration tests" "emulated ARM hosts, gicv3 and gicv2"
-        (in_emulated_host gicv2 "$other_share") >"$work/gicv2.out" 2>&1 &
-        (in_emulated_host gicv3 "$share") || status=$?
-        wait $! || other_status=$?
-        say "integration tests" "what the gicv2 host printed"
-        cat "$work/gicv2.out"
-        judge gicv3 "$share" "$status"
-        judge gicv2 "$other_share" "$other_status"
+        emulated gicv3
+        emulated gicv2
     fi
 fi
 
