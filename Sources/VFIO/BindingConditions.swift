@@ -42,11 +42,7 @@ public struct BindingConditions: Sendable {
                 }
             }
         }
-        if device.needsNoIOMMUMode, let diagnosis = device.diagnosis {
-            // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
-            let isModeMissing = diagnosis.isNoIOMMUModeOn == nil && diagnosis.isVFIODriverLoaded
-            obstacles.append(.noIOMMU(isModeMissing: isModeMissing))
-        }
+        if let obstacle = device.noIOMMU { obstacles.append(obstacle) }
         if let group = device.group {
             let holders = group.others.filter { $0.isHeldByHost && !together.contains($0.name) }
             if !holders.isEmpty {

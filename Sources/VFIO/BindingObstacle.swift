@@ -74,7 +74,7 @@ public enum BindingObstacle: Equatable, Sendable {
             ["it is a PCI host bridge: the host's PCI devices would go with it, and a guest could not use it"]
         case .noVFIODriver(let bus):
             [
-                "\(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.rawValue.uppercased()))",
+                "\(bus.vfioDriver) is not in the kernel (\(bus.kernelOption))",
                 "run: modprobe \(bus.vfioDriver)",
             ]
         case .noIOMMU(true): ["no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]

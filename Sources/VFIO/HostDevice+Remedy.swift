@@ -17,14 +17,18 @@ extension HostDevice {
         guard state != .ready, let diagnosis else { return [] }
         var lines = [reason]
         if !diagnosis.isVFIODriverLoaded { lines.append("run: modprobe \(bus.vfioDriver)") }
-        if needsNoIOMMUMode {
-            // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
-            if diagnosis.isNoIOMMUModeOn == nil, diagnosis.isVFIODriverLoaded {
-                return lines + ["no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]
-            }
-            lines += BindingObstacle.noIOMMUModeLines
+        if let noIOMMU {
+            lines += noIOMMU.lines
+            if noIOMMU.isFinal { return lines }
         }
         return lines + resetNote + ["run: martlet bind \(ShellText.quoted(name))"]
+    }
+
+    /// What is missing for a device that no IOMMU knows; nil where nothing is.
+    var noIOMMU: BindingObstacle? {
+        guard needsNoIOMMUMode, let diagnosis else { return nil }
+        // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
+        return .noIOMMU(isModeMissing: diagnosis.isNoIOMMUModeOn == nil && diagnosis.isVFIODriverLoaded)
     }
 
     private var reason: String {
@@ -32,7 +36,7 @@ extension HostDevice {
         case .ready: "it is ready"
         case .ownedByHostDriver(let driver): "the host driver \(driver) still owns the device"
         case .vfioDriverMissing:
-            "no driver has the device, and \(bus.vfioDriver) is not in the kernel (CONFIG_VFIO_\(bus.kernelOption))"
+            "no driver has the device, and \(bus.vfioDriver) is not in the kernel (\(bus.kernelOption))"
         case .withoutGroup: "\(bus.vfioDriver) takes only devices in a group, and this one is in none"
         case .withoutDriver:
             diagnosis?.driverOverride == bus.vfioDriver
@@ -49,11 +53,6 @@ extension HostDevice {
 }
 
 extension HostDevice.Bus {
-    /// The end of the kernel option that builds the bus's VFIO driver.
-    fileprivate var kernelOption: String {
-        switch self {
-        case .platform: "PLATFORM"
-        case .amba: "AMBA"
-        }
-    }
+    /// The kernel option that builds the bus's VFIO driver.
+    var kernelOption: String { "CONFIG_VFIO_\(rawValue.uppercased())" }
 }
