@@ -33,18 +33,9 @@ struct Bind: ParsableCommand {
                     ? nil : VFIOError.binding(device: device.name, .refused(obstacles)).description
             })
         let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
-        var problems: [String] = []
-        for device in devices {
-            if dryRun {
-                let steps = binding.bindingSteps(for: device)
-                print(steps.isEmpty ? "# \(Self.text(.already(device)))" : steps.shellText)
-                continue
-            }
-            do throws(VFIOError) { print(Self.text(try binding.bind(device))) } catch {
-                problems.append(error.description)
-            }
-        }
-        try ThisHost.fail(problems)
+        try carryOut(
+            devices, dryRun: dryRun, steps: binding.bindingSteps, text: Self.text
+        ) { device throws(VFIOError) in try binding.bind(device) }
     }
 
     static func text(_ outcome: DeviceBinding.Outcome) -> String {
@@ -77,18 +68,9 @@ struct Release: ParsableCommand {
     func run() throws {
         let devices = try ThisHost.devices(names)
         let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
-        var problems: [String] = []
-        for device in devices {
-            if dryRun {
-                let steps = binding.releaseSteps(for: device)
-                print(steps.isEmpty ? "# \(Self.text(.already(device)))" : steps.shellText)
-                continue
-            }
-            do throws(VFIOError) { print(Self.text(try binding.release(device))) } catch {
-                problems.append(error.description)
-            }
-        }
-        try ThisHost.fail(problems)
+        try carryOut(
+            devices, dryRun: dryRun, steps: binding.releaseSteps, text: Self.text
+        ) { device throws(VFIOError) in try binding.release(device) }
     }
 
     static func text(_ outcome: DeviceBinding.Outcome) -> String {
@@ -101,7 +83,21 @@ struct Release: ParsableCommand {
     }
 }
 
-extension [BindingStep] {
-    /// A command a line.
-    var shellText: String { map(\.command).joined(separator: "\n") }
+/// Has `action` done for each device, or prints its steps as commands for a shell, a line each. One that fails doesn't keep
+/// the others from it.
+/// - Throws: `Failure` with all that failed.
+private func carryOut(
+    _ devices: [HostDevice], dryRun: Bool, steps: (HostDevice) -> [BindingStep],
+    text: (DeviceBinding.Outcome) -> String, action: (HostDevice) throws(VFIOError) -> DeviceBinding.Outcome
+) throws {
+    var problems: [String] = []
+    for device in devices {
+        if dryRun {
+            let steps = steps(device)
+            print(steps.isEmpty ? "# \(text(.already(device)))" : steps.map(\.command).joined(separator: "\n"))
+            continue
+        }
+        do throws(VFIOError) { print(text(try action(device))) } catch { problems.append(error.description) }
+    }
+    try ThisHost.fail(problems)
 }
