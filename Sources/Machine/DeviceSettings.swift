@@ -10,11 +10,6 @@ internal import VFIO
 extension PassthroughDevice.Settings {
     /// What the configuration says of a device.
     init(_ device: PlatformDevice) {
-        let identity: Identity =
-            switch device.identity {
-            case .host(let name): .host(name)
-            case .sysfsdev(let path): .sysfsdev(path)
-            }
         let interrupts: InterruptPathKind? =
             switch device.interrupts {
             case .automatic: nil
@@ -23,7 +18,7 @@ extension PassthroughDevice.Settings {
             case .eventfd: .eventfd
             }
         self.init(
-            identity, trapsAll: device.noMmap, interrupts: interrupts, stormLimit: device.stormLimit,
+            Identity(device.identity), trapsAll: device.noMmap, interrupts: interrupts, stormLimit: device.stormLimit,
             mapTimeoutMilliseconds: device.mmapTimeoutMilliseconds,
             placement: Placement(
                 device.guestAddress.regions.map(Placement.Region.init),
@@ -38,6 +33,16 @@ extension PassthroughDevice.Settings {
             properties: device.deviceTree.properties.map { Property($0.name, PropertyValue($0.value)) },
             deletions: device.deviceTree.deletions, clocks: device.deviceTree.clocks,
             isStrict: device.deviceTree.isStrict, label: device.label)
+    }
+}
+
+extension PassthroughDevice.Settings.Identity {
+    init(_ identity: PlatformDevice.Identity) {
+        self =
+            switch identity {
+            case .host(let name): .host(name)
+            case .sysfsdev(let path): .sysfsdev(path)
+            }
     }
 }
 

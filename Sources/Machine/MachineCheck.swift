@@ -35,10 +35,9 @@ public struct MachineCheck: Sendable {
             _ = note { try plan.load() }
         }
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
-        let bindingProblem = Self.bindingProblems(configuration, calls)
-        for device in configuration.platformDevices {
+        for (device, bindingProblem) in zip(configuration.platformDevices, Self.bindingProblems(configuration, calls)) {
             // All that a device needs, where the plan would stop at the first.
-            if let problem = bindingProblem(device) {
+            if let problem = bindingProblem {
                 problems.append(problem)
                 continue
             }
@@ -60,24 +59,20 @@ public struct MachineCheck: Sendable {
         self.problems = problems
     }
 
-    /// Says of a device what keeps it from VFIO besides not being bound; nil where there is nothing, or nothing is known.
+    /// What keeps each device from VFIO besides not being bound; nil where there is nothing, or nothing is known.
     private static func bindingProblems(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls
-    ) -> (PlatformDevice) -> String? {
+    ) -> [String?] {
         let sysfs = Sysfs(system: calls)
-        func find(_ device: PlatformDevice) -> HostDevice? {
-            switch device.identity {
-            case .host(let name): try? HostDevice(host: name, sysfs: sysfs)
-            case .sysfsdev(let path): try? HostDevice(sysfsdev: path, sysfs: sysfs)
-            }
+        let devices = configuration.platformDevices.map {
+            try? PassthroughDevice.Settings.Identity($0.identity).find(sysfs)
         }
-        let devices = configuration.platformDevices.map(find)
         guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }),
             let conditions = try? BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: calls))
-        else { return { _ in nil } }
+        else { return devices.map { _ in nil } }
         let together = Set(devices.compactMap { $0?.name })
-        return { configured in
-            guard let device = find(configured), device.state != .ready else { return nil }
+        return devices.map { device in
+            guard let device, device.state != .ready else { return nil }
             let obstacles = conditions.obstacles(to: device, together: together)
             if obstacles.isEmpty { return nil }
             let text = VFIOError.binding(device: device.name, .refused(obstacles)).description

@@ -29,7 +29,7 @@ public final class OpenedDevice: Sendable {
         _ settings: PassthroughDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
-        let host = try Self.find(settings.identity, sysfs)
+        let host = try PassthroughError.vfio { () throws(VFIOError) in try settings.identity.find(sysfs) }
         let countsBefore = HostInterruptCounts.read(sysfs.system)
         let device = try PassthroughError.vfio { () throws(VFIOError) in
             try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
@@ -55,17 +55,6 @@ public final class OpenedDevice: Sendable {
         log(
             .debug,
             "\(host.name): opened, \(device.regions.count) regions, \(device.interrupts.count) interrupts")
-    }
-
-    private static func find(
-        _ identity: PassthroughDevice.Settings.Identity, _ sysfs: Sysfs
-    ) throws(PassthroughError) -> HostDevice {
-        try PassthroughError.vfio { () throws(VFIOError) in
-            switch identity {
-            case .host(let name): try HostDevice(host: name, sysfs: sysfs)
-            case .sysfsdev(let path): try HostDevice(sysfsdev: path, sysfs: sysfs)
-            }
-        }
     }
 
     /// The range is the user's: that it lies in the device shows only now.

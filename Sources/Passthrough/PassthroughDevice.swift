@@ -18,6 +18,15 @@ public final class PassthroughDevice: Sendable {
             case host(String)
             /// A path below /sys.
             case sysfsdev(String)
+
+            /// The host's device of that name.
+            /// - Throws: what `HostDevice` throws.
+            public func find(_ sysfs: Sysfs) throws(VFIOError) -> HostDevice {
+                switch self {
+                case .host(let name): try HostDevice(host: name, sysfs: sysfs)
+                case .sysfsdev(let path): try HostDevice(sysfsdev: path, sysfs: sysfs)
+                }
+            }
         }
 
         /// Where its regions go in the guest.
