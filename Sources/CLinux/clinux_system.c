@@ -54,6 +54,14 @@ int clinux_is_directory(const char *path) {
 int clinux_make_directory(const char *path) { return RESULT(mkdir(path, 0777)); }
 int clinux_unlink(const char *path) { return RESULT(unlink(path)); }
 
+int clinux_kernel_log(void) {
+    int log = clinux_open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+    if (log < 0 || lseek(log, 0, SEEK_END) >= 0) return log;
+    int error = errno;
+    close(log);
+    return -error;
+}
+
 int64_t clinux_regular_file_size(int fd) {
     struct stat status;
     if (fstat(fd, &status) < 0) return -errno;

@@ -127,6 +127,16 @@ public struct LinuxKernel: SystemCalls {
         guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
         _ = try retrying { clinux_advise_huge_pages(pointer, Int(size)) }
     }
+
+    public func openKernelLog() throws(Errno) -> CInt { try retrying { clinux_kernel_log() } }
+
+    public func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] {
+        var record = [UInt8](repeating: 0, count: limit)
+        // Safety: read writes at most limit bytes, the length of the array that is passed.
+        let count = try retrying { clinux_read(descriptor, &record, limit) }
+        record.removeLast(limit - count)
+        return record
+    }
 }
 
 /// Throws the errno that a `CLinux` function returned as a negative number.

@@ -52,6 +52,13 @@ public protocol SystemCalls: Sendable {
     /// Asks for transparent huge pages; a kernel without them may refuse.
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno)
 
+    /// The kernel's log (/dev/kmsg), from its end on; reading never waits.
+    func openKernelLog() throws(Errno) -> CInt
+    /// The next record of it, in one read(2).
+    /// - Parameter limit: in bytes; EINVAL for a record that is longer.
+    /// - Throws: EAGAIN when there is no more, EPIPE when records were overwritten before they were read.
+    func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8]
+
     /// Runs a program to its end, without standard input, and takes what it writes.
     /// - Parameters:
     ///   - program: a path, or a name that is looked for on the PATH.

@@ -104,8 +104,8 @@ public final class Machine: Sendable {
         profile.mark("passthrough")
 
         let ending = Ending(loop: loop, profile: profile)
-        try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices] in
-            status((devices?.reports() ?? []).flatMap(\.lines).map { $0 + "\n" }.joined())
+        try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices, opened = plan.passthrough] in
+            status(opened.withFaults(devices?.reports() ?? []).flatMap(\.lines).map { $0 + "\n" }.joined())
         }
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in
@@ -183,10 +183,12 @@ public final class Machine: Sendable {
         _ = consume parts
         profile.mark("released")
         if let failure { throw failure }
+        // Only now: what goes on once its memory is gone faults, too.
+        let devices = plan.passthrough.withFaults(reports)
         return (
             end,
             Report(
-                end: end, devices: reports, exits: exits, unclaimedReads: unclaimed.reads,
+                end: end, devices: devices, exits: exits, unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
                 profile: profile.marks)
         )

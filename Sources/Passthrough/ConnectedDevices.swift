@@ -98,7 +98,7 @@ public final class ConnectedDevices: Sendable {
         }
     }
 
-    /// What became of each device so far.
+    /// What became of each device so far; `PassthroughDevices.withFaults` adds what its IOMMU refused it.
     public func reports() -> [DeviceReport] {
         let counts = HostInterruptCounts.read(system)
         return state.withLock { state in state.connections.map { $0.report(counts) } }

@@ -58,9 +58,11 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         public let interruptsIsolated: Bool?
         /// How the IOMMU knows the device, where the host's device tree says.
         public let streamIDs: [UInt32]
+        /// What the IOMMU has refused it; nil where none stands there, and in a report that doesn't ask for it.
+        public internal(set) var faults: Faults?
 
         enum CodingKeys: String, CodingKey {
-            case mode, through, reaches
+            case mode, through, reaches, faults
             case groupOthers = "group_others"
             case interruptsIsolated = "interrupts_isolated"
             case streamIDs = "stream_ids"
@@ -86,7 +88,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     public let group: Int
     /// "iommu": DMA reaches the guest's RAM only. "none": no IOMMU stands between the device and the host's memory.
     public let isolation: String
-    public let dma: DMA
+    public internal(set) var dma: DMA
     public let canReset: Bool
     public let regions: [Region]
     public let interrupts: [Interrupt]
@@ -106,6 +108,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             "device \(host): group \(group), isolation: \(isolation), reset: \(canReset ? "yes" : "no")",
             "  \(dma.text(group: group))",
         ]
+        if let faults = dma.faults { lines.append("  dma faults: \(faults.text)") }
         if !canReset {
             lines.append(
                 "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped")

@@ -85,6 +85,8 @@ public final class OpenedDevices: Sendable {
     /// In the order of the configuration.
     let devices: [OpenedDevice]
     let containers: VFIOContainers
+    /// What the IOMMU refuses them, or why that can't be known; nil where no IOMMU stands before any of them.
+    let faultLog: Result<DMAFaultLog, Errno>?
     /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
     private let stack: ResourceStack
 
@@ -98,12 +100,17 @@ public final class OpenedDevices: Sendable {
         self.containers = containers
         var stack = ResourceStack()
         var devices: [OpenedDevice] = []
+        var faultLog: Result<DMAFaultLog, Errno>?
         for settings in settings {
             let device = try OpenedDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
+            if faultLog == nil, device.device.reach != .hostMemory {
+                faultLog = Result { () throws(Errno) in stack.keep(try DMAFaultLog(sysfs.system)) }
+            }
         }
         self.devices = devices
+        self.faultLog = faultLog
         self.stack = stack
     }
 

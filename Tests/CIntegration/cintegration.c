@@ -129,17 +129,6 @@ int cintegration_terminal(int *user_end, int *program_end) {
 
 int cintegration_pipe(int *ends) { return pipe2(ends, O_CLOEXEC) < 0 ? -errno : 0; }
 
-int cintegration_kernel_log(void) {
-    int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-    if (log < 0) return -errno;
-    if (lseek(log, 0, SEEK_END) < 0) {
-        int error = errno;
-        close(log);
-        return -error;
-    }
-    return log;
-}
-
 int cintegration_physical(uint64_t address, uint32_t *value, bool is_write) {
     int memory = open("/dev/mem", O_RDWR | O_SYNC | O_CLOEXEC);
     if (memory < 0) return -errno;

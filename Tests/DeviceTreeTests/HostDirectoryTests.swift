@@ -33,6 +33,8 @@ private struct FakeFiles: SystemCalls {
 
     func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt { throw .noFunction }
     func close(_ descriptor: CInt) {}
+    func openKernelLog() throws(Errno) -> CInt { throw .noFunction }
+    func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
     func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 { throw .noFunction }
     func readLink(_ path: String) throws(Errno) -> String { throw .noFunction }
     func pread(

@@ -15,7 +15,8 @@ extension Integration {
 
         init() throws { try HostDevices.bind(HostDevices.edu) }
 
-        /// The host's memory, another VM's, and the addresses on both sides of the guest's own RAM, where the host has memory, too.
+        /// The host's memory, another VM's, the addresses on both sides of the guest's own RAM, where the host has memory, too, and
+        /// the registers of another device of the guest's.
         @Test func dmaBeyondTheGuestsRAMFaultsAndChangesNothing() throws {
             let log = try KernelLog()
             let page = try HostPage(outside: Self.ram)
@@ -25,14 +26,16 @@ extension Integration {
             let code = try KernelPage(of: neighbour, outside: Self.ram)
             let codeBytes = try code.bytes
             let edges = [Self.ram.lowerBound - 4096, Self.ram.upperBound]
-            let targets = [page.address, code.address] + edges
+            let peer = GuestConfiguration.Device(HostDevices.isolatedVirtio, guestAddress: "0x20000000")
+            // Each is written to and read from: not more than the ten faults that the kernel logs within a few seconds.
+            let targets = [page.address, code.address] + edges + [0x2000_0000]
 
             let result = try Guest.run(
                 .linux(
                     "edu",
                     "mem=96M martlet.buffer=0x87000000 martlet.target="
                         + targets.map { "0x" + String($0, radix: 16) }.joined(separator: ","),
-                    devices: [.init(HostDevices.edu)]))
+                    devices: [.init(HostDevices.edu), peer]))
 
             try expectPowerOff(result)
             #expect(result.line("edu copied")?.contains(Self.marker) == true, "the DMA works where it may")
@@ -47,6 +50,18 @@ extension Integration {
                 #expect(messages.filter { $0.contains(word) }.count == 2, "\(word) in \(messages)")
             }
             #expect(messages.filter { $0.contains("event 0x10 received") }.count == 2 * targets.count)
+            // The report has them, and has them as this device's only.
+            let devices = try result.report.devices
+            #expect(
+                devices[0].dma.faults?.first
+                    == targets.flatMap { target in
+                        ["write", "read"].map { .init(address: "0x" + String(target, radix: 16), access: $0) }
+                    })
+            #expect(devices.map(\.dma.faults?.count) == [2 * targets.count, 0])
+            #expect(
+                result.errors.contains(
+                    "  dma faults: at least 10 in the log of the host's kernel, the first a write at "
+                        + "0x\(String(page.address, radix: 16))\n"), "\(result.errors)")
             // What the device got for its reading is not what is there.
             for address in [page.address, code.address] {
                 let line = result.lines("edu read").first { $0.hasSuffix("at 0x\(String(address, radix: 16))") }
@@ -55,25 +70,36 @@ extension Integration {
             // The VM next door goes on.
             #expect(neighbour.process.isRunning)
             neighbour.process.signal(SIGTERM)
-            #expect(try neighbour.finish().status == 143)
+            let other = try neighbour.finish()
+            #expect(other.status == 143)
+            #expect(try other.report.devices.map(\.dma.faults?.count) == [0])
             try expectUsable(HostDevices.edu, HostDevices.gpio)
         }
 
         /// edu has no reset that the kernel knows of, so a copy of 16 bytes may be on its way when the guest's memory is gone. It has
-        /// to fault, once for each access, and not reach the host's memory at the guest's address.
-        @Test(arguments: [SIGTERM, SIGKILL]) func dmaThatOutlivesTheGuestChangesNothing(signal: CInt) throws {
+        /// to fault, once for each access, and not reach the host's memory at the guest's address. A guest that powers off leaves it
+        /// so itself.
+        @Test(arguments: [SIGTERM, SIGKILL, nil]) func dmaThatOutlivesTheGuestChangesNothing(signal: CInt?) throws {
             let log = try KernelLog()
             let guest = try Guest(
-                .linux("edu", "mem=96M martlet.buffer=0x87000000 martlet.endless=1", devices: [.init(HostDevices.edu)]))
+                .linux(
+                    "edu", "mem=96M martlet.buffer=0x87000000 martlet.endless=\(signal == nil ? "off" : "1")",
+                    devices: [.init(HostDevices.edu)]))
             try guest.process.waitForOutput("martlet-guest: edu endless")
-            guest.process.read(seconds: 0.5)
+            if let signal {
+                guest.process.read(seconds: 0.5)
+                guest.process.signal(signal)
+            }
 
-            guest.process.signal(signal)
-            try guest.finish()
+            let result = try guest.finish()
             usleep(500_000)
 
+            #expect(result.status == (signal == nil ? 0 : signal == SIGKILL ? 265 : 143))
             #expect(try physicalMemory(at: 0x8700_1000) != Self.marker)
             #expect(log.messages().filter { $0.contains("event 0x") }.count <= 4)
+            if signal != SIGKILL {
+                #expect(try #require(try result.report.device(HostDevices.edu)?.dma.faults?.count) <= 4)
+            }
             try expectUsable(HostDevices.edu)
         }
     }

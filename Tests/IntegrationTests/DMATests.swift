@@ -126,6 +126,46 @@ extension Integration {
             #expect(try result.report.devices.map(\.dma.through) == ["container"])
         }
 
+        /// RAM goes where the device can see it; not where it can't, be it asked for.
+        @Test(arguments: ["cdev", "group"]) func addressesThatADeviceCannotUseAreNoRAM(vfio: String) throws {
+            try HostDevices.bind(HostDevices.reservedVirtio)
+            let folder = try TemporaryFolder()
+            var configuration = poweroff(vfio, .init(HostDevices.reservedVirtio))
+            let group = try #require(HostDevices.group(of: HostDevices.reservedVirtio))
+            let reason = "of 0x80000000..0x80ffffff group \(group) reserves them (reserved)"
+
+            let check = try MartletProcess(["check", try configuration.write(to: folder)])
+
+            #expect(try check.waitForEnd() == 0, "\(check.errors)")
+            #expect(check.output.contains("RAM is at 0xc0000000 and not at 0x80000000: \(reason)"), "\(check.output)")
+            let result = try Guest.run(configuration)
+            #expect(result.status == 0, "\(result.errors)")
+            #expect(try result.report.devices.map(\.dma.through) == [vfio == "cdev" ? "iommufd" : "container"])
+
+            configuration.size.ramBase = "0x80000000"
+            try expectRefusal(
+                configuration,
+                "\(HostDevices.reservedVirtio): its DMA can't reach 16 MiB of RAM at 0x80000000: \(reason)",
+                "leave machine-config.ram_base out")
+            configuration.size.ramBase = "0x81000000"
+            #expect(try Guest.run(configuration).status == 0)
+        }
+
+        /// QEMU's machine isolates no interrupts, which the host was told to accept.
+        @Test(arguments: [("cdev", "iommufd"), ("group", "vfio_iommu_type1")])
+        func interruptsThatAreNotIsolatedAreRefusedUnlessAccepted(vfio: String, module: String) throws {
+            let file = "/sys/module/\(module)/parameters/allow_unsafe_interrupts"
+            try Host.write("N", to: file)
+            defer { try? Host.write("Y", to: file) }
+
+            try expectRefusal(
+                poweroff(vfio, .init(HostDevices.gpio)), "\(HostDevices.gpio): ", "EPERM",
+                "the platform doesn't isolate message-signalled interrupts", "run: echo 1 > \(file)")
+
+            try Host.write("1", to: file)
+            try expectUsable(HostDevices.gpio)
+        }
+
         // MARK: Handed in
 
         /// Any user but root.
@@ -150,6 +190,10 @@ extension Integration {
                 #expect(result.status == 0, "\(result.errors)")
                 #expect(try result.report.devices.map(\.dma.through) == ["iommufd"])
 
+                try expectRefusal(
+                    configuration, "\(HostDevices.gpio): its DMA needs 16777216 bytes locked into RAM",
+                    "run: ulimit -l 16384",
+                    options: .init(user: Self.user, handed: [iommufd.rawValue, file.rawValue]))
                 // The other way round they are refused, by name.
                 configuration.iommufd = 4
                 configuration.devices[0].descriptor = 3

@@ -150,6 +150,21 @@ extension FakeKernel: SystemCalls {
 
     public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { try step("madvise") }
 
+    public func openKernelLog() throws(Errno) -> CInt {
+        guard withState({ $0.kernelLog != nil }) else { throw .noSuchFileOrDirectory }
+        return try acquireDescriptor("open /dev/kmsg")
+    }
+
+    public func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] {
+        try step("read \(name(of: descriptor))")
+        let record: [UInt8]? = withState { state in
+            state.kernelLog?.isEmpty == false ? state.kernelLog?.removeFirst() : nil
+        }
+        guard let record else { throw .resourceTemporarilyUnavailable }
+        guard record.count <= limit else { throw .invalidArgument }
+        return record
+    }
+
     public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
         try note("run \(([program] + arguments).joined(separator: " "))")
         guard let run = withState({ $0.programs[program] }) else { throw .noSuchFileOrDirectory }

@@ -45,6 +45,8 @@ public final class FakeKernel: Sendable {
         public var beforeCall: (@Sendable (String) -> Errno?)?
         public var files: [String: [UInt8]] = [:]
         public var links: [String: String] = [:]
+        /// The records of the kernel's log that are yet to be read; nil where there is no log.
+        public var kernelLog: [[UInt8]]?
         /// Paths that `open` accepts besides `files`.
         public var devices: Set<String> = []
         /// What each program that there is does when it is run.

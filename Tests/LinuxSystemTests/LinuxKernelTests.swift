@@ -95,6 +95,16 @@ import Testing
         #expect(rest == 1)
     }
 
+    @Test(.enabled(if: access("/dev/kmsg", R_OK) == 0, "this user may not read the kernel's log"))
+    func readsTheKernelsLogFromItsEnd() throws {
+        let log = OwnedDescriptor(adopting: try kernel.openKernelLog(), of: kernel)
+        let raw = log.rawValue
+        // It doesn't wait for more.
+        #expect(throws: Errno.resourceTemporarilyUnavailable) {
+            for _ in 0..<1000 { _ = try kernel.readKernelLog(raw, limit: 8192) }
+        }
+    }
+
     @Test func refusesAPositionThatNoFileHas() throws {
         let file = try open(try folder.write("file", "text"), .readWrite)
         let raw = file.rawValue

@@ -24,6 +24,7 @@ import VFIO
             "parameters/allow_unsafe_interrupts",
             "the report then says that it isn't known whether interrupts are isolated"
         ),
+        ("open /dev/kmsg", "the report then says that it isn't known what the IOMMU refused"),
         ("read /proc/self/status", "what is locked already is then found out by the mapping"),
         ("read /proc/meminfo", "a host that doesn't say what it has left is taken at its word when pages are touched"),
         ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
@@ -54,7 +55,10 @@ import VFIO
             "2000.transport", group: 4, isNoIOMMU: true, regions: [.init(size: 0x200, access: [.read, .write])],
             interrupts: [.edge], properties: ["compatible": .string("virtio,mmio")])
         host.add("3000.dma", group: 5, file: 2)
-        host.kernel.withState { $0.vfio.lockedMemoryLimit = 1 << 30 }
+        host.kernel.withState { state in
+            state.vfio.lockedMemoryLimit = 1 << 30
+            state.kernelLog = []
+        }
         return host
     }
 

@@ -61,6 +61,16 @@ struct Host {
             properties: properties.mapValues(\.bytes))
     }
 
+    /// Puts a device behind an IOMMU, as sysfs shows it.
+    func setIOMMU(of name: String, _ iommu: String, driver: String = "arm-smmu-v3") {
+        kernel.withState { state in
+            let folder = "/sys/devices/platform/\(name)/iommu/device"
+            state.links[folder] = "../../../../../\(iommu)"
+            state.links["\(folder)/driver"] = "../../../bus/platform/drivers/\(driver)"
+            state.files["\(folder)/of_node/#iommu-cells"] = PropertyValue.cell(1).bytes
+        }
+    }
+
     func open(_ settings: PassthroughDevice.Settings...) throws(PassthroughError) -> PassthroughDevices {
         try PassthroughDevices(settings, calls: kernel, bus: bus, sysfs: sysfs, log: log.log)
     }

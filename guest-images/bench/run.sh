@@ -56,6 +56,17 @@ thrice A B C -- ../martlet run /tmp/word.json
 echo "figure word-read $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 - t) / 100000) }')"
 echo "figure word-forward $(of '/^marker B/ { t = $3 } /^marker C/ { print int(($3 - t) / 100000) }')"
 
+# The start-up and the end with a device behind the SMMU that does nothing: without memory mapped for it, and with all of RAM.
+for way in group cdev; do
+    for dma in none iommu; do
+        config through "$images/flat/first.bin" "" "" 9030000.pl061 "\"dma\": \"$dma\""
+        sed -i "1s/^{/{\"vfio\": \"$way\", /" /tmp/through.json
+        thrice A -- ../martlet run /tmp/through.json
+        echo "figure first-byte-$way-$dma $(of '/^marker/ { print $3 }')"
+        echo "figure flat-exit-$way-$dma $(of '/^marker/ { t = $3 } /^exit/ { print $3 - t }')"
+    done
+done
+
 config irq "$images/flat/irq.bin" "" "" 9010000.pl031
 thrice 'T' -- ../martlet run /tmp/irq.json
 # A thousand rounds; the counter ticks once in 16 ns.

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# Builds the initramfs of guest and emulated host from Debian's static busybox for arm64, and prints the folder that holds it.
+# Builds the initramfs of guest and emulated host from Debian's static busybox for arm64 and blocks.c, and prints the folder that
+# holds it.
 
 source "$(dirname "$0")/../lib.sh"
 
@@ -23,11 +24,13 @@ fetch_busybox() {
 
 build_initramfs() {
     local new=$1
+    "${cross}gcc" -O2 -Wall -Wextra -Werror -nostdlib -static -ffreestanding -fno-stack-protector -fno-tree-loop-distribute-patterns \
+        -Wl,--build-id=none -s -o "$new/blocks" "$HERE/blocks.c"
     contents >"$new/contents"
     # Times, owners and inode numbers come from the list, not from the files: the same input gives the same bytes.
     "$kernel_folder/gen_init_cpio" -t 0 "$new/contents" >"$new/initramfs.cpio"
     gzip -9 -n -c "$new/initramfs.cpio" >"$new/initramfs.cpio.gz"
-    rm "$new/contents" "$new/initramfs.cpio"
+    rm "$new/contents" "$new/initramfs.cpio" "$new/blocks"
 }
 
 # contents: the list that the kernel's gen_init_cpio reads; unlike cpio it needs no root for the device nodes.
@@ -38,11 +41,14 @@ contents() {
     echo "file /init $HERE/init 0755 0 0"
     echo "file /bin/busybox $busybox_folder/busybox 0755 0 0"
     echo "slink /bin/sh busybox 0777 0 0"
+    echo "file /bin/blocks $new/blocks 0755 0 0"
     echo "file /bin/vfio-bind $HERE/vfio-bind 0755 0 0"
     for script in "$HERE"/martlet/*.sh; do echo "file /martlet/${script##*/} $script 0755 0 0"; done
 }
 
+if [[ $HOST_ARCH == aarch64 ]]; then cross=; else cross=aarch64-linux-gnu-; fi
 kernel_folder=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
 cached busybox_folder busybox "$(cache_key -- "$(declare -f fetch_busybox foreign_apt foreign_download)")" fetch_busybox
-cached initramfs_folder initramfs "$(cache_key "$HERE" "$busybox_folder/busybox")" build_initramfs
+cached initramfs_folder initramfs \
+    "$(cache_key "$HERE" "$busybox_folder/busybox" -- "$("${cross}gcc" --version | head -n 1)")" build_initramfs
 echo "$initramfs_folder"

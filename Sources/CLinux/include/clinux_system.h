@@ -30,6 +30,9 @@ int clinux_is_directory(const char *_Nonnull path);
 /// A new folder with the mode 0777 less the umask.
 int clinux_make_directory(const char *_Nonnull path);
 int clinux_unlink(const char *_Nonnull path);
+/// /dev/kmsg, non-blocking and at its end.
+int clinux_kernel_log(void);
+
 /// The length in bytes; -EISDIR or -EINVAL for what is no regular file.
 int64_t clinux_regular_file_size(int fd);
 int clinux_is_regular_file(int fd);

@@ -76,5 +76,3 @@ int cintegration_terminal(int *_Nonnull user_end, int *_Nonnull program_end);
 /// A pipe: the reader's end, the writer's end.
 int cintegration_pipe(int *_Nonnull ends);
 
-/// The kernel's log from here on; reading gives one message, or EAGAIN.
-int cintegration_kernel_log(void);

@@ -19,6 +19,9 @@ enum HostDevices {
 
     static let all = [rtc, gpio, virtio, isolatedVirtio]
 
+    /// The same in an IOMMU group for which the addresses of the first 16 MiB from 2 GiB on are reserved.
+    static let reservedVirtio = "a003800.virtio_mmio"
+
     /// Platform, a mappable region, a level interrupt, DMA behind the IOMMU: a disk of 64 MiB, the same at USB, and an example of
     /// a device that no driver knows.
     static let sata = "10100000.sata"

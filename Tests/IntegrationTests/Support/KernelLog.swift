@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-import CIntegration
 import CLinux
 import Glibc
 
@@ -9,7 +8,7 @@ import Glibc
 final class KernelLog {
     private let descriptor: Descriptor
 
-    init() throws { descriptor = try Descriptor(cintegration_kernel_log()) }
+    init() throws { descriptor = try Descriptor(clinux_kernel_log()) }
 
     /// The messages that a healthy kernel doesn't write.
     func complaints() -> [String] {

@@ -48,6 +48,17 @@ struct RunReport: Decodable {
         let groupOthers: [String]
         let interruptsIsolated: Bool?
         let streamIds: [Int]
+        let faults: Faults?
+    }
+
+    struct Faults: Decodable {
+        let count: Int?
+        let first: [Fault]
+    }
+
+    struct Fault: Decodable, Equatable {
+        let address: String?
+        let access: String?
     }
 
     struct Device: Decodable {

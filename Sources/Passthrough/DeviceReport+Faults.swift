@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+internal import VFIO
+
+extension DeviceReport.DMA {
+    /// DMA of the device that its IOMMU refused, as far as the host's kernel has logged it.
+    public struct Faults: Sendable, Equatable, Encodable {
+        /// A refused access.
+        public struct Fault: Sendable, Equatable, Encodable {
+            /// Where the device wanted to go, which is an address of its own view (IOVA); nil where the log doesn't say.
+            public let address: String?
+            /// "read" or "write"; nil where the log doesn't say.
+            public let access: String?
+        }
+
+        /// There were at least so many: the kernel doesn't log each of many. nil where it isn't known.
+        public let count: Int?
+        /// The first of them.
+        public let first: [Fault]
+        /// Why it isn't known.
+        public let reason: String?
+
+        /// For a line of the report.
+        var text: String {
+            guard let count else { return "not known: \(reason ?? "")" }
+            var text = count == 0 ? "none" : "at least \(count)"
+            text += " in the log of the host's kernel"
+            if let fault = first.first {
+                text += ", the first a \(fault.access ?? "transfer")" + (fault.address.map { " at \($0)" } ?? "")
+            }
+            return text
+        }
+
+        fileprivate static func unknown(_ reason: String) -> Faults { Faults(count: nil, first: [], reason: reason) }
+    }
+}
+
+extension PassthroughDevices {
+    /// The reports of these devices, in their order, with what the IOMMU has refused each of them since it was opened.
+    public func withFaults(_ reports: [DeviceReport]) -> [DeviceReport] {
+        guard let log = opened.faultLog else { return reports }
+        return zip(reports, opened.devices).map { report, device in
+            guard device.device.reach != .hostMemory else { return report }
+            var report = report
+            report.dma.faults = device.faults(log, streams: report.dma.streamIDs)
+            return report
+        }
+    }
+}
+
+extension OpenedDevice {
+    fileprivate func faults(_ log: Result<DMAFaultLog, Errno>, streams: [UInt32]) -> DeviceReport.DMA.Faults {
+        let open: DMAFaultLog
+        switch log {
+        case .success(let log): open = log
+        case .failure(let error): return .unknown("/dev/kmsg: \(error.nameAndText)")
+        }
+        // "iommu" leads to the IOMMU's own entry in sysfs, and "device" from there to its hardware.
+        func link(_ path: String) -> String? {
+            let target = try? sysfs.system.readLink("\(host.path)/iommu/device\(path)")
+            return target?.split(separator: "/").last.map(String.init)
+        }
+        guard let iommu = link(""), let driver = link("/driver") else { return .unknown("nor is its IOMMU") }
+        guard DMAFaultParser.drivers.contains(driver) else { return .unknown("what \(driver) logs is not understood") }
+        guard !streams.isEmpty else { return .unknown("nor are the stream IDs of the device") }
+        let (count, first) = open.faults(iommu: iommu, streams: streams)
+        return DeviceReport.DMA.Faults(
+            count: count,
+            first: first.map { fault in
+                .init(
+                    address: fault.address.map { "0x" + String($0, radix: 16) },
+                    access: fault.isWrite.map { $0 ? "write" : "read" })
+            }, reason: nil)
+    }
+}
