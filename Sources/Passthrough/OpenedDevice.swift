@@ -100,17 +100,16 @@ public final class OpenedDevices: Sendable {
         self.containers = containers
         var stack = ResourceStack()
         var devices: [OpenedDevice] = []
-        var faultLog: Result<DMAFaultLog, Errno>?
         for settings in settings {
             let device = try OpenedDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
-            if faultLog == nil, device.device.reach != .hostMemory {
-                faultLog = Result { () throws(Errno) in stack.keep(try DMAFaultLog(sysfs.system)) }
-            }
         }
         self.devices = devices
-        self.faultLog = faultLog
+        // Opened last, and so closed first. No memory is mapped yet for what the devices do meanwhile.
+        faultLog =
+            devices.contains { $0.device.reach != .hostMemory }
+            ? Result { () throws(Errno) in try DMAFaultLog(sysfs.system) } : nil
         self.stack = stack
     }
 

@@ -34,8 +34,8 @@ import VFIO
     // MARK: SMMUv3
 
     /// As QEMU's edu caused them: a write and a read of four bytes.
-    private static let write: [UInt64] = [0x8_0000_0010, 0x208_0000_0000, 0x7FFF_F000, 0]
-    private static let read: [UInt64] = [0x8_0000_0010, 0x208_0000_0000 | 1 << 35, 0x8800_0000, 0]
+    private static let write: [UInt64] = [0x8_0000_0010, 0x200_0000_0000, 0x7FFF_F000, 0]
+    private static let read: [UInt64] = [0x8_0000_0010, 0x208_0000_0000, 0x8800_0000, 0]
 
     @Test func eventsOfAnSMMUv3AreRead() {
         #expect(
