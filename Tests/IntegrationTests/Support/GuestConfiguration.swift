@@ -112,6 +112,7 @@ struct GuestConfiguration: Encodable {
     var deviceTree: DeviceTreeFiles?
     var vfio: String?
     var iommufd: Int?
+    var peerToPeer: Bool?
     var onReset: String?
 
     enum CodingKeys: String, CodingKey {
@@ -121,6 +122,7 @@ struct GuestConfiguration: Encodable {
         case devices = "platform-devices"
         case vfio
         case iommufd = "iommufd_fd"
+        case peerToPeer = "peer_to_peer"
         case onReset = "on_reset"
     }
 
