@@ -21,12 +21,12 @@ extension Integration {
             let log = try KernelLog()
             let page = try HostPage(outside: Self.ram)
             let bytes = page.bytes
-            let neighbour = try Guest(.linux("idle", devices: [.init(HostDevices.gpio)]))
+            let neighbour = try Guest(.linux("idle", devices: [.init(HostDevices.isolatedVirtio)]))
             try neighbour.process.waitForOutput("martlet-guest: idle")
             let code = try KernelPage(of: neighbour, outside: Self.ram)
             let codeBytes = try code.bytes
             let edges = [Self.ram.lowerBound - 4096, Self.ram.upperBound]
-            let peer = GuestConfiguration.Device(HostDevices.isolatedVirtio, guestAddress: "0x20000000")
+            let peer = GuestConfiguration.Device(HostDevices.gpio, guestAddress: "0x20000000")
             // Each is written to and read from: not more than the ten faults that the kernel logs within a few seconds.
             let targets = [page.address, code.address] + edges + [0x2000_0000]
 
@@ -73,7 +73,7 @@ extension Integration {
             let other = try neighbour.finish()
             #expect(other.status == 143)
             #expect(try other.report.devices.map(\.dma.faults?.count) == [0])
-            try expectUsable(HostDevices.edu, HostDevices.gpio)
+            try expectUsable(HostDevices.edu, HostDevices.gpio, HostDevices.isolatedVirtio)
         }
 
         /// With `peer_to_peer` a device reads the GPIO block's part number (DDI 0190, 3.3.10) where the guest sees it.

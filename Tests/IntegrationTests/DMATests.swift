@@ -132,7 +132,7 @@ extension Integration {
             let folder = try TemporaryFolder()
             var configuration = poweroff(vfio, .init(HostDevices.reservedVirtio))
             let group = try #require(HostDevices.group(of: HostDevices.reservedVirtio))
-            let reason = "of 0x80000000..0x80ffffff group \(group) reserves them (reserved)"
+            let reason = "of 0x80000000-0x80ffffff group \(group) reserves them (reserved)"
 
             let check = try MartletProcess(["check", try configuration.write(to: folder)])
 
@@ -190,10 +190,6 @@ extension Integration {
                 #expect(result.status == 0, "\(result.errors)")
                 #expect(try result.report.devices.map(\.dma.through) == ["iommufd"])
 
-                try expectRefusal(
-                    configuration, "\(HostDevices.gpio): its DMA needs 16777216 bytes locked into RAM",
-                    "run: ulimit -l 16384",
-                    options: .init(user: Self.user, handed: [iommufd.rawValue, file.rawValue]))
                 // The other way round they are refused, by name.
                 configuration.iommufd = 4
                 configuration.devices[0].descriptor = 3
@@ -205,6 +201,24 @@ extension Integration {
                 try expectRefusal(
                     configuration, "\(HostDevices.gpio): fcntl(F_DUPFD_CLOEXEC) of iommufd_fd 9 failed: EBADF",
                     options: options)
+            }
+        }
+
+        @Test func limitOnLockedMemoryIsTheLaunchersToRaise() throws {
+            let folder = try TemporaryFolder()
+            let iommufd = try Descriptor("/dev/iommu", O_RDWR)
+            let file = try Descriptor(try HostDevices.deviceFile(of: HostDevices.gpio), O_RDWR)
+            var configuration = poweroff(nil, .init(HostDevices.gpio))
+            configuration.source.kernel = try folder.file(
+                "kernel", Data(contentsOf: URL(fileURLWithPath: configuration.source.kernel)))
+            configuration.iommufd = 3
+            configuration.devices[0].descriptor = 4
+
+            try Host.withMode(0o666, of: "/dev/kvm") {
+                try expectRefusal(
+                    configuration, "\(HostDevices.gpio): its DMA needs 16777216 bytes locked into RAM",
+                    "run: ulimit -l 16384",
+                    options: .init(user: Self.user, handed: [iommufd.rawValue, file.rawValue]))
             }
         }
 
@@ -247,8 +261,9 @@ extension Integration {
         /// Two at a time, each with a device of its own, one by its file and one by its group.
         @Test func hundredStartsAndStopsLeaveNothingPinned() throws {
             let configurations = [
-                poweroff("cdev", .init(HostDevices.gpio)), poweroff("group", .init(HostDevices.isolatedVirtio)),
+                poweroff("cdev", .init(HostDevices.sata)), poweroff("group", .init(HostDevices.isolatedVirtio)),
             ]
+            try HostDevices.bind(HostDevices.sata)
             let before = try Self.pinnedPages()
 
             for number in 0..<50 {
@@ -263,7 +278,7 @@ extension Integration {
             #expect(after.now == before.now)
             #expect(after.ever - before.ever >= 100 * 4096, "each of them pinned its 16 MiB")
             #expect(HostDevices.vfioLines() == [])
-            try expectUsable(HostDevices.gpio, HostDevices.isolatedVirtio)
+            try expectUsable(HostDevices.sata, HostDevices.isolatedVirtio)
         }
 
         // MARK: Resets
