@@ -121,6 +121,20 @@ extension Integration {
             }
             try expectUsable(HostDevices.edu)
         }
+
+        /// With `dma: "none"` not even the guest's own memory is within reach.
+        @Test func deviceThatIsToDoNoDMAReachesNothing() throws {
+            var device = GuestConfiguration.Device(HostDevices.edu)
+            device.dma = "none"
+
+            let result = try Guest.run(.linux("edu", "mem=96M martlet.buffer=0x87000000", devices: [device]))
+
+            try expectPowerOff(result)
+            #expect(result.line("edu copied")?.contains(Self.marker) == false, "\(result.output)")
+            let faults = try #require(try result.report.devices.first?.dma.faults)
+            #expect(faults.first.first == .init(address: "0x87000000", access: "read"))
+            #expect(faults.first.contains(.init(address: "0x87001000", access: "write")))
+        }
     }
 }
 

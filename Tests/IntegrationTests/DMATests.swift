@@ -166,6 +166,18 @@ extension Integration {
             try expectUsable(HostDevices.gpio)
         }
 
+        @Test func moreMappingsThanTheKernelTakesAreRefused() throws {
+            let file = "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
+            let limit = Host.text(file)
+            try Host.write("0", to: file)
+            defer { try? Host.write(limit, to: file) }
+
+            try expectRefusal(
+                poweroff("group", .init(HostDevices.gpio)),
+                "\(HostDevices.gpio): its DMA needs 1 mappings for the guest's RAM, and the kernel takes 0",
+                "run: echo 65535 > \(file)")
+        }
+
         // MARK: Handed in
 
         /// Any user but root.

@@ -5,8 +5,6 @@
 
 . /martlet/disk.sh
 disk=$(basename "$(disks)")
-# The same on the host; see HostDevices.disk in the tests.
-echo 32 >"/sys/block/$disk/queue/max_sectors_kb"
 round=0
 set +x
 read -r start rest </proc/uptime
