@@ -100,8 +100,8 @@ extension Integration {
             let result = try Guest.run(
                 .linux(
                     "mixed",
-                    "usb-storage.delay_use=0 martlet.disks=2 martlet.read=1 martlet.sata=100 martlet.usb=80 "
-                        + "martlet.seed=\(seed)", vcpus: 2, devices: disks.map { .init($0) }))
+                    "usb-storage.delay_use=0 martlet.disks=2 martlet.read=1 martlet.sata=100 martlet.usb=30 "
+                        + "martlet.seed=\(seed)", devices: disks.map { .init($0) }))
 
             try expectPowerOff(result)
             for (device, kind) in zip(disks, ["sata", "usb"]) {
@@ -110,9 +110,10 @@ extension Integration {
                 }
                 try #require(lines.count == 2, "\(result.output)")
                 for numbers in lines {
-                    // "read N written N MiB in N requests compared N wrong N …", both rounded down; together 200 MiB or more.
-                    #expect(numbers[0] + numbers[1] > 98 && numbers[1] > 20, "\(result.output)")
-                    #expect(numbers[3] > 3000 && numbers[4] == 0, "\(result.output)")
+                    // "read N written N MiB in N requests compared N wrong N …", the first two rounded down.
+                    #expect(
+                        numbers[0] + numbers[1] >= (kind == "sata" ? 118 : 48) && numbers[1] > 8, "\(result.output)")
+                    #expect(numbers[3] > 1000 && numbers[4] == 0, "\(result.output)")
                 }
                 let report = try #require(try result.report.device(device))
                 #expect(report.regions.allSatisfy { $0.access == "mapped" && $0.reads == 0 && $0.writes == 0 })

@@ -30,7 +30,7 @@ guest() {
     cat >/tmp/guest.json <<JSON
 {"boot-source": {"kernel_image_path": "$images/Image", "initrd_path": "$images/initramfs.cpio.gz",
                  "boot_args": "console=ttyS0 quiet martlet.role=guest martlet.run=/martlet/read.sh martlet.read=1 martlet.rounds=$1"},
- "platform-devices": [{"host": "$device"}], "machine-config": {"vcpu_count": 2, "mem_size_mib": 128}}
+ "platform-devices": [{"host": "$device"}], "machine-config": {"vcpu_count": 1, "mem_size_mib": 128}}
 JSON
     if ! ./martlet run /tmp/guest.json >/tmp/guest 2>&1 </dev/null; then
         cat /tmp/guest

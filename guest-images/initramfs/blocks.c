@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// blocks DEVICE FIRST-MIB MIB TOTAL-MIB SEED: reads and writes that area of a disk at random places, in random sizes from 4 to
-// 256 KiB, past the page cache, until TOTAL-MIB MiB have gone over. Each block of 4 KiB that is written says of itself, in each of its
+// blocks DEVICE FIRST-MIB MIB TOTAL-MIB SEED: reads and writes that area of a disk at random places, in random sizes from 4 KiB to
+// 1 MiB, past the page cache, until TOTAL-MIB MiB have gone over. Each block of 4 KiB that is written says of itself, in each of its
 // words, which block it is and how often it has been written; each that is read has to say what was written there last. At the end
 // all of the area that was written is read once more. Then it prints what it did; the exit status is 0 if every block was right.
 //
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BLOCK = 4096, LARGEST = 64 * BLOCK, MOST_BLOCKS = 1 << 16 };
+enum { BLOCK = 4096, LARGEST = 256 * BLOCK, MOST_BLOCKS = 1 << 16 };
 
 // The system calls of arm64 (include/uapi/asm-generic/unistd.h).
 enum { OPENAT = 56, WRITE = 64, PREAD64 = 67, PWRITE64 = 68, FSYNC = 82, EXIT = 93 };
@@ -120,7 +120,7 @@ __attribute__((used)) static void run(long *stack) {
     uint64_t read = 0, written = 0, requests = 0;
     while (read + written < total) {
         // As many small ones as large ones.
-        uint64_t count = 1 + random_below((uint64_t)1 << random_below(7)), block = random_below(blocks - count + 1);
+        uint64_t count = 1 + random_below((uint64_t)1 << random_below(9)), block = random_below(blocks - count + 1);
         int writes = random_below(2);
         transfer(file, block, count, writes);
         *(writes ? &written : &read) += count * BLOCK;
