@@ -2,8 +2,8 @@
 # Copyright 2026 The Martlet authors
 
 # In the emulated host, in real time: the AHCI disk of 64 MiB is read from beginning to end, past the page cache, first by the host's
-# driver and then by a guest's. Prints "read HOST-SECONDS GUEST-SECONDS" for as many MiB each, three times, and "exits N MIB": how many
-# more exits to user space a guest had that read so many MiB more.
+# driver and then by a guest's. Prints "read MIB HOST-SECONDS GUEST-SECONDS EXITS", three times: EXITS are those of the guest to user
+# space for the controller's registers.
 
 cd /martlet || exit 1
 device=10100000.sata rounds=10
@@ -25,11 +25,11 @@ host_seconds() {
     echo "$start $stop" | awk '{ printf "%.2f", $2 - $1 }'
 }
 
-# guest ROUNDS: leaves what it prints, and its report, in /tmp/guest.
+# guest: leaves what it prints, and its report, in /tmp/guest.
 guest() {
     cat >/tmp/guest.json <<JSON
 {"boot-source": {"kernel_image_path": "$images/Image", "initrd_path": "$images/initramfs.cpio.gz",
-                 "boot_args": "console=ttyS0 quiet martlet.role=guest martlet.run=/martlet/read.sh martlet.read=1 martlet.rounds=$1"},
+                 "boot_args": "console=ttyS0 quiet martlet.role=guest martlet.run=/martlet/read.sh martlet.read=1 martlet.rounds=$rounds"},
  "platform-devices": [{"host": "$device"}], "machine-config": {"vcpu_count": 1, "mem_size_mib": 128}}
 JSON
     if ! ./martlet run /tmp/guest.json >/tmp/guest 2>&1 </dev/null; then
@@ -38,16 +38,13 @@ JSON
     fi
 }
 
-# exits: MMIO reads and writes that came to user space.
-exits() { awk '/^exits:/ { print $2 + $5 }' /tmp/guest; }
-
 for i in 1 2 3; do
     host=$(host_seconds)
     ./martlet bind $device >/dev/null || exit 1
-    guest $rounds
-    echo "read $host $(awk '/^martlet-guest: read/ { printf "%.2f", $9 - $6 }' /tmp/guest)"
-    many=$(exits)
-    [ $i = 3 ] || ./martlet release $device >/dev/null || exit 1
+    guest
+    ./martlet release $device >/dev/null || exit 1
+    awk -v what="read $((rounds * 64)) $host" '
+        /^martlet-guest: read/ { seconds = $9 - $6 }
+        /^  region 0: mapped/ { for (i = 1; i < NF; i++) if ($i == "exits") exits = $(i + 1) + $(i + 3) }
+        END { printf "%s %.2f %d\n", what, seconds, exits }' /tmp/guest
 done
-guest 1
-echo "exits $((many - $(exits))) $(((rounds - 1) * 64))"
