@@ -15,15 +15,18 @@ extension Integration {
         }
 
         @Test(arguments: [
-            (HostDevices.sata, "ahci", "ATA QEMU HARDDISK"), (HostDevices.usb, "xhci-hcd", "QEMU QEMU HARDDISK"),
+            (HostDevices.sata, "ahci", "ATA QEMU HARDDISK", "group"),
+            (HostDevices.usb, "xhci-hcd", "QEMU QEMU HARDDISK", "cdev"),
         ])
-        func guestReadsAndWritesDisk(device: String, driver: String, identity: String) throws {
+        func guestReadsAndWritesDisk(device: String, driver: String, identity: String, vfio: String) throws {
             let kind = device == HostDevices.sata ? "sata" : "usb"
             let image = "\(Host.deviceFiles)/\(kind).img"
             let bytes = try md5(of: image, mebibytes: 8, from: 0)
 
-            let result = try Guest.run(
-                .linux("disk", "usb-storage.delay_use=0 martlet.write=1", devices: [.init(device)]))
+            var configuration = GuestConfiguration.linux(
+                "disk", "usb-storage.delay_use=0 martlet.write=1", devices: [.init(device)])
+            configuration.vfio = vfio
+            let result = try Guest.run(configuration)
 
             try expectPowerOff(result)
             #expect(result.line("\(kind) ")?.hasSuffix(".\(kind) driver \(driver)") == true, "\(result.output)")
@@ -43,11 +46,13 @@ extension Integration {
             try expectUsable(device)
         }
 
-        @Test(arguments: [(HostDevices.serial, "serial", 4), (HostDevices.uart, "pl011", 32)])
-        func whatTheGuestSendsIsSent(device: String, kind: String, type: Int) throws {
+        @Test(arguments: [(HostDevices.serial, "serial", 4, "group"), (HostDevices.uart, "pl011", 32, "cdev")])
+        func whatTheGuestSendsIsSent(device: String, kind: String, type: Int, vfio: String) throws {
             let word = "word-\(UInt32.random(in: 0...UInt32.max))"
 
-            let result = try Guest.run(.linux("serial", "martlet.say=\(word)", devices: [.init(device)]))
+            var configuration = GuestConfiguration.linux("serial", "martlet.say=\(word)", devices: [.init(device)])
+            configuration.vfio = vfio
+            let result = try Guest.run(configuration)
 
             try expectPowerOff(result)
             let port = kind == "serial" ? "ttyS1" : "ttyAMA0"
