@@ -9,6 +9,14 @@ internal import Synchronization
 ///
 /// The kernel logs at most 10 of them in 5 s, of all devices together (DEFAULT_RATELIMIT_BURST): there may be more than are found.
 final class DMAFaultLog: Sendable {
+    /// What the log has of a device.
+    struct Faults {
+        let count: Int
+        let first: [DMAFault]
+        /// Whether nothing of the log was overwritten before it was read, which happens when the guest runs for long.
+        let isWhole: Bool
+    }
+
     private struct Source: Hashable {
         let iommu: String
         let streamID: UInt32
@@ -19,6 +27,7 @@ final class DMAFaultLog: Sendable {
         var counts: [Source: Int] = [:]
         /// In the order of the log; of each source the first `kept`.
         var faults: [DMAFault] = []
+        var isWhole = true
     }
 
     private static let kept = 16
@@ -43,13 +52,13 @@ final class DMAFaultLog: Sendable {
     /// - Parameters:
     ///   - iommu: the name of its IOMMU.
     ///   - streams: the numbers by which the IOMMU knows it.
-    /// - Returns: how many faults, and the first of them.
-    func faults(iommu: String, streams: [UInt32]) -> (count: Int, first: [DMAFault]) {
+    func faults(iommu: String, streams: [UInt32]) -> Faults {
         state.withLock { state in
             read(&state)
             let counts = Set(streams).map { state.counts[Source(iommu: iommu, streamID: $0)] ?? 0 }
             let first = state.faults.lazy.filter { $0.iommu == iommu && streams.contains($0.streamID) }
-            return (counts.reduce(0, +), Array(first.prefix(Self.kept)))
+            return Faults(
+                count: counts.reduce(0, +), first: Array(first.prefix(Self.kept)), isWhole: state.isWhole)
         }
     }
 
@@ -59,9 +68,10 @@ final class DMAFaultLog: Sendable {
             do throws(Errno) {
                 record = try system.readKernelLog(descriptor.rawValue, limit: Self.recordSize)
             } catch {
-                // After EPIPE the next read goes on behind what was overwritten.
-                if error == .brokenPipe { continue }
-                return
+                guard error == .brokenPipe else { return }
+                // The next read goes on behind what was overwritten.
+                state.isWhole = false
+                continue
             }
             guard let fault = state.parser.take(record: record) else { continue }
             let source = Source(iommu: fault.iommu, streamID: fault.streamID)

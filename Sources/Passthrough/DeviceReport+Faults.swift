@@ -19,21 +19,31 @@ extension DeviceReport.DMA {
         public let count: Int?
         /// The first of them.
         public let first: [Fault]
-        /// Why it isn't known.
+        /// Whether nothing of the log was overwritten before it was read; nil where the count isn't known.
+        public let isLogWhole: Bool?
+        /// Why the count isn't known.
         public let reason: String?
+
+        enum CodingKeys: String, CodingKey {
+            case count, first, reason
+            case isLogWhole = "is_log_whole"
+        }
 
         /// For a line of the report.
         var text: String {
             guard let count else { return "not known: \(reason ?? "")" }
             var text = count == 0 ? "none" : "at least \(count)"
-            text += " in the log of the host's kernel"
+            text += isLogWhole == false ? " in what is left of the log" : " in the log"
+            text += " of the host's kernel"
             if let fault = first.first {
                 text += ", the first a \(fault.access ?? "transfer")" + (fault.address.map { " at \($0)" } ?? "")
             }
             return text
         }
 
-        fileprivate static func unknown(_ reason: String) -> Faults { Faults(count: nil, first: [], reason: reason) }
+        fileprivate static func unknown(_ reason: String) -> Faults {
+            Faults(count: nil, first: [], isLogWhole: nil, reason: reason)
+        }
     }
 }
 
@@ -62,16 +72,16 @@ extension OpenedDevice {
             let target = try? sysfs.system.readLink("\(host.path)/iommu/device\(path)")
             return target?.split(separator: "/").last.map(String.init)
         }
-        guard let iommu = link(""), let driver = link("/driver") else { return .unknown("nor is its IOMMU") }
+        guard let iommu = link(""), let driver = link("/driver") else { return .unknown("its IOMMU isn't, either") }
         guard DMAFaultParser.drivers.contains(driver) else { return .unknown("what \(driver) logs is not understood") }
-        guard !streams.isEmpty else { return .unknown("nor are the stream IDs of the device") }
-        let (count, first) = open.faults(iommu: iommu, streams: streams)
+        guard !streams.isEmpty else { return .unknown("its stream IDs aren't, either") }
+        let faults = open.faults(iommu: iommu, streams: streams)
         return DeviceReport.DMA.Faults(
-            count: count,
-            first: first.map { fault in
+            count: faults.count,
+            first: faults.first.map { fault in
                 .init(
                     address: fault.address.map { "0x" + String($0, radix: 16) },
                     access: fault.isWrite.map { $0 ? "write" : "read" })
-            }, reason: nil)
+            }, isLogWhole: faults.isWhole, reason: nil)
     }
 }

@@ -34,8 +34,8 @@ import VFIO
     // MARK: SMMUv3
 
     /// As QEMU's edu caused them: a write and a read of four bytes.
-    private static let write: [UInt64] = [0x8_0000_0010, 0x200_0000_0000, 0x7FFF_F000, 0]
-    private static let read: [UInt64] = [0x8_0000_0010, 0x208_0000_0000, 0x8800_0000, 0]
+    private static let write: [UInt64] = [0x8_0000_0010, 0, 0x7FFF_F000, 0]
+    private static let read: [UInt64] = [0x8_0000_0010, 0x8_0000_0000, 0x8800_0000, 0]
 
     @Test func eventsOfAnSMMUv3AreRead() {
         #expect(
@@ -52,6 +52,15 @@ import VFIO
             "arm-smmu-v3 9050000.smmuv3: unpriv data read s1 \"Input address caused fault\" stag: 0x0",
         ].map { Self.line($0, "9050000.smmuv3") }
         #expect(faults(Self.event(Self.read) + decoded).count == 1)
+    }
+
+    /// With the process that printed it (CONFIG_PRINTK_CALLER), and with all that an event may have in its second word but RnW.
+    @Test func whatElseARecordHasIsNoMatter() {
+        let records = Self.event([0x8_0000_0010, 0xFFFF_FFF7_FFFF_FFFF, 0x1000, 0x2000]).map { record in
+            "6,1,2,-,caller=T99;" + record.drop { $0 != ";" }.dropFirst()
+        }
+        #expect(
+            faults(records) == [DMAFault(iommu: "9050000.smmuv3", streamID: 8, address: 0x1000, isWrite: true)])
     }
 
     /// C_BAD_STE and the like are about the device as such.
@@ -165,7 +174,14 @@ import VFIO
             state.beforeCall = { call in call == "read open /dev/kmsg" ? .brokenPipe : nil }
         }
         // Every read fails so: it ends all the same.
-        #expect(try reports(host, devices)[0].dma.faults?.count == 0)
+        #expect(
+            line(try reports(host, devices)[0])
+                == "  dma faults: none in what is left of the log of the host's kernel")
+        host.kernel.withState { $0.beforeCall = nil }
+        #expect(
+            line(devices.withFaults(try reports(host, devices))[0])
+                == "  dma faults: at least 1 in what is left of the log of the host's kernel, the first a read at 0x88000000"
+        )
     }
 
     @Test func aDriverWhoseLogIsNotKnownIsSaid() throws {
@@ -174,7 +190,7 @@ import VFIO
         host.kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/b/iommus"] = nil }
         let reports = try reports(host, devices)
         #expect(line(reports[0]) == "  dma faults: not known: what rk_iommu logs is not understood")
-        #expect(line(reports[1]) == "  dma faults: not known: nor are the stream IDs of the device")
+        #expect(line(reports[1]) == "  dma faults: not known: its stream IDs aren't, either")
     }
 
     /// The log isn't even opened.
