@@ -83,7 +83,7 @@ public final class Machine: Sendable {
             }
             profile.mark("vcpus")
             let controller = stack.keep(
-                try InterruptController(vm, version: version, layout: BoardLayout.interruptController(version)))
+                try InterruptController(vm, version: version, layout: plan.layout.interruptController(version)))
             try controller.makeLevelTriggered(
                 plan.passthrough.levelTriggeredSPIs.map { GSI(rawValue: $0.rawValue) })
         } catch { throw .kvm(error) }
@@ -150,7 +150,7 @@ public final class Machine: Sendable {
     var facts: [String] {
         let size = plan.configuration.machineSize
         return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
-            + (plan.memoryPlacement.reason.map { [$0] } ?? [])
+            + (plan.identity?.report().lines ?? []) + (plan.memoryPlacement.reason.map { [$0] } ?? [])
             + parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines) + plan.additionFacts
     }
 
@@ -165,6 +165,8 @@ public final class Machine: Sendable {
         do throws(MachineError) {
             try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
             let ending = parts.ending
+            // As late as can be: from here on the devices may be told where to write.
+            if let moved = try plan.identity?.firstMoved() { throw .memoryMoved(moved) }
             for runner in parts.runners { try runner.start { ending.end($0) } }
             profile.mark("threads")
             let loop = parts.loop
@@ -175,6 +177,8 @@ public final class Machine: Sendable {
         profile.mark("vcpus-joined")
         parts.devices.silence()
         let reports = parts.devices.reports()
+        var moved: UInt64?
+        do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
         console.disconnect()
         profile.mark("console-closed")
@@ -186,7 +190,7 @@ public final class Machine: Sendable {
         return (
             end,
             Report(
-                end: end, devices: reports, exits: exits, unclaimedReads: unclaimed.reads,
+                end: end, devices: reports, memory: plan.identity?.report(moved: moved), exits: exits, unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
                 profile: profile.marks)
         )

@@ -59,6 +59,7 @@ public final class FakeKernel: Sendable {
         public var kvm = FakeKVMState()
         public var vfio = FakeVFIOState()
         public var sysfs = FakeSysfsState()
+        public var memory = FakeMemoryState()
     }
 
     /// A mapping: the text of its `acquire`, and the descriptor that it was made of.

@@ -50,6 +50,19 @@ struct RunReport: Decodable {
         let streamIds: [Int]
     }
 
+    struct Memory: Decodable {
+        struct Bank: Decodable {
+            let address: String
+            let size: Int
+        }
+
+        let source: String
+        let banks: [Bank]
+        let pinned: Bool
+        let notPinned: String?
+        let moved: String?
+    }
+
     struct Device: Decodable {
         let host: String
         let group: Int
@@ -80,6 +93,7 @@ struct RunReport: Decodable {
     let exit: Exit
     let unclaimed: Unclaimed
     let devices: [Device]
+    let memory: Memory?
     let exits: Exits
     let restarts: Int
     let droppedConsoleBytes: Int
