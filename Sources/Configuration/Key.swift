@@ -125,8 +125,8 @@ extension Key {
             description: KeyDescription(name: name, shape: .optionalChoice(Choice.allCases.map(\.rawValue))),
             fallback: nil
         ) { json in
-            guard case .string(let text) = json else { return nil }
-            return Choice(rawValue: text)
+            guard case .string(let text) = json, let choice = Choice(rawValue: text) else { return nil }
+            return .some(choice)
         }
     }
 }

@@ -170,7 +170,8 @@ public struct PlatformDevice: Equatable, Sendable {
         if dma == .identity, !allowsUnsafeDMA {
             reader.note(
                 Keys.dma.name, found: "\"identity\" without \(Keys.allowsUnsafeDMA.name)",
-                allowed: "it with \(Keys.allowsUnsafeDMA.name) true: no IOMMU confines the device, so that it, and with it the "
+                allowed:
+                    "it with \(Keys.allowsUnsafeDMA.name) true: no IOMMU confines the device, so that it, and with it the "
                     + "guest, can read and overwrite all memory of the host, its kernel and other guests included")
         }
         if !irqfd, choice != .automatic, choice != .eventfd {

@@ -25,7 +25,8 @@ extension LinuxKernel {
         // Address space that nothing else can take, and then the parts over it. The numbers of PROT_* and MAP_* are those of
         // include/uapi/asm-generic/mman.h, which arm64 and x86-64 have.
         let reserved = size + alignment
-        let raw = try address(clinux_mmap(nil, Int(reserved), 0, Flag.isPrivate | Flag.anonymous | Flag.noReserve, -1, 0))
+        let raw = try address(
+            clinux_mmap(nil, Int(reserved), 0, Flag.isPrivate | Flag.anonymous | Flag.noReserve, -1, 0))
         let padding = UInt(remainder % alignment) &- raw & UInt(alignment - 1)
         let base = raw + padding
         unmap(address: raw, size: UInt64(padding))

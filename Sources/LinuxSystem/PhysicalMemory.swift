@@ -151,7 +151,8 @@ public final class PhysicalMemory: Sendable {
         for run in runs {
             let mapping = try PhysicalMemoryError.naming("mmap") { () throws(Errno) in
                 try MemoryMapping(
-                    of: file, parts: run.parts, alignment: alignment, remainder: run.address % alignment, system: system)
+                    of: file, parts: run.parts, alignment: alignment, remainder: run.address % alignment, system: system
+                )
             }
             banks.append(Bank(address: run.address, mapping: mapping))
         }

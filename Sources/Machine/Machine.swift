@@ -149,9 +149,11 @@ public final class Machine: Sendable {
     /// What was built, a line each.
     var facts: [String] {
         let size = plan.configuration.machineSize
-        return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
-            + (plan.identity?.report().lines ?? []) + (plan.memoryPlacement.reason.map { [$0] } ?? [])
-            + parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines) + plan.additionFacts
+        var facts = ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
+        facts += plan.identity?.report().lines ?? []
+        if let reason = plan.memoryPlacement.reason { facts.append(reason) }
+        facts += parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
+        return facts + plan.additionFacts
     }
 
     /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released but
@@ -190,7 +192,8 @@ public final class Machine: Sendable {
         return (
             end,
             Report(
-                end: end, devices: reports, memory: plan.identity?.report(moved: moved), exits: exits, unclaimedReads: unclaimed.reads,
+                end: end, devices: reports, memory: plan.identity?.report(moved: moved), exits: exits,
+                unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
                 profile: profile.marks)
         )

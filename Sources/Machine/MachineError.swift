@@ -131,9 +131,12 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
         case .identityMemory(let device, let mebibytes, let failures, let isChoice):
             Self.text(
-                ["\(device): no \(mebibytes) MiB of RAM for its dma \"identity\", which have to stay where they are on the host"]
+                [
+                    "\(device): no \(mebibytes) MiB of RAM for its dma \"identity\", which have to stay where they are on the host"
+                ]
                     + failures.map(\.description) + Self.remedies(failures)
-                    + (isChoice ? ["or leave machine-config.huge_pages and .dma_heap out: then all of them are tried"] : []))
+                    + (isChoice
+                        ? ["or leave machine-config.huge_pages and .dma_heap out: then all of them are tried"] : []))
         case .heapWithoutIdentity:
             """
             machine-config.dma_heap: no device has dma "identity"

@@ -54,7 +54,9 @@ struct MemoryPlacement {
     /// - Throws: `MachineError.memoryObstacle`.
     init(identity banks: [GuestRange], demands: MemoryDemands?) throws(MachineError) {
         for bank in banks {
-            guard let obstacle = demands?.obstacle(from: bank.base.rawValue, through: bank.last.rawValue) else { continue }
+            guard let obstacle = demands?.obstacle(from: bank.base.rawValue, through: bank.last.rawValue) else {
+                continue
+            }
             throw .memoryObstacle(
                 device: demands?.device ?? "", mebibytes: Int(bank.size >> 20), base: bank.base,
                 range: obstacle.range.description, reason: obstacle.reason, isFixed: false)

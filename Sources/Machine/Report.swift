@@ -10,7 +10,7 @@ public struct Report: Sendable, Encodable {
     /// Passed-through devices, in the order of the configuration.
     public let devices: [DeviceReport]
     /// RAM at the host's physical addresses; nil where devices need none such.
-    public let memory: MemoryReport?
+    public var memory: MemoryReport?
     /// Exits to user space of all vCPUs together.
     public let exits: ExitCounts
     /// Accesses to guest-physical addresses where nothing is.

@@ -31,6 +31,11 @@ enum DMAMasters {
         guard let compatible, without.contains(compatible) else {
             return compatible.map { "a \($0)" } ?? "a device without a compatible"
         }
-        return signs.first { tree.value($0, of: node) != nil }.map { "a \(compatible) with \($0)" }
+        for sign in signs {
+            // What can't be read may be there.
+            do { if try tree.property(sign, of: node) == nil { continue } } catch {}
+            return "a \(compatible) with \(sign)"
+        }
+        return nil
     }
 }

@@ -62,7 +62,8 @@ public enum VFIOError: Error, Equatable, Sendable {
             .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
             .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
             .invalidAccess(let device, _, _, _), .shortTransfer(let device, _, _), .noTranslation(let device),
-            .alreadyWired(let device, _, _), .noIOMMU(let device), .identityBehindIOMMU(let device, _), .groupSharesDMA(let device, _, _),
+            .alreadyWired(let device, _, _), .noIOMMU(let device), .identityBehindIOMMU(let device, _),
+            .groupSharesDMA(let device, _, _),
             .noDeviceFile(let device, _), .wrongDescriptor(let device, _, _, _, _),
             .failed(let device, _, _), .binding(let device, _):
             device
@@ -134,8 +135,12 @@ extension VFIOError: CustomStringConvertible {
                 ? ["its address or size is not on a page boundary"]
                 : ["it can't be both read and written"]
         case .noTranslation: ["the device addresses the host's physical memory"]
-        case .identityBehindIOMMU: ["set dma to \"iommu\", or leave it out: then it reaches the guest's RAM and nothing else"]
-        case .noIOMMU: ["set dma to \"none\" for a device that does no DMA, or to \"identity\" if it may reach all of the host's memory"]
+        case .identityBehindIOMMU:
+            ["set dma to \"iommu\", or leave it out: then it reaches the guest's RAM and nothing else"]
+        case .noIOMMU:
+            [
+                "set dma to \"none\" for a device that does no DMA, or to \"identity\" if it may reach all of the host's memory"
+            ]
         case .groupSharesDMA: ["the IOMMU can't tell devices of one group apart: give all of them the same dma"]
         case .noDeviceFile(_, let isNoIOMMU):
             isNoIOMMU

@@ -45,7 +45,8 @@ extension Integration {
             #expect(device.interrupts.map(\.trigger) == ["edge"])
             #expect((device.interrupts.first?.count ?? 0) > 0)
             #expect(
-                result.errors.contains("\n  dma: identity: NOT confined, reaches all host memory\n"), "\(result.errors)")
+                result.errors.contains("\n  dma: identity: NOT confined, reaches all host memory\n"), "\(result.errors)"
+            )
             // The banks of the report are the memory that the guest was told of.
             let memory = try #require(report.memory)
             let cells = memory.banks.map { bank in
@@ -60,7 +61,7 @@ extension Integration {
             try HostDevices.giveToHost(Self.disk)
             let disk = try HostDevices.disk(of: Self.disk)
             #expect(try md5("dd if=/dev/\(disk) bs=1M skip=16 count=1 2>/dev/null") == written)
-            try md5("dd if=/dev/zero of=/dev/\(disk) bs=1M seek=16 count=1 conv=fsync 2>&1")
+            _ = try md5("dd if=/dev/zero of=/dev/\(disk) bs=1M seek=16 count=1 conv=fsync 2>&1")
             try HostDevices.bind(Self.disk)
             return memory
         }
@@ -70,7 +71,8 @@ extension Integration {
 
             let check = try MartletProcess(["check", try linux().write(to: TemporaryFolder())])
             #expect(try check.waitForEnd() == 0, "\(check.errors)")
-            #expect(check.output.contains("  dma: identity: NOT confined, reaches all host memory\n"), "\(check.output)")
+            #expect(
+                check.output.contains("  dma: identity: NOT confined, reaches all host memory\n"), "\(check.output)")
             #expect(
                 check.output.contains(
                     "memory: 128 MiB at the host's physical addresses (dma identity), 2 MiB pages, in "),
@@ -129,12 +131,14 @@ extension Integration {
             heap.size.mebibytes = 256
 
             try expectRefusal(
-                linux(device: .init(Self.disk)), "\(Self.disk): no IOMMU stands between it and the host's memory, and a virtio,mmio is",
+                linux(device: .init(Self.disk)),
+                "\(Self.disk): no IOMMU stands between it and the host's memory, and a virtio,mmio is",
                 "set dma to \"none\"; nothing enforces that", "set dma to \"identity\" and allow_unsafe_dma to true")
             var thoughtless = GuestConfiguration.Device.identity(Self.disk)
             thoughtless.allowsUnsafeDMA = nil
             try expectRefusal(
-                linux(device: thoughtless), status: 2, "platform-devices[0].dma", "\"identity\" without allow_unsafe_dma",
+                linux(device: thoughtless), status: 2, "platform-devices[0].dma",
+                "\"identity\" without allow_unsafe_dma",
                 "can read and overwrite all memory of the host")
             try expectRefusal(
                 .flat("poweroff", devices: [.identity(HostDevices.gpio)]),

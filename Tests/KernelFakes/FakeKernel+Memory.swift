@@ -76,7 +76,8 @@ extension FakeKernel {
 
     /// The physical address of a page of this process; nil where it is none that the fake knows.
     private func physicalAddress(of address: UInt, _ state: State) -> UInt64? {
-        guard let (base, mapping) = state.mappings.first(where: { $0.key <= address && address - $0.key < $0.value.size })
+        guard
+            let (base, mapping) = state.mappings.first(where: { $0.key <= address && address - $0.key < $0.value.size })
         else { return nil }
         let whole = (descriptor: mapping.descriptor, parts: [0..<mapping.size])
         let (descriptor, parts) = state.memory.parts[base] ?? whole

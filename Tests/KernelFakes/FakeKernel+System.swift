@@ -21,7 +21,8 @@ extension FakeKernel: SystemCalls {
                 return false
             }
             let keepsMemory =
-                (what.hasPrefix(Self.memoryPrefix) || what.hasPrefix(Self.heapPrefix)) && state.mappings.values.contains { $0.descriptor == descriptor }
+                (what.hasPrefix(Self.memoryPrefix) || what.hasPrefix(Self.heapPrefix))
+                && state.mappings.values.contains { $0.descriptor == descriptor }
             state.journal.append(keepsMemory ? .handOver(what) : .release(what))
             return descriptor < Self.firstFakeDescriptor
         }

@@ -49,7 +49,8 @@ struct BootLoader {
         let disk = try initrd.map { (path) throws(MachineError) in try loadInitrd(path, with: kernel) }
         return Result(
             entry: kernel.base, initrd: disk,
-            deviceTree: try room.place("the device tree", Self.deviceTreeLimit, isLimit: true, alignment: Self.pageSize))
+            deviceTree: try room.place("the device tree", Self.deviceTreeLimit, isLimit: true, alignment: Self.pageSize)
+        )
     }
 
     private mutating func loadInitrd(_ path: String, with kernel: GuestRange) throws(MachineError) -> GuestRange {
@@ -91,8 +92,8 @@ struct BootLoader {
         let count = try stream.read(into: scratch, from: file)
         let header = try parse(Array(scratch.prefix(count)), file.path)
         let name = "the kernel \(file.path)"
-        // One byte more than it says, as the header may be all that it says.
-        let needed = max(UInt64(ImageHeader.size), header.imageSize) + 1
+        // Something is behind the header, whatever it says.
+        let needed = max(UInt64(ImageHeader.size) + 1, header.imageSize)
         let entry = try self.room.place(name, needed, alignment: Self.kernelAlignment, offset: header.textOffset)
         guard let room = memory.bytes(at: entry, count: self.room.left(from: entry)), room.count >= needed else {
             throw self.room.failure(name, header.imageSize, from: entry)
@@ -107,7 +108,9 @@ struct BootLoader {
     }
 
     private mutating func take(_ entry: GuestAddress, _ size: UInt64) throws(MachineError) -> GuestRange {
-        guard let range = GuestRange(base: entry, size: size) else { throw room.failure("the kernel", size, from: entry) }
+        guard let range = GuestRange(base: entry, size: size) else {
+            throw room.failure("the kernel", size, from: entry)
+        }
         room.take(range)
         return range
     }

@@ -11,7 +11,8 @@ final class HugePagePool {
     private static let folder = "/sys/kernel/mm/hugepages/hugepages-2048kB"
 
     let count: Int
-    private var held: (memory: Descriptor, address: UnsafeMutableRawPointer, size: Int)?
+    /// A file that has the pages which are held.
+    private var held: Descriptor?
 
     /// Fills it.
     init(_ count: Int) throws {
@@ -26,7 +27,6 @@ final class HugePagePool {
     }
 
     deinit {
-        if let held { munmap(held.address, held.size) }
         held = nil
         try? Host.write("0", to: "\(Self.folder)/nr_hugepages")
     }
@@ -48,21 +48,18 @@ final class HugePagePool {
         let size = count * Self.pageSize
         let memory = try Descriptor(clinux_memfd_create_huge("pool", 21))
         try #require(ftruncate(memory.rawValue, off_t(size)) == 0)
-        guard let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED | CInt(0x8000), memory.rawValue, 0),
+        guard let base = mmap(nil, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, memory.rawValue, 0),
             base != MAP_FAILED
         else { throw TestError("no mapping of huge pages") }
-        held = (memory, base, size)
+        defer { munmap(base, size) }
+        held = memory
         var pages: [(address: UInt64, offset: Int)] = []
         for offset in stride(from: 0, to: size, by: Self.pageSize) {
             pages.append((try HostPage.physicalAddress(of: UInt(bitPattern: base + offset), in: "self"), offset))
         }
         pages.sort { $0.address < $1.address }
         for (place, page) in pages.enumerated() where isFree(place) {
-            // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
-            try #require(fallocate(memory.rawValue, 3, off_t(page.offset), off_t(Self.pageSize)) == 0)
+            try #require(madvise(base + page.offset, Self.pageSize, MADV_REMOVE) == 0)
         }
-        // A mapping would have the holes set aside for it.
-        munmap(base, size)
-        held = (memory, try #require(mmap(nil, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)), 4096)
     }
 }
