@@ -46,7 +46,7 @@ public final class FakeKernel: Sendable {
         public var files: [String: [UInt8]] = [:]
         public var links: [String: String] = [:]
         /// Paths that `open` accepts besides `files`.
-        public var devices: Set<String> = []
+        public var devices: Set<String> = ["/proc/self/pagemap"]
         /// What each program that there is does when it is run.
         public var programs: [String: ProgramRun] = [:]
         /// Those of them that another process has open and shares with nobody.

@@ -5,6 +5,7 @@ import DeviceTree
 import KVM
 import KernelFakes
 import LinuxSystem
+import PlatformBus
 import Testing
 import VFIO
 
@@ -149,6 +150,7 @@ import VFIO
             ([:], "a device that no device tree describes"),
         ] as [([String: PropertyValue], String)])
     func otherDevicesAreRefused(properties: [String: PropertyValue], what: String) {
+        let held = host.kernel.held
         #expect(
             refusal(properties) == """
                 free: no IOMMU stands between it and the host's memory, and \(what) is not known to do no DMA
@@ -156,7 +158,7 @@ import VFIO
                   where it does: set dma to "identity" and allow_unsafe_dma to true; the guest's RAM is then at the host's physical
                   addresses, and the device, and with it the guest, can reach all of the host's memory
                 """)
-        #expect(host.kernel.held.isEmpty)
+        #expect(host.kernel.held == held)
     }
 
     @Test func identityIsReportedAsNotConfined() throws {
