@@ -171,7 +171,8 @@ public final class PhysicalMemory: Sendable {
                 addresses = try map.physicalAddresses(of: bank.mapping, granule: granule)
             } catch .notPresent { return bank.address }
             for (index, address) in addresses.enumerated() {
-                let expected = bank.address + UInt64(index) * granule
+                // Inside the bank, whose end fits into 64 bits.
+                let expected = bank.address &+ UInt64(index) &* granule
                 if address != expected { return expected }
             }
         }

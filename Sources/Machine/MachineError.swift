@@ -50,6 +50,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case tooManyBanks(Int, limit: Int)
     /// RAM is beyond the guest-physical addresses of this host.
     case bankOutOfReach(GuestRange, addressBits: Int)
+    /// The IOMMU can't show a device the guest's RAM where another device needs it.
+    case bankObstacle(device: String, GuestRange, range: String, reason: String)
     /// RAM leaves no room for a part of the board.
     case noGap(what: String, bytes: UInt64)
     /// Something that goes into RAM is larger than any of its banks.
@@ -155,6 +157,11 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             machine-config: the guest's RAM at the host's \(range) takes \(64 - range.last.rawValue.leadingZeroBitCount) \
             address bits, and this host's KVM offers \(bits)
               give machine-config.dma_heap a heap further down, or reserve huge pages when the host boots
+            """
+        case .bankObstacle(let device, let bank, let range, let reason):
+            """
+            \(device): its DMA can't reach RAM at \(bank), where a device with dma "identity" needs it: of \(range) \(reason)
+              give the two devices to different guests, or give machine-config.dma_heap a heap elsewhere
             """
         case .noGap(let what, let bytes):
             """

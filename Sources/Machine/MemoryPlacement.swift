@@ -51,15 +51,14 @@ struct MemoryPlacement {
     }
 
     /// RAM that is at the host's physical addresses, and so can't be moved.
-    /// - Throws: `MachineError.memoryObstacle`.
+    /// - Throws: `MachineError.bankObstacle`.
     init(identity banks: [GuestRange], demands: MemoryDemands?) throws(MachineError) {
         for bank in banks {
             guard let obstacle = demands?.obstacle(from: bank.base.rawValue, through: bank.last.rawValue) else {
                 continue
             }
-            throw .memoryObstacle(
-                device: demands?.device ?? "", mebibytes: Int(bank.size >> 20), base: bank.base,
-                range: obstacle.range.description, reason: obstacle.reason, isFixed: false)
+            throw .bankObstacle(
+                device: demands?.device ?? "", bank, range: obstacle.range.description, reason: obstacle.reason)
         }
         base = banks.first?.base ?? BoardLayout.ramBase
         reason = nil
