@@ -257,7 +257,7 @@ import Testing
     }
 
     @Test func memoryInTooManyPiecesIsRefused() throws {
-        prepare((0..<129).map { UInt64($0) * 2 })
+        prepare((0..<129).map { UInt64($0) * 2 + 1 })
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration(mebibytes: 258)) }
         #expect(
             error?.description.hasPrefix(
