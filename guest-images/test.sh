@@ -94,9 +94,11 @@ emulated() {
     local variant=$1 status=0 options=() which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
     [[ $variant != gicv3 ]] || options=(--devices)
     [[ $variant != gicv2 ]] || which="--filter '^IntegrationTests\\.(?=.*GICv2).*($filter)'"
+    # What is run and read over and over goes into the host's memory: of a file in the share nothing stays cached once it is closed.
     cat >"$work/run.sh" <<END
-export LD_LIBRARY_PATH=/martlet/lib MARTLET=/martlet/martlet MARTLET_IMAGES=/martlet/guest-images/build
-export MARTLET_CONFIGS=/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1 MARTLET_BLOBS=/martlet/blobs
+mkdir /tmp/martlet && cp -r martlet configs guest-images /tmp/martlet || exit 1
+export LD_LIBRARY_PATH=/martlet/lib MARTLET=/tmp/martlet/martlet MARTLET_IMAGES=/tmp/martlet/guest-images/build
+export MARTLET_CONFIGS=/tmp/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1 MARTLET_BLOBS=/martlet/blobs
 export MARTLET_DEVICE_FILES=/martlet/devices
 exec ./martletPackageTests.xctest --testing-library swift-testing --no-parallel \\
     $which --xunit-output /martlet/results.xml

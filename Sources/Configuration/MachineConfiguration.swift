@@ -18,6 +18,8 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var vfio = VFIO.automatic
     /// The number of a descriptor of /dev/iommu that Martlet is started with.
     public var iommufd: Int?
+    /// Whether devices reach the mapped regions of the others by DMA, too.
+    public var peerToPeer = false
     public var onReset = OnReset.exit
 
     /// The kernel's way of giving devices to user space.
@@ -92,12 +94,13 @@ public struct MachineConfiguration: Equatable, Sendable {
         static let deviceTree = KeyDescription(name: "device-tree", shape: .object({ DeviceTreeFiles.Keys.all }))
         static let vfio = Key<VFIO>.choice("vfio", default: .automatic)
         static let iommufd = Key.descriptor("iommufd_fd")
+        static let peerToPeer = Key.boolean("peer_to_peer", default: false)
         static let onReset = Key<OnReset>.choice("on_reset", default: .exit)
 
         static var all: [KeyDescription] {
             [
                 bootSource, machineSize, platformDevices, deviceTree, vfio.description, iommufd.description,
-                onReset.description,
+                peerToPeer.description, onReset.description,
             ]
         }
     }
@@ -113,11 +116,13 @@ public struct MachineConfiguration: Equatable, Sendable {
             reader.object(Keys.deviceTree).map { DeviceTreeFiles($0, folder: folder) } ?? DeviceTreeFiles()
         vfio = reader.value(Keys.vfio)
         iommufd = reader.value(Keys.iommufd)
+        peerToPeer = reader.value(Keys.peerToPeer)
         onReset = reader.value(Keys.onReset)
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
         Self.noteRepeatedLabels(platformDevices, deviceReaders)
         noteDescriptors(reader, deviceReaders)
         if let machineReader { noteIdentity(machineReader) }
+        if peerToPeer { notePathOfPeers(reader) }
     }
 
     /// Notes what can't be where RAM is at the host's physical addresses.
@@ -171,6 +176,23 @@ public struct MachineConfiguration: Equatable, Sendable {
         for (device, reader) in zip(platformDevices, deviceReaders) {
             note(device.descriptor, PlatformDevice.Keys.descriptor.name, reader)
         }
+    }
+
+    /// Linux 6.12 pins what is mapped through an iommufd page by page (iommufd/pages.c), and registers have no pages.
+    private func notePathOfPeers(_ reader: ObjectReader) {
+        let obstacle: String
+        if vfio == .cdev {
+            obstacle = "vfio \"cdev\""
+        } else if iommufd != nil {
+            obstacle = Keys.iommufd.name
+        } else if platformDevices.contains(where: { $0.descriptor != nil }) {
+            obstacle = PlatformDevice.Keys.descriptor.name
+        } else {
+            return
+        }
+        reader.note(
+            Keys.peerToPeer.name, found: "true, with \(obstacle)",
+            allowed: "false, or devices by their groups: the kernel maps no registers through /dev/iommu")
     }
 
     /// Notes each device whose name an earlier one has. Two paths may lead to one device, so names are compared.

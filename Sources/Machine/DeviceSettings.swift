@@ -9,7 +9,7 @@ internal import VFIO
 
 extension PassthroughDevice.Settings {
     /// What the configuration says of a device.
-    init(_ device: PlatformDevice) {
+    init(_ device: PlatformDevice, peerToPeer: Bool) {
         let interrupts: InterruptPathKind? =
             switch device.interrupts {
             case .automatic: nil
@@ -24,6 +24,7 @@ extension PassthroughDevice.Settings {
                 device.guestAddress.regions.map(Placement.Region.init),
                 others: Placement.Region(device.guestAddress.others)))
         dma = VFIODMAMode(rawValue: device.dma.rawValue) ?? .automatic
+        reachesPeers = peerToPeer
         requiresReset = device.requiresReset
         descriptor = device.descriptor.map { CInt(clamping: $0) }
         if let end = device.endOfInterrupt {

@@ -64,7 +64,9 @@ public final class MachinePlan: Sendable {
         let demands: MemoryDemands?
         do throws(PassthroughError) {
             opened = try OpenedDevices(
-                configuration.platformDevices.map(PassthroughDevice.Settings.init),
+                configuration.platformDevices.map {
+                    PassthroughDevice.Settings($0, peerToPeer: configuration.peerToPeer)
+                },
                 containers: Self.containers(configuration, calls), sysfs: sysfs, log: log, tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
@@ -145,8 +147,10 @@ public final class MachinePlan: Sendable {
     private static func containers(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls
     ) -> VFIOContainers {
-        VFIOContainers(
-            calls: calls, path: VFIOPath(rawValue: configuration.vfio.rawValue) ?? .automatic,
+        let path = VFIOPath(rawValue: configuration.vfio.rawValue) ?? .automatic
+        // Through an iommufd the kernel maps no registers.
+        return VFIOContainers(
+            calls: calls, path: configuration.peerToPeer ? .group : path,
             iommufd: configuration.iommufd.map { CInt(clamping: $0) })
     }
 

@@ -22,7 +22,8 @@ public final class ConnectedDevices: Sendable {
     private let devices: PassthroughDevices
     private let system: any SystemCalls
 
-    /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else.
+    /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else, unless they are to reach each
+    /// other.
     /// - Parameters:
     ///   - memory: the guest's RAM, each bank at its guest-physical address, which is the IOVA too.
     ///   - loop: watches the interrupts that pass through user space.
@@ -51,6 +52,10 @@ public final class ConnectedDevices: Sendable {
             for device in devices.devices {
                 state.connections.append(
                     state.stack.keep(try DeviceConnection(device, vm: vm, loop: loop, log: log, tracer: tracer)))
+            }
+            guard devices.devices.contains(where: \.settings.reachesPeers) else { return }
+            for space in devices.containers.guestSpaces {
+                try Self.mapRegions(of: state.connections, in: space, onto: &state.stack)
             }
         }
     }
@@ -86,6 +91,20 @@ public final class ConnectedDevices: Sendable {
                 // Who waits for longer than this may want to know what for.
                 let isSlow = Clock.monotonicNanoseconds - start > 2_000_000_000
                 log(isSlow ? .warning : .info, "pinned \(done >> 20) of \(total >> 20) MiB for devices")
+            }
+        }
+    }
+
+    /// Maps what the guest reaches of its devices without exits, at the addresses where it does.
+    private static func mapRegions(
+        of connections: [DeviceConnection], in space: VFIOAddressSpace, onto stack: inout ResourceStack
+    ) throws(PassthroughError) {
+        for connection in connections {
+            for (address, region) in connection.regions.mappings {
+                stack.keep(
+                    try PassthroughError.vfio { () throws(VFIOError) in
+                        try space.map(region.memory, part: 0..<region.memory.size, iova: address)
+                    })
             }
         }
     }

@@ -24,7 +24,7 @@ public final class DeviceConnection: Sendable {
     let routes: [Route]
     /// Each path once, in the order of the set-up.
     private let paths: [any InterruptPath]
-    private let regions: MappedRegions
+    let regions: MappedRegions
     private let log: Log
     private let isQuiet = Atomic<Bool>(false)
 

@@ -51,7 +51,8 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         public let mode: String
         /// "container" or "iommufd"; nil where no IOMMU stands between the device and memory.
         public let through: String?
-        /// "guest RAM", "nothing", or "all host memory": what the hardware lets the device reach.
+        /// "guest RAM", "guest RAM and the devices' mapped regions", "nothing", or "all host memory": what the hardware lets the
+        /// device reach.
         public let reaches: String
         /// The other devices of its IOMMU group, which reach the same.
         public let groupOthers: [String]
@@ -203,7 +204,7 @@ extension OpenedDevice {
             through: isTranslated ? through : nil,
             reaches: {
                 switch device.reach {
-                case .guestMemory: "guest RAM"
+                case .guestMemory: settings.reachesPeers ? "guest RAM and the devices' mapped regions" : "guest RAM"
                 case .nothing: "nothing"
                 case .hostMemory: "all host memory"
                 }

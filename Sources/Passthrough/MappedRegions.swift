@@ -49,6 +49,11 @@ final class MappedRegions: Sendable {
         self.pieces = Mutex(pieces)
     }
 
+    /// The host's mapping of each region and its address in the guest.
+    var mappings: [(address: UInt64, mapping: VFIORegionMapping)] {
+        pieces.withLock { pieces in pieces.filter { $0.part.lowerBound == 0 }.map { ($0.base, $0.region) } }
+    }
+
     /// Newest first, as everything that was acquired.
     deinit {
         pieces.withLock { pieces in

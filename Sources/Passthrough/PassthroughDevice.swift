@@ -78,6 +78,8 @@ public final class PassthroughDevice: Sendable {
         public var node = NodeSettings()
         /// What it may reach by DMA.
         public var dma = VFIODMAMode.automatic
+        /// Whether it reaches the mapped regions of the VM's other devices by DMA, too.
+        public var reachesPeers = false
         /// Whether the device is refused if the host's kernel can't reset it.
         public var requiresReset = false
         /// A descriptor of the device's own file that this process was started with; nil opens one.

@@ -248,7 +248,7 @@ extension VFIOOperation {
         case .invalidArgument:
             [
                 "the addresses are not on the IOMMU's page boundaries, or it can't translate them: some are reserved,",
-                "often for the interrupt controller; place the guest's memory elsewhere",
+                "often for the interrupt controller; place the guest's memory, or the device's region, elsewhere",
             ]
                 + (group.map { ["run: cat /sys/kernel/iommu_groups/\($0)/reserved_regions"] } ?? [])
         case .badAddress: ["the memory is not mapped in this process"]

@@ -107,6 +107,14 @@ struct MachineConfigurationTests {
         #expect(group.contains("3, with vfio \"group\""), "\(group)")
     }
 
+    @Test func `devices reach each other only where that is asked for, and not by their own files`() throws {
+        #expect(try decode(device(#""host": "a""#)).peerToPeer == false)
+        let boot = #""boot-source": {"kernel_image_path": "a"}"#
+        #expect(try decode(#"{\#(boot), "vfio": "group", "peer_to_peer": true}"#).peerToPeer)
+        let error = try #require(errorOf(#"{\#(boot), "vfio": "cdev", "peer_to_peer": true}"#)).description
+        #expect(error.contains("peer_to_peer: found true, with vfio \"cdev\""), "\(error)")
+    }
+
     @Test func `sysfsdev takes precedence over host`() throws {
         let device = try #require(
             try decode(device(#""sysfsdev": "/sys/devices/platform/x.uart/", "host": "y""#)).platformDevices.first)

@@ -225,6 +225,9 @@ struct SchemaTests {
             device(#""host": "a", "vfio_fd": 3}, {"host": "b", "vfio_fd": 3"#),
             #"{\#(plainBootSource), "iommufd_fd": 3, "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
             #"{\#(plainBootSource), "vfio": "group", "iommufd_fd": 3}"#,
+            #"{\#(plainBootSource), "vfio": "cdev", "peer_to_peer": true}"#,
+            #"{\#(plainBootSource), "iommufd_fd": 3, "peer_to_peer": true}"#,
+            #"{\#(plainBootSource), "peer_to_peer": true, "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
             #"{\#(plainBootSource), "vfio": "group", "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
         ]
         for json in beyond {

@@ -59,6 +59,25 @@ extension Integration {
             try expectUsable(HostDevices.edu, HostDevices.gpio)
         }
 
+        /// With `peer_to_peer` a device reads the GPIO block's part number (DDI 0190, 3.3.10) where the guest sees it.
+        @Test func devicesReachEachOtherWhereThatIsAskedFor() throws {
+            let log = try KernelLog()
+            let page: UInt64 = 0xc00_0000
+            var configuration = GuestConfiguration.linux(
+                "edu", "mem=96M martlet.buffer=0x87000000 martlet.target=0x\(String(page + 0xfe0, radix: 16))",
+                devices: [
+                    .init(HostDevices.gpio, guestAddress: "0x\(String(page, radix: 16))"), .init(HostDevices.edu),
+                ])
+            configuration.peerToPeer = true
+
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            #expect(result.line("edu read")?.hasPrefix("edu read 0123456700000061") == true, "\(result.output)")
+            #expect(result.errors.contains("reaches guest RAM and the devices' mapped regions only"))
+            #expect(log.messages().filter { $0.contains("event 0x") } == [])
+        }
+
         /// edu has no reset that the kernel knows of, so a copy of 16 bytes may be on its way when the guest's memory is gone. It has
         /// to fault, once for each access, and not reach the host's memory at the guest's address.
         @Test(arguments: [SIGTERM, SIGKILL]) func dmaThatOutlivesTheGuestChangesNothing(signal: CInt) throws {

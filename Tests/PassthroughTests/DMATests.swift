@@ -61,6 +61,45 @@ import VFIO
         withExtendedLifetime(connected) {}
     }
 
+    @Test func regionsAreMappedForPeersOnlyWhereTheyAreToReachEachOther() throws {
+        for isWanted in [false, true] {
+            let host = try Host()
+            host.add("first", group: 1)
+            host.add("second", group: 2)
+            host.add("alone", group: 3, isNoIOMMU: true)
+            func wanted(_ name: String) -> PassthroughDevice.Settings {
+                var settings = settings(name)
+                settings.reachesPeers = isWanted
+                settings.trapsAll = name == "second"
+                return settings
+            }
+            let devices = try host.open(wanted("first"), wanted("second"), wanted("alone"))
+            let memory = try MemoryMapping(of: 0, size: 1 << 20, system: host.kernel)
+            do {
+                let connected = try ConnectedDevices(
+                    devices, vm: try host.makeVM(), memory: [(0x8000_0000, memory)], loop: host.loop, log: host.log.log)
+                var expected: [UInt64: UInt64] = [0x8000_0000: 1 << 20]
+                for device in devices.devices where isWanted && !device.settings.trapsAll {
+                    for range in device.ranges { expected[range.base.rawValue] = range.size }
+                }
+                #expect(expected.count == (isWanted ? 3 : 1))
+                #expect(host.kernel.withState { $0.vfio.dmaMappings } == expected)
+                let reach = isWanted ? "guest RAM and the devices' mapped regions only" : "guest RAM only"
+                #expect(try dmaLine(connected).contains("reaches \(reach)"))
+            }
+            // A device is quiet, and out of the others' reach, before it is taken apart.
+            #expect(host.kernel.withState { $0.vfio.dmaMappings }.isEmpty)
+            guard isWanted else { continue }
+            let order = [
+                "  VFIO_DEVICE_RESET", "- VFIO_IOMMU_MAP_DMA 0xc002000", "- VFIO_IOMMU_MAP_DMA 0xc000000",
+                "- mmap VFIO_GROUP_GET_DEVICE_FD alone", "- mmap VFIO_GROUP_GET_DEVICE_FD first",
+                "- VFIO_IOMMU_MAP_DMA 0x80000000",
+            ]
+            let end = host.journal(from: "- ").filter(order.contains)
+            #expect(end == Array(repeating: order[0], count: 2) + order)
+        }
+    }
+
     @Test func aLargeGuestIsMappedInPartsAndSaysHowFarItIs() throws {
         host.add("device", group: 1, file: 0)
         let connected = try connect(host.open(settings("device")), mebibytes: 2560)

@@ -158,7 +158,7 @@ import VFIO
             operation, .invalidArgument,
             [
                 "  the addresses are not on the IOMMU's page boundaries, or it can't translate them: some are reserved,",
-                "  often for the interrupt controller; place the guest's memory elsewhere",
+                "  often for the interrupt controller; place the guest's memory, or the device's region, elsewhere",
                 "  run: cat /sys/kernel/iommu_groups/7/reserved_regions",
             ])
         check(operation, .fileExists, ["  devices see other memory at these addresses already"])

@@ -17,7 +17,7 @@
 #   --devices         with the devices of devices.dts, which cost half a second of boot time
 # environment: MACHINE_ARGS more arguments for QEMU, KERNEL_ARGS more words for the host's kernel command line
 #
-# What the host offers for passing through is listed in the README; "vfio-bind NAME…" in the host gives it to VFIO. What its devices
+# What the host offers for passing through is listed in the README; "martlet bind NAME…" in the host gives it to VFIO. What its devices
 # have behind them, unless the host is deterministic, is in FOLDER/devices:
 #   sata.img, usb.img, virtio.img   disks of 64 MiB; the first 8 are what seq counts from 1000000, 3000000 and 5000000
 #   pl011.txt, serial.txt           what was sent by each port; a cable joins the two

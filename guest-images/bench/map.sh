@@ -7,7 +7,7 @@
 
 cd /martlet/bench || exit 1
 device=9030000.pl061
-vfio-bind $device >/dev/null || exit 1
+martlet bind $device >/dev/null || exit 1
 group=$(basename "$(readlink /sys/bus/amba/devices/$device/iommu_group)")
 
 # step: what the step "passthrough" of the report took.

@@ -50,7 +50,7 @@ echo "figure mmio-read $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 
 thrice A B -- ../martlet run /tmp/pair.json
 echo "figure pair $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 - t) / 10000) }')"
 
-vfio-bind 9010000.pl031 9030000.pl061 >/dev/null || exit 1
+martlet bind 9010000.pl031 9030000.pl061 >/dev/null || exit 1
 config word "$images/flat/word.bin" "" "" 9030000.pl061 '"no_mmap": true'
 thrice A B C -- ../martlet run /tmp/word.json
 echo "figure word-read $(of '/^marker A/ { t = $3 } /^marker B/ { print int(($3 - t) / 100000) }')"

@@ -7,11 +7,7 @@
 
 #include "board.inc"
 #include "gic.inc"
-        .equ    RTC, 0x0c000000                 // "guest_address" in the configuration
-        .equ    RTC_DATA, 0x00                  // Arm PrimeCell RTC PL031 (DDI 0224), 3.2
-        .equ    RTC_MATCH, 0x04
-        .equ    RTC_MASK, 0x10
-        .equ    RTC_CLEAR, 0x1c
+#include "rtc.inc"
         .equ    ROUNDS, 1000
         .equ    PAUSE, 2000                     // turns of an empty loop, for the host to unmask its line
 
@@ -47,26 +43,12 @@ round:  mov     w23, #0                         // set by the handler
 
         msr     daifset, #2
         print   'T'
-        mov     w2, #60
-6:      lsr     x0, x22, x2
-        and     w0, w0, #15
-        add     w3, w0, #'0'
-        add     w4, w0, #'a' - 10
-        cmp     w0, #10
-        csel    w0, w3, w4, lo
-        strb    w0, [x1, #UART_DATA]
-        subs    w2, w2, #4
-        b.ge    6b
+        print_hex x22
         print   '\n'
         psci    PSCI_SYSTEM_OFF
         .ltorg
 
-        .balign 2048
-vectors:
-        .rept   5                               // the first five of sixteen entries: only IRQ at this level is expected
-        b       .
-        .balign 128
-        .endr
+        irq_vector
         acknowledge x10
         mrs     x11, cntvct_el0
         and     w12, w10, #0xffffff

@@ -16,14 +16,8 @@
 // "guest_address". It begins without touching any device, and with everything disabled. GICv2 or GICv3, 1 vCPU.
 
 #include "board.inc"
+#include "rtc.inc"
         .equ    UART_LINE_STATUS, 5
-        .equ    RTC, 0x0c000000                 // Arm PrimeCell RTC PL031 (DDI 0224), 3.2
-        .equ    RTC_DATA, 0x00
-        .equ    RTC_MATCH, 0x04
-        .equ    RTC_MASK, 0x10
-        .equ    RTC_RAW, 0x14
-        .equ    RTC_STATUS, 0x18
-        .equ    RTC_CLEAR, 0x1c
         .equ    GPIO, 0x0c001000                // Arm PrimeCell GPIO PL061 (DDI 0190), 3.2
         .equ    GPIO_PIN0, 0x004                // the data register as far as address bits 9:2 let it through
         .equ    GPIO_DIRECTION, 0x400
@@ -309,12 +303,7 @@ print_number:                                   // w0, in decimal
         ret
         .ltorg
 
-        .balign 2048
-vectors:
-        .rept   5                               // the first five of sixteen entries: only IRQ at this level is expected
-        b       .
-        .balign 128
-        .endr
+        irq_vector
         b       interrupt
         .balign 128
 

@@ -38,7 +38,6 @@ contents() {
     echo "file /init $HERE/init 0755 0 0"
     echo "file /bin/busybox $busybox_folder/busybox 0755 0 0"
     echo "slink /bin/sh busybox 0777 0 0"
-    echo "file /bin/vfio-bind $HERE/vfio-bind 0755 0 0"
     for script in "$HERE"/martlet/*.sh; do echo "file /martlet/${script##*/} $script 0755 0 0"; done
 }
 

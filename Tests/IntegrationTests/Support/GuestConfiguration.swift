@@ -128,6 +128,7 @@ struct GuestConfiguration: Encodable {
     var deviceTree: DeviceTreeFiles?
     var vfio: String?
     var iommufd: Int?
+    var peerToPeer: Bool?
     var onReset: String?
 
     enum CodingKeys: String, CodingKey {
@@ -137,6 +138,7 @@ struct GuestConfiguration: Encodable {
         case devices = "platform-devices"
         case vfio
         case iommufd = "iommufd_fd"
+        case peerToPeer = "peer_to_peer"
         case onReset = "on_reset"
     }
 
