@@ -105,7 +105,8 @@ public final class Machine: Sendable {
 
         let ending = Ending(loop: loop, profile: profile)
         try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices] in
-            status((devices?.reports() ?? []).flatMap(\.lines).map { $0 + "\n" }.joined())
+            let memory = plan.identity?.report().lines ?? []
+            status(((devices?.reports() ?? []).flatMap(\.lines) + memory).map { $0 + "\n" }.joined())
         }
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in

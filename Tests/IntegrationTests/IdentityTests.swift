@@ -135,6 +135,10 @@ extension Integration {
                 linux(device: .init(Self.disk)),
                 "\(Self.disk): no IOMMU stands between it and the host's memory, and a virtio,mmio is",
                 "set dma to \"none\"; nothing enforces that", "set dma to \"identity\" and allow_unsafe_dma to true")
+            let folder = try TemporaryFolder()
+            let check = try MartletProcess(["check", try linux(device: .init(Self.disk)).write(to: folder)])
+            #expect(try check.waitForEnd() == 1)
+            #expect(check.errors.contains("and a virtio,mmio is not known to do no DMA\n"), "\(check.errors)")
             var thoughtless = GuestConfiguration.Device.identity(Self.disk)
             thoughtless.allowsUnsafeDMA = nil
             try expectRefusal(
@@ -178,6 +182,15 @@ extension Integration {
             configuration.onReset = "restart"
             let result = try Guest.run(configuration)
             #expect(try result.status == 3 && result.report.restarts == 10, "\(result.errors)")
+            #expect(HugePagePool.free == pool.count)
+
+            // Without io_uring they are held, but nothing keeps the host from moving them.
+            try Host.write("2", to: "/proc/sys/kernel/io_uring_disabled")
+            defer { try? Host.write("0", to: "/proc/sys/kernel/io_uring_disabled") }
+            let held = try Guest.run(flat("poweroff"))
+            #expect(held.status == 0, "\(held.errors)")
+            #expect(try held.report.memory?.pinned == false)
+            #expect(held.errors.contains(", held but not pinned (io_uring: EPERM ("), "\(held.errors)")
             #expect(HugePagePool.free == pool.count)
 
             // Of huge pages without any of this, too.

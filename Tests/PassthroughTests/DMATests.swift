@@ -66,7 +66,7 @@ import VFIO
             let host = try Host()
             host.add("first", group: 1)
             host.add("second", group: 2)
-            host.add("alone", group: 3, isNoIOMMU: true)
+            host.add("alone", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl061")])
             func wanted(_ name: String) -> PassthroughDevice.Settings {
                 var settings = settings(name)
                 settings.reachesPeers = isWanted
