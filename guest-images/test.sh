@@ -106,7 +106,8 @@ END
     rm -rf "$share/results.xml" "$share/blobs"
     mkdir "$share/blobs"
     say "integration tests" "emulated ARM host, $variant"
-    "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
+    # Contiguous memory for a guest that is to be where the host has it.
+    KERNEL_ARGS="${KERNEL_ARGS:-} cma=160M" "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
         --log "$work/$variant.log" "${options[@]}" || status=$?
     ((status < 124)) || summary+=("$(unfinished "$work/$variant.log")")
     tally "integration tests (emulated ARM host, $variant)" "$share/results.xml" "$status" no

@@ -7,6 +7,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/dma-heap.h>
+#include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
@@ -24,6 +26,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,6 +102,38 @@ intptr_t clinux_mmap(void *address, size_t length, int protection, int flags, in
 int clinux_munmap(void *address, size_t length) { return RESULT(munmap(address, length)); }
 int clinux_advise_huge_pages(void *address, size_t length) { return RESULT(madvise(address, length, MADV_HUGEPAGE)); }
 int clinux_memfd_create(const char *name) { return RESULT(memfd_create(name, MFD_CLOEXEC)); }
+int clinux_memfd_create_huge(const char *name, unsigned page_shift) {
+    // include/uapi/linux/memfd.h: the page's size is in bits 31:26.
+    return RESULT(memfd_create(name, MFD_CLOEXEC | MFD_HUGETLB | page_shift << 26));
+}
+int clinux_dma_heap_allocate(int heap, uint64_t length) {
+    struct dma_heap_allocation_data data = {.len = length, .fd_flags = O_RDWR | O_CLOEXEC};
+    int result = RESULT(ioctl(heap, DMA_HEAP_IOCTL_ALLOC, &data));
+    return result < 0 ? result : (int)data.fd;
+}
+int clinux_pin(uint64_t address, uint64_t length) {
+    // A registered buffer has at most a gibibyte.
+    const uint64_t limit = 1 << 30;
+    size_t count = length / limit + (length % limit != 0);
+    struct iovec *buffers = calloc(count ? count : 1, sizeof *buffers);
+    if (!buffers) return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        uint64_t offset = i * limit, rest = length - offset;
+        buffers[i] = (struct iovec){(void *)(uintptr_t)(address + offset), rest < limit ? rest : limit};
+    }
+    struct io_uring_params parameters = {0};
+    int ring = (int)RESULT(syscall(SYS_io_uring_setup, 1, &parameters));
+    if (ring >= 0) {
+        int result = (int)RESULT(syscall(SYS_io_uring_register, ring, IORING_REGISTER_BUFFERS, buffers, count));
+        if (result < 0) {
+            close(ring);
+            ring = result;
+        }
+    }
+    free(buffers);
+    return ring;
+}
+int clinux_unpin(int fd) { return (int)RESULT(syscall(SYS_io_uring_register, fd, IORING_UNREGISTER_BUFFERS, NULL, 0)); }
 int clinux_ftruncate(int fd, off_t length) { return RESULT(ftruncate(fd, length)); }
 int clinux_fallocate(int fd, off_t length) { return RESULT(fallocate(fd, 0, 0, length)); }
 long clinux_page_size(void) { return sysconf(_SC_PAGESIZE); }

@@ -29,6 +29,8 @@ enum KeyShape: Sendable {
     case text(TextRule)
     /// One of some words.
     case choice([String], default: String)
+    /// One of some words, none of which means what leaving it out means.
+    case optionalChoice([String])
     /// A multiple of a number, at least `minimum`, as a number or in hexadecimal.
     case address(multipleOf: UInt64, minimum: UInt64)
     case guestAddress
@@ -52,7 +54,7 @@ enum KeyShape: Sendable {
         case .boolean: "true or false"
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .text(let rule): rule.allowed
-        case .choice(let words, _): words.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .choice(let words, _), .optionalChoice(let words): words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .address(let unit, let minimum):
             "a multiple of \(unit)\(minimum > 0 ? " from \(minimum) up," : "") below 2^52, as a number or a string \"0x…\""
         case .guestAddress:
@@ -111,6 +113,20 @@ extension Key where Value: RawRepresentable & CaseIterable, Value.RawValue == St
         ) { json in
             guard case .string(let text) = json else { return nil }
             return Value(rawValue: text)
+        }
+    }
+}
+
+extension Key {
+    /// One of the words that `Choice` has, or nothing.
+    static func optionalChoice<Choice>(_ name: String) -> Key
+    where Value == Choice?, Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
+        Key(
+            description: KeyDescription(name: name, shape: .optionalChoice(Choice.allCases.map(\.rawValue))),
+            fallback: nil
+        ) { json in
+            guard case .string(let text) = json, let choice = Choice(rawValue: text) else { return nil }
+            return .some(choice)
         }
     }
 }

@@ -109,7 +109,8 @@ public struct MachineConfiguration: Equatable, Sendable {
         let deviceReaders = reader.objects(Keys.platformDevices)
         bootSource =
             reader.object(Keys.bootSource).map { BootSource($0, folder: folder) } ?? BootSource(kernelImagePath: "")
-        machineSize = reader.object(Keys.machineSize).map(MachineSize.init) ?? MachineSize()
+        let machineReader = reader.object(Keys.machineSize)
+        machineSize = machineReader.map(MachineSize.init) ?? MachineSize()
         platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
         deviceTree =
             reader.object(Keys.deviceTree).map { DeviceTreeFiles($0, folder: folder) } ?? DeviceTreeFiles()
@@ -120,7 +121,24 @@ public struct MachineConfiguration: Equatable, Sendable {
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
         Self.noteRepeatedLabels(platformDevices, deviceReaders)
         noteDescriptors(reader, deviceReaders)
+        if let machineReader { noteIdentity(machineReader) }
         if peerToPeer { notePathOfPeers(reader) }
+    }
+
+    /// Notes what can't be where RAM is at the host's physical addresses.
+    private func noteIdentity(_ reader: ObjectReader) {
+        guard let index = platformDevices.firstIndex(where: { $0.dma == .identity }) else { return }
+        let device = "platform-devices[\(index)].dma \"identity\""
+        if machineSize.ramBase != nil {
+            reader.note(
+                MachineSize.Keys.ramBase.name, found: "an address, with \(device)",
+                allowed: "nothing: RAM is then at the host's physical addresses")
+        }
+        if machineSize.hugePages == MachineSize.HugePages.none, machineSize.dmaHeap == nil {
+            reader.note(
+                MachineSize.Keys.hugePages.name, found: "\"None\", with \(device)",
+                allowed: "\"2M\", \"1G\" or nothing, or dma_heap: ordinary pages don't stay where they are")
+        }
     }
 
     private static func noteRepeatedLabels(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {

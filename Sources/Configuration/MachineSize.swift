@@ -13,6 +13,27 @@ public struct MachineSize: Equatable, Sendable {
     public var ramBase: UInt64?
     /// Where passed-through devices go that have no address of their own; nil for all room that is left beside RAM.
     public var platformBus: Window?
+    /// The pages that RAM is made of; nil for ordinary ones, or with `PlatformDevice.DMA.identity` the largest that there are.
+    public var hugePages: HugePages?
+    /// The heap below /dev/dma_heap that RAM comes from, for devices with `PlatformDevice.DMA.identity`.
+    public var dmaHeap: String?
+
+    /// What `huge_pages` may be: Firecracker's values, and pages of 1 GiB.
+    public enum HugePages: String, CaseIterable, Sendable {
+        /// Ordinary pages, transparent huge ones where the kernel gives them.
+        case none = "None"
+        case twoMebibytes = "2M"
+        case oneGibibyte = "1G"
+
+        /// In mebibytes; nil for ordinary pages.
+        public var mebibytes: Int? {
+            switch self {
+            case .none: nil
+            case .twoMebibytes: 2
+            case .oneGibibyte: 1024
+            }
+        }
+    }
 
     /// A piece of the guest-physical address space.
     public struct Window: Equatable, Sendable {
@@ -57,8 +78,14 @@ public struct MachineSize: Equatable, Sendable {
         static let ramBase = Key.optionalAddress("ram_base", multipleOf: 2 << 20)
         static let platformBus = KeyDescription(name: "platform_bus", shape: .object({ Window.Keys.all }))
 
+        static let hugePages = Key<HugePages?>.optionalChoice("huge_pages")
+        static let dmaHeap = Key.text("dma_heap", .heapName)
+
         static var all: [KeyDescription] {
-            [vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus]
+            [
+                vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus,
+                hugePages.description, dmaHeap.description,
+            ]
         }
     }
 
@@ -67,5 +94,17 @@ public struct MachineSize: Equatable, Sendable {
         memoryMebibytes = reader.value(Keys.memoryMebibytes)
         ramBase = reader.value(Keys.ramBase)
         platformBus = reader.object(Keys.platformBus).map(Window.init)
+        hugePages = reader.value(Keys.hugePages)
+        dmaHeap = reader.value(Keys.dmaHeap)
+        if let hugePages, let unit = hugePages.mebibytes, !memoryMebibytes.isMultiple(of: unit) {
+            reader.note(
+                Keys.memoryMebibytes.name, found: "\(memoryMebibytes), with huge_pages \"\(hugePages.rawValue)\"",
+                allowed: "a multiple of \(unit): RAM is made of whole pages")
+        }
+        if let hugePages, hugePages != .none, dmaHeap != nil {
+            reader.note(
+                Keys.dmaHeap.name, found: "a heap, with huge_pages \"\(hugePages.rawValue)\"",
+                allowed: "one of the two: RAM comes from a heap or is made of huge pages")
+        }
     }
 }

@@ -31,6 +31,8 @@ public struct PlatformDevice: Equatable, Sendable {
         case iommu
         /// Nothing.
         case none
+        /// The host's physical memory, all of it: the guest's RAM is where it is on the host.
+        case identity
     }
 
     /// Where the device's interrupt status lives.
@@ -81,6 +83,8 @@ public struct PlatformDevice: Equatable, Sendable {
     public var label: String?
     public var deviceTree: DeviceTreeSettings
     public var dma = DMA.automatic
+    /// Whether the user knows what `DMA.identity` means, without which it is refused.
+    public var allowsUnsafeDMA = false
     /// Whether a device that the host's kernel can't reset is refused.
     public var requiresReset = false
     /// The number of a descriptor of the device's own file that Martlet is started with.
@@ -124,6 +128,7 @@ public struct PlatformDevice: Equatable, Sendable {
         static let label = Key.text("label", .deviceLabel)
         static let deviceTree = KeyDescription(name: "device_tree", shape: .object({ DeviceTreeSettings.Keys.all }))
         static let dma = Key<DMA>.choice("dma", default: .automatic)
+        static let allowsUnsafeDMA = Key.boolean("allow_unsafe_dma", default: false)
         static let requiresReset = Key.boolean("require_reset", default: false)
         static let descriptor = Key.descriptor("vfio_fd")
 
@@ -131,8 +136,8 @@ public struct PlatformDevice: Equatable, Sendable {
             [
                 host.description, sysfsdev.description, noMmap.description, interrupts.description,
                 irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
-                guestAddress.description, label.description, deviceTree, dma.description, requiresReset.description,
-                descriptor.description,
+                guestAddress.description, label.description, deviceTree, dma.description,
+                allowsUnsafeDMA.description, requiresReset.description, descriptor.description,
             ]
         }
     }
@@ -159,8 +164,16 @@ public struct PlatformDevice: Equatable, Sendable {
         deviceTree =
             reader.object(Keys.deviceTree).map { DeviceTreeSettings($0, folder: folder) } ?? DeviceTreeSettings()
         dma = reader.value(Keys.dma)
+        allowsUnsafeDMA = reader.value(Keys.allowsUnsafeDMA)
         requiresReset = reader.value(Keys.requiresReset)
         descriptor = reader.value(Keys.descriptor)
+        if dma == .identity, !allowsUnsafeDMA {
+            reader.note(
+                Keys.dma.name, found: "\"identity\" without \(Keys.allowsUnsafeDMA.name)",
+                allowed:
+                    "it with \(Keys.allowsUnsafeDMA.name) true: no IOMMU confines the device, so that it, and with it the "
+                    + "guest, can read and overwrite all memory of the host, its kernel and other guests included")
+        }
         if !irqfd, choice != .automatic, choice != .eventfd {
             reader.note(
                 Keys.irqfd.name, found: "false, with interrupts \"\(choice.rawValue)\"",

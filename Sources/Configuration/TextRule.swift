@@ -21,13 +21,15 @@ enum TextRule: Sendable {
     case nodePart
     /// A string in `clock-names`, or a clock's index.
     case clockName
+    /// A heap's name, as /dev/dma_heap lists it.
+    case heapName
 
     /// The greatest length in bytes of UTF-8, without the NUL that the kernel wants behind it.
     var maximumByteCount: Int {
         switch self {
         // PATH_MAX and NAME_MAX, include/uapi/linux/limits.h: the first counts the NUL, the second doesn't.
         case .path, .devicePath: 4095
-        case .deviceName: 255
+        case .deviceName, .heapName: 255
         // COMMAND_LINE_SIZE, arch/arm64/include/uapi/asm/setup.h, is 2048 with the NUL: Linux copies the device tree's
         // bootargs with strscpy (early_init_dt_scan_chosen, drivers/of/fdt.c) and drops the rest without an error.
         case .bootArguments: 2047
@@ -54,6 +56,8 @@ enum TextRule: Sendable {
         case .deviceLabel: "\(Self.label.allowed), other than \(Self.boardLabels.joined(separator: ", "))"
         case .propertyName: "a property's name of 1 to \(maximumByteCount) letters, digits and \",._+?#-\", not phandle"
         case .nodePart: "a property or child node as \"dmas\" or \"mdio/phy@1\", of 1 to \(maximumByteCount) characters"
+        case .heapName:
+            "a heap's name as in /dev/dma_heap, of 1 to \(maximumByteCount) bytes without '/' and NUL"
         case .clockName: "a clock's name of 1 to \(maximumByteCount) bytes without NUL"
         }
     }
@@ -64,7 +68,7 @@ enum TextRule: Sendable {
         switch self {
         case .path: return !bytes.isEmpty
         case .devicePath: return Self.isName(Path.lastComponent(of: text))
-        case .deviceName: return Self.isName(text) && !bytes.contains(UInt8(ascii: "/"))
+        case .deviceName, .heapName: return Self.isName(text) && !bytes.contains(UInt8(ascii: "/"))
         case .bootArguments: return !bytes.contains(UInt8(ascii: "\n")) && !bytes.contains(UInt8(ascii: "\r"))
         case .label:
             guard let first = bytes.first else { return false }

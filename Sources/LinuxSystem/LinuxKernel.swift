@@ -97,9 +97,12 @@ public struct LinuxKernel: SystemCalls {
         try retrying { clinux_epoll_add(poll, descriptor, readable, token) }
     }
 
-    public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
+    public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
         guard let length = off_t(exactly: size) else { throw .invalidArgument }
-        let descriptor = try retrying { clinux_memfd_create(name) }
+        let descriptor = try retrying {
+            hugePageSize.map { clinux_memfd_create_huge(name, UInt32($0.trailingZeroBitCount)) }
+                ?? clinux_memfd_create(name)
+        }
         do {
             _ = try retrying { clinux_ftruncate(descriptor, length) }
         } catch {

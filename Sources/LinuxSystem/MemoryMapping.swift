@@ -27,6 +27,19 @@ public final class MemoryMapping: Sendable {
         self.system = system
     }
 
+    /// Maps parts of `descriptor` one behind the other, with all of their pages there at once.
+    /// - Parameters:
+    ///   - alignment: in bytes, a power of two; the address has the remainder by it that `remainder` says.
+    /// - Throws: what mmap(2) gives.
+    public init(
+        of descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64 = 0, system: any SystemCalls
+    ) throws(Errno) {
+        address = try system.mapShared(descriptor, parts: parts, alignment: alignment, remainder: remainder)
+        // No overflow: the kernel has mapped as much.
+        size = parts.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) }
+        self.system = system
+    }
+
     /// Asks for transparent huge pages, which save faults; not having them is no error.
     public func preferHugePages() {
         do { try system.adviseHugePages(address: address, size: size) } catch {}

@@ -45,9 +45,22 @@ public protocol SystemCalls: Sendable {
     /// removed.
     func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno)
     /// A memfd of `size` bytes, empty and unallocated.
-    func createMemory(name: String, size: UInt64) throws(Errno) -> CInt
+    /// - Parameter hugePageSize: it is made of huge pages of this many bytes; nil for ordinary ones. ENODEV or EINVAL where the
+    ///   kernel hasn't got such pages.
+    func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt
+    /// `size` bytes of the heap below /dev/dma_heap that is open as `heap`: a descriptor of their own.
+    func allocateMemory(ofHeap heap: CInt, size: UInt64) throws(Errno) -> CInt
     /// A shared, readable and writable mapping of `descriptor` from `offset`; returns its address.
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt
+    /// A mapping of several parts of `descriptor` one behind the other, with all of its pages there at once.
+    /// - Parameters:
+    ///   - alignment: in bytes, a power of two; the address has the remainder by it that `remainder` says.
+    func mapShared(
+        _ descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64
+    ) throws(Errno) -> UInt
+    /// Keeps the pages of mapped memory where they are, until `unpin` gets what this returns.
+    func pin(address: UInt, size: UInt64) throws(Errno) -> CInt
+    func unpin(_ pin: CInt)
     func unmap(address: UInt, size: UInt64)
     /// Asks for transparent huge pages; a kernel without them may refuse.
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno)
@@ -66,6 +79,13 @@ public protocol SystemCalls: Sendable {
     /// - Throws: ENOENT where there is no such program, EFBIG over the limit, ETIMEDOUT when it takes longer than
     ///   `ProgramRun.timeLimitMilliseconds`, besides what pipe2 and posix_spawn give.
     func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun
+}
+
+extension SystemCalls {
+    /// A memfd of `size` bytes of ordinary pages, empty and unallocated.
+    public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
+        try createMemory(name: name, size: size, hugePageSize: nil)
+    }
 }
 
 /// What a program that was run left behind.

@@ -66,7 +66,7 @@ struct BoardDeviceTree {
     /// - Parameters: as for `tree`; `labels` are the devices' own.
     func names(devices: [Node], clocks: [Node], passedThrough: [Node], labels: [String?]) -> TreeAdditions.Names {
         var board: [(label: String, path: String)] = [
-            ("gic", "/" + Self.name("interrupt-controller", BoardLayout.distributor)), ("serial", serialPath),
+            ("gic", "/" + Self.name("interrupt-controller", layout.interruptController.base)), ("serial", serialPath),
         ]
         if let rtc = devices.first(where: { $0.baseName == "rtc" }) { board.append(("rtc", "/\(rtc.name)")) }
         if passedThrough.contains(where: isOnBus) { board.append(("platform_bus", "/\(busName)")) }
@@ -109,7 +109,10 @@ struct BoardDeviceTree {
     private var memory: Node {
         Node(
             Self.name("memory", layout.ram.base),
-            ["device_type": .string("memory"), "reg": .cells64([layout.ram.base.rawValue, layout.ram.size])])
+            [
+                "device_type": .string("memory"),
+                "reg": .cells64(layout.banks.flatMap { [$0.base.rawValue, $0.size] }),
+            ])
     }
 
     private var cpus: Node {
@@ -146,14 +149,15 @@ struct BoardDeviceTree {
     }
 
     private var controller: Node {
-        let layout = BoardLayout.interruptController(interruptController)
+        let base = layout.interruptController.base
+        let layout = layout.interruptController(interruptController)
         let frames: [UInt64] =
             switch interruptController {
             case .v3: [layout.distributor, 0x10000, layout.secondFrame, UInt64(vcpuCount) << 17]
             case .v2: [layout.distributor, 0x1000, layout.secondFrame, 0x2000]
             }
         return Node(
-            Self.name("interrupt-controller", BoardLayout.distributor),
+            Self.name("interrupt-controller", base),
             [
                 "compatible": .string(interruptController == .v3 ? "arm,gic-v3" : "arm,cortex-a15-gic"),
                 // No address: who refers to an interrupt by a map (interrupt-map) gives none for its parent.

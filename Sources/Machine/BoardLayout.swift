@@ -10,9 +10,12 @@ public import PlatformBus
 ///
 /// From low to high: interrupt controller, serial port, RTC, room for virtio-mmio slots, the platform-bus window up to
 /// RAM, RAM, a second window for regions that don't fit into the first. The configuration may put RAM elsewhere, and may
-/// say which window the platform bus has; then it has that one only.
+/// say which window the platform bus has; then it has that one only. Where RAM is at the host's physical addresses, in however
+/// many banks, the rest gives way to it.
 public struct BoardLayout: Sendable {
-    /// The guest's RAM.
+    /// The guest's RAM, in ascending order; one bank but for RAM at the host's physical addresses.
+    public let banks: [GuestRange]
+    /// The first bank.
     public let ram: GuestRange
     /// The platform-bus windows in ascending order.
     public let windows: [GuestRange]
@@ -54,9 +57,10 @@ public struct BoardLayout: Sendable {
         guard let serial = GuestRange(base: Self.serialBase, size: NS16550A.byteCount),
             let clock = GuestRange(base: Self.clockBase, size: PL031.byteCount),
             let interruptController = GuestRange(
-                base: Self.distributor, size: Self.redistributors.rawValue + (32 << 17) - Self.distributor.rawValue),
+                base: Self.distributor, size: Self.interruptControllerSize),
             let addresses = GuestRange(base: GuestAddress(0), size: max(limit, limit &+ 1))
         else { throw .addressSpace(mebibytes: size.memoryMebibytes, base: base, addressBits: addressBits) }
+        banks = [ram]
         self.ram = ram
         self.serial = serial
         self.clock = clock
@@ -67,54 +71,100 @@ public struct BoardLayout: Sendable {
             else { throw .busSpace(base: GuestAddress(bus.base), size: bus.size, addressBits: addressBits) }
             windows = [window]
         } else {
-            windows = Self.windows(beside: ram, limit: limit)
+            windows = Self.windows(beside: [ram], limit: limit)
         }
         // Without these keys there is nothing to find.
         guard size.platformBus != nil || base != Self.ramBase else { return }
         try checkOverlaps(platformBus: size.platformBus == nil ? nil : windows.first)
     }
 
-    /// What is left for devices: below RAM and above it.
-    private static func windows(beside ram: GuestRange, limit: UInt64) -> [GuestRange] {
+    /// The layout around RAM that is where it is.
+    /// - Parameters:
+    ///   - banks: in ascending order, free of overlaps; at least one.
+    ///   - others: what else stays where it is: devices with addresses that the configuration gives.
+    /// - Throws: `MachineError.bankOutOfReach`, `.noGap`, `.busSpace`, `.overlaps`.
+    init(
+        _ size: MachineSize, addressBits: Int, banks: [GuestRange], avoiding others: [GuestRange]
+    ) throws(MachineError) {
+        let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
+        guard let ram = banks.first, let last = banks.last,
+            let addresses = GuestRange(base: GuestAddress(0), size: max(limit, limit &+ 1))
+        else { throw .doesNotFit(what: "the guest", bytes: 1, available: 0) }
+        if last.last.rawValue > limit { throw .bankOutOfReach(last, addressBits: addressBits) }
+        var bus: GuestRange?
+        if let window = size.platformBus {
+            bus = GuestRange(base: GuestAddress(window.base), size: window.size)
+            guard let bus, bus.last.rawValue <= limit else {
+                throw .busSpace(base: GuestAddress(window.base), size: window.size, addressBits: addressBits)
+            }
+        }
+        var gaps = BoardGaps(taken: banks + others + (bus.map { [$0] } ?? []), limit: limit)
+        interruptController = try gaps.place(
+            "interrupt controller", Self.interruptControllerSize, alignment: 0x1_0000, near: Self.distributor)
+        serial = try gaps.place("serial port", NS16550A.byteCount, alignment: 4096, near: Self.serialBase)
+        clock = try gaps.place("RTC", PL031.byteCount, alignment: 4096, near: Self.clockBase)
+        self.banks = banks
+        self.ram = ram
+        self.addresses = addresses
+        let board = [interruptController, serial, clock].filter { $0.last >= Self.lowWindowBase }
+        windows =
+            bus.map { [$0] } ?? Self.windows(beside: (banks + board).sorted { $0.base < $1.base }, limit: limit)
+        if let bus { try checkOverlaps(platformBus: bus) }
+    }
+
+    /// Every frame of either version, in bytes. GICv3: a redistributor of 128 KiB for each of 32 vCPUs.
+    private static let interruptControllerSize = redistributors.rawValue + (32 << 17) - distributor.rawValue
+
+    /// What is left for devices below RAM, between its banks, and above it.
+    private static func windows(beside taken: [GuestRange], limit: UInt64) -> [GuestRange] {
         var windows: [GuestRange] = []
-        if ram.last < lowWindowBase {
-            let all = GuestRange(base: lowWindowBase, size: limit &- lowWindowBase.rawValue &+ 1)
-            return limit > lowWindowBase.rawValue ? [all].compactMap { $0 } : []
+        var next: GuestAddress? = lowWindowBase
+        for range in taken {
+            guard let base = next, range.last >= base else { continue }
+            if range.base > base, range.base.rawValue - base.rawValue >= smallestWindow,
+                let gap = GuestRange(base: base, size: range.base.rawValue - base.rawValue)
+            {
+                windows.append(gap)
+            }
+            next = range.last.adding(1)
         }
-        if ram.base > lowWindowBase,
-            let low = GuestRange(base: lowWindowBase, size: ram.base.rawValue - lowWindowBase.rawValue)
-        {
-            windows.append(low)
-        }
-        if let base = ram.last.adding(1)?.aligned(to: gibibyte), base.rawValue < limit,
-            let high = GuestRange(base: base, size: limit - base.rawValue + 1)
-        {
-            windows.append(high)
+        let last = next == lowWindowBase ? next : next?.aligned(to: gibibyte)
+        if let last, last.rawValue < limit {
+            // Never all 64 bits, as it doesn't begin at 0.
+            if let high = GuestRange(base: last, size: limit - last.rawValue &+ 1) { windows.append(high) }
         }
         return windows
     }
 
+    /// In bytes: smaller gaps between banks aren't worth a line in the device tree.
+    private static let smallestWindow: UInt64 = 1 << 20
+
     private func checkOverlaps(platformBus: GuestRange?) throws(MachineError) {
-        let ram = AddressConflict.Part(name: "RAM", key: "machine-config.ram_base", range: ram)
+        let ram = banks.map { AddressConflict.Part(name: "RAM", key: "machine-config.ram_base", range: $0) }
         let fixed: [AddressConflict.Part] = [
             .init(name: "interrupt controller", range: interruptController), .init(name: "serial port", range: serial),
             .init(name: "RTC", range: clock),
         ]
-        var pairs = fixed.map { (ram, $0) }
+        var pairs = ram.flatMap { ram in fixed.map { (ram, $0) } }
         if let platformBus {
             let bus = AddressConflict.Part(
                 name: "platform bus", key: "machine-config.platform_bus", range: platformBus)
-            pairs += [(bus, ram)] + fixed.map { (bus, $0) }
+            pairs += (ram + fixed).map { (bus, $0) }
         }
         let conflicts = pairs.filter { $0.0.range.overlaps($0.1.range) }
             .map { AddressConflict(part: $0.0, owner: $0.1) }
         if !conflicts.isEmpty { throw .overlaps(conflicts) }
     }
 
-    static func interruptController(_ version: InterruptController.Version) -> InterruptController.Layout {
-        InterruptController.Layout(
-            distributor: distributor.rawValue,
-            secondFrame: (version == .v3 ? redistributors : cpuInterface).rawValue)
+    func interruptController(_ version: InterruptController.Version) -> InterruptController.Layout {
+        let offset =
+            switch version {
+            case .v3: Self.redistributors.rawValue - Self.distributor.rawValue
+            case .v2: Self.cpuInterface.rawValue - Self.distributor.rawValue
+            }
+        let base = interruptController.base.rawValue
+        // Inside the range, whose end fits into 64 bits.
+        return InterruptController.Layout(distributor: base, secondFrame: base &+ offset)
     }
 }
 

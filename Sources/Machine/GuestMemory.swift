@@ -16,8 +16,11 @@ final class GuestMemory: Sendable {
     /// In ascending order, free of overlaps.
     let banks: [Bank]
 
-    /// - Throws: `MachineError.memory` when the host can't give that much, or a call fails.
-    init(_ ranges: [GuestRange], system: any SystemCalls) throws(MachineError) {
+    /// - Parameter hugePageSize: the pages that it is made of, in bytes; nil for ordinary ones.
+    /// - Throws: `MachineError.memory` when the host can't give that much, or a call fails; `.hugePages`.
+    init(
+        _ ranges: [GuestRange], hugePageSize: UInt64? = nil, system: any SystemCalls
+    ) throws(MachineError) {
         var banks: [Bank] = []
         for range in ranges {
             func naming<Result>(
@@ -27,9 +30,13 @@ final class GuestMemory: Sendable {
                     throw .memory(mebibytes: range.size >> 20, call: call, errno: error)
                 }
             }
+            if let hugePageSize {
+                banks.append(try Self.bank(range, hugePageSize: hugePageSize, system))
+                continue
+            }
             let file = OwnedDescriptor(
                 adopting: try naming("memfd_create") { () throws(Errno) in
-                    try system.createMemory(name: "martlet-guest-ram", size: range.size)
+                    try system.createMemory(name: Self.name, size: range.size)
                 }, of: system)
             let raw = file.rawValue
             let mapping = try naming("mmap") { () throws(Errno) in
@@ -39,6 +46,23 @@ final class GuestMemory: Sendable {
             banks.append(Bank(range: range, mapping: mapping))
         }
         self.banks = banks
+    }
+
+    /// Memory that there is already.
+    init(_ banks: [Bank]) { self.banks = banks }
+
+    private static let name = "martlet-guest-ram"
+
+    private static func bank(
+        _ range: GuestRange, hugePageSize: UInt64, _ system: any SystemCalls
+    ) throws(MachineError) -> Bank {
+        do throws(PhysicalMemoryError) {
+            let file = try HugePages.file(name, size: range.size, pageSize: hugePageSize, system: system)
+            return Bank(
+                range: range,
+                mapping: try HugePages.map(
+                    file.rawValue, size: range.size, pageSize: hugePageSize, isPopulated: false, system: system))
+        } catch { throw .hugePages(mebibytes: range.size >> 20, error) }
     }
 
     /// The bytes at `address`; nil when they are not all inside one bank.

@@ -83,7 +83,7 @@ public final class Machine: Sendable {
             }
             profile.mark("vcpus")
             let controller = stack.keep(
-                try InterruptController(vm, version: version, layout: BoardLayout.interruptController(version)))
+                try InterruptController(vm, version: version, layout: plan.layout.interruptController(version)))
             try controller.makeLevelTriggered(
                 plan.passthrough.levelTriggeredSPIs.map { GSI(rawValue: $0.rawValue) })
         } catch { throw .kvm(error) }
@@ -104,8 +104,10 @@ public final class Machine: Sendable {
         profile.mark("passthrough")
 
         let ending = Ending(loop: loop, profile: profile)
-        try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices, opened = plan.passthrough] in
-            status(opened.withFaults(devices?.reports() ?? []).flatMap(\.lines).map { $0 + "\n" }.joined())
+        try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices] in
+            let reports = plan.passthrough.withFaults(devices?.reports() ?? [])
+            let memory = plan.identity?.report().lines ?? []
+            status((reports.flatMap(\.lines) + memory).map { $0 + "\n" }.joined())
         }
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in
@@ -149,9 +151,11 @@ public final class Machine: Sendable {
     /// What was built, a line each.
     var facts: [String] {
         let size = plan.configuration.machineSize
-        return ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
-            + (plan.memoryPlacement.reason.map { [$0] } ?? [])
-            + parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines) + plan.additionFacts
+        var facts = ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
+        facts += plan.identity?.report().lines ?? []
+        if let reason = plan.memoryPlacement.reason { facts.append(reason) }
+        facts += parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
+        return facts + plan.additionFacts
     }
 
     /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released but
@@ -165,6 +169,8 @@ public final class Machine: Sendable {
         do throws(MachineError) {
             try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
             let ending = parts.ending
+            // As late as can be: from here on the devices may be told where to write.
+            if let moved = try plan.identity?.firstMoved() { throw .memoryMoved(moved) }
             for runner in parts.runners { try runner.start { ending.end($0) } }
             profile.mark("threads")
             let loop = parts.loop
@@ -175,6 +181,8 @@ public final class Machine: Sendable {
         profile.mark("vcpus-joined")
         parts.devices.silence()
         let reports = parts.devices.reports()
+        var moved: UInt64?
+        do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
         console.disconnect()
         profile.mark("console-closed")
@@ -188,7 +196,8 @@ public final class Machine: Sendable {
         return (
             end,
             Report(
-                end: end, devices: devices, exits: exits, unclaimedReads: unclaimed.reads,
+                end: end, devices: devices, memory: plan.identity?.report(moved: moved), exits: exits,
+                unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
                 profile: profile.marks)
         )

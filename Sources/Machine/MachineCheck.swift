@@ -31,6 +31,9 @@ public struct MachineCheck: Sendable {
         plain.platformDevices = []
         plain.deviceTree = DeviceTreeFiles()
         plain.iommufd = nil
+        plain.machineSize.dmaHeap = nil
+        // The device that needs them is checked by itself.
+        if configuration.platformDevices.contains(where: { $0.dma == .identity }) { plain.machineSize.hugePages = nil }
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
             _ = note { try plan.load() }
         }
@@ -46,6 +49,7 @@ public struct MachineCheck: Sendable {
             var (single, alone) = (plain, device)
             alone.deviceTree.overlay = nil
             single.platformDevices = [alone]
+            if alone.dma == .identity { single.machineSize = configuration.machineSize }
             single.iommufd = configuration.iommufd
             _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
         }

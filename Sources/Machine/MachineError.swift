@@ -39,6 +39,27 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case lockedMemory(device: String, needed: UInt64, limit: UInt64)
     /// Devices' DMA needs more mappings than the kernel takes.
     case mappings(device: String, wanted: Int, left: Int)
+    /// No RAM whose place in the host's memory stays, for a device that needs it; `isChoice` when the configuration says from
+    /// where.
+    case identityMemory(device: String, mebibytes: Int, [PhysicalMemoryError], isChoice: Bool)
+    /// `dma_heap`, and no device that needs it.
+    case heapWithoutIdentity
+    /// RAM of huge pages that there aren't.
+    case hugePages(mebibytes: UInt64, PhysicalMemoryError)
+    /// RAM at the host's physical addresses is in more pieces than a guest's kernel takes.
+    case tooManyBanks(Int, limit: Int)
+    /// RAM is beyond the guest-physical addresses of this host.
+    case bankOutOfReach(GuestRange, addressBits: Int)
+    /// The IOMMU can't show a device the guest's RAM where another device needs it.
+    case bankObstacle(device: String, GuestRange, range: String, reason: String)
+    /// RAM leaves no room for a part of the board.
+    case noGap(what: String, bytes: UInt64)
+    /// Something that goes into RAM is larger than any of its banks.
+    case fragmented(what: String, bytes: UInt64, largest: UInt64, banks: Int)
+    /// Whether RAM has stayed where it was can't be told.
+    case memoryCheck(PhysicalMemoryError)
+    /// RAM isn't where it was in the host's memory.
+    case memoryMoved(UInt64)
     /// Any other system call, by name.
     case call(String, errno: Errno)
 
@@ -110,12 +131,83 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             \(device): its DMA needs \(wanted) mappings for the guest's RAM, and the kernel takes \(left)
               run: echo \(max(wanted, 65535)) > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit
             """
+        case .identityMemory(let device, let mebibytes, let failures, let isChoice):
+            Self.text(
+                [
+                    "\(device): no \(mebibytes) MiB of RAM for its dma \"identity\", which have to stay where they are on the host"
+                ]
+                    + failures.map(\.description) + Self.remedies(failures)
+                    + (isChoice
+                        ? ["or leave machine-config.huge_pages and .dma_heap out: then all of them are tried"] : []))
+        case .heapWithoutIdentity:
+            """
+            machine-config.dma_heap: no device has dma "identity"
+              leave it out: RAM needs no heap where an IOMMU finds its pages wherever they are
+            """
+        case .hugePages(let mebibytes, let failure):
+            Self.text(
+                ["machine-config.huge_pages: no \(mebibytes) MiB for the guest: \(failure)"] + Self.remedies([failure]))
+        case .tooManyBanks(let count, let limit):
+            """
+            machine-config: the guest's RAM is in \(count) pieces of the host's memory, and a guest's kernel takes \(limit)
+              \(Self.wholeness)
+            """
+        case .bankOutOfReach(let range, let bits):
+            """
+            machine-config: the guest's RAM at the host's \(range) takes \(64 - range.last.rawValue.leadingZeroBitCount) \
+            address bits, and this host's KVM offers \(bits)
+              give machine-config.dma_heap a heap further down, or reserve huge pages when the host boots
+            """
+        case .bankObstacle(let device, let bank, let range, let reason):
+            """
+            \(device): its DMA can't reach RAM at \(bank), where a device with dma "identity" needs it: of \(range) \(reason)
+              give the two devices to different guests, or give machine-config.dma_heap a heap elsewhere
+            """
+        case .noGap(let what, let bytes):
+            """
+            machine-config: the guest's RAM and the devices' guest_address leave no \(bytes) bytes for the \(what)
+              reduce machine-config.mem_size_mib, or leave guest_address out
+            """
+        case .fragmented(let what, let bytes, let largest, let count):
+            """
+            machine-config: \(what) needs \(bytes) bytes in one piece, but of the \(count) pieces of the host's memory that \
+            the guest's RAM is in, none has more than \(largest) left
+              \(Self.wholeness)
+            """
+        case .memoryCheck(let failure):
+            Self.text(
+                ["whether the guest's RAM is where it was in the host's memory can't be told: \(failure)"]
+                    + Self.remedies([failure]))
+        case .memoryMoved(let address):
+            """
+            the guest's RAM has moved in the host's memory: what was at 0x\(String(address, radix: 16)) is elsewhere, and devices \
+            with dma "identity" may have written to what is there now
+              on the host, leave its huge pages alone while a guest runs: no move_pages, no memory taken offline, and a kernel \
+            with io_uring, which pins them
+            """
         case .call(let name, let errno): "\(name): \(errno.nameAndText)"
         }
     }
 }
 
 extension MachineError {
+    private static let wholeness =
+        "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
+        + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"
+
+    /// Lines below the first are indented.
+    private static func text(_ lines: [String]) -> String {
+        lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
+    }
+
+    private static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {
+        var remedies: [String] = []
+        for failure in failures {
+            if let remedy = failure.remedy, !remedies.contains(remedy) { remedies.append(remedy) }
+        }
+        return remedies
+    }
+
     /// The label that was probably meant, and all that there are.
     static func suggestion(for label: String, among known: [String]) -> String {
         (NearestKey.of(label, among: known).map { "did you mean \"\($0)\"? " } ?? "")

@@ -25,6 +25,9 @@ public final class MachinePlan: Sendable {
     let layout: BoardLayout
     let bus: PlatformBus
     let passthrough: PassthroughDevices
+    /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices, so that it
+    /// goes after them: a device that is open may write to it.
+    let identity: IdentityMemory?
     /// Whether the board has a PL031 of its own: not when one is passed through, as guests use the first that they find.
     let hasEmulatedClock: Bool
     private let passthroughNodes: [Node]
@@ -68,13 +71,20 @@ public final class MachinePlan: Sendable {
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
         let size = configuration.machineSize
-        memoryPlacement = try MemoryPlacement(
-            mebibytes: size.memoryMebibytes, addressBits: addressBits, fixed: size.ramBase.map { GuestAddress($0) },
-            demands: demands)
-        if let reason = memoryPlacement.reason { log(.info, reason) }
-        layout = try BoardLayout(size, addressBits: addressBits, ramBase: memoryPlacement.base)
+        identity = try Self.identityMemory(size, opened, calls, log)
+        if let identity {
+            memoryPlacement = try MemoryPlacement(identity: identity.banks, demands: demands)
+            layout = try BoardLayout(
+                size, addressBits: addressBits, banks: identity.banks, avoiding: opened.fixedRanges)
+        } else {
+            memoryPlacement = try MemoryPlacement(
+                mebibytes: size.memoryMebibytes, addressBits: addressBits, fixed: size.ramBase.map { GuestAddress($0) },
+                demands: demands)
+            if let reason = memoryPlacement.reason { log(.info, reason) }
+            layout = try BoardLayout(size, addressBits: addressBits, ramBase: memoryPlacement.base)
+        }
         if let demands {
-            try MemoryPlacement.checkLimits(bankSizes: [layout.ram.size], demands: demands, calls: calls)
+            try MemoryPlacement.checkLimits(bankSizes: layout.banks.map(\.size), demands: demands, calls: calls)
         }
         bus = try Self.makeBus(layout)
         do throws(PassthroughError) {
@@ -107,11 +117,25 @@ public final class MachinePlan: Sendable {
         } catch { throw .kvm(error) }
     }
 
+    /// RAM where devices want it; nil where they don't care.
+    private static func identityMemory(
+        _ size: MachineSize, _ devices: OpenedDevices, _ calls: any MachineCalls, _ log: Log
+    ) throws(MachineError) -> IdentityMemory? {
+        guard let device = devices.identityDevice else {
+            if size.dmaHeap != nil { throw .heapWithoutIdentity }
+            return nil
+        }
+        let memory = try IdentityMemory(size, for: device, system: calls)
+        do { try devices.checkIdentity(reaches: memory.banks) } catch { throw .passthrough(error) }
+        if log.threshold <= .info { for line in memory.report().lines { log(.info, line) } }
+        return memory
+    }
+
     static func makeBus(_ layout: BoardLayout) throws(MachineError) -> PlatformBus {
         let bus = PlatformBus(
             windows: layout.windows, spiCount: InterruptController.spiCount, fixed: [layout.addresses])
         do throws(PlatformBusError) {
-            try bus.reserve("RAM", layout.ram)
+            for bank in layout.banks { try bus.reserve("RAM", bank) }
             try bus.reserve("interrupt controller", layout.interruptController)
             try bus.reserve("serial port", layout.serial)
             try bus.reserveSPI(BoardLayout.serialSPI, "serial port")
@@ -186,11 +210,19 @@ public final class MachinePlan: Sendable {
 
     /// Allocates RAM and loads kernel and initrd into it.
     func load() throws(MachineError) -> (memory: GuestMemory, boot: BootLoader.Result) {
-        try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
-        let memory = try GuestMemory([layout.ram], system: calls)
-        let loader = BootLoader(memory: memory, ram: layout.ram, system: calls)
+        let memory = try guestMemory()
+        let loader = BootLoader(memory: memory, system: calls)
         let source = configuration.bootSource
         return (memory, try loader.load(kernel: source.kernelImagePath, initrd: source.initrdPath))
+    }
+
+    private func guestMemory() throws(MachineError) -> GuestMemory {
+        if let identity { return identity.guestMemory() }
+        if let mebibytes = configuration.machineSize.hugePages?.mebibytes {
+            return try GuestMemory(layout.banks, hugePageSize: UInt64(mebibytes) << 20, system: calls)
+        }
+        try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
+        return try GuestMemory(layout.banks, system: calls)
     }
 
     /// The names of all trace events.

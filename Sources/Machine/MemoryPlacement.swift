@@ -50,6 +50,20 @@ struct MemoryPlacement {
         reason = "RAM is at \(self.base) and not at \(wanted): of \(first.range) \(first.reason)"
     }
 
+    /// RAM that is at the host's physical addresses, and so can't be moved.
+    /// - Throws: `MachineError.bankObstacle`.
+    init(identity banks: [GuestRange], demands: MemoryDemands?) throws(MachineError) {
+        for bank in banks {
+            guard let obstacle = demands?.obstacle(from: bank.base.rawValue, through: bank.last.rawValue) else {
+                continue
+            }
+            throw .bankObstacle(
+                device: demands?.device ?? "", bank, range: obstacle.range.description, reason: obstacle.reason)
+        }
+        base = banks.first?.base ?? BoardLayout.ramBase
+        reason = nil
+    }
+
     private static func obstacle(_ demands: MemoryDemands, _ base: UInt64, _ size: UInt64) -> MemoryDemands.Obstacle? {
         let (last, overflow) = base.addingReportingOverflow(size - 1)
         return overflow ? nil : demands.obstacle(from: base, through: last)

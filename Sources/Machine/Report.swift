@@ -9,6 +9,8 @@ public struct Report: Sendable, Encodable {
     public let end: GuestEnd
     /// Passed-through devices, in the order of the configuration.
     public let devices: [DeviceReport]
+    /// RAM at the host's physical addresses; nil where devices need none such.
+    public var memory: MemoryReport?
     /// Exits to user space of all vCPUs together.
     public let exits: ExitCounts
     /// Accesses to guest-physical addresses where nothing is.
@@ -22,7 +24,7 @@ public struct Report: Sendable, Encodable {
     public var restarts = 0
 
     private enum CodingKeys: String, CodingKey {
-        case exit, devices, exits, unclaimed, profile, restarts
+        case exit, devices, memory, exits, unclaimed, profile, restarts
         case droppedConsoleBytes = "dropped_console_bytes"
     }
 
@@ -41,6 +43,7 @@ public struct Report: Sendable, Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: end.detail), forKey: .exit)
         try container.encode(devices, forKey: .devices)
+        try container.encodeIfPresent(memory, forKey: .memory)
         try container.encode(exits, forKey: .exits)
         try container.encode(Unclaimed(reads: unclaimedReads, writes: unclaimedWrites), forKey: .unclaimed)
         try container.encode(droppedConsoleBytes, forKey: .droppedConsoleBytes)
@@ -51,7 +54,7 @@ public struct Report: Sendable, Encodable {
     /// The report as text, a line for each fact.
     public var text: String {
         var lines = ["guest: \(end.name)" + (end.detail.map { " (\($0))" } ?? "")]
-        lines += devices.flatMap(\.lines)
+        lines += devices.flatMap(\.lines) + (memory?.lines ?? [])
         lines.append(
             "exits: \(exits.mmioReads) MMIO reads, \(exits.mmioWrites) MMIO writes, \(exits.interrupted) interrupted, "
                 + "\(exits.systemEvents) system events, \(exits.other) other")

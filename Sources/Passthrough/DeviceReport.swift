@@ -47,6 +47,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     /// What the device can reach by DMA, and by whose doing.
     public struct DMA: Sendable, Equatable, Encodable {
         /// "iommu": translated, to the guest's memory. "none": not meant to be done. "untranslated": no IOMMU is there.
+        /// "identity": none is there, and the guest's RAM is where untranslated DMA lands.
         public let mode: String
         /// "container" or "iommufd"; nil where no IOMMU stands between the device and memory.
         public let through: String?
@@ -71,7 +72,8 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
 
         func text(group: Int) -> String {
             guard let through else {
-                let promise = mode == "none" ? "none, as configured" : "untranslated"
+                if mode == "identity" { return "dma: identity: NOT confined, reaches \(reaches)" }
+                let promise = mode == "none" ? "none, as configured; nothing enforces it" : "untranslated"
                 return "dma: \(promise); no IOMMU: NOT confined, what it does reaches all host memory"
             }
             let company = groupOthers.isEmpty ? "alone in it" : "with \(groupOthers.joined(separator: ", "))"
@@ -195,7 +197,13 @@ extension OpenedDevice {
             case .iommufd: "iommufd"
             }
         return DeviceReport.DMA(
-            mode: settings.dma == .none ? "none" : isTranslated ? "iommu" : "untranslated",
+            mode: {
+                switch settings.dma {
+                case .none: "none"
+                case .identity: "identity"
+                case .automatic, .iommu: isTranslated ? "iommu" : "untranslated"
+                }
+            }(),
             through: isTranslated ? through : nil,
             reaches: {
                 switch device.reach {

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 public import LinuxSystem
+public import PlatformBus
 public import VFIO
 
 /// A host device that was opened, and what was found out about it on the way; it has no place in a guest yet. Immutable, so
@@ -24,12 +25,17 @@ public final class OpenedDevice: Sendable {
     let isolatesInterrupts: Bool?
     let sysfs: Sysfs
 
-    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.endRangeOutside`, `.noReset`.
+    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`.
     init(
         _ settings: PassthroughDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let host = try PassthroughError.vfio { () throws(VFIOError) in try settings.identity.find(sysfs) }
+        if settings.dma == .automatic, host.state == .ready, host.group?.isNoIOMMU == true,
+            let suspicion = DMAMasters.suspicion(of: host, sysfs)
+        {
+            throw .unconfinedDMA(device: host.name, suspicion: suspicion)
+        }
         let countsBefore = HostInterruptCounts.read(sysfs.system)
         let device = try PassthroughError.vfio { () throws(VFIOError) in
             try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
@@ -111,6 +117,32 @@ public final class OpenedDevices: Sendable {
             devices.contains { $0.device.reach != .hostMemory }
             ? Result { () throws(Errno) in try DMAFaultLog(sysfs.system) } : nil
         self.stack = stack
+    }
+
+    /// The first device that addresses the host's physical memory, where the guest's RAM has to be; nil where there is none.
+    public var identityDevice: String? { devices.first { $0.settings.dma == .identity }?.host.name }
+
+    /// Checks that those devices reach RAM that is in these banks.
+    /// - Throws: `PassthroughError.translatingBus`, `.memoryOutOfReach`.
+    public func checkIdentity(reaches banks: [GuestRange]) throws(PassthroughError) {
+        for device in devices where device.settings.dma == .identity {
+            try DMAWindows.check(device.host, reaches: banks, device.sysfs)
+        }
+    }
+
+    /// Where the guest sees regions whose addresses the configuration fixes.
+    public var fixedRanges: [GuestRange] {
+        devices.flatMap { device in
+            device.device.regions.compactMap { region in
+                let address: GuestAddress? =
+                    switch device.settings.placement.of(region.index) {
+                    case .automatic: nil
+                    case .fixed(let address): address
+                    case .host: device.hostAddresses[region.index].map { GuestAddress($0) }
+                    }
+                return address.flatMap { GuestRange(base: $0, size: region.size) }
+            }
+        }
     }
 
     /// What the devices that are to reach the guest's memory demand of its place; nil where there are none.

@@ -21,6 +21,12 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case endRangeOutside(device: String, regions: [UInt64])
     /// `require_reset`, and the host's kernel can't reset the device.
     case noReset(device: String)
+    /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
+    case unconfinedDMA(device: String, suspicion: String)
+    /// `dma: "identity"`, but on the way from the device to memory addresses become others.
+    case translatingBus(device: String, bus: String)
+    /// `dma: "identity"`, but the device's addresses don't reach all of RAM.
+    case memoryOutOfReach(device: String, memory: GuestRange, bus: String)
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
     /// `guest_address` lists more regions than the device has.
@@ -56,6 +62,23 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             \(device): require_reset is set, but the host's kernel has no function that resets the device
               the guest would find it as its last user left it, and nothing would stop what the guest leaves running;
               leave require_reset out if that does no harm
+            """
+        case .unconfinedDMA(let device, let suspicion):
+            """
+            \(device): no IOMMU stands between it and the host's memory, and \(suspicion) is not known to do no DMA
+              where it does none: set dma to "none"; nothing enforces that
+              where it does: set dma to "identity" and allow_unsafe_dma to true; the guest's RAM is then at the host's physical
+              addresses, and the device, and with it the guest, can reach all of the host's memory
+            """
+        case .translatingBus(let device, let bus):
+            """
+            \(device): dma is "identity", but the dma-ranges of \(bus) give it other addresses than the CPU's
+              the guest's driver would have to know them: this device can't be passed through
+            """
+        case .memoryOutOfReach(let device, let memory, let bus):
+            """
+            \(device): it can't reach the guest's RAM at \(memory), since the dma-ranges of \(bus) leave it out
+              give machine-config.dma_heap a heap within its reach, or reserve huge pages when the host boots, lower down
             """
         case .noDeviceTreeNode(let device):
             """

@@ -44,13 +44,14 @@ public final class VFIOContainers: Sendable {
     ///   - dma: what it may reach.
     ///   - descriptor: a descriptor of its own file that this process was started with. A copy of it is used; it stays
     ///     open, and the device in use, until the process ends.
-    /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what `VFIOContainer`, `VFIOGroup` and
+    /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.identityBehindIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what `VFIOContainer`, `VFIOGroup` and
     ///   `VFIODevice` throw.
     public func open(
         _ host: HostDevice, dma: VFIODMAMode = .automatic, descriptor: CInt? = nil
     ) throws(VFIOError) -> VFIODevice {
         let group = try host.readyGroup()
         if group.isNoIOMMU, dma == .iommu { throw .noIOMMU(device: host.name) }
+        if !group.isNoIOMMU, dma == .identity { throw .identityBehindIOMMU(device: host.name, group: group.id) }
         if descriptor == nil, group.isNoIOMMU || path == .group || (path == .automatic && host.deviceFile == nil) {
             return try VFIODevice(host, in: self.group(of: host, dma: dma))
         }

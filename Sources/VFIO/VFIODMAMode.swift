@@ -3,12 +3,14 @@
 
 /// What a device may reach by DMA.
 public enum VFIODMAMode: String, CaseIterable, Sendable {
-    /// The guest's memory where an IOMMU sees to it; untranslated where there is none.
+    /// The guest's memory where an IOMMU sees to it. Where there is none it is untranslated: only for devices that do no DMA.
     case automatic = "auto"
     /// The guest's memory, behind an IOMMU or not at all.
     case iommu
     /// Nothing: behind an IOMMU, DMA faults.
     case none
+    /// The host's physical memory, without an IOMMU.
+    case identity
 }
 
 /// What a device that is open can reach by DMA.

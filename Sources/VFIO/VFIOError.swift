@@ -41,6 +41,8 @@ public enum VFIOError: Error, Equatable, Sendable {
     case shortTransfer(device: String, VFIOOperation, count: Int)
     /// `dma` asks for an IOMMU, and the device is behind none.
     case noIOMMU(device: String)
+    /// `dma` asks for physical addresses, and an IOMMU translates those of the device.
+    case identityBehindIOMMU(device: String, group: Int)
     /// Devices of one group, of which one is to reach the guest's memory and one is not.
     case groupSharesDMA(device: String, group: Int, other: String)
     /// The device can't be opened by a file of its own.
@@ -60,7 +62,8 @@ public enum VFIOError: Error, Equatable, Sendable {
             .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
             .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
             .invalidAccess(let device, _, _, _), .shortTransfer(let device, _, _), .noTranslation(let device),
-            .alreadyWired(let device, _, _), .noIOMMU(let device), .groupSharesDMA(let device, _, _),
+            .alreadyWired(let device, _, _), .noIOMMU(let device), .identityBehindIOMMU(let device, _),
+            .groupSharesDMA(let device, _, _),
             .noDeviceFile(let device, _), .wrongDescriptor(let device, _, _, _, _),
             .failed(let device, _, _), .binding(let device, _):
             device
@@ -99,6 +102,8 @@ extension VFIOError: CustomStringConvertible {
         case .shortTransfer(_, let operation, let count): "\(operation.description) moved \(count) bytes"
         case .noTranslation: "no DMA mapping without an IOMMU"
         case .noIOMMU: "dma is \"iommu\", but no IOMMU stands between the device and the host's memory"
+        case .identityBehindIOMMU(_, let group):
+            "dma is \"identity\", but an IOMMU stands between the device and the host's memory (group \(group))"
         case .groupSharesDMA(_, let group, let other):
             "group \(group) is that of \(other), too, which is to reach something else by DMA"
         case .noDeviceFile: "no file of its own in /dev/vfio/devices"
@@ -130,7 +135,12 @@ extension VFIOError: CustomStringConvertible {
                 ? ["its address or size is not on a page boundary"]
                 : ["it can't be both read and written"]
         case .noTranslation: ["the device addresses the host's physical memory"]
-        case .noIOMMU: ["set dma to \"none\" for a device that does no DMA, or leave it out"]
+        case .identityBehindIOMMU:
+            ["set dma to \"iommu\", or leave it out: then it reaches the guest's RAM and nothing else"]
+        case .noIOMMU:
+            [
+                "set dma to \"none\" for a device that does no DMA, or to \"identity\" if it may reach all of the host's memory"
+            ]
         case .groupSharesDMA: ["the IOMMU can't tell devices of one group apart: give all of them the same dma"]
         case .noDeviceFile(_, let isNoIOMMU):
             isNoIOMMU

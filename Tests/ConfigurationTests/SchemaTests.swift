@@ -50,6 +50,9 @@ struct SchemaTests {
             expected = ["default": .string(fallback)]
             expected["enum"] = try #require(try property.member("enum"), "\(path)").value
             #expect(try property.member("enum")?.elements().map { try $0.string() } == words, "\(path)")
+        case .optionalChoice(let words):
+            expected["enum"] = try #require(try property.member("enum"), "\(path)").value
+            #expect(try property.member("enum")?.elements().map { try $0.string() } == words, "\(path)")
         case .text(let rule):
             expected = ["type": .string("string"), "maxLength": .number("\(rule.maximumByteCount)")]
             if !rule.accepts("") { expected["minLength"] = .number("1") }
@@ -133,7 +136,7 @@ struct SchemaTests {
             "0x0",
             "0x00", "0x1000", "0x1001", "0x1800", "0X1000", "0x+1000", "0xfffffffffF000", "0x10000000000000",
             "0x00000000000000001000", #"0x1000\n"#, "1000", "4096", "auto", "irqfd", "relay", "eventfd", "Auto", "irq",
-            "iommu", "none", "identity", "cdev", "group", "exit", "restart",
+            "iommu", "none", "identity", "cdev", "group", "exit", "restart", "None", "2M", "linux,cma",
         ].map { #""\#($0)""# }
         + [31, 32, 254, 255, 256, 2047, 2048, 4095, 4096].map { #""\#(String(repeating: "n", count: $0))""# }
         + [
@@ -216,6 +219,9 @@ struct SchemaTests {
             device(#""host": "a", "label": "x"}, {"host": "b", "label": "x""#),
             device(#""host": "a", "device_tree": {"properties": {"x": true}, "delete": ["x"]}"#),
             machine(#""platform_bus": {"base": 4096.0, "size": 4096}"#),
+            machine(#""huge_pages": "2M", "mem_size_mib": 129"#), machine(#""huge_pages": "1G", "mem_size_mib": 128"#),
+            machine(#""huge_pages": "2M", "dma_heap": "a""#), identity(#""ram_base": 4194304"#),
+            identity(#""huge_pages": "None""#),
             device(#""host": "a", "vfio_fd": 3}, {"host": "b", "vfio_fd": 3"#),
             #"{\#(plainBootSource), "iommufd_fd": 3, "platform-devices": [{"host": "a", "vfio_fd": 3}]}"#,
             #"{\#(plainBootSource), "vfio": "group", "iommufd_fd": 3}"#,
@@ -228,6 +234,29 @@ struct SchemaTests {
             #expect(try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema), "\(json)")
             #expect(errorOf(json)?.problems.count == 1, "\(json)")
         }
+    }
+
+    private func identity(_ size: String) -> String {
+        #"{\#(plainBootSource), "machine-config": {\#(size)}, "platform-devices": "#
+            + #"[{"host": "a", "dma": "identity", "allow_unsafe_dma": true}]}"#
+    }
+
+    @Test func `what identity takes`() throws {
+        let accepted = [
+            identity(""), identity(#""huge_pages": "2M""#), identity(#""dma_heap": "linux,cma""#),
+            identity(#""huge_pages": "None", "dma_heap": "linux,cma""#),
+            identity(#""huge_pages": "1G", "mem_size_mib": 2048"#),
+        ]
+        for json in accepted {
+            #expect(try SchemaChecker.conforms(try JSONParser.parse(Array(json.utf8)), to: schema), "\(json)")
+            #expect(errorOf(json) == nil, "\(json)")
+        }
+        #expect(
+            problemsOf(device(#""host": "a", "dma": "identity", "allow_unsafe_dma": false"#)) == [
+                #"platform-devices[0].dma: found "identity" without allow_unsafe_dma; allowed: it with allow_unsafe_dma true: "#
+                    + "no IOMMU confines the device, so that it, and with it the guest, can read and overwrite all memory of "
+                    + "the host, its kernel and other guests included"
+            ])
     }
 
     @Test func `the checker refuses a keyword that it doesn't know`() throws {
@@ -288,8 +317,8 @@ struct SchemaTests {
         #expect(
             try example("pl031-pl061.json").platformDevices
                 == [rtc, PlatformDevice(identity: .host("9030000.pl061"))])
-        #expect(
-            try example("virtio-mmio.json").platformDevices
-                == [PlatformDevice(identity: .host("a003e00.virtio_mmio"))])
+        var transport = PlatformDevice(identity: .host("a003e00.virtio_mmio"))
+        transport.dma = .none
+        #expect(try example("virtio-mmio.json").platformDevices == [transport])
     }
 }

@@ -48,7 +48,13 @@ private struct FakeFiles: SystemCalls {
     func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt { throw .noFunction }
     func createPoll() throws(Errno) -> CInt { throw .noFunction }
     func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno) { throw .noFunction }
-    func createMemory(name: String, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
+    func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt { throw .noFunction }
+    func allocateMemory(ofHeap heap: CInt, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
+    func mapShared(
+        _ descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64
+    ) throws(Errno) -> UInt { throw .noFunction }
+    func pin(address: UInt, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
+    func unpin(_ pin: CInt) {}
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
     func unmap(address: UInt, size: UInt64) {}
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }

@@ -21,7 +21,8 @@ extension FakeKernel: SystemCalls {
                 return false
             }
             let keepsMemory =
-                what.hasPrefix(Self.memoryPrefix) && state.mappings.values.contains { $0.descriptor == descriptor }
+                (what.hasPrefix(Self.memoryPrefix) || what.hasPrefix(Self.heapPrefix))
+                && state.mappings.values.contains { $0.descriptor == descriptor }
             state.journal.append(keepsMemory ? .handOver(what) : .release(what))
             return descriptor < Self.firstFakeDescriptor
         }
@@ -89,6 +90,9 @@ extension FakeKernel: SystemCalls {
         _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int {
         try step("pread \(name(of: descriptor))")
+        if let count = readPageMap(descriptor, buffer, at: offset) ?? readCore(descriptor, buffer, at: offset) {
+            return count
+        }
         if let content = content(of: descriptor) {
             let rest = content.dropFirst(Int(clamping: offset)).prefix(buffer.count)
             buffer.copyBytes(from: rest)
@@ -125,12 +129,18 @@ extension FakeKernel: SystemCalls {
         try check(clinux_epoll_add(poll, descriptor, 1, token))
     }
 
-    public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
-        try acquireDescriptor(Self.memoryPrefix + name)
+    public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
+        let descriptor = try acquireDescriptor(Self.memoryPrefix + name)
+        do { try takeHugePages(descriptor, size: size, hugePageSize) } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
     }
 
     public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
         let what = "mmap \(name(of: descriptor))"
+        if lacksHugePages(descriptor) { throw .noMemory }
         try acquire(what)
         // PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE: pages come when they are touched.
         let address = clinux_mmap(nil, Int(size), 3, 0x4022, -1, 0)

@@ -48,7 +48,7 @@ public final class FakeKernel: Sendable {
         /// The records of the kernel's log that are yet to be read; nil where there is no log.
         public var kernelLog: [[UInt8]]?
         /// Paths that `open` accepts besides `files`.
-        public var devices: Set<String> = []
+        public var devices: Set<String> = ["/proc/self/pagemap"]
         /// What each program that there is does when it is run.
         public var programs: [String: ProgramRun] = [:]
         /// Those of them that another process has open and shares with nobody.
@@ -61,6 +61,7 @@ public final class FakeKernel: Sendable {
         public var kvm = FakeKVMState()
         public var vfio = FakeVFIOState()
         public var sysfs = FakeSysfsState()
+        public var memory = FakeMemoryState()
     }
 
     /// A mapping: the text of its `acquire`, and the descriptor that it was made of.

@@ -43,9 +43,10 @@ import Testing
 
     /// GICv3: 64 KiB of distributor and 128 KiB for each of 32 vCPUs; GICv2: 4 KiB and 8 KiB.
     @Test func theInterruptControllersFramesAreInside() throws {
-        let frame = try layout(16).interruptController
-        let v3 = BoardLayout.interruptController(.v3)
-        let v2 = BoardLayout.interruptController(.v2)
+        let layout = try layout(16)
+        let frame = layout.interruptController
+        let v3 = layout.interruptController(.v3)
+        let v2 = layout.interruptController(.v2)
         for (base, size) in [
             (v3.distributor, 0x10000), (v3.secondFrame, 32 * 0x20000), (v2.distributor, 0x1000),
             (v2.secondFrame, 0x2000),

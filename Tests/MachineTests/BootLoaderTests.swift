@@ -25,7 +25,7 @@ import Testing
             state.files["/Image"] = image
             state.files["/initrd"] = initrd
         }
-        return try BootLoader(memory: memory, ram: ram, system: kernel)
+        return try BootLoader(memory: memory, system: kernel)
             .load(kernel: "/Image", initrd: initrd == nil ? nil : "/initrd")
     }
 
@@ -118,7 +118,7 @@ import Testing
     // MARK: Files
 
     @Test func aMissingFileIsNamedWithItsKey() {
-        let loader = BootLoader(memory: memory, ram: ram, system: kernel)
+        let loader = BootLoader(memory: memory, system: kernel)
         let missing = machineError { () throws(MachineError) in try loader.load(kernel: "/none", initrd: nil) }
         #expect(
             missing?.description == "boot-source.kernel_image_path: /none: ENOENT (No such file or directory)")

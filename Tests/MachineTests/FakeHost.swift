@@ -75,8 +75,13 @@ struct FakeHost {
 
 extension PlatformDevice {
     /// A device by its name.
-    static func named(_ name: String, at address: GuestAddress = .automatic, noMmap: Bool = false) -> PlatformDevice {
-        PlatformDevice(identity: .host(name), noMmap: noMmap, guestAddress: address)
+    static func named(
+        _ name: String, at address: GuestAddress = .automatic, noMmap: Bool = false, dma: DMA = .automatic
+    ) -> PlatformDevice {
+        var device = PlatformDevice(identity: .host(name), noMmap: noMmap, guestAddress: address)
+        device.dma = dma
+        device.allowsUnsafeDMA = dma == .identity
+        return device
     }
 }
 

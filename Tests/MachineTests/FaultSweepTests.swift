@@ -67,7 +67,10 @@ import VFIO
     private func setUp(_ host: FakeHost) throws -> Int {
         let configuration = host.configuration(
             vcpus: 2,
-            devices: [.named("1000.net"), .named("2000.transport", noMmap: true), .named("3000.dma", noMmap: true)])
+            devices: [
+                .named("1000.net"), .named("2000.transport", noMmap: true, dma: .none),
+                .named("3000.dma", noMmap: true),
+            ])
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration, hypervisor: hypervisor)
         let machine = try Machine(

@@ -44,7 +44,7 @@ private func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
 
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
         kernel.withState { $0.files["/Image"] = file }
-        return try BootLoader(memory: memory, ram: ram, system: kernel).load(kernel: "/Image", initrd: nil)
+        return try BootLoader(memory: memory, system: kernel).load(kernel: "/Image", initrd: nil)
     }
 
     private func error(_ file: [UInt8]) -> String {

@@ -188,7 +188,7 @@ import VFIO
             interrupts: [.edge])
         script(0, .mmioRead(address: 0x0C00_1000, length: 4), .systemEvent(1))
         let report = try run(
-            host.configuration(devices: [.named("1000.net"), .named("2000.transport")])
+            host.configuration(devices: [.named("1000.net"), .named("2000.transport", dma: .none)])
         ).report
         #expect(report.devices.map(\.host) == ["1000.net", "2000.transport"])
         #expect(report.devices.map { $0.regions.map(\.access) } == [["mapped"], ["trapped"]])

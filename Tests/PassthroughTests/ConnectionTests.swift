@@ -137,7 +137,7 @@ import VFIO
     }
 
     @Test func nothingIsMappedWithoutAnIOMMU() throws {
-        host.add("device", isNoIOMMU: true)
+        host.add("device", isNoIOMMU: true, properties: ["compatible": .string("arm,pl061")])
         let connected = try connect(host.open(.init(.host("device"))), memory: [try bank(0x8000_0000, size: 0x10000)])
         #expect(host.kernel.withState { $0.vfio.dmaMappings.isEmpty })
         #expect(connected.reports().first?.isolation == "none")

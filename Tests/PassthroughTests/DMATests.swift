@@ -5,6 +5,7 @@ import DeviceTree
 import KVM
 import KernelFakes
 import LinuxSystem
+import PlatformBus
 import Testing
 import VFIO
 
@@ -65,7 +66,7 @@ import VFIO
             let host = try Host()
             host.add("first", group: 1)
             host.add("second", group: 2)
-            host.add("alone", group: 3, isNoIOMMU: true)
+            host.add("alone", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl061")])
             func wanted(_ name: String) -> PassthroughDevice.Settings {
                 var settings = settings(name)
                 settings.reachesPeers = isWanted
@@ -157,8 +158,81 @@ import VFIO
     @Test func devicesWithoutDMAHaveNoDemands() throws {
         host.add("quiet", group: 1)
         host.add("free", group: 2, isNoIOMMU: true)
-        #expect(try host.open(settings("quiet", dma: .none), settings("free")).opened.memoryDemands() == nil)
+        #expect(
+            try host.open(settings("quiet", dma: .none), settings("free", dma: .none)).opened.memoryDemands() == nil)
         #expect(!host.kernel.journal.contains(.call("VFIO_IOMMU_GET_INFO")))
+    }
+
+    // MARK: Without an IOMMU
+
+    /// What `open` says of a device without an IOMMU whose node has these properties; nil where it is taken.
+    private func refusal(_ properties: [String: PropertyValue]) -> String? {
+        host.add("free", group: 2, isNoIOMMU: true, properties: properties)
+        return passthroughError { () throws(PassthroughError) in try host.open(settings("free")) }?.description
+    }
+
+    @Test(arguments: ["arm,pl031", "arm,pl061", "arm,pl011", "ns16550a", "gpio-keys"])
+    func deviceThatIsKnownToDoNoDMANeedsNoWord(compatible: String) {
+        #expect(refusal(["compatible": .strings([compatible, "arm,primecell"])]) == nil)
+    }
+
+    @Test(
+        arguments: [
+            (["compatible": .string("virtio,mmio")], "a virtio,mmio"),
+            // The most specific name counts.
+            (["compatible": .strings(["test,uart-with-dma", "ns16550a"])], "a test,uart-with-dma"),
+            (["compatible": .string("arm,pl011"), "dma-coherent": .empty], "a arm,pl011 with dma-coherent"),
+            (["compatible": .string("arm,pl011"), "dma-ranges": .empty], "a arm,pl011 with dma-ranges"),
+            (["compatible": .string("arm,pl011"), "iommus": .cell(1)], "a arm,pl011 with iommus"),
+            (["compatible": .string("arm,pl011"), "memory-region": .cell(1)], "a arm,pl011 with memory-region"),
+            (["reg": .cells64([0, 1])], "a device without a compatible"),
+            ([:], "a device that no device tree describes"),
+        ] as [([String: PropertyValue], String)])
+    func otherDevicesAreRefused(properties: [String: PropertyValue], what: String) {
+        let held = host.kernel.held
+        #expect(
+            refusal(properties) == """
+                free: no IOMMU stands between it and the host's memory, and \(what) is not known to do no DMA
+                  where it does none: set dma to "none"; nothing enforces that
+                  where it does: set dma to "identity" and allow_unsafe_dma to true; the guest's RAM is then at the host's physical
+                  addresses, and the device, and with it the guest, can reach all of the host's memory
+                """)
+        #expect(host.kernel.held == held)
+    }
+
+    @Test func identityIsReportedAsNotConfined() throws {
+        host.add("free", group: 2, isNoIOMMU: true)
+        let devices = try host.open(settings("free", dma: .identity))
+        #expect(devices.opened.identityDevice == "free")
+        let connected = try connect(devices)
+        #expect(try dmaLine(connected) == "  dma: identity: NOT confined, reaches all host memory")
+    }
+
+    /// The bus of the Raspberry Pi's old peripherals has other addresses for memory; those of others reach only some of it.
+    @Test func busThatGivesDMAOtherAddressesIsRefused() throws {
+        host.add("free", group: 2, isNoIOMMU: true)
+        let opened = try host.open(settings("free", dma: .identity)).opened
+        let banks = [0x4000_0000, 0x1_0000_0000].compactMap { GuestRange(base: GuestAddress($0), size: 0x1000_0000) }
+        func error() -> String? {
+            passthroughError { () throws(PassthroughError) in try opened.checkIdentity(reaches: banks) }?.description
+        }
+
+        #expect(error() == nil)
+        host.setNode("/soc", ["dma-ranges": .empty])
+        #expect(error() == nil)
+        host.setNode(
+            "/soc", ["dma-ranges": .cells64([0, 0, 0x1_0000_0000, 0x1_0000_0000, 0x1_0000_0000, 0x8000_0000])])
+        #expect(error() == nil)
+        host.setNode("/soc", ["dma-ranges": .cells64([0, 0, 0x1_0000_0000])])
+        #expect(
+            error()?.hasPrefix(
+                "free: it can't reach the guest's RAM at 0x100000000-0x10fffffff, since the dma-ranges of /soc leave it out"
+            )
+                == true)
+        host.setNode("/soc", ["dma-ranges": .cells64([0xC000_0000, 0, 0x4000_0000])])
+        #expect(
+            error()?.hasPrefix(
+                "free: dma is \"identity\", but the dma-ranges of /soc give it other addresses than the CPU's") == true)
     }
 
     // MARK: The report
@@ -193,7 +267,8 @@ import VFIO
         )
         #expect(
             try dmaLine(connected, 1)
-                == "  dma: none, as configured; no IOMMU: NOT confined, what it does reaches all host memory")
+                == "  dma: none, as configured; nothing enforces it; no IOMMU: NOT confined, what it does reaches all host memory"
+        )
         #expect(connected.reports().map(\.dma.mode) == ["none", "none"])
         #expect(connected.reports().map(\.dma.reaches) == ["nothing", "all host memory"])
     }

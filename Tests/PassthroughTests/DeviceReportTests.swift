@@ -112,7 +112,9 @@ import VFIO
     }
 
     @Test func aCountThatIsNotKnownIsSaidToBeSo() throws {
-        host.add("device", isNoIOMMU: true, regions: [], interrupts: [.edge], flags: .platform)
+        host.add(
+            "device", isNoIOMMU: true, regions: [], interrupts: [.edge], flags: .platform,
+            properties: ["compatible": .string("gpio-keys")])
         #expect(
             try connect(.init(.host("device"))).reports().first?.lines == [
                 "device device: group 7, isolation: none, reset: no",

@@ -208,9 +208,19 @@ import VFIO
         #expect(
             refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .iommu) } == """
                 a: dma is "iommu", but no IOMMU stands between the device and the host's memory
-                  set dma to "none" for a device that does no DMA, or leave it out
+                  set dma to "none" for a device that does no DMA, or to "identity" if it may reach all of the host's memory
                 """)
         #expect(try VFIOContainers(calls: kernel).open(host("a"), dma: .none).reach == .hostMemory)
+        #expect(try VFIOContainers(calls: kernel).open(host("a"), dma: .identity).reach == .hostMemory)
+    }
+
+    @Test func identityIsRefusedWhereThereIsAnIOMMU() throws {
+        kernel.addHostDevice("a", group: 3)
+        #expect(
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .identity) } == """
+                a: dma is "identity", but an IOMMU stands between the device and the host's memory (group 3)
+                  set dma to "iommu", or leave it out: then it reaches the guest's RAM and nothing else
+                """)
     }
 
     // MARK: Refusals of the kernel

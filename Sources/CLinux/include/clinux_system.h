@@ -46,6 +46,15 @@ intptr_t clinux_mmap(void *_Nullable address, size_t length, int protection, int
 int clinux_munmap(void *_Nonnull address, size_t length);
 int clinux_advise_huge_pages(void *_Nonnull address, size_t length);
 int clinux_memfd_create(const char *_Nonnull name);
+/// The same, made of huge pages of 2^`page_shift` bytes.
+int clinux_memfd_create_huge(const char *_Nonnull name, unsigned page_shift);
+/// DMA_HEAP_IOCTL_ALLOC: a descriptor of `length` bytes of the heap (include/uapi/linux/dma-heap.h), or -errno.
+int clinux_dma_heap_allocate(int heap, uint64_t length);
+/// Keeps memory where it is for as long as the descriptor that it returns is open: an io_uring with the memory as registered
+/// buffers (io_uring_register(2)). Or -errno.
+int clinux_pin(uint64_t address, uint64_t length);
+/// Lets go of it at once; closing the descriptor alone leaves that to a worker of the kernel.
+int clinux_unpin(int fd);
 int clinux_ftruncate(int fd, off_t length);
 int clinux_fallocate(int fd, off_t length);
 long clinux_page_size(void);

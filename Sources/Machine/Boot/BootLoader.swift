@@ -8,7 +8,8 @@ internal import PlatformBus
 ///
 /// The kernel goes to `text_offset` above the RAM base (2 MiB aligned); the initrd follows what the kernel says that it
 /// takes, its BSS included; the device tree follows the initrd. Keeping them together touches the fewest huge pages, and
-/// all lie within the 1 GiB aligned window of at most 32 GiB that booting.rst asks for as long as RAM's beginning does.
+/// all lie within the 1 GiB aligned window of at most 32 GiB that booting.rst asks for as long as RAM's beginning does. Where RAM
+/// is in several banks, each goes to the bank of the one before it if it fits there, or to the first in which it does.
 ///
 /// - SeeAlso: Documentation/arch/arm64/booting.rst
 struct BootLoader {
@@ -22,63 +23,67 @@ struct BootLoader {
         let deviceTree: GuestAddress
     }
 
-    let memory: GuestMemory
-    let ram: GuestRange
-    let system: any SystemCalls
+    private let memory: GuestMemory
+    private let system: any SystemCalls
+    private var room: BootRoom
+
+    init(memory: GuestMemory, system: any SystemCalls) {
+        self.memory = memory
+        self.system = system
+        room = BootRoom(banks: memory.banks.map(\.range))
+    }
 
     private static let pageSize: UInt64 = 4096
+    /// A kernel's base is a multiple of it, above which it goes to its text_offset.
+    private static let kernelAlignment: UInt64 = 2 << 20
     /// "must not exceed 2 megabytes in size"
     static let deviceTreeLimit: UInt64 = 2 << 20
 
     func load(kernel: String, initrd: String?) throws(MachineError) -> Result {
-        let (entry, kernelEnd) = try loadKernel(kernel)
-        guard let initrd else {
-            return Result(entry: entry, initrd: nil, deviceTree: try place(after: kernelEnd))
-        }
-        let range = try loadInitrd(initrd, at: try place(after: kernelEnd))
-        guard let end = range.last.adding(1) else { throw noRoom("the device tree", Self.deviceTreeLimit, range.last) }
-        return Result(entry: entry, initrd: range, deviceTree: try place(after: end))
+        var loader = self
+        return try loader.loadAll(kernel, initrd)
     }
 
-    private func place(after end: GuestAddress) throws(MachineError) -> GuestAddress {
-        guard let address = end.aligned(to: Self.pageSize) else { throw noRoom("the boot files", 0, end) }
-        return address
+    private mutating func loadAll(_ kernel: String, _ initrd: String?) throws(MachineError) -> Result {
+        let kernel = try loadKernel(kernel)
+        let disk = try initrd.map { (path) throws(MachineError) in try loadInitrd(path, with: kernel) }
+        return Result(
+            entry: kernel.base, initrd: disk,
+            deviceTree: try room.place("the device tree", Self.deviceTreeLimit, isLimit: true, alignment: Self.pageSize)
+        )
     }
 
-    private func noRoom(_ what: String, _ bytes: UInt64, _ from: GuestAddress) -> MachineError {
-        let available = from > ram.last ? 0 : ram.last.rawValue - from.rawValue + 1
-        return .doesNotFit(what: what, bytes: bytes, available: available)
-    }
-
-    private func loadInitrd(_ path: String, at address: GuestAddress) throws(MachineError) -> GuestRange {
+    private mutating func loadInitrd(_ path: String, with kernel: GuestRange) throws(MachineError) -> GuestRange {
         let file = try BootFile(key: "boot-source.initrd_path", path: path, system: system)
-        guard let range = GuestRange(base: address, size: file.size) else {
-            throw .file(key: file.key, path: path, errno: .noData)
-        }
-        guard let target = memory.bytes(at: address, count: file.size) else {
-            throw noRoom("the initrd \(path)", file.size, address)
-        }
+        guard file.size > 0 else { throw .file(key: file.key, path: path, errno: .noData) }
+        let base = try room.place("the initrd \(path)", file.size, alignment: Self.pageSize, with: kernel)
+        guard let range = GuestRange(base: base, size: file.size), let target = memory.bytes(at: base, count: file.size)
+        else { throw room.failure("the initrd \(path)", file.size, from: base) }
         let count = try file.read(into: target, at: 0)
         guard count == target.count else { throw .file(key: file.key, path: path, errno: .ioError) }
+        room.take(range)
         return range
     }
 
-    private func loadKernel(_ path: String) throws(MachineError) -> (entry: GuestAddress, end: GuestAddress) {
+    /// - Returns: what the kernel takes in memory.
+    private mutating func loadKernel(_ path: String) throws(MachineError) -> GuestRange {
         let file = try BootFile(key: "boot-source.kernel_image_path", path: path, system: system)
         let start = try file.prefix(ImageHeader.size)
         if GzipStream.hasMagic(start) { return try loadCompressed(file) }
         let header = try parse(start, path)
-        let entry = try address(of: header, path)
-        guard let target = memory.bytes(at: entry, count: max(file.size, header.imageSize)) else {
-            throw noRoom("the kernel \(path)", max(file.size, header.imageSize), entry)
+        let size = max(file.size, header.imageSize)
+        let entry = try room.place(
+            "the kernel \(path)", size, alignment: Self.kernelAlignment, offset: header.textOffset)
+        guard let target = memory.bytes(at: entry, count: size) else {
+            throw room.failure("the kernel \(path)", size, from: entry)
         }
         // Safety: the file's bytes are a prefix of target, which is at least as long.
         let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: target[..<Int(file.size)]), at: 0)
         try checkComplete(target, count: count, expected: Int(file.size), path)
-        return (entry, try end(entry, header.footprint(fileSize: file.size)))
+        return try take(entry, header.footprint(fileSize: file.size))
     }
 
-    private func loadCompressed(_ file: BootFile) throws(MachineError) -> (GuestAddress, GuestAddress) {
+    private mutating func loadCompressed(_ file: BootFile) throws(MachineError) -> GuestRange {
         var stream: GzipStream
         do { stream = try GzipStream() } catch { throw .image(path: file.path, "zlib can't be started") }
         // Where the image goes is in its header, so the first 64 bytes are decompressed on the side.
@@ -86,23 +91,28 @@ struct BootLoader {
         defer { scratch.deallocate() }
         let count = try stream.read(into: scratch, from: file)
         let header = try parse(Array(scratch.prefix(count)), file.path)
-        let entry = try address(of: header, file.path)
-        guard entry <= ram.last,
-            let room = memory.bytes(at: entry, count: ram.last.rawValue - entry.rawValue + 1),
-            room.count > max(ImageHeader.size, Int(clamping: header.imageSize))
-        else { throw noRoom("the kernel \(file.path)", header.imageSize, entry) }
+        let name = "the kernel \(file.path)"
+        // Something is behind the header, whatever it says.
+        let needed = max(UInt64(ImageHeader.size) + 1, header.imageSize)
+        let entry = try self.room.place(name, needed, alignment: Self.kernelAlignment, offset: header.textOffset)
+        guard let room = memory.bytes(at: entry, count: self.room.left(from: entry)), room.count >= needed else {
+            throw self.room.failure(name, header.imageSize, from: entry)
+        }
         // Safety: room is larger than the header; the rest of the stream is bounded by what is left of it.
         room.copyMemory(from: UnsafeRawBufferPointer(scratch))
         let rest = UnsafeMutableRawBufferPointer(rebasing: room[ImageHeader.size...])
         let size = ImageHeader.size + (try stream.read(into: rest, from: file))
-        guard stream.isAtEnd else { throw noRoom("the kernel \(file.path)", UInt64(room.count) + 1, entry) }
+        guard stream.isAtEnd else { throw self.room.failure(name, UInt64(room.count) + 1, from: entry) }
         try checkComplete(room, count: size, expected: size, file.path)
-        return (entry, try end(entry, header.footprint(fileSize: UInt64(size))))
+        return try take(entry, header.footprint(fileSize: UInt64(size)))
     }
 
-    private func end(_ entry: GuestAddress, _ size: UInt64) throws(MachineError) -> GuestAddress {
-        guard let end = entry.adding(size) else { throw noRoom("the kernel", size, entry) }
-        return end
+    private mutating func take(_ entry: GuestAddress, _ size: UInt64) throws(MachineError) -> GuestRange {
+        guard let range = GuestRange(base: entry, size: size) else {
+            throw room.failure("the kernel", size, from: entry)
+        }
+        room.take(range)
+        return range
     }
 
     private func parse(_ bytes: [UInt8], _ path: String) throws(MachineError) -> ImageHeader {
@@ -115,13 +125,6 @@ struct BootLoader {
             case .implausible(let field): throw .image(path: path, "the header's \(field) is implausible")
             }
         }
-    }
-
-    private func address(of header: ImageHeader, _ path: String) throws(MachineError) -> GuestAddress {
-        guard let address = ram.base.adding(header.textOffset) else {
-            throw .image(path: path, "the header's text_offset is implausible")
-        }
-        return address
     }
 
     /// An image that is also a PE executable says how long its file must be; a plain one doesn't.

@@ -22,12 +22,16 @@ struct GuestConfiguration: Encodable {
         var mebibytes = 128
         var ramBase: String?
         var platformBus: [String: String]?
+        var hugePages: String?
+        var dmaHeap: String?
 
         enum CodingKeys: String, CodingKey {
             case vcpus = "vcpu_count"
             case mebibytes = "mem_size_mib"
             case ramBase = "ram_base"
             case platformBus = "platform_bus"
+            case hugePages = "huge_pages"
+            case dmaHeap = "dma_heap"
         }
     }
 
@@ -43,6 +47,7 @@ struct GuestConfiguration: Encodable {
         var label: String?
         var deviceTree: DeviceTree?
         var dma: String?
+        var allowsUnsafeDMA: Bool?
         var requiresReset: Bool?
         var descriptor: Int?
 
@@ -51,6 +56,16 @@ struct GuestConfiguration: Encodable {
             self.sysfsdev = sysfsdev
             self.isTrapped = isTrapped
             self.guestAddress = guestAddress.map { .all($0) }
+            // Nothing is behind that one, which only the configuration can say.
+            if host == HostDevices.virtio { dma = "none" }
+        }
+
+        /// A device that addresses the host's memory.
+        static func identity(_ host: String) -> Device {
+            var device = Device(host)
+            device.dma = "identity"
+            device.allowsUnsafeDMA = true
+            return device
         }
 
         init(stringLiteral host: String) { self.init(host) }
@@ -77,6 +92,7 @@ struct GuestConfiguration: Encodable {
             case label
             case deviceTree = "device_tree"
             case dma
+            case allowsUnsafeDMA = "allow_unsafe_dma"
             case requiresReset = "require_reset"
             case descriptor = "vfio_fd"
         }

@@ -14,6 +14,8 @@ enum HostDevices {
     static let gpio = "9030000.pl061"
     /// Platform, a region of 512 bytes, an edge interrupt, no IOMMU.
     static let virtio = "a003e00.virtio_mmio"
+    /// The same with a disk of 64 MiB behind it. Its DMA is real, and nothing translates it.
+    static let virtioDisk = "a003a00.virtio_mmio"
     /// The same in an IOMMU group.
     static let isolatedVirtio = "a003c00.virtio_mmio"
 

@@ -61,6 +61,19 @@ struct RunReport: Decodable {
         let access: String?
     }
 
+    struct Memory: Decodable {
+        struct Bank: Decodable {
+            let address: String
+            let size: Int
+        }
+
+        let source: String
+        let banks: [Bank]
+        let pinned: Bool
+        let notPinned: String?
+        let moved: String?
+    }
+
     struct Device: Decodable {
         let host: String
         let group: Int
@@ -91,6 +104,7 @@ struct RunReport: Decodable {
     let exit: Exit
     let unclaimed: Unclaimed
     let devices: [Device]
+    let memory: Memory?
     let exits: Exits
     let restarts: Int
     let droppedConsoleBytes: Int

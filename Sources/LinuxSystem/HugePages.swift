@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import SystemPackage
+
+/// Memory made of pages from the kernel's pool of huge pages.
+///
+/// - SeeAlso: Linux, Documentation/admin-guide/mm/hugetlbpage.rst
+public enum HugePages {
+    /// A memfd of `size` bytes of huge pages, none of which it has yet.
+    /// - Parameter pageSize: in bytes, a power of two.
+    /// - Throws: `PhysicalMemoryError.noSuchPages`, `.notWholePages`, `.call`.
+    public static func file(
+        _ name: String, size: UInt64, pageSize: UInt64, system: any SystemCalls
+    ) throws(PhysicalMemoryError) -> OwnedDescriptor {
+        guard pageSize.nonzeroBitCount == 1, size.isMultiple(of: pageSize) else {
+            throw .notWholePages(size: pageSize)
+        }
+        do throws(Errno) {
+            return OwnedDescriptor(
+                adopting: try system.createMemory(name: name, size: size, hugePageSize: pageSize), of: system)
+        } catch {
+            switch error {
+            case .operationNotSupportedByDevice, .invalidArgument, .noFunction, .noSuchFileOrDirectory:
+                throw .noSuchPages(size: pageSize)
+            default: throw .call("memfd_create(MFD_HUGETLB)", error)
+            }
+        }
+    }
+
+    /// Maps all of such a file, for which the kernel takes the pages from the pool.
+    /// - Parameter isPopulated: whether the pages are there at once, and not as they are touched.
+    /// - Throws: `PhysicalMemoryError.tooFewPages`, `.call`.
+    public static func map(
+        _ file: CInt, size: UInt64, pageSize: UInt64, isPopulated: Bool, system: any SystemCalls
+    ) throws(PhysicalMemoryError) -> MemoryMapping {
+        do throws(Errno) {
+            return isPopulated
+                ? try MemoryMapping(of: file, parts: [0..<size], alignment: pageSize, system: system)
+                : try MemoryMapping(of: file, size: size, system: system)
+        } catch .noMemory {
+            // They are set aside when they are mapped (mm/hugetlb.c, hugetlb_reserve_pages).
+            throw tooFew(size / pageSize, pageSize, system)
+        } catch { throw .call("mmap", error) }
+    }
+
+    private static func tooFew(
+        _ wanted: UInt64, _ pageSize: UInt64, _ system: any SystemCalls
+    ) -> PhysicalMemoryError {
+        let folder = PhysicalMemoryError.folder(pageSize)
+        func count(_ name: String) -> UInt64? {
+            guard let bytes = try? system.readFile("\(folder)/\(name)", limit: 4096) else { return nil }
+            return UInt64(String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self))
+        }
+        let (free, reserved) = (count("free_hugepages") ?? 0, count("resv_hugepages") ?? 0)
+        return .tooFewPages(
+            size: pageSize, wanted: wanted, free: free > reserved ? free - reserved : 0, total: count("nr_hugepages"))
+    }
+}

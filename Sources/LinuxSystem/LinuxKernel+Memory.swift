@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import SystemPackage
+
+/// The calls for memory whose place in the host's memory matters.
+extension LinuxKernel {
+    public func allocateMemory(ofHeap heap: CInt, size: UInt64) throws(Errno) -> CInt {
+        try retrying { clinux_dma_heap_allocate(heap, size) }
+    }
+
+    public func mapShared(
+        _ descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64
+    ) throws(Errno) -> UInt {
+        var size: UInt64 = 0
+        for part in parts {
+            let (sum, overflow) = size.addingReportingOverflow(part.upperBound - part.lowerBound)
+            if overflow { throw .invalidArgument }
+            size = sum
+        }
+        guard size > 0, size < 1 << 62, alignment < 1 << 62, alignment.nonzeroBitCount == 1 else {
+            throw .invalidArgument
+        }
+        // Address space that nothing else can take, and then the parts over it. The numbers of PROT_* and MAP_* are those of
+        // include/uapi/asm-generic/mman.h, which arm64 and x86-64 have.
+        let reserved = size + alignment
+        let raw = try address(
+            clinux_mmap(nil, Int(reserved), 0, Flag.isPrivate | Flag.anonymous | Flag.noReserve, -1, 0))
+        let padding = UInt(remainder % alignment) &- raw & UInt(alignment - 1)
+        let base = raw + padding
+        unmap(address: raw, size: UInt64(padding))
+        unmap(address: base + UInt(size), size: alignment - UInt64(padding))
+        var next = base
+        do throws(Errno) {
+            for part in parts where !part.isEmpty {
+                guard let offset = off_t(exactly: part.lowerBound) else { throw .invalidArgument }
+                // Safety: the target lies in the reservation, which nobody else knows of.
+                _ = try address(
+                    clinux_mmap(
+                        UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound), 3,
+                        Flag.shared | Flag.fixed | Flag.populate, descriptor, offset))
+                next += UInt(part.upperBound - part.lowerBound)
+            }
+        } catch {
+            unmap(address: base, size: size)
+            throw error
+        }
+        return base
+    }
+
+    public func pin(address: UInt, size: UInt64) throws(Errno) -> CInt {
+        try retrying { clinux_pin(UInt64(address), size) }
+    }
+
+    public func unpin(_ pin: CInt) {
+        _ = clinux_unpin(pin)
+        close(pin)
+    }
+
+    private enum Flag {
+        static let shared: CInt = 0x1
+        static let isPrivate: CInt = 0x2
+        static let fixed: CInt = 0x10
+        static let anonymous: CInt = 0x20
+        static let noReserve: CInt = 0x4000
+        static let populate: CInt = 0x8000
+    }
+
+    private func address(_ result: Int) throws(Errno) -> UInt {
+        if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
+        return UInt(bitPattern: result)
+    }
+}

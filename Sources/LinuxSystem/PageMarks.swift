@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+
+/// Marks at the beginning of each page of a mapping, by which it is known elsewhere. The pages are zero before and after.
+struct PageMarks {
+    /// In bytes: 16 that are nobody else's, and the page's number.
+    static let size = 24
+
+    let count: UInt64
+    private let mapping: MemoryMapping
+    private let secret: [UInt8]
+
+    /// Writes the marks; nil where the kernel has no random numbers.
+    init?(on mapping: MemoryMapping) {
+        var secret = [UInt8](repeating: 0, count: 16)
+        // Safety: getrandom writes 16 bytes, the length of the array that is passed.
+        guard clinux_get_random(&secret, 16) >= 0 else { return nil }
+        self.mapping = mapping
+        self.secret = secret
+        count = mapping.size / MemoryMapping.pageSize
+        for index in 0..<count { write(self[index], to: index) }
+    }
+
+    /// The mark of a page.
+    subscript(index: UInt64) -> [UInt8] {
+        secret + (0..<8).map { UInt8(truncatingIfNeeded: index >> ($0 * 8)) }
+    }
+
+    func erase() {
+        let nothing = [UInt8](repeating: 0, count: Self.size)
+        for index in 0..<count { write(nothing, to: index) }
+    }
+
+    private func write(_ bytes: [UInt8], to page: UInt64) {
+        // Safety: `bytes(at:count:)` gives nil beyond the mapping, which self keeps alive.
+        mapping.bytes(at: page * MemoryMapping.pageSize, count: UInt64(bytes.count))?.copyBytes(from: bytes)
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import Configuration
+internal import LinuxSystem
+internal import PlatformBus
+internal import Synchronization
+
+/// The guest's RAM where devices address the host's physical memory: each piece of it is a bank, at the guest-physical address that
+/// is its physical one on the host, so that a device's untranslated DMA lands where the guest means.
+///
+/// Ownership: the plan has it, for as long as its devices are open. Its content is the guest's while one runs; the plan clears it
+/// between two guests.
+final class IdentityMemory: Sendable {
+    let memory: PhysicalMemory
+    /// The same addresses, to the host and to the guest. In ascending order.
+    let banks: [GuestRange]
+    /// Whether a guest has had it. Atomic for want of a `var` in a class that is Sendable: one thread builds machines.
+    private let isUsed = Atomic<Bool>(false)
+
+    /// Linux keeps the memory of its device tree in a table of so many entries until it can allocate (mm/memblock.c,
+    /// INIT_MEMBLOCK_REGIONS).
+    static let bankLimit = 128
+
+    /// Takes the RAM that `size` says, or from what is there: the larger the pages the better, and heaps at last, since others
+    /// may need them more.
+    /// - Parameter device: the first one that needs it, for errors.
+    /// - Throws: `MachineError.identityMemory`, `.tooManyBanks`.
+    init(_ size: MachineSize, for device: String, system: any SystemCalls) throws(MachineError) {
+        let mebibytes = size.memoryMebibytes
+        let (byteCount, overflow) = UInt64(clamping: mebibytes).multipliedReportingOverflow(by: 1 << 20)
+        var failures: [PhysicalMemoryError] = []
+        let sources = Self.sources(size)
+        var found: PhysicalMemory?
+        for source in sources where found == nil && !overflow {
+            do throws(PhysicalMemoryError) {
+                found = try PhysicalMemory(size: byteCount, from: source, system: system)
+            } catch { failures.append(error) }
+        }
+        guard let memory = found else {
+            throw .identityMemory(
+                device: device, mebibytes: mebibytes, failures,
+                isChoice: size.dmaHeap != nil || size.hugePages != nil)
+        }
+        let banks = memory.banks.compactMap { GuestRange(base: GuestAddress($0.address), size: $0.mapping.size) }
+        guard banks.count == memory.banks.count, banks.count <= Self.bankLimit else {
+            throw .tooManyBanks(memory.banks.count, limit: Self.bankLimit)
+        }
+        self.memory = memory
+        self.banks = banks
+    }
+
+    private static func sources(_ size: MachineSize) -> [PhysicalMemory.Source] {
+        if let heap = size.dmaHeap { return [.heap(heap)] }
+        if let pages = size.hugePages?.mebibytes { return [.hugePages(size: UInt64(pages) << 20)] }
+        // The names that the default area of contiguous memory has: drivers/dma-buf/heaps/cma_heap.c, of Linux 6.12 and before.
+        return [.hugePages(size: 1 << 30), .hugePages(size: 2 << 20), .heap("linux,cma"), .heap("reserved")]
+    }
+
+    /// RAM for a guest: zero, as at a power-on.
+    func guestMemory() -> GuestMemory {
+        if isUsed.exchange(true, ordering: .relaxed) { memory.clear() }
+        return GuestMemory(zip(banks, memory.banks).map { GuestMemory.Bank(range: $0, mapping: $1.mapping) })
+    }
+
+    /// The first address of RAM that isn't what it was; nil when all are.
+    /// - Throws: `MachineError.memoryCheck` when it can't be told.
+    func firstMoved() throws(MachineError) -> UInt64? {
+        do { return try memory.firstMoved() } catch { throw .memoryCheck(error) }
+    }
+
+    /// What it is, for the report.
+    /// - Parameter moved: an address that isn't what it was.
+    func report(moved: UInt64? = nil) -> MemoryReport {
+        let source =
+            switch memory.source {
+            case .hugePages(let size): size >> 30 > 0 ? "\(size >> 30) GiB pages" : "\(size >> 20) MiB pages"
+            case .heap(let name): "heap \(name)"
+            }
+        return MemoryReport(
+            source: source, banks: banks.map { .init(address: $0.base.description, size: $0.size) },
+            isPinned: memory.pinFailure == nil, notPinned: memory.pinFailure.map { "io_uring: \($0.nameAndText)" },
+            moved: moved.map { "0x" + String($0, radix: 16) })
+    }
+}

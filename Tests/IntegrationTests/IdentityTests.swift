@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Glibc
+import Testing
+
+extension Integration {
+    /// A device that does DMA on a board without an IOMMU: the host's memory is the guest's, at the same addresses.
+    @Suite(.onEmulatedHost)
+    struct IdentityTests {
+        private static let disk = HostDevices.virtioDisk
+        private static let pageCount = 64
+
+        init() throws { try HostDevices.bind(Self.disk) }
+
+        private func linux(_ words: String = "", device: GuestConfiguration.Device? = nil) -> GuestConfiguration {
+            .linux("vda", words, devices: [device ?? .identity(Self.disk)])
+        }
+
+        private func flat(_ name: String) -> GuestConfiguration {
+            .flat(name, devices: [.identity(Self.disk)])
+        }
+
+        /// The MD5 of what a command of the host's shell prints.
+        private func md5(_ command: String) throws -> String {
+            let process = try MartletProcess(["-c", "\(command) | md5sum"], program: "/bin/sh")
+            try process.waitForEnd()
+            return try #require(process.output.split(separator: " ").first.map(String.init))
+        }
+
+        /// The guest's own driver has read the disk and written to it, by DMA that nothing translates.
+        private func expectDiskDriven(_ result: Guest.Result) throws -> RunReport.Memory {
+            try expectPowerOff(result)
+            let first = try md5("dd if=\(Host.deviceFiles)/virtio.img bs=1M count=8 2>/dev/null")
+            #expect(result.line("vda ")?.hasSuffix(".virtio_mmio driver virtio-mmio") == true, "\(result.output)")
+            #expect(result.line("vda sectors") == "vda sectors 131072")
+            #expect(result.line("vda md5") == "vda md5 \(first)")
+            let written = try md5("seq 9000000 9131071")
+            #expect(result.line("vda written") == "vda written \(written)")
+            let report = try result.report
+            let device = try #require(report.device(Self.disk))
+            #expect(device.dma.mode == "identity" && device.dma.through == nil)
+            #expect(device.dma.reaches == "all host memory" && device.isolation == "none")
+            #expect(device.regions.map(\.access) == ["trapped"])
+            #expect(device.interrupts.map(\.trigger) == ["edge"])
+            #expect((device.interrupts.first?.count ?? 0) > 0)
+            #expect(
+                result.errors.contains("\n  dma: identity: NOT confined, reaches all host memory\n"), "\(result.errors)"
+            )
+            // The banks of the report are the memory that the guest was told of.
+            let memory = try #require(report.memory)
+            let cells = memory.banks.map { bank in
+                let address = String(bank.address.dropFirst(2))
+                let size = String(bank.size, radix: 16)
+                return [address, size].map { String(repeating: "0", count: 16 - $0.count) + $0 }.joined()
+            }
+            #expect(result.line("memory") == "memory \(cells.joined())")
+            #expect(memory.banks.reduce(0) { $0 + $1.size } == 128 << 20)
+            #expect(memory.moved == nil)
+            // The host's own driver sees what the guest has written.
+            try HostDevices.giveToHost(Self.disk)
+            let disk = try HostDevices.disk(of: Self.disk)
+            #expect(try md5("dd if=/dev/\(disk) bs=1M skip=16 count=1 2>/dev/null") == written)
+            _ = try md5("dd if=/dev/zero of=/dev/\(disk) bs=1M seek=16 count=1 conv=fsync 2>&1")
+            try HostDevices.bind(Self.disk)
+            return memory
+        }
+
+        @Test func guestDrivesItsDiskOnHugePages() throws {
+            let pool = try HugePagePool(Self.pageCount)
+
+            let folder = try TemporaryFolder()
+            let check = try MartletProcess(["check", try linux().write(to: folder)])
+            #expect(try check.waitForEnd() == 0, "\(check.errors)")
+            #expect(
+                check.output.contains("  dma: identity: NOT confined, reaches all host memory\n"), "\(check.output)")
+            #expect(
+                check.output.contains(
+                    "memory: 128 MiB at the host's physical addresses (dma identity), 2 MiB pages, in "),
+                "\(check.output)")
+            #expect(HugePagePool.free == pool.count)
+
+            let memory = try expectDiskDriven(try Guest.run(linux()))
+
+            #expect(memory.source == "2 MiB pages")
+            #expect(memory.pinned && memory.notPinned == nil)
+            #expect(HugePagePool.free == pool.count)
+        }
+
+        @Test func guestDrivesItsDiskInSeveralBanks() throws {
+            let pool = try HugePagePool(Self.pageCount + 2)
+            // Wherever the pages are, these two keep some of them apart.
+            try pool.hold { $0 != 40 && $0 != 50 }
+            #expect(HugePagePool.free == Self.pageCount)
+
+            let memory = try expectDiskDriven(try Guest.run(linux()))
+
+            #expect(memory.banks.count >= 3)
+            #expect(HugePagePool.free == Self.pageCount)
+        }
+
+        @Test func guestDrivesItsDiskInAHeap() throws {
+            var configuration = linux()
+            configuration.size.dmaHeap = "reserved"
+
+            let memory = try expectDiskDriven(try Guest.run(configuration))
+
+            #expect(memory.source == "heap reserved")
+            #expect(memory.banks.count == 1 && memory.pinned)
+            // Without huge pages it is what is taken.
+            let again = try Guest.run(flat("poweroff"))
+            #expect(again.status == 0, "\(again.errors)")
+            #expect(try again.report.memory?.source == "heap reserved")
+        }
+
+        @Test func fragmentedMemoryIsRefusedAndGivenBack() throws {
+            let pool = try HugePagePool(2 * Self.pageCount)
+            try pool.hold { $0 % 2 == 0 }
+
+            try expectRefusal(
+                linux(), "machine-config: the kernel \(Host.image("Image")) needs ",
+                " bytes in one piece, but of the 64 pieces of the host's memory that the guest's RAM is in, none has more than "
+                    + "2097152 left\n  reserve huge pages when the host boots (hugepages= on its command line)")
+
+            #expect(HugePagePool.free == Self.pageCount)
+        }
+
+        @Test func whatIsMissingIsTold() throws {
+            let pool = try HugePagePool(10)
+            var heap = flat("poweroff")
+            heap.size.dmaHeap = "reserved"
+            heap.size.mebibytes = 256
+
+            try expectRefusal(
+                linux(device: .init(Self.disk)),
+                "\(Self.disk): no IOMMU stands between it and the host's memory, and a virtio,mmio is",
+                "set dma to \"none\"; nothing enforces that", "set dma to \"identity\" and allow_unsafe_dma to true")
+            let folder = try TemporaryFolder()
+            let check = try MartletProcess(["check", try linux(device: .init(Self.disk)).write(to: folder)])
+            #expect(try check.waitForEnd() == 1)
+            #expect(check.errors.contains("and a virtio,mmio is not known to do no DMA\n"), "\(check.errors)")
+            var thoughtless = GuestConfiguration.Device.identity(Self.disk)
+            thoughtless.allowsUnsafeDMA = nil
+            try expectRefusal(
+                linux(device: thoughtless), status: 2, "platform-devices[0].dma",
+                "\"identity\" without allow_unsafe_dma",
+                "can read and overwrite all memory of the host")
+            try expectRefusal(
+                .flat("poweroff", devices: [.identity(HostDevices.gpio)]),
+                "\(HostDevices.gpio): dma is \"identity\", but an IOMMU stands between")
+            var few = linux()
+            few.size.hugePages = "2M"
+            try expectRefusal(
+                few, "\(Self.disk): no 128 MiB of RAM for its dma \"identity\"",
+                "  64 pages of 2 MiB wanted, 10 free (/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages)",
+                "  run: echo 64 > /sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages", "hugepagesz=2M hugepages=64")
+            try expectRefusal(heap, "  the heap reserved has no 256 MiB in one piece")
+            heap.size.dmaHeap = nil
+            try expectRefusal(
+                heap, "  the guest's RAM is no multiple of 1 GiB\n  128 pages of 2 MiB wanted, 10 free",
+                "  no /dev/dma_heap/linux,cma; there is reserved\n  the heap reserved has no 256 MiB in one piece")
+            var ordinary = GuestConfiguration.flat("poweroff", mebibytes: 32)
+            ordinary.size.hugePages = "2M"
+            try expectRefusal(
+                ordinary, "machine-config.huge_pages: no 32 MiB for the guest: 16 pages of 2 MiB wanted, 10 free")
+            #expect(HugePagePool.free == pool.count)
+        }
+
+        @Test func everyEndGivesThePagesBack() throws {
+            let pool = try HugePagePool(8)
+            for signal in [SIGTERM, SIGKILL] {
+                let guest = try Guest(flat("spin"))
+                try guest.process.waitForOutput("A")
+                #expect(HugePagePool.free == 0)
+                let status = Host.text("/proc/\(guest.process.processNumber)/status")
+                #expect(status.contains("VmPin:\t   16384 kB"), "\(status)")
+                guest.process.signal(signal)
+                #expect(try guest.finish().status == (signal == SIGTERM ? 143 : 256 + 9))
+                #expect(HugePagePool.waitUntilFree(pool.count))
+            }
+            var configuration = flat("reset")
+            configuration.onReset = "restart"
+            let result = try Guest.run(configuration)
+            #expect(try result.status == 3 && result.report.restarts == 10, "\(result.errors)")
+            #expect(HugePagePool.free == pool.count)
+
+            // Without io_uring they are held, but nothing keeps the host from moving them.
+            try Host.write("2", to: "/proc/sys/kernel/io_uring_disabled")
+            defer { try? Host.write("0", to: "/proc/sys/kernel/io_uring_disabled") }
+            let held = try Guest.run(flat("poweroff"))
+            #expect(held.status == 0, "\(held.errors)")
+            #expect(try held.report.memory?.pinned == false)
+            #expect(held.errors.contains(", held but not pinned (io_uring: EPERM ("), "\(held.errors)")
+            #expect(HugePagePool.free == pool.count)
+
+            // Of huge pages without any of this, too.
+            var ordinary = GuestConfiguration.flat("spin")
+            ordinary.size.hugePages = "2M"
+            let guest = try Guest(ordinary)
+            try guest.process.waitForOutput("A")
+            #expect(HugePagePool.free == 0)
+            guest.process.signal(SIGTERM)
+            #expect(try guest.finish().report.memory == nil)
+            #expect(HugePagePool.free == pool.count)
+        }
+    }
+}

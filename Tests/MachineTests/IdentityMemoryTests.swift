@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Configuration
+import KVM
+import KernelFakes
+import LinuxSystem
+import PlatformBus
+import Synchronization
+import Testing
+
+@testable import Machine
+
+/// RAM at the host's physical addresses: where it comes from, and what is laid out around it.
+@Suite struct IdentityMemoryTests {
+    private static let page: UInt64 = 2 << 20
+    private let host = FakeHost()
+    private let terminal: FakeTerminal
+
+    init() throws { terminal = try FakeTerminal() }
+
+    /// A host with huge pages at these multiples of 2 MiB and a device without an IOMMU.
+    private func prepare(_ pages: [UInt64]) {
+        host.kernel.withState { $0.memory.hugePages[Self.page] = pages.map { $0 * Self.page } }
+        host.add("1000.net", group: 3, isNoIOMMU: true)
+    }
+
+    private func configuration(
+        mebibytes: Int = 16, devices: [PlatformDevice] = [.named("1000.net", dma: .identity)]
+    ) -> MachineConfiguration {
+        host.configuration(mebibytes: mebibytes, initrd: nil, devices: devices)
+    }
+
+    private func ranges(_ ranges: (UInt64, UInt64)...) throws -> [GuestRange] {
+        try ranges.map { try #require(GuestRange(base: GuestAddress($0), size: $1)) }
+    }
+
+    private func layout(
+        _ banks: [GuestRange], avoiding others: [GuestRange] = [], addressBits: Int = 40,
+        bus: MachineSize.Window? = nil
+    ) throws(MachineError) -> BoardLayout {
+        try BoardLayout(MachineSize(platformBus: bus), addressBits: addressBits, banks: banks, avoiding: others)
+    }
+
+    // MARK: Layout
+
+    @Test func theBoardKeepsItsPlaceWhereNothingIsInTheWay() throws {
+        let layout = try layout(try ranges((0x4000_0000, 0x400_0000), (0x5000_0000, 0x400_0000)))
+        #expect(layout.interruptController.description == "0x8000000-0x849ffff")
+        #expect(layout.serial.description == "0x9000000-0x9000007")
+        #expect(layout.clock.description == "0x9010000-0x9010fff")
+        #expect(
+            layout.windows.map(\.description) == [
+                "0xc000000-0x3fffffff", "0x44000000-0x4fffffff", "0x80000000-0xffffffffff",
+            ])
+    }
+
+    /// RAM from 0 up, as on a Raspberry Pi.
+    @Test func theBoardGivesWayToRAM() throws {
+        let layout = try layout(try ranges((0, 0x3000_0000)))
+        #expect(layout.interruptController.description == "0x30000000-0x3049ffff")
+        #expect(layout.serial.description == "0x304a0000-0x304a0007")
+        #expect(layout.clock.description == "0x304a1000-0x304a1fff")
+        #expect(layout.interruptController(.v3).distributor == 0x3000_0000)
+        #expect(layout.interruptController(.v3).secondFrame == 0x300A_0000)
+        #expect(layout.interruptController(.v2).secondFrame == 0x3001_0000)
+        #expect(layout.windows.map(\.description) == ["0x40000000-0xffffffffff"])
+    }
+
+    @Test func theBoardGivesWayToDevicesAtFixedAddresses() throws {
+        let layout = try layout(
+            try ranges((0x4000_0000, 0x400_0000)), avoiding: try ranges((0x900_0000, 0x1000), (0x901_0000, 0x1000)))
+        #expect(layout.serial.description == "0x9001000-0x9001007")
+        #expect(layout.clock.description == "0x9011000-0x9011fff")
+    }
+
+    @Test func ramBeyondTheHostsAddressesIsRefused() throws {
+        let banks = try ranges((0x4000_0000, 0x400_0000), (0x100_0000_0000, 0x200_0000))
+        #expect(
+            machineError { () throws(MachineError) in try layout(banks) }?.description == """
+                machine-config: the guest's RAM at the host's 0x10000000000-0x10001ffffff takes 41 address bits, and this host's \
+                KVM offers 40
+                  give machine-config.dma_heap a heap further down, or reserve huge pages when the host boots
+                """)
+    }
+
+    @Test func aPlatformBusInRAMIsRefused() throws {
+        let banks = try ranges((0x4000_0000, 0x400_0000), (0x5000_0000, 0x400_0000))
+        let text = machineError { () throws(MachineError) in
+            try layout(banks, bus: .init(base: 0x5000_0000, size: 0x1000))
+        }?.description
+        #expect(
+            text?.hasPrefix(
+                "machine-config.platform_bus: the platform bus at 0x50000000-0x50000fff overlaps the RAM") == true)
+        let beside = try layout(banks, bus: .init(base: 0x800_0000, size: 0x100_0000))
+        #expect(beside.windows.map(\.description) == ["0x8000000-0x8ffffff"])
+        #expect(!beside.interruptController.overlaps(beside.windows[0]))
+    }
+
+    /// However the banks lie, nothing of the board overlaps them or something else of it.
+    @Test(arguments: 0..<100) func nothingEverOverlaps(seed: Int) throws {
+        var generator = SystemRandomNumberGenerator()
+        // 2 MiB pages among the first 4 GiB, thickest where the board usually is.
+        let places = (0..<Int.random(in: 1...200, using: &generator)).map { _ in
+            UInt64.random(in: 0..<(Bool.random(using: &generator) ? 128 : 2048), using: &generator) * Self.page
+        }
+        let runs = try #require(PhysicalRun.runs(of: Array(Set(places)), pageSize: Self.page))
+        let banks = try runs.map { try #require(GuestRange(base: GuestAddress($0.address), size: $0.size)) }
+        let others = try ranges((UInt64.random(in: 0..<0x1_0000, using: &generator) << 12, 0x1000))
+            .filter { other in !banks.contains { $0.overlaps(other) } }
+
+        let layout = try layout(banks, avoiding: others)
+
+        let board = [layout.interruptController, layout.serial, layout.clock]
+        let all = banks + board + layout.windows
+        for (index, range) in all.enumerated() {
+            for other in all[(index + 1)...] { #expect(!range.overlaps(other), "\(range), \(other)") }
+        }
+        for other in others { for part in board { #expect(!part.overlaps(other)) } }
+        #expect(layout.interruptController.base.isAligned(to: 0x1_0000))
+        #expect(layout.serial.base.isAligned(to: 4096) && layout.clock.base.isAligned(to: 4096))
+        #expect(!layout.windows.isEmpty)
+    }
+
+    // MARK: Boot
+
+    private func room(_ banks: (UInt64, UInt64)...) throws -> BootRoom {
+        BootRoom(banks: try banks.map { try #require(GuestRange(base: GuestAddress($0), size: $1)) })
+    }
+
+    @Test func kernelGoesToTheFirstBankThatIsLargeEnough() throws {
+        let room = try room((0x10_0000, 0x40_0000), (0x4000_0000, 0x100_0000), (0x8000_0000, 0x1000_0000))
+        // 2 MiB aligned, so that the first bank has 3 MiB for it.
+        #expect(try room.place("it", 0x30_0000, alignment: 2 << 20).rawValue == 0x20_0000)
+        #expect(try room.place("it", 0x30_0001, alignment: 2 << 20).rawValue == 0x4000_0000)
+        #expect(try room.place("it", 0x100_0000, alignment: 2 << 20, offset: 0x8_0000).rawValue == 0x8008_0000)
+        #expect(
+            machineError { () throws(MachineError) in try room.place("it", 0x1000_0001, alignment: 2 << 20) }?
+                .description
+                .hasPrefix(
+                    "machine-config: it needs 268435457 bytes in one piece, but of the 3 pieces of the host's memory that the "
+                        + "guest's RAM is in, none has more than 268435456 left\n") == true)
+    }
+
+    @Test func whatDoesNotFitBesideTheKernelGoesElsewhere() throws {
+        var room = try room((0x4000_0000, 0x100_0000), (0x8000_0000, 0x1000_0000))
+        let kernel = try #require(GuestRange(base: GuestAddress(0x4000_0000), size: 0xF0_0000))
+        room.take(kernel)
+        #expect(try room.place("it", 0x10_0000, alignment: 4096, with: kernel).rawValue == 0x40F0_0000)
+        #expect(try room.place("it", 0x10_0001, alignment: 4096, with: kernel).rawValue == 0x8000_0000)
+        room.take(try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 0x1001)))
+        // Behind what came last, and else where it fits.
+        #expect(try room.place("it", 1, alignment: 4096).rawValue == 0x8000_2000)
+        #expect(try room.place("it", 2 << 30, isLimit: true, alignment: 4096).rawValue == 0x8000_2000)
+    }
+
+    /// booting.rst: kernel and initrd within 32 GiB from a whole GiB on.
+    @Test func initrdStaysInTheKernelsWindow() throws {
+        var room = try room((0x4000_0000, 0x100_0000), (0x8_3FFF_F000, 0x1000), (0x8_4000_0000, 0x1000))
+        let kernel = try #require(GuestRange(base: GuestAddress(0x4000_0000), size: 0x100_0000))
+        room.take(kernel)
+        #expect(try room.place("it", 0x1000, alignment: 4096, with: kernel).rawValue == 0x8_3FFF_F000)
+        room.take(try #require(GuestRange(base: GuestAddress(0x8_3FFF_F000), size: 0x1000)))
+        let failure = machineError { () throws(MachineError) in
+            try room.place("it", 0x1000, alignment: 4096, with: kernel)
+        }
+        #expect(failure?.description.contains("it needs 4096 bytes in one piece") == true)
+    }
+
+    // MARK: Machines
+
+    @Test func ramIsWhereTheHostHasIt() throws {
+        prepare([0x200, 0x201, 0x202, 0x203, 0x100, 0x101, 0x300, 0x105])
+        let hypervisor = try host.makeHypervisor()
+        let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
+
+        #expect(
+            plan.layout.banks.map(\.description) == [
+                "0x20000000-0x203fffff", "0x20a00000-0x20bfffff", "0x40000000-0x407fffff", "0x60000000-0x601fffff",
+            ])
+        do {
+            let machine = try Machine(
+                plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+            let slots = host.kernel.withState { Set($0.kvm.memoryRegions.values.map(\.guestAddress)) }
+            #expect(slots.isSuperset(of: [0x2000_0000, 0x20A0_0000, 0x4000_0000, 0x6000_0000]))
+            #expect(
+                machine.facts.prefix(3) == [
+                    "machine: 1 vCPUs, 16 MiB at 0x20000000",
+                    "memory: 16 MiB at the host's physical addresses (dma identity), 2 MiB pages, in 4 pieces, pinned",
+                    "  0x20000000 size 4194304",
+                ])
+        }
+    }
+
+    @Test func everythingIsGivenBack() throws {
+        prepare([1, 2, 3, 4, 5, 6, 7, 9])
+        do {
+            let hypervisor = try host.makeHypervisor()
+            let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
+            _ = try Machine(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+        }
+        #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
+    }
+
+    @Test func memoryThatMovedBeforeTheStartIsAnError() throws {
+        prepare(Array(0x100..<0x108))
+        let hypervisor = try host.makeHypervisor()
+        let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
+        let machine = try Machine(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+        host.kernel.withState { $0.memory.moved = [0x103 * Self.page: 0x500 * Self.page] }
+        let error = machineError { () throws(MachineError) in try machine.run() }
+        #expect(
+            error?.description.hasPrefix(
+                "the guest's RAM has moved in the host's memory: what was at 0x20600000 is elsewhere") == true)
+    }
+
+    @Test func memoryThatMovedMeanwhileIsReported() throws {
+        prepare(Array(0x100..<0x108))
+        let kernel = host.kernel
+        kernel.withState { $0.kvm.exits[0] = [.systemEvent(1)] }
+        let hypervisor = try host.makeHypervisor()
+        let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
+        let machine = try Machine(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+        // Pagemap is opened before the first KVM_RUN, and again at the end.
+        let opened = Counter()
+        kernel.withState { state in
+            state.beforeCall = { call in
+                if call == "open /proc/self/pagemap", opened.next() == 2 {
+                    kernel.withState { $0.memory.moved = [0x102 * Self.page: 0x500 * Self.page] }
+                }
+                return nil
+            }
+        }
+        let report = try machine.run().report
+        #expect(report.memory?.moved == "0x20400000")
+        #expect(report.text.contains("\n  MOVED: what was at 0x20400000 is elsewhere\n"), "\(report.text)")
+    }
+
+    @Test func allReasonsAreGivenWhenThereIsNoMemory() throws {
+        prepare([1])
+        let folder = "/sys/kernel/mm/hugepages/hugepages-2048kB"
+        host.kernel.addFile("\(folder)/free_hugepages", "1\n")
+        host.kernel.addFile("\(folder)/nr_hugepages", "1\n")
+        let error = machineError { () throws(MachineError) in try host.makePlan(configuration()) }
+        #expect(
+            error?.description == """
+                1000.net: no 16 MiB of RAM for its dma "identity", which have to stay where they are on the host
+                  the guest's RAM is no multiple of 1 GiB
+                  8 pages of 2 MiB wanted, 1 free (\(folder)/free_hugepages)
+                  no /dev/dma_heap/linux,cma
+                  no /dev/dma_heap/reserved
+                  run: echo 8 > \(folder)/nr_hugepages
+                  or, as the memory of a host that runs may be too fragmented, boot it with: hugepagesz=2M hugepages=8
+                  boot the host with cma= and at least as much (CONFIG_DMABUF_HEAPS_CMA)
+                """)
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test func memoryInTooManyPiecesIsRefused() throws {
+        prepare((0..<129).map { UInt64($0) * 2 + 1 })
+        let error = machineError { () throws(MachineError) in try host.makePlan(configuration(mebibytes: 258)) }
+        #expect(
+            error?.description.hasPrefix(
+                "machine-config: the guest's RAM is in 129 pieces of the host's memory, and a guest's kernel takes 128\n"
+            ) == true)
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test func aHeapWithoutUseIsRefused() throws {
+        var configuration = configuration(devices: [])
+        configuration.machineSize.dmaHeap = "linux,cma"
+        let error = machineError { () throws(MachineError) in try host.makePlan(configuration) }
+        #expect(error?.description.hasPrefix("machine-config.dma_heap: no device has dma \"identity\"\n") == true)
+    }
+
+    @Test func hugePagesServeOrdinaryGuestsToo() throws {
+        host.kernel.withState { $0.memory.hugePages[Self.page] = (0..<8).map { $0 * Self.page } }
+        var configuration = configuration(devices: [])
+        configuration.machineSize.hugePages = .twoMebibytes
+        let plan = try host.makePlan(configuration)
+        #expect(plan.layout.banks.map(\.description) == ["0x80000000-0x80ffffff"])
+        _ = try plan.load()
+        #expect(host.kernel.withState { $0.memory.hugePages[Self.page]?.count } == 0)
+
+        let error = machineError { () throws(MachineError) in try plan.load() }
+        #expect(
+            error?.description.hasPrefix(
+                "machine-config.huge_pages: no 16 MiB for the guest: 8 pages of 2 MiB wanted, 0 free") == true)
+    }
+}
+
+private final class Counter: Sendable {
+    private let count = Mutex(0)
+    func next() -> Int {
+        count.withLock { count in
+            count += 1
+            return count
+        }
+    }
+}
