@@ -166,6 +166,37 @@ extension Integration {
             #expect(HugePagePool.free == pool.count)
         }
 
+        /// Huge pages are taken from the memory that is kept for the heap, too, when little else is left; when the heap is asked for
+        /// that, they have to go.
+        @Test(arguments: [true, false]) func pagesThatAreNotPinnedMayMoveAndThatIsFound(isPinned: Bool) throws {
+            let pool = try HugePagePool(leavingMebibytes: 80)
+            if !isPinned { try Host.write("2", to: "/proc/sys/kernel/io_uring_disabled") }
+            defer { try? Host.write("0", to: "/proc/sys/kernel/io_uring_disabled") }
+            let guest = try Guest(flat("spin"))
+            try guest.process.waitForOutput("A")
+            try pool.shrink(to: 8)
+            var heap = GuestConfiguration.flat("poweroff", mebibytes: 150, devices: [.identity(HostDevices.virtio)])
+            heap.size.dmaHeap = "reserved"
+            let neighbour = try Guest.run(heap)
+            #expect(neighbour.status == 0, "\(neighbour.errors)")
+
+            guest.process.signal(SIGTERM)
+            let result = try guest.finish()
+
+            #expect(result.status == (isPinned ? 143 : 1), "\(result.errors)")
+            let memory = try #require(try result.report.memory)
+            #expect(memory.pinned == isPinned)
+            #expect((memory.moved == nil) == isPinned)
+            if let moved = memory.moved {
+                #expect(memory.banks.contains { $0.address <= moved })
+                #expect(result.errors.contains("\n  MOVED: what was at \(moved) is elsewhere\n"), "\(result.errors)")
+                #expect(
+                    result.errors.contains(
+                        "martlet: the guest's RAM has moved in the host's memory: what was at \(moved) is"),
+                    "\(result.errors)")
+            }
+        }
+
         @Test func everyEndGivesThePagesBack() throws {
             let pool = try HugePagePool(8)
             for signal in [SIGTERM, SIGKILL] {

@@ -46,7 +46,8 @@ struct BootLoader {
 
     private mutating func loadAll(_ kernel: String, _ initrd: String?) throws(MachineError) -> Result {
         let kernel = try loadKernel(kernel)
-        let disk = try initrd.map { (path) throws(MachineError) in try loadInitrd(path, with: kernel) }
+        var disk: GuestRange?
+        if let initrd { disk = try loadInitrd(initrd, with: kernel) }
         return Result(
             entry: kernel.base, initrd: disk,
             deviceTree: try room.place("the device tree", Self.deviceTreeLimit, isLimit: true, alignment: Self.pageSize)
@@ -91,18 +92,20 @@ struct BootLoader {
         defer { scratch.deallocate() }
         let count = try stream.read(into: scratch, from: file)
         let header = try parse(Array(scratch.prefix(count)), file.path)
-        let name = "the kernel \(file.path)"
         // Something is behind the header, whatever it says.
         let needed = max(UInt64(ImageHeader.size) + 1, header.imageSize)
-        let entry = try self.room.place(name, needed, alignment: Self.kernelAlignment, offset: header.textOffset)
+        let entry = try self.room.place(
+            "the kernel \(file.path)", needed, alignment: Self.kernelAlignment, offset: header.textOffset)
         guard let room = memory.bytes(at: entry, count: self.room.left(from: entry)), room.count >= needed else {
-            throw self.room.failure(name, header.imageSize, from: entry)
+            throw self.room.failure("the kernel \(file.path)", header.imageSize, from: entry)
         }
         // Safety: room is larger than the header; the rest of the stream is bounded by what is left of it.
         room.copyMemory(from: UnsafeRawBufferPointer(scratch))
         let rest = UnsafeMutableRawBufferPointer(rebasing: room[ImageHeader.size...])
         let size = ImageHeader.size + (try stream.read(into: rest, from: file))
-        guard stream.isAtEnd else { throw self.room.failure(name, UInt64(room.count) + 1, from: entry) }
+        guard stream.isAtEnd else {
+            throw self.room.failure("the kernel \(file.path)", UInt64(room.count) + 1, from: entry)
+        }
         try checkComplete(room, count: size, expected: size, file.path)
         return try take(entry, header.footprint(fileSize: UInt64(size)))
     }

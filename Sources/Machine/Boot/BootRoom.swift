@@ -28,11 +28,13 @@ struct BootRoom {
     ///   - kernel: what they must share a window with.
     /// - Throws: `MachineError.doesNotFit`, `.fragmented`.
     func place(
-        _ what: String, _ size: UInt64, isLimit: Bool = false, alignment: UInt64, offset: UInt64 = 0,
+        _ what: @autoclosure () -> String, _ size: UInt64, isLimit: Bool = false, alignment: UInt64, offset: UInt64 = 0,
         with kernel: GuestRange? = nil
     ) throws(MachineError) -> GuestAddress {
         var best: GuestAddress?
-        for index in [current] + banks.indices.filter({ $0 != current }) where banks.indices.contains(index) {
+        for step in banks.indices {
+            // The bank that was taken from last, then the others from the first on.
+            let index = step == 0 ? current : step <= current ? step - 1 : step
             guard let start = ends[index]?.aligned(to: alignment)?.adding(offset), start <= banks[index].last else {
                 continue
             }
@@ -45,7 +47,7 @@ struct BootRoom {
         let start = ends.indices.contains(current) ? ends[current]?.aligned(to: alignment)?.adding(offset) : nil
         // Beyond the bank: that what goes there has no room shows when its size is known.
         if isLimit, let start { return start }
-        throw failure(what, size, from: start)
+        throw failure(what(), size, from: start)
     }
 
     /// Notes that `range`, which is in one bank, is no longer free.

@@ -31,6 +31,17 @@ final class HugePagePool {
         try? Host.write("0", to: "\(Self.folder)/nr_hugepages")
     }
 
+    /// Fills it with all of the host's free memory but so much.
+    convenience init(leavingMebibytes left: Int) throws {
+        try Host.write("3", to: "/proc/sys/vm/drop_caches")
+        let line = Host.text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemFree:") }
+        let free = try #require(line?.split { !$0.isNumber }.first.flatMap { Int($0) })
+        try self.init((free / 1024 - left) / 2)
+    }
+
+    /// Gives back what nobody has, down to so many.
+    func shrink(to count: Int) throws { try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages") }
+
     /// How many pages nobody has, and nobody has been promised.
     static var free: Int { number("free_hugepages") - number("resv_hugepages") }
 
