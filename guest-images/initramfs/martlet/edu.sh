@@ -5,7 +5,7 @@
 # the machine. Linux must leave the memory from martlet.buffer=ADDRESS on alone (mem=).
 #
 # With martlet.target=ADDRESS[,ADDRESS]… it then tries to write to each and to read from each. With martlet.endless=1 it then
-# copies for ever; with martlet.endless=off the guest powers off while it does.
+# copies for ever.
 
 bus=/sys/bus/platform
 device=$(basename "$(ls -d $bus/devices/*.edu)")
@@ -75,6 +75,4 @@ set +x
 set_reg 0x80 $own 64
 set_reg 0x88 $far 64
 echo "martlet-guest: edu endless"
-repeat() { while true; do set_reg 0x98 3 64; done; } # ignored while a copy is on its way, which takes 100 ms
-if [ "$martlet_endless" = off ]; then repeat & else repeat; fi
-usleep 500000
+while true; do set_reg 0x98 3 64; done # ignored while a copy is on its way
