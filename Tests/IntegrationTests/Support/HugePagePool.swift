@@ -39,8 +39,11 @@ final class HugePagePool {
         try self.init((free / 1024 - left) / 2)
     }
 
-    /// Gives back what nobody has, down to so many.
-    func shrink(to count: Int) throws { try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages") }
+    /// Gives back what is held, and what nobody has, down to so many.
+    func shrink(to count: Int) throws {
+        held = nil
+        try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages")
+    }
 
     /// How many pages nobody has, and nobody has been promised.
     static var free: Int { number("free_hugepages") - number("resv_hugepages") }
@@ -53,9 +56,9 @@ final class HugePagePool {
         return free == count
     }
 
-    /// Takes all pages and gives back those that `isFree` says, of the places that they have in ascending order of their physical
-    /// addresses.
-    func hold(except isFree: (Int) -> Bool) throws {
+    /// Takes all pages and gives back those that `isFree` says: of their places in ascending order of their physical addresses, and
+    /// of their places in the order in which the pool has got them.
+    func hold(except isFree: (_ place: Int, _ age: Int) -> Bool) throws {
         let size = count * Self.pageSize
         let memory = try Descriptor(clinux_memfd_create_huge("pool", 21))
         try #require(ftruncate(memory.rawValue, off_t(size)) == 0)
@@ -69,7 +72,7 @@ final class HugePagePool {
             pages.append((try HostPage.physicalAddress(of: UInt(bitPattern: base + offset), in: "self"), offset))
         }
         pages.sort { $0.address < $1.address }
-        for (place, page) in pages.enumerated() where isFree(place) {
+        for (place, page) in pages.enumerated() where isFree(place, page.offset / Self.pageSize) {
             try #require(madvise(base + page.offset, Self.pageSize, MADV_REMOVE) == 0)
         }
     }
