@@ -15,28 +15,30 @@ final class HugePagePool {
     private var held: Descriptor?
 
     /// Fills it.
-    init(_ count: Int) throws {
-        self.count = count
+    convenience init(_ count: Int) throws {
+        try self.init(atMost: count)
+        guard self.count == count else { throw TestError("the host has \(self.count) huge pages, not \(count)") }
+    }
+
+    /// Fills it with all of the host's free memory but so much, or with what of that is whole.
+    convenience init(leavingMebibytes left: Int) throws {
+        try Host.write("3", to: "/proc/sys/vm/drop_caches")
+        let line = Host.text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemFree:") }
+        let free = try #require(line?.split { !$0.isNumber }.first.flatMap { Int($0) })
+        try self.init(atMost: (free / 1024 - left) / 2)
+    }
+
+    private init(atMost count: Int) throws {
         // Whole pieces of memory are easier to come by without the pages that the kernel keeps just in case.
         try Host.write("3", to: "/proc/sys/vm/drop_caches")
         try Host.write("1", to: "/proc/sys/vm/compact_memory")
         try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages")
-        guard Self.number("nr_hugepages") == count else {
-            throw TestError("the host has \(Self.number("nr_hugepages")) huge pages, not \(count)")
-        }
+        self.count = Self.number("nr_hugepages")
     }
 
     deinit {
         held = nil
         try? Host.write("0", to: "\(Self.folder)/nr_hugepages")
-    }
-
-    /// Fills it with all of the host's free memory but so much.
-    convenience init(leavingMebibytes left: Int) throws {
-        try Host.write("3", to: "/proc/sys/vm/drop_caches")
-        let line = Host.text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemFree:") }
-        let free = try #require(line?.split { !$0.isNumber }.first.flatMap { Int($0) })
-        try self.init((free / 1024 - left) / 2)
     }
 
     /// Gives back what is held, and what nobody has, down to so many.
