@@ -15,15 +15,25 @@ final class HugePagePool {
     private var held: Descriptor?
 
     /// Fills it.
-    init(_ count: Int) throws {
-        self.count = count
+    convenience init(_ count: Int) throws {
+        try self.init(atMost: count)
+        guard self.count == count else { throw TestError("the host has \(self.count) huge pages, not \(count)") }
+    }
+
+    /// Fills it with all of the host's free memory but so much, or with what of that is whole.
+    convenience init(leavingMebibytes left: Int) throws {
+        try Host.write("3", to: "/proc/sys/vm/drop_caches")
+        let line = Host.text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemFree:") }
+        let free = try #require(line?.split { !$0.isNumber }.first.flatMap { Int($0) })
+        try self.init(atMost: (free / 1024 - left) / 2)
+    }
+
+    private init(atMost count: Int) throws {
         // Whole pieces of memory are easier to come by without the pages that the kernel keeps just in case.
         try Host.write("3", to: "/proc/sys/vm/drop_caches")
         try Host.write("1", to: "/proc/sys/vm/compact_memory")
         try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages")
-        guard Self.number("nr_hugepages") == count else {
-            throw TestError("the host has \(Self.number("nr_hugepages")) huge pages, not \(count)")
-        }
+        self.count = Self.number("nr_hugepages")
     }
 
     deinit {
@@ -31,16 +41,11 @@ final class HugePagePool {
         try? Host.write("0", to: "\(Self.folder)/nr_hugepages")
     }
 
-    /// Fills it with all of the host's free memory but so much.
-    convenience init(leavingMebibytes left: Int) throws {
-        try Host.write("3", to: "/proc/sys/vm/drop_caches")
-        let line = Host.text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemFree:") }
-        let free = try #require(line?.split { !$0.isNumber }.first.flatMap { Int($0) })
-        try self.init((free / 1024 - left) / 2)
+    /// Gives back what is held, and what nobody has, down to so many.
+    func shrink(to count: Int) throws {
+        held = nil
+        try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages")
     }
-
-    /// Gives back what nobody has, down to so many.
-    func shrink(to count: Int) throws { try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages") }
 
     /// How many pages nobody has, and nobody has been promised.
     static var free: Int { number("free_hugepages") - number("resv_hugepages") }
@@ -53,9 +58,9 @@ final class HugePagePool {
         return free == count
     }
 
-    /// Takes all pages and gives back those that `isFree` says, of the places that they have in ascending order of their physical
-    /// addresses.
-    func hold(except isFree: (Int) -> Bool) throws {
+    /// Takes all pages and gives back those that `isFree` says: of their places in ascending order of their physical addresses, and
+    /// of their places in the order in which the pool has got them.
+    func hold(except isFree: (_ place: Int, _ age: Int) -> Bool) throws {
         let size = count * Self.pageSize
         let memory = try Descriptor(clinux_memfd_create_huge("pool", 21))
         try #require(ftruncate(memory.rawValue, off_t(size)) == 0)
@@ -69,7 +74,7 @@ final class HugePagePool {
             pages.append((try HostPage.physicalAddress(of: UInt(bitPattern: base + offset), in: "self"), offset))
         }
         pages.sort { $0.address < $1.address }
-        for (place, page) in pages.enumerated() where isFree(place) {
+        for (place, page) in pages.enumerated() where isFree(place, page.offset / Self.pageSize) {
             try #require(madvise(base + page.offset, Self.pageSize, MADV_REMOVE) == 0)
         }
     }
