@@ -113,7 +113,7 @@ import VFIO
                 properties: ["compatible": .string("test,device"), "iommus": .cells([0x8001, stream])])
             host.setIOMMU(of: name, "9050000.smmuv3")
         }
-        host.add("free", group: 3, isNoIOMMU: true)
+        host.add("free", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl031")])
         host.kernel.withState { $0.kernelLog = records.map { $0.map { Array($0.utf8) } } }
         let settings = ["a", "b", "free"].map { PassthroughDevice.Settings(.host($0)) }
         let devices = try PassthroughDevices(
@@ -196,7 +196,7 @@ import VFIO
     /// The log isn't even opened.
     @Test func withoutAnIOMMUThereIsNothingToLookFor() throws {
         let host = try Host()
-        host.add("free", group: 3, isNoIOMMU: true)
+        host.add("free", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl031")])
         host.kernel.withState { $0.kernelLog = [] }
         let devices = try host.open(PassthroughDevice.Settings(.host("free")))
         #expect(try reports(host, devices)[0].dma.faults == nil)
