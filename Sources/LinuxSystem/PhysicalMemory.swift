@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// Memory whose place in the host's memory is known and stays: in as many banks as it has pieces, each of them contiguous in this

@@ -70,6 +70,8 @@ public struct DeviceSurvey: Sendable {
     public let regions: [Region]
     public let interrupts: [Interrupt]
     public let reset: Reset
+    /// Whether the configuration has to say what it does by DMA: no IOMMU knows it, and it isn't known to do none.
+    public let needsWordOnDMA: Bool
     /// What keeps it from VFIO, or from being used then.
     public let obstacles: [BindingObstacle]
     public let verdict: Verdict
@@ -127,9 +129,11 @@ public final class HostSurvey {
     public func survey(_ device: HostDevice, together: Set<String> = []) -> DeviceSurvey {
         let obstacles = conditions.obstacles(to: device, together: together)
         let lines = lines(of: device)
+        let isUnconfined = device.group?.isNoIOMMU ?? (device.diagnosis?.isBehindIOMMU == false)
         return DeviceSurvey(
             device: device, compatible: conditions.compatible(of: device), regions: regions(of: device),
-            interrupts: lines, reset: reset(of: device, obstacles), obstacles: obstacles,
+            interrupts: lines, reset: reset(of: device, obstacles),
+            needsWordOnDMA: isUnconfined && DMAMasters.suspicion(of: device, sysfs) != nil, obstacles: obstacles,
             verdict: Self.verdict(device, obstacles, lines))
     }
 

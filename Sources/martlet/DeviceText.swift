@@ -30,6 +30,10 @@ struct DeviceText {
             lines.append("  interrupt \(index)\(Self.name(interrupt.name)): \(Self.text(interrupt))")
         }
         lines.append("  reset: \(reset)")
+        if survey.needsWordOnDMA {
+            lines.append(
+                "  dma: no IOMMU confines it; the configuration has to say \"none\" if it does none, or \"identity\"")
+        }
         return (lines + wayToReady).joined(separator: "\n")
     }
 

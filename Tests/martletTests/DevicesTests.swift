@@ -109,6 +109,7 @@ import VFIO
                   group: none; no IOMMU knows the device
                   region 0: host 0xc000000 size 16, trapped: its size is no multiple of a page of 4096 bytes
                   reset: known once it is open
+                  dma: no IOMMU confines it; the configuration has to say "none" if it does none, or "identity"
                   in the way:
                     no IOMMU keeps it from the host's memory; only where guest and device are trusted:
                     run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
