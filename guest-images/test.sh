@@ -53,11 +53,13 @@ tally() {
     passed_total=$((passed_total + passed))
     failed_total=$((failed_total + failed))
     skipped_total=$((skipped_total + skipped))
-    if (($3 != 0 || failed != 0)); then bad=1; fi
-    if ((passed + failed == 0)) && [[ -z $filter ]]; then
+    # Without a test the status is one of failure, too; with a filter that is as it should be for one host of two.
+    if ((passed + failed + skipped == 0)); then
+        [[ -z $filter ]] || return 0
         summary+=("  a run without a test counts as a failure")
         bad=1
     fi
+    if (($3 != 0 || failed != 0)); then bad=1; fi
     if ((skipped != 0)) && [[ $4 == no ]]; then
         summary+=("  no integration test may be skipped in the emulated host")
         bad=1
