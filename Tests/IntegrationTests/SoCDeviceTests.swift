@@ -105,7 +105,7 @@ extension Integration {
             let result = try Guest.run(
                 .linux(
                     "mixed",
-                    "usb-storage.delay_use=0 martlet.disks=2 martlet.read=1 martlet.sata=100 martlet.usb=30 "
+                    "usb-storage.delay_use=0 martlet.disks=2 martlet.read=1 martlet.sata=100 martlet.usb=80 "
                         + "martlet.seed=\(seed)", devices: disks.map { .init($0) }))
 
             try expectPowerOff(result)
@@ -117,7 +117,7 @@ extension Integration {
                 for numbers in lines {
                     // "read N written N MiB in N requests compared N wrong N …", the first two rounded down.
                     #expect(
-                        numbers[0] + numbers[1] >= (kind == "sata" ? 118 : 48) && numbers[1] > 8, "\(result.output)")
+                        numbers[0] + numbers[1] >= (kind == "sata" ? 118 : 98) && numbers[1] > 8, "\(result.output)")
                     #expect(numbers[3] > 1000 && numbers[4] == 0, "\(result.output)")
                 }
                 let report = try #require(try result.report.device(device))
