@@ -49,7 +49,7 @@ public struct PageMap: ~Copyable {
             for entry in entries {
                 guard entry.isPresent else { throw .notPresent }
                 guard entry.frame != 0 else { throw .addressesHidden }
-                // 55 bits and a page's: no overflow with pages below 512 bytes.
+                // Arm has physical addresses of 52 bits at most (Arm ARM, DDI 0487, D8.1): the product fits.
                 addresses.append(entry.frame &* pageSize)
             }
             offset += UInt64(count) * granule
