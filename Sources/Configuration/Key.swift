@@ -27,10 +27,8 @@ enum KeyShape: Sendable {
     case boolean(default: Bool)
     case integer(ClosedRange<Int>, default: Int)
     case text(TextRule)
-    /// One of some words.
-    case choice([String], default: String)
-    /// One of some words, none of which means what leaving it out means.
-    case optionalChoice([String])
+    /// One of some words. No default: none of them means what leaving it out means.
+    case choice([String], default: String?)
     /// A multiple of a number, at least `minimum`, as a number or in hexadecimal.
     case address(multipleOf: UInt64, minimum: UInt64)
     case guestAddress
@@ -54,7 +52,7 @@ enum KeyShape: Sendable {
         case .boolean: "true or false"
         case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
         case .text(let rule): rule.allowed
-        case .choice(let words, _), .optionalChoice(let words): words.map { "\"\($0)\"" }.joined(separator: ", ")
+        case .choice(let words, _): words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .address(let unit, let minimum):
             "a multiple of \(unit)\(minimum > 0 ? " from \(minimum) up," : "") below 2^52, as a number or a string \"0x…\""
         case .guestAddress:
@@ -122,7 +120,7 @@ extension Key {
     static func optionalChoice<Choice>(_ name: String) -> Key
     where Value == Choice?, Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
         Key(
-            description: KeyDescription(name: name, shape: .optionalChoice(Choice.allCases.map(\.rawValue))),
+            description: KeyDescription(name: name, shape: .choice(Choice.allCases.map(\.rawValue), default: nil)),
             fallback: nil
         ) { json in
             guard case .string(let text) = json, let choice = Choice(rawValue: text) else { return nil }
