@@ -183,18 +183,37 @@ extension Integration {
         /// Any user but root.
         private static let user: UInt32 = 1000
 
+        /// Who has opened what Martlet is started with.
+        private final class Launcher {
+            private let iommufd: Descriptor
+            private let file: Descriptor
+
+            init() throws {
+                iommufd = try Descriptor("/dev/iommu", O_RDWR)
+                file = try Descriptor(try HostDevices.deviceFile(of: HostDevices.gpio), O_RDWR)
+            }
+
+            /// For Martlet they begin at 3.
+            var descriptors: [CInt] { [iommufd.rawValue, file.rawValue] }
+        }
+
+        /// A guest whose device comes by a launcher's descriptors.
+        private func handedIn() -> GuestConfiguration {
+            var configuration = poweroff(nil, .init(HostDevices.gpio))
+            configuration.iommufd = 3
+            configuration.devices[0].descriptor = 4
+            return configuration
+        }
+
         /// A launcher with privileges opens what the user may not, and Martlet runs as that user.
         @Test func ordinaryUserRunsOnDescriptorsThatWereHandedIn() throws {
             let folder = try TemporaryFolder()
-            let iommufd = try Descriptor("/dev/iommu", O_RDWR)
-            let file = try Descriptor(try HostDevices.deviceFile(of: HostDevices.gpio), O_RDWR)
-            var configuration = poweroff(nil, .init(HostDevices.gpio))
+            let launcher = try Launcher()
+            var configuration = handedIn()
             configuration.source.kernel = try folder.file(
                 "kernel", Data(contentsOf: URL(fileURLWithPath: configuration.source.kernel)))
-            configuration.iommufd = 3
-            configuration.devices[0].descriptor = 4
             let options = MartletProcess.Options(
-                user: Self.user, locksMemory: true, handed: [iommufd.rawValue, file.rawValue])
+                user: Self.user, locksMemory: true, handed: launcher.descriptors)
 
             try Host.withMode(0o666, of: "/dev/kvm") {
                 let result = try Guest.run(configuration, options)
@@ -218,33 +237,26 @@ extension Integration {
 
         @Test func limitOnLockedMemoryIsTheLaunchersToRaise() throws {
             let folder = try TemporaryFolder()
-            let iommufd = try Descriptor("/dev/iommu", O_RDWR)
-            let file = try Descriptor(try HostDevices.deviceFile(of: HostDevices.gpio), O_RDWR)
-            var configuration = poweroff(nil, .init(HostDevices.gpio))
+            let launcher = try Launcher()
+            var configuration = handedIn()
             configuration.source.kernel = try folder.file(
                 "kernel", Data(contentsOf: URL(fileURLWithPath: configuration.source.kernel)))
-            configuration.iommufd = 3
-            configuration.devices[0].descriptor = 4
 
             try Host.withMode(0o666, of: "/dev/kvm") {
                 try expectRefusal(
                     configuration, "\(HostDevices.gpio): its DMA needs 16777216 bytes locked into RAM",
                     "run: ulimit -l 16384",
-                    options: .init(user: Self.user, handed: [iommufd.rawValue, file.rawValue]))
+                    options: .init(user: Self.user, handed: launcher.descriptors))
             }
         }
 
         @Test func checkTakesDescriptorsThatWereHandedIn() throws {
             let folder = try TemporaryFolder()
-            let iommufd = try Descriptor("/dev/iommu", O_RDWR)
-            let file = try Descriptor(try HostDevices.deviceFile(of: HostDevices.gpio), O_RDWR)
-            var configuration = poweroff(nil, .init(HostDevices.gpio))
-            configuration.iommufd = 3
-            configuration.devices[0].descriptor = 4
+            let launcher = try Launcher()
 
             let process = try MartletProcess(
-                ["check", try configuration.write(to: folder)],
-                .init(handed: [iommufd.rawValue, file.rawValue]))
+                ["check", try handedIn().write(to: folder)],
+                .init(handed: launcher.descriptors))
 
             #expect(try process.waitForEnd() == 0, "\(process.errors)")
         }
