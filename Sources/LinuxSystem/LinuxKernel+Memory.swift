@@ -25,7 +25,7 @@ extension LinuxKernel {
         // Address space that nothing else can take, and then the parts over it. The numbers of PROT_* and MAP_* are those of
         // include/uapi/asm-generic/mman.h, which arm64 and x86-64 have.
         let reserved = size + alignment
-        let raw = try address(
+        let raw = try mappedAddress(
             clinux_mmap(nil, Int(reserved), 0, Flag.isPrivate | Flag.anonymous | Flag.noReserve, -1, 0))
         let padding = UInt(remainder % alignment) &- raw & UInt(alignment - 1)
         let base = raw + padding
@@ -36,7 +36,7 @@ extension LinuxKernel {
             for part in parts where !part.isEmpty {
                 guard let offset = off_t(exactly: part.lowerBound) else { throw .invalidArgument }
                 // Safety: the target lies in the reservation, which nobody else knows of.
-                _ = try address(
+                _ = try mappedAddress(
                     clinux_mmap(
                         UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound), 3,
                         Flag.shared | Flag.fixed | Flag.populate, descriptor, offset))
@@ -65,10 +65,5 @@ extension LinuxKernel {
         static let anonymous: CInt = 0x20
         static let noReserve: CInt = 0x4000
         static let populate: CInt = 0x8000
-    }
-
-    private func address(_ result: Int) throws(Errno) -> UInt {
-        if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
-        return UInt(bitPattern: result)
     }
 }

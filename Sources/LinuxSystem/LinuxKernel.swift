@@ -115,7 +115,11 @@ public struct LinuxKernel: SystemCalls {
     public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
         guard let position = off_t(exactly: offset), let length = Int(exactly: size) else { throw .invalidArgument }
         // PROT_READ | PROT_WRITE and MAP_SHARED have the same numbers on every Linux.
-        let result = clinux_mmap(nil, length, 3, 1, descriptor, position)
+        return try mappedAddress(clinux_mmap(nil, length, 3, 1, descriptor, position))
+    }
+
+    /// What mmap(2) returned: an address, which may have its highest bit set, or an errno.
+    func mappedAddress(_ result: Int) throws(Errno) -> UInt {
         if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
         return UInt(bitPattern: result)
     }
