@@ -47,11 +47,8 @@ public enum HugePages {
     private static func tooFew(
         _ wanted: UInt64, _ pageSize: UInt64, _ system: any SystemCalls
     ) -> PhysicalMemoryError {
-        let folder = PhysicalMemoryError.folder(pageSize)
-        func count(_ name: String) -> UInt64? {
-            guard let bytes = try? system.readFile("\(folder)/\(name)", limit: 4096) else { return nil }
-            return UInt64(String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self))
-        }
+        let folder = Sysfs(root: PhysicalMemoryError.folder(pageSize), system: system)
+        func count(_ name: String) -> UInt64? { (try? folder.text(name)).flatMap { UInt64($0) } }
         let (free, reserved) = (count("free_hugepages") ?? 0, count("resv_hugepages") ?? 0)
         return .tooFewPages(
             size: pageSize, wanted: wanted, free: free > reserved ? free - reserved : 0, total: count("nr_hugepages"))

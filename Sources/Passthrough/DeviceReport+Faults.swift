@@ -68,11 +68,10 @@ extension OpenedDevice {
         case .failure(let error): return .unknown("/dev/kmsg: \(error.nameAndText)")
         }
         // "iommu" leads to the IOMMU's own entry in sysfs, and "device" from there to its hardware.
-        func link(_ path: String) -> String? {
-            let target = try? sysfs.system.readLink("\(host.path)/iommu/device\(path)")
-            return target?.split(separator: "/").last.map(String.init)
-        }
-        guard let iommu = link(""), let driver = link("/driver") else { return .unknown("its IOMMU isn't, either") }
+        let device = Sysfs(root: host.path, system: sysfs.system)
+        guard let iommu = try? device.linkName("iommu/device"),
+            let driver = try? device.linkName("iommu/device/driver")
+        else { return .unknown("its IOMMU isn't, either") }
         guard DMAFaultParser.drivers.contains(driver) else { return .unknown("what \(driver) logs is not understood") }
         guard !streams.isEmpty else { return .unknown("its stream IDs aren't, either") }
         let faults = open.faults(iommu: iommu, streams: streams)
