@@ -15,11 +15,18 @@ public import SystemPackage
 /// driver. Where there is no io_uring the pages are held and not pinned, and `firstMoved` finds out.
 public final class PhysicalMemory: Sendable {
     /// Where it is from.
-    public enum Source: Equatable, Sendable {
+    public enum Source: Equatable, Sendable, CustomStringConvertible {
         /// The pool of huge pages of this many bytes.
         case hugePages(size: UInt64)
         /// The heap of this name below /dev/dma_heap.
         case heap(String)
+
+        public var description: String {
+            switch self {
+            case .hugePages(let size): "\(PhysicalMemoryError.text(size)) pages"
+            case .heap(let name): "heap \(name)"
+            }
+        }
     }
 
     /// A piece of it.

@@ -62,7 +62,7 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
     }
 
     static func folder(_ size: UInt64) -> String { "/sys/kernel/mm/hugepages/hugepages-\(size >> 10)kB" }
-    private static func text(_ size: UInt64) -> String {
+    static func text(_ size: UInt64) -> String {
         size >> 30 > 0 ? "\(size >> 30) GiB" : "\(size >> 20) MiB"
     }
 

@@ -65,21 +65,16 @@ final class IdentityMemory: Sendable {
 
     /// The first address of RAM that isn't what it was; nil when all are.
     /// - Throws: `MachineError.memoryCheck` when it can't be told.
-    func firstMoved() throws(MachineError) -> UInt64? {
-        do { return try memory.firstMoved() } catch { throw .memoryCheck(error) }
+    func firstMoved() throws(MachineError) -> GuestAddress? {
+        do { return try memory.firstMoved().map { GuestAddress($0) } } catch { throw .memoryCheck(error) }
     }
 
     /// What it is, for the report.
     /// - Parameter moved: an address that isn't what it was.
-    func report(moved: UInt64? = nil) -> MemoryReport {
-        let source =
-            switch memory.source {
-            case .hugePages(let size): size >> 30 > 0 ? "\(size >> 30) GiB pages" : "\(size >> 20) MiB pages"
-            case .heap(let name): "heap \(name)"
-            }
-        return MemoryReport(
-            source: source, banks: banks.map { .init(address: $0.base.description, size: $0.size) },
+    func report(moved: GuestAddress? = nil) -> MemoryReport {
+        MemoryReport(
+            source: memory.source.description, banks: banks.map { .init(address: $0.base.description, size: $0.size) },
             isPinned: memory.pinFailure == nil, notPinned: memory.pinFailure.map { "io_uring: \($0.nameAndText)" },
-            moved: moved.map { "0x" + String($0, radix: 16) })
+            moved: moved?.description)
     }
 }

@@ -170,7 +170,7 @@ public final class Machine: Sendable {
             try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
             let ending = parts.ending
             // As late as can be: from here on the devices may be told where to write.
-            if let moved = try plan.identity?.firstMoved() { throw .memoryMoved(moved) }
+            if let moved = try plan.identity?.firstMoved() { throw .memoryMoved(moved.description) }
             for runner in parts.runners { try runner.start { ending.end($0) } }
             profile.mark("threads")
             let loop = parts.loop
@@ -181,7 +181,7 @@ public final class Machine: Sendable {
         profile.mark("vcpus-joined")
         parts.devices.silence()
         let reports = parts.devices.reports()
-        var moved: UInt64?
+        var moved: GuestAddress?
         do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
         console.disconnect()

@@ -58,8 +58,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case fragmented(what: String, bytes: UInt64, largest: UInt64, banks: Int)
     /// Whether RAM has stayed where it was can't be told.
     case memoryCheck(PhysicalMemoryError)
-    /// RAM isn't where it was in the host's memory.
-    case memoryMoved(UInt64)
+    /// RAM isn't where it was in the host's memory: its first address that isn't, as the report has it.
+    case memoryMoved(String)
     /// Any other system call, by name.
     case call(String, errno: Errno)
 
@@ -180,7 +180,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
                     + Self.remedies([failure]))
         case .memoryMoved(let address):
             """
-            the guest's RAM has moved in the host's memory: what was at 0x\(String(address, radix: 16)) is elsewhere, and devices \
+            the guest's RAM has moved in the host's memory: what was at \(address) is elsewhere, and devices \
             with dma "identity" may have written to what is there now
               on the host, leave its huge pages alone while a guest runs: no move_pages, no memory taken offline, and a kernel \
             with io_uring, which pins them

@@ -47,7 +47,7 @@ struct Run: ParsableCommand {
         StandardError.write(report.text + "\n")
         if let reportPath { try write(report, to: reportPath) }
         if let moved = report.memory?.moved {
-            throw Failure(.failure, MachineError.memoryMoved(UInt64(moved.dropFirst(2), radix: 16) ?? 0).description)
+            throw Failure(.failure, MachineError.memoryMoved(moved).description)
         }
         throw ExitCode(end.exitStatus)
     }
