@@ -100,8 +100,16 @@ struct KernelCore: ~Copyable {
     private static func read(
         _ count: Int, at offset: UInt64, _ file: borrowing OwnedDescriptor, _ system: any SystemCalls
     ) throws(Errno) -> [UInt8] {
-        let bytes: [UInt8] = try system.numbers(of: file.rawValue, count: count, at: offset)
-        guard bytes.count == count else { throw .ioError }
+        var bytes = [UInt8](repeating: 0, count: count)
+        var failure: Errno?
+        var done = 0
+        let descriptor = file.rawValue
+        bytes.withUnsafeMutableBytes { buffer in
+            // Safety: the buffer is the array's own, for the length of the closure.
+            do throws(Errno) { done = try system.pread(descriptor, buffer, at: offset) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        guard done == count else { throw .ioError }
         return bytes
     }
 }

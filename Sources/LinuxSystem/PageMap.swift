@@ -58,9 +58,16 @@ public struct PageMap: ~Copyable {
     }
 
     private func entries(from address: UInt, count: Int) throws(Errno) -> [Entry] {
-        let position = UInt64(address) / MemoryMapping.pageSize * 8
-        let values: [UInt64] = try system.numbers(of: file.rawValue, count: count, at: position)
-        guard values.count == count else { throw .ioError }
+        var values = [UInt64](repeating: 0, count: count)
+        let (descriptor, position) = (file.rawValue, UInt64(address) / MemoryMapping.pageSize * 8)
+        var failure: Errno?
+        var byteCount = 0
+        values.withUnsafeMutableBytes { bytes in
+            // Safety: the buffer is the array's own, for the length of the closure.
+            do throws(Errno) { byteCount = try system.pread(descriptor, bytes, at: position) } catch { failure = error }
+        }
+        if let failure { throw failure }
+        guard byteCount == count * 8 else { throw .ioError }
         return values.map(Entry.init)
     }
 }

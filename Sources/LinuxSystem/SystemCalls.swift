@@ -86,33 +86,6 @@ extension SystemCalls {
     public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
         try createMemory(name: name, size: size, hugePageSize: nil)
     }
-
-    /// `count` numbers of a file from `offset` on, each in this machine's byte order; as many whole ones as there are where the
-    /// file ends before. Files of sysfs and procfs may give them in several pieces.
-    ///
-    /// Inlinable, so that other modules get it for their type of number: generic code would handle each element for itself.
-    @inlinable
-    public func numbers<Number: FixedWidthInteger & BitwiseCopyable>(
-        of descriptor: CInt, count: Int, at offset: UInt64 = 0
-    ) throws(Errno) -> [Number] {
-        var numbers = [Number](repeating: 0, count: count)
-        var done = 0
-        var failure: Errno?
-        numbers.withUnsafeMutableBytes { buffer in
-            do throws(Errno) {
-                while done < buffer.count {
-                    // Safety: the rest of the buffer, valid for the whole closure. No overflow of the position: pread has taken
-                    // the one before, which is below 2^63.
-                    let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
-                    let got = try pread(descriptor, rest, at: offset + UInt64(done))
-                    if got == 0 { break }
-                    done += got
-                }
-            } catch { failure = error }
-        }
-        if let failure { throw failure }
-        return Array(numbers.prefix(done / MemoryLayout<Number>.size))
-    }
 }
 
 /// What a program that was run left behind.

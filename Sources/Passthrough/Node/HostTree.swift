@@ -145,10 +145,34 @@ public final class HostTree {
     private func readBootIndex(_ sysfs: Sysfs) throws(Errno) -> PhandleIndex? {
         let system = sysfs.system
         let file = OwnedDescriptor(adopting: try system.open("\(sysfs.root)/firmware/fdt", .readOnly), of: system)
-        var blob: [UInt8] = try system.numbers(of: file.rawValue, count: PhandleIndex.headerByteCount)
+        var blob = try Self.read(file, count: PhandleIndex.headerByteCount, system)
         guard let count = PhandleIndex.byteCount(header: blob), count <= limits.byteCount else { return nil }
-        blob = try system.numbers(of: file.rawValue, count: count)
+        blob = try Self.read(file, count: count, system)
         return PhandleIndex(blob: blob)
+    }
+
+    /// The first `count` bytes, or as many as there are.
+    private static func read(
+        _ file: borrowing OwnedDescriptor, count: Int, _ system: any SystemCalls
+    ) throws(Errno) -> [UInt8] {
+        var content = [UInt8](repeating: 0, count: count)
+        var done = 0
+        var failure: Errno?
+        let descriptor = file.rawValue
+        content.withUnsafeMutableBytes { buffer in
+            do throws(Errno) {
+                // sysfs gives a page at a time.
+                while done < count {
+                    // Safety: the rest of the buffer, valid for the whole closure.
+                    let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
+                    let got = try system.pread(descriptor, rest, at: UInt64(done))
+                    if got == 0 { break }
+                    done += got
+                }
+            } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return Array(content.prefix(done))
     }
 }
 
