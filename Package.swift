@@ -43,6 +43,7 @@ let package = Package(
         .target(name: "CLinux"),
         .systemLibrary(name: "CFDT", pkgConfig: nil, providers: [.apt(["libfdt-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: nil, providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: nil, providers: [.apt(["libzstd-dev"])]),
     ]
         + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
         + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
@@ -59,7 +60,7 @@ let package = Package(
             "Machine",
             [
                 "Passthrough", "Devices", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
-                "LinuxSystem", "CLinux", "CZlib",
+                "LinuxSystem", "CLinux", "CZlib", "CZstd",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(
@@ -77,7 +78,7 @@ let package = Package(
                 swiftSettings: strict),
             .target(name: "CIntegration", path: "Tests/CIntegration"),
             .testTarget(
-                name: "IntegrationTests", dependencies: ["LinuxSystem", "CLinux", "CIntegration"],
+                name: "IntegrationTests", dependencies: ["LinuxSystem", "CLinux", "CIntegration", "CZstd"],
                 swiftSettings: strict),
         ]).filter(wanted),
     swiftLanguageModes: [.v6]

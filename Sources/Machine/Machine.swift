@@ -31,6 +31,8 @@ public final class Machine: Sendable {
     private let profile: StartupProfile
     private let plan: MachinePlan
     private let hypervisor: Hypervisor
+    /// The guest kernel's command line.
+    private let arguments: BootArguments?
 
     /// Builds the VM of `plan`.
     /// - Parameters:
@@ -60,8 +62,9 @@ public final class Machine: Sendable {
         let (memory, boot) = try plan.load()
         profile.mark("image")
         let tree = try plan.deviceTree(boot, version)
-        guard tree.count <= BootLoader.deviceTreeLimit, memory.write(tree, at: boot.deviceTree) else {
-            throw .doesNotFit(what: "the device tree", bytes: UInt64(tree.count), available: 0)
+        arguments = tree.arguments
+        guard tree.blob.count <= BootLoader.deviceTreeLimit, memory.write(tree.blob, at: boot.deviceTree) else {
+            throw .doesNotFit(what: "the device tree", bytes: UInt64(tree.blob.count), available: 0)
         }
         profile.mark("device-tree")
 
@@ -81,6 +84,9 @@ public final class Machine: Sendable {
                 try first.set(.pc, to: boot.entry.rawValue)
                 try first.set(.x(0), to: boot.deviceTree.rawValue)
             }
+        } catch { throw .kvm(error) }
+        if let first = vcpus.first { try boot.demands?.check(first) }
+        do throws(KVMError) {
             profile.mark("vcpus")
             let controller = stack.keep(
                 try InterruptController(vm, version: version, layout: plan.layout.interruptController(version)))
@@ -155,6 +161,7 @@ public final class Machine: Sendable {
         facts += plan.identity?.report().lines ?? []
         if let reason = plan.memoryPlacement.reason { facts.append(reason) }
         facts += parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
+        if let line = arguments?.line { facts.append(line) }
         return facts + plan.additionFacts
     }
 
@@ -196,7 +203,8 @@ public final class Machine: Sendable {
         return (
             end,
             Report(
-                end: end, devices: devices, memory: plan.identity?.report(moved: moved), exits: exits,
+                end: end, devices: devices, memory: plan.identity?.report(moved: moved),
+                arguments: arguments?.source == .configuration ? nil : arguments, exits: exits,
                 unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
                 profile: profile.marks)

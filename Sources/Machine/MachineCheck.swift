@@ -5,6 +5,7 @@ public import Configuration
 internal import KVM
 public import LinuxSystem
 internal import Passthrough
+internal import Synchronization
 internal import VFIO
 
 /// Everything that can be found out about a configuration on this host without starting the guest.
@@ -18,6 +19,8 @@ public struct MachineCheck: Sendable {
 
     /// Makes the checks. Devices are opened and wired, and given back.
     public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log, tracer: Tracer? = nil) {
+        // Parts are checked by themselves and then together.
+        let log = ToldMessages(log).log
         var problems: [String] = []
         func note<Result>(_ body: () throws -> Result) -> Result? {
             do { return try body() } catch {
@@ -34,8 +37,9 @@ public struct MachineCheck: Sendable {
         plain.machineSize.dmaHeap = nil
         // The device that needs them is checked by itself.
         if configuration.platformDevices.contains(where: { $0.dma == .identity }) { plain.machineSize.hugePages = nil }
+        var demands: KernelDemands?
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
-            _ = note { try plan.load() }
+            demands = note { try plan.load() }?.boot.demands
         }
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
         for (device, bindingProblem) in zip(configuration.platformDevices, Self.bindingProblems(configuration, calls)) {
@@ -54,6 +58,8 @@ public struct MachineCheck: Sendable {
             _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
         }
         guard problems.isEmpty, let hypervisor else {
+            // Without problems the machine is built, and this is found then.
+            if let hypervisor, let demands { _ = note { try demands.check(hypervisor) } }
             self.problems = problems
             facts = []
             return
@@ -92,5 +98,20 @@ public struct MachineCheck: Sendable {
         let console = try Console { _ in }
         let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts
+    }
+}
+
+/// Passes each message on once.
+private final class ToldMessages: Sendable {
+    private let inner: Log
+    /// Guarded by its lock: devices' threads may log.
+    private let told = Mutex<Set<String>>([])
+
+    init(_ log: Log) { inner = log }
+
+    var log: Log {
+        Log(threshold: inner.threshold) { [self] level, text in
+            if told.withLock({ $0.insert(text).inserted }) { inner(level, text) }
+        }
     }
 }

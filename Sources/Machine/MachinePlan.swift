@@ -186,8 +186,10 @@ public final class MachinePlan: Sendable {
         return nodes
     }
 
-    /// The device tree that the guest gets, as a blob.
-    func deviceTree(_ boot: BootLoader.Result, _ version: InterruptController.Version) throws(MachineError) -> [UInt8] {
+    /// The device tree that the guest gets, as a blob, and the command line in it.
+    func deviceTree(
+        _ boot: BootLoader.Result, _ version: InterruptController.Version
+    ) throws(MachineError) -> (blob: [UInt8], arguments: BootArguments?) {
         let elsewhere = passthrough.devices.flatMap(\.ranges).filter { range in
             !layout.windows.contains { $0.contains(range) }
         }
@@ -202,7 +204,12 @@ public final class MachinePlan: Sendable {
                 labels: configuration.platformDevices.map(\.label))
             tree = try additions.apply(to: tree, names: names, log: log)
         }
-        do { return try tree.serialized(limits: .ofHosts) } catch { throw .deviceTree("\(error)") }
+        let arguments = BootArguments(
+            of: tree, configured: configuration.bootSource.bootArguments, base: additions?.base?.bootArguments)
+        if let arguments, let problem = GuestConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
+            log(.warning, problem)
+        }
+        do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
     }
 
     /// What was added to the device tree, a line each.
@@ -211,7 +218,7 @@ public final class MachinePlan: Sendable {
     /// Allocates RAM and loads kernel and initrd into it.
     func load() throws(MachineError) -> (memory: GuestMemory, boot: BootLoader.Result) {
         let memory = try guestMemory()
-        let loader = BootLoader(memory: memory, system: calls)
+        let loader = BootLoader(memory: memory, system: calls, log: log)
         let source = configuration.bootSource
         return (memory, try loader.load(kernel: source.kernelImagePath, initrd: source.initrdPath))
     }
@@ -238,6 +245,6 @@ public final class MachinePlan: Sendable {
             } catch { throw .kvm(error) }
         }
         let (_, boot) = try load()
-        return try deviceTree(boot, version)
+        return try deviceTree(boot, version).blob
     }
 }

@@ -87,6 +87,14 @@ import VFIO
             ])
     }
 
+    /// The kernel is loaded for the machine without devices, and for the whole.
+    @Test func aWarningIsToldOnce() throws {
+        let image = try gzip(arm64Image(imageSize: 0x1000)) + [1]
+        host.kernel.withState { $0.files["/Image"] = image }
+        #expect(check(host.configuration()).problems.isEmpty)
+        #expect(host.log.all.filter { $0.contains("what follows the compressed data is ignored") }.count == 1)
+    }
+
     @Test func whatOnlyShowsTogetherIsFound() {
         host.add("1000.first", group: 1)
         host.add("2000.second", group: 2)

@@ -71,7 +71,10 @@ cpu=max,pauth=off
 deterministic=()
 case $variant in
 gicv3) machine+=,gic-version=3 ;;
-gicv2) machine+=,gic-version=2 ;;
+gicv2)
+    machine+=,gic-version=2
+    cpu=cortex-a72 # has no pages of 16 KiB
+    ;;
 deterministic)
     machine+=,gic-version=3,dtb-randomness=off
     deterministic=(-icount shift=0,sleep=off -rtc base=2026-01-01,clock=vm -seed 1)
