@@ -51,7 +51,8 @@ let package = Package(
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
         + module("PlatformBus", [])
         + module("Arm64", [])
-        + module("Devices", ["PlatformBus", "DeviceTree"])
+        + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
+        + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
         + module(
             "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
             fixtures: ["Fixtures"])
@@ -59,7 +60,7 @@ let package = Package(
         + module(
             "Machine",
             [
-                "Passthrough", "Devices", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
+                "Passthrough", "Devices", "Board", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
                 "LinuxSystem", "CLinux", "CZlib", "CZstd",
             ], tests: ["KernelFakes"])
         + [

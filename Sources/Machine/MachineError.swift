@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 internal import Configuration
 public import DeviceTree
 public import KVM
@@ -63,6 +64,20 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case memoryMoved(String)
     /// Any other system call, by name.
     case call(String, errno: Errno)
+
+    /// Why a device of the board can't be described or started.
+    init(_ device: any BoardDevice, _ error: any Error) {
+        switch error {
+        case let error as BoardDeviceError:
+            switch error {
+            case .bus(let error): self = .bus(error)
+            case .node(let name, let error): self = .passthrough(.deviceTree(device: name, error))
+            case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
+            }
+        case let error as PassthroughError: self = .passthrough(error)
+        default: self = .deviceTree("\(device.name): \(error)")
+        }
+    }
 
     public var description: String {
         switch self {
