@@ -4,9 +4,9 @@
 // A serial cable. usage: cable COMMAND [ARGUMENT]…
 //
 // Runs COMMAND with the two ends of the cable as descriptors 10 and 11: what goes in at one end comes out at the other.
-// A plain pair of sockets would hold the sender back while nobody reads at the other end, and with it all that writes to the
-// port: a kernel's log, for one. A cable doesn't: what the far end hasn't begun to take within a second is lost here.
-// The cable ends when COMMAND has ended.
+// A plain pair of sockets would hold the sender back while nobody reads at the other end, and with it all that writes to
+// the port: a kernel's log, for one. A cable doesn't: what is on its way is lost once the far end has taken nothing for a
+// second. The cable ends when COMMAND has ended.
 
 #include <errno.h>
 #include <fcntl.h>
