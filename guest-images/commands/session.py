@@ -32,13 +32,19 @@ class Terminal:
     def type(self, text):
         self._child.send(text)
 
-    def wait(self, pattern, seconds):
-        """Waits until the terminal shows a match of `pattern`; what it showed before that is the result."""
-        found = self._child.expect([pattern, pexpect.EOF, pexpect.TIMEOUT], timeout=seconds)
-        if found == 1:
+    def wait(self, pattern, seconds, unless=None):
+        """Waits until the terminal shows a match of `pattern`; what it showed before that is the result.
+
+        A match of `unless` that comes first is a failure.
+        """
+        patterns = [pexpect.EOF, pexpect.TIMEOUT, pattern, *([unless] if unless else [])]
+        found = self._child.expect(patterns, timeout=seconds)
+        if found == 0:
             raise Failed(f"the command ended while this was awaited: {pattern!r}")
-        if found == 2:
+        if found == 1:
             raise Failed(f"not within {seconds} s: {pattern!r}")
+        if found == 3:
+            raise Failed(f"{self._child.match.group()!r} came before {pattern!r}")
         return _CONTROL.sub("", self._child.before)
 
     @property
@@ -84,7 +90,7 @@ class HostShell:
         self._terminal.wait(r"\r*\n", 30)
         text = ""
         for awaited, keys in dialog:
-            text += self._terminal.wait(awaited, seconds) + self._terminal.match.group()
+            text += self._terminal.wait(awaited, seconds, unless=PROMPT) + self._terminal.match.group()
             self._terminal.type(keys)
         text += self._terminal.wait(PROMPT, seconds)
         self._terminal.type("echo status=$?\r")

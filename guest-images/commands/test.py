@@ -63,7 +63,7 @@ class Run:
 def check_table(clone):
     """Each printed command has a row, and each row's command is printed."""
     files = subprocess.run(
-        ["git", "ls-files", "-z", "*.md"], cwd=clone, check=True, capture_output=True, text=True).stdout.split("\0")
+        ["git", "ls-files", "-z", "-co", "--exclude-standard", "*.md"], cwd=clone, check=True, capture_output=True, text=True).stdout.split("\0")
     printed = []
     for name in sorted(filter(None, files)):
         try:
@@ -78,7 +78,7 @@ def check_table(clone):
         raise Failed("no command was found in README.md")
 
     sessions = [form for form, _ in table.SESSIONS]
-    rows = [*table.HOST, *sessions, *table.HERE, *table.COPY, *table.SLOW]
+    rows = [*table.SHELL, *table.HOST, *sessions, *table.HERE, *table.COPY, *table.SLOW]
     tested = {row.command for row in rows}
     known = {row.command for row in rows if row.printed} | set(table.ITSELF) | set(table.NAMED)
     problems = [f"{command.place}: no row of table.py has this command: {command.text}"

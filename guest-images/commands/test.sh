@@ -28,25 +28,29 @@ while (($# > 0)); do
 done
 [[ $HOST_ARCH == x86_64 ]] || die "the emulated host needs an x86-64 machine"
 
-# fetch_setpriv: Debian's setpriv for the emulated host, since busybox has none that changes users.
-fetch_setpriv() {
-    local new=$1 package
+# fetch_launcher: Debian's dash and setpriv for the emulated host. Busybox's setpriv can't change users, and its shell
+# takes its own programs before those on the PATH.
+fetch_launcher() {
+    local new=$1 package name
     (
         foreign_apt "$new/apt" bookworm arm64
-        foreign_download "$new/packages" util-linux libcap-ng0 libc6
+        foreign_download "$new/packages" dash util-linux libcap-ng0 libc6
     )
     for package in "$new"/packages/*.deb; do dpkg-deb -x "$package" "$new/tree"; done
     mkdir "$new/lib"
-    find "$new/tree" -path '*bin/setpriv' -type f -exec install -m 755 {} "$new/lib/setpriv" \;
+    for name in dash setpriv; do
+        find "$new/tree" -path "*bin/$name" -type f -exec install -m 755 {} "$new/lib/$name" \;
+    done
     for name in libcap-ng.so.0 libc.so.6 ld-linux-aarch64.so.1; do
         cp -L "$(find "$new/tree" -path "*/aarch64-linux-gnu/$name" | head -n 1)" "$new/lib/$name"
     done
-    cat >"$new/setpriv" <<'END'
+    cat >"$new/dash" <<'END'
 #!/bin/sh
 lib=${0%/*}/lib
-exec "$lib/ld-linux-aarch64.so.1" --library-path "$lib" "$lib/setpriv" "$@"
+exec "$lib/ld-linux-aarch64.so.1" --library-path "$lib" "$lib/${0##*/}" "$@"
 END
-    chmod 755 "$new/setpriv" "$new"/lib/*
+    cp "$new/dash" "$new/setpriv"
+    chmod 755 "$new/dash" "$new/setpriv" "$new"/lib/*
     rm -rf "$new"/{apt,packages,tree}
 }
 
@@ -57,10 +61,11 @@ need_packages python3 python3-pexpect git
 /usr/bin/python3 -B "$HERE/extract_test.py" -q
 "$GUEST_IMAGES/build.sh"
 "$GUEST_IMAGES/toolchain/martlet.sh" >/dev/null
-cached setpriv_folder setpriv "$(cache_key -- "$(declare -f fetch_setpriv foreign_apt foreign_download)")" fetch_setpriv
+cached launcher_folder launcher \
+    "$(cache_key -- "$(declare -f fetch_launcher foreign_apt foreign_download)")" fetch_launcher
 # What is in guest-images/build is in the emulated host, too.
 rm -rf "$IMAGES/commands"
-cp -r "$setpriv_folder" "$IMAGES/commands"
+cp -r "$launcher_folder" "$IMAGES/commands"
 temporary_folder work
 status=0
 /usr/bin/python3 -B "$HERE/test.py" "${arguments[@]}" "$ROOT" "$work" "${results:-$work/results}" || status=$?
