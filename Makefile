@@ -13,7 +13,7 @@ help: ## this list
 demo: ## boot a Linux guest with a passed-through RTC and check what it did (DEVICE=NAME on an arm64 machine)
 	@guest-images/demo.sh
 
-test: ## unit tests here, then integration tests on an ARM host, emulated if this isn't one
+test: ## unit tests here, integration tests on an ARM host, emulated if this isn't one, and the documentation's commands
 	@guest-images/test.sh
 
 arm64: ## the static, stripped arm64 binary: .build/arm64/martlet
