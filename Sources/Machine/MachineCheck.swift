@@ -18,6 +18,8 @@ public struct MachineCheck: Sendable {
 
     /// Makes the checks. Devices are opened and wired, and given back.
     public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log, tracer: Tracer? = nil) {
+        // A device's plan is made twice: alone and with all the others.
+        let log = log.withoutRepetitions
         var problems: [String] = []
         func note<Result>(_ body: () throws -> Result) -> Result? {
             do { return try body() } catch {

@@ -92,6 +92,7 @@ public final class MachinePlan: Sendable {
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let nodes = try generator.generate(passthrough.nodeRequests)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
+            for node in nodes { for warning in node.warnings { log(.warning, "\(node.device): \(warning)") } }
             passthroughNodes = nodes.map(\.node)
             hasEmulatedClock = !passthroughNodes.contains {
                 $0[property: "compatible"]?.strings?.contains("arm,pl031") == true

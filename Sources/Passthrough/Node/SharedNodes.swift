@@ -55,6 +55,9 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
+    /// Hands out only phandles above the host's from now on.
+    mutating func begin(above highest: Phandle) { phandles.begin(above: highest) }
+
     /// A phandle for a node of a device.
     mutating func allocate() throws(DeviceTreeError) -> Phandle { try phandles.allocate() }
 
@@ -109,6 +112,16 @@ struct PassedNodes {
             if let phandle = Phandle(rawValue: cell), folders[phandle] != nil { return true }
         }
         return false
+    }
+
+    /// Whether all of a value's cells are phandles of such nodes.
+    func contains(allOf value: PropertyValue) -> Bool {
+        guard !folders.isEmpty, !value.bytes.isEmpty, value.bytes.count % 4 == 0 else { return false }
+        var reader = value.reader
+        while let cell = reader.cell() {
+            guard let phandle = Phandle(rawValue: cell), folders[phandle] != nil else { return false }
+        }
+        return true
     }
 
     /// The phandle of the guest's copy of `folder`.
