@@ -38,9 +38,11 @@ public struct PhandleAllocator: Sendable {
 
     /// Keeps `phandle` from being handed out.
     public mutating func reserve(_ phandle: Phandle) {
-        // Numbers below `next` are never handed out.
-        if phandle.rawValue >= next { taken.insert(phandle.rawValue) }
+        if mayHandOut(phandle) { taken.insert(phandle.rawValue) }
     }
+
+    /// Whether `phandle` is still to come, if nothing reserves it.
+    public func mayHandOut(_ phandle: Phandle) -> Bool { phandle.rawValue >= next }
 
     /// Hands out only phandles above `highest` from now on; as before where that would leave fewer than 2^20.
     public mutating func begin(above highest: Phandle) {

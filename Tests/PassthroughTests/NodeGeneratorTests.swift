@@ -83,6 +83,15 @@ import VFIO
         #expect(result.node[property: "interrupts"] == .cells([0, 0, 4, 0, 1, 1]))
     }
 
+    /// A block of size 0 exists on boards: VFIO has a region for it, and nobody can map it.
+    @Test mutating func aRegionWithoutBytesHasNoWindow() throws {
+        let result = try node(
+            ["compatible": .string("x"), "reg-names": .strings(["a", "b", "c"])],
+            regions: [.init(), .init(size: 0), .init(size: 0x2000)])
+        #expect(result.node[property: "reg"] == .cells64([0x0C00_0000, 0x1000, 0x0C00_2000, 0x2000]))
+        #expect(result.node[property: "reg-names"] == .strings(["a", "c"]))
+    }
+
     @Test mutating func aDeviceWithoutRegionsAndInterruptsHasNeitherProperty() throws {
         let result = try node(["compatible": .string("x")], name: "plain", regions: [], interrupts: [])
         #expect(result.node.name == "plain")
@@ -272,6 +281,36 @@ import VFIO
         #expect(result.node[property: "clock-names"] == .strings(["apb_pclk", "uartclk"]))
         #expect(shared.nodes.map(\.name) == ["clock-100000000", "clock-24000000"])
         #expect(Set(result.fates.map(\.fate)) == [.added])
+    }
+
+    /// Linux tries no driver on a primecell without its bus clock.
+    @Test mutating func aPrimecellOfTheUsersHasItsBusClock() throws {
+        host.kernel.addHostDevice("ARMH0061:00", vfio: FakeVFIODevice())
+        var settings = PassthroughDevice.Settings(.host("ARMH0061:00"))
+        settings.node = NodeSettings(properties: [Property("compatible", .strings(["arm,pl061", "arm,primecell"]))])
+        let result = try generate(try host.open(settings))
+        #expect(result.node[property: "clock-names"] == .string("apb_pclk"))
+        #expect(result.node[property: "clocks"]?.phandle == shared.nodes.first?.phandle)
+        #expect(shared.nodes.map(\.name) == ["clock-24000000"])
+    }
+
+    /// What the tree says makes no sense, but the names do.
+    @Test mutating func aPrimecellsBusClockNeedsNoProvider() throws {
+        let result = try node([
+            "compatible": .strings(["arm,pl061", "arm,primecell"]), "clocks": .cells([7, 8]),
+            "clock-names": .strings(["other", "apb_pclk"]),
+        ])
+        #expect(result.node[property: "clocks"] == .cells([0, 1]))
+        #expect(result.node[property: "clock-names"] == .strings(["other", "apb_pclk"]))
+    }
+
+    /// What asks for all clocks takes an empty one for an error.
+    @Test mutating func unknownClocksAtTheEndGoWithTheirNames() throws {
+        addClock("fixed", phandle: 1, hertz: 24_000_000)
+        addClock("controller", phandle: 2, hertz: 1, compatible: "vendor,clock-controller")
+        let result = try node(["clocks": .cells([1, 2, 2]), "clock-names": .strings(["a", "b", "c"])])
+        #expect(result.node[property: "clocks"] == .cells([3]))
+        #expect(result.node[property: "clock-names"] == .string("a"))
     }
 
     @Test(arguments: [["0": 5 as UInt32, "2": 7], ["-5": 5]]) mutating func clocksByIndex(clocks: [String: UInt32])

@@ -159,7 +159,7 @@ extension HostTree {
         guard let first = fitting.first else { return .failure(.noSuchNode(cells[0])) }
         if fitting.count == 1 { return .success(.fixed(first)) }
         // Small numbers are often phandles too. That all of several numbers lead to neighbours is no chance.
-        let parents = folders.compactMap { $0.flatMap(parent) }
+        let parents = folders.compactMap { $0.flatMap { parent(of: $0) } }
         let areNeighbours = parents.count == cells.count && parents.allSatisfy { $0 == parents[0] }
         return first == 0 && areNeighbours ? .success(.fixed(0)) : .failure(.ambiguous)
     }

@@ -163,15 +163,19 @@ struct NodeSource {
 
     // MARK: What could be mistaken for a reference
 
-    /// Keeps every number of the node from being handed out as a phandle: should one be a phandle of the host's after all, it
-    /// leads to no node of the guest's. A lookup that fails is better than the wrong node.
+    /// Keeps the numbers that are copied from being handed out as phandles: should one be a phandle of the host's after all,
+    /// of a node that came after the boot, it leads to no node of the guest's. A lookup that fails is better than the wrong
+    /// node.
     func reserveNumbers(_ shared: inout SharedNodes) { Self.reserveNumbers(node, &shared) }
 
     private static func reserveNumbers(_ node: Node, _ shared: inout SharedNodes) {
         for property in node.properties where property.value.bytes.count % 4 == 0 {
+            if property.name == "reg" || property.name == "interrupts" { continue }
             var reader = property.value.reader
             while let cell = reader.cell() {
-                if let phandle = Phandle(rawValue: cell) { shared.reserve(phandle) }
+                guard let phandle = Phandle(rawValue: cell), shared.mayHandOut(phandle) else { continue }
+                if PropertyRole(property.name) != .data { break }
+                shared.reserve(phandle)
             }
         }
         for child in node.children { reserveNumbers(child, &shared) }

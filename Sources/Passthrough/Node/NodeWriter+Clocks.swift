@@ -66,11 +66,9 @@ extension NodeWriter {
                 value.append(
                     phandle: try shared.clock(provider: "\(request.name) \(key)", arguments: [], hertz: hertz))
             } else if let rate = standIn(key, of: source.node) {
-                let phandle =
-                    rate.origin == .standIn
-                    ? try standIn(rate.hertz)
-                    : try shared.clock(provider: "\(request.name) \(key)", arguments: [], hertz: rate.hertz)
-                value.append(phandle: phandle)
+                let isShared = rate.origin == .standIn
+                let provider = isShared ? ClockRate.primecellClock : "\(request.name) \(key)"
+                value.append(phandle: try shared.clock(provider: provider, arguments: [], hertz: rate.hertz))
             } else {
                 value.append(cell: 0)
             }

@@ -14,13 +14,14 @@ extension NodeWriter {
             var outcome = outcomes[index].description
             if case .host(let duty) = rule.kind, !outcomes[index].isCarried { outcome = duty.description }
             let isPassed = passed.folder(of: reference.phandle) != nil
-            let (needs, isToldAbove) = isPassed ? ([], false) : try needs(of: reference.provider, depth: 1)
+            var inner: (needs: [NodeDependency], isToldAbove: Bool) = ([], false)
+            if !isPassed { inner = try needs(of: reference.provider, depth: 1) }
             dependencies.append(
                 NodeDependency(
                     property: NodeSource.join(place, property.name),
                     name: names.flatMap { $0.indices.contains(index) ? $0[index] : nil },
                     provider: tree.path(reference.provider), arguments: reference.arguments, outcome: outcome,
-                    dependencies: needs, isToldAbove: isToldAbove))
+                    dependencies: inner.needs, isToldAbove: inner.isToldAbove))
         }
     }
 

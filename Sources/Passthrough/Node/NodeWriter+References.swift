@@ -14,7 +14,7 @@ extension NodeWriter {
             return
         }
         let entryNames = names.first?.value.strings
-        var references: [NodeReference?]
+        let references: [NodeReference?]
         switch try tree.references(property.value, rule, passed) {
         case .success(let found): references = found
         case .failure(let flaw):

@@ -275,7 +275,7 @@ struct NodeWriter {
                 var value = PropertyValue.empty
                 var paths: [String] = []
                 for cell in cells {
-                    guard let folder = Phandle(rawValue: cell).flatMap(passed.folder) else { continue }
+                    guard let folder = Phandle(rawValue: cell).flatMap({ passed.folder(of: $0) }) else { continue }
                     value.append(phandle: try passed.guestPhandle(of: folder, &shared))
                     paths.append(tree.path(folder))
                 }

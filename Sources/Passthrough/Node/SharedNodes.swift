@@ -61,6 +61,9 @@ public struct SharedNodes: Sendable {
     /// A phandle for a node of a device.
     mutating func allocate() throws(DeviceTreeError) -> Phandle { try phandles.allocate() }
 
+    /// Whether a number could be handed out as a phandle.
+    func mayHandOut(_ phandle: Phandle) -> Bool { phandles.mayHandOut(phandle) }
+
     /// Keeps a number from being handed out as a phandle.
     mutating func reserve(_ phandle: Phandle) { phandles.reserve(phandle) }
 
