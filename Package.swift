@@ -77,6 +77,10 @@ let package = Package(
             .target(
                 name: "KernelFakes", dependencies: ["KVM", "VFIO", "LinuxSystem", "CLinux"], path: "Tests/KernelFakes",
                 swiftSettings: strict),
+            // The trial on all boards (guest-images/boards/run.sh), no part of the product.
+            .executableTarget(
+                name: "boards", dependencies: ["Passthrough", "PlatformBus", "DeviceTree"], path: "Tests/Boards",
+                swiftSettings: strict),
             .target(name: "CIntegration", path: "Tests/CIntegration"),
             .testTarget(
                 name: "IntegrationTests", dependencies: ["LinuxSystem", "CLinux", "CIntegration", "CZstd"],

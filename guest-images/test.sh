@@ -146,7 +146,26 @@ prepare_dt_validate() {
     ((status == 0 || status == 75)) || bad=1
 }
 
+# check_bindings: whether the list of properties that refer to nodes is what the kernel's bindings say.
+check_bindings() {
+    local status=0
+    "$GUEST_IMAGES/bindings/build.sh" --check >/dev/null || status=$?
+    case $status in
+    0)
+        summary+=("properties that refer to nodes: the list is what the kernel's bindings say")
+        passed_total=$((passed_total + 1))
+        ;;
+    75) summary+=("properties that refer to nodes: the list is from another kernel's bindings; make bindings renews it") ;;
+    *)
+        summary+=("properties that refer to nodes: the list differs from the kernel's bindings; make bindings renews it")
+        failed_total=$((failed_total + 1))
+        bad=1
+        ;;
+    esac
+}
+
 if [[ -n $unit ]]; then
+    [[ -n $filter ]] || check_bindings
     [[ -n $filter && $filter != *NodeSchema* ]] || prepare_dt_validate
     build_tests
     say "unit tests" "$HOST_ARCH, in place"

@@ -53,8 +53,14 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
+    /// Hands out only phandles above the host's from now on.
+    package mutating func begin(above highest: Phandle) { phandles.begin(above: highest) }
+
     /// A phandle for a node of a device.
     public mutating func allocate() throws(DeviceTreeError) -> Phandle { try phandles.allocate() }
+
+    /// Whether a number could be handed out as a phandle.
+    package func mayHandOut(_ phandle: Phandle) -> Bool { phandles.mayHandOut(phandle) }
 
     /// Keeps a number from being handed out as a phandle.
     package mutating func reserve(_ phandle: Phandle) { phandles.reserve(phandle) }

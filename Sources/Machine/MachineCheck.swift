@@ -5,7 +5,6 @@ public import Configuration
 internal import KVM
 public import LinuxSystem
 internal import Passthrough
-internal import Synchronization
 internal import VFIO
 
 /// Everything that can be found out about a configuration on this host without starting the guest.
@@ -19,8 +18,8 @@ public struct MachineCheck: Sendable {
 
     /// Makes the checks. Devices are opened and wired, and given back.
     public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log, tracer: Tracer? = nil) {
-        // Parts are checked by themselves and then together.
-        let log = ToldMessages(log).log
+        // A device's plan is made twice: alone and with all the others.
+        let log = log.withoutRepetitions
         var problems: [String] = []
         func note<Result>(_ body: () throws -> Result) -> Result? {
             do { return try body() } catch {
@@ -98,20 +97,5 @@ public struct MachineCheck: Sendable {
         let console = try Console { _ in }
         let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts
-    }
-}
-
-/// Passes each message on once.
-private final class ToldMessages: Sendable {
-    private let inner: Log
-    /// Guarded by its lock: devices' threads may log.
-    private let told = Mutex<Set<String>>([])
-
-    init(_ log: Log) { inner = log }
-
-    var log: Log {
-        Log(threshold: inner.threshold) { [self] level, text in
-            if told.withLock({ $0.insert(text).inserted }) { inner(level, text) }
-        }
     }
 }

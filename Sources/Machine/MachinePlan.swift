@@ -99,6 +99,7 @@ public final class MachinePlan: Sendable {
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let nodes = try generator.generate(passthrough.nodeRequests)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
+            for node in nodes { for warning in node.warnings { log(.warning, "\(node.device): \(warning)") } }
             passthroughNodes = nodes.map(\.node)
             shared = generator.shared
         } catch { throw .passthrough(error) }

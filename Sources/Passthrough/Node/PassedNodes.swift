@@ -28,6 +28,16 @@ struct PassedNodes {
         return false
     }
 
+    /// Whether all of a value's cells are phandles of such nodes.
+    func contains(allOf value: PropertyValue) -> Bool {
+        guard !folders.isEmpty, !value.bytes.isEmpty, value.bytes.count % 4 == 0 else { return false }
+        var reader = value.reader
+        while let cell = reader.cell() {
+            guard let phandle = Phandle(rawValue: cell), folders[phandle] != nil else { return false }
+        }
+        return true
+    }
+
     /// The phandle of the guest's copy of `folder`.
     mutating func guestPhandle(of folder: String, _ shared: inout SharedNodes) throws(DeviceTreeError) -> Phandle {
         if let known = guestPhandles[folder] { return known }
