@@ -17,8 +17,10 @@ public struct DeviceSurvey: Sendable {
             /// Trapped and forwarded, since VFIO maps whole pages only, of this many bytes.
             case trappedForAddress(pageSize: UInt64)
             case trappedForSize(pageSize: UInt64)
-            /// The host address isn't known, so VFIO's answer isn't either.
+            /// The host's tree doesn't translate its address: VFIO has no region for it.
             case unknown
+            /// It has no bytes, and no place in the guest.
+            case empty
         }
 
         /// Its entry in `reg-names`.
@@ -154,7 +156,9 @@ public final class HostSurvey {
     private func region(_ name: String?, _ block: HostAddresses.Block) -> DeviceSurvey.Region {
         // As vfio-platform decides (Linux, drivers/vfio/platform/vfio_platform_common.c, vfio_platform_regions_init).
         let access: DeviceSurvey.Region.Access
-        if let address = block.address {
+        if block.size == 0 {
+            access = .empty
+        } else if let address = block.address {
             access =
                 if address % pageSize != 0 {
                     .trappedForAddress(pageSize: pageSize)
