@@ -21,6 +21,8 @@ public struct MachineConfiguration: Equatable, Sendable {
     /// Whether devices reach the mapped regions of the others by DMA, too.
     public var peerToPeer = false
     public var onReset = OnReset.exit
+    /// Whether the machine is started again even if a device may write to the new guest's RAM what the last one has told it to.
+    public var allowsUnresetRestart = false
 
     /// The kernel's way of giving devices to user space.
     public enum VFIO: String, CaseIterable, Sendable {
@@ -96,11 +98,12 @@ public struct MachineConfiguration: Equatable, Sendable {
         static let iommufd = Key.descriptor("iommufd_fd")
         static let peerToPeer = Key.boolean("peer_to_peer", default: false)
         static let onReset = Key<OnReset>.choice("on_reset", default: .exit)
+        static let allowsUnresetRestart = Key.boolean("allow_unreset_restart", default: false)
 
         static var all: [KeyDescription] {
             [
                 bootSource, machineSize, platformDevices, deviceTree, vfio.description, iommufd.description,
-                peerToPeer.description, onReset.description,
+                peerToPeer.description, onReset.description, allowsUnresetRestart.description,
             ]
         }
     }
@@ -118,6 +121,7 @@ public struct MachineConfiguration: Equatable, Sendable {
         iommufd = reader.value(Keys.iommufd)
         peerToPeer = reader.value(Keys.peerToPeer)
         onReset = reader.value(Keys.onReset)
+        allowsUnresetRestart = reader.value(Keys.allowsUnresetRestart)
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
         Self.noteRepeatedLabels(platformDevices, deviceReaders)
         noteDescriptors(reader, deviceReaders)

@@ -181,6 +181,7 @@ public final class Machine: Sendable {
         profile.mark("vcpus-joined")
         parts.devices.silence()
         let reports = parts.devices.reports()
+        let restartObstacles = parts.ending.reason == .reset ? parts.devices.restartObstacles() : []
         var moved: GuestAddress?
         do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
@@ -199,7 +200,7 @@ public final class Machine: Sendable {
                 end: end, devices: devices, memory: plan.identity?.report(moved: moved), exits: exits,
                 unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
-                profile: profile.marks)
+                profile: profile.marks, restartObstacles: restartObstacles)
         )
     }
 }

@@ -236,15 +236,15 @@ struct ProblemTests {
     @Test(arguments: [
         (
             #"{\#(plainBootSource), "boot_source": {}}"#,
-            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset; did you mean "boot-source"?"#
+            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, allow_unreset_restart; did you mean "boot-source"?"#
         ),
         (
             #"{\#(plainBootSource), "drives": []}"#,
-            "drives: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset"
+            "drives: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, allow_unreset_restart"
         ),
         (
             machine(#""vcpus_count": 2"#),
-            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap; did you mean "vcpu_count"?"#
+            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap, dump_guest_core; did you mean "vcpu_count"?"#
         ),
         (
             boot(#""boot_agrs": """#),
@@ -333,13 +333,13 @@ struct ProblemTests {
         #expect(
             error.description == #"""
                 test.json: 12 problems in the configuration
-                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset; did you mean "boot-source"?
+                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, allow_unreset_restart; did you mean "boot-source"?
                   line 3, column 18: boot-source.kernel_image_path: found nothing; allowed: a path of 1 to 4095 bytes without NUL (this key is required)
                   line 4, column 18: boot-source.boot_args: found "é\n"; allowed: one line of at most 2047 bytes without NUL
                   line 4, column 40: boot-source.initrd_path: found 7; allowed: a path of 1 to 4095 bytes without NUL
                   line 6, column 37: machine-config.vcpu_count: found 64; allowed: a whole number from 1 to 32
                   line 6, column 57: machine-config.mem_size_mib: found 1.5; allowed: a whole number from 16 to 1048576
-                  line 6, column 62: machine-config.smt: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap
+                  line 6, column 62: machine-config.smt: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap, dump_guest_core
                   line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree, dma, allow_unsafe_dma, require_reset, vfio_fd; did you mean "no_mmap"?
                   line 8, column 58: platform-devices[0].irqfd: found 1; allowed: true or false
                   line 9, column 5: platform-devices[1]: found 3; allowed: an object
