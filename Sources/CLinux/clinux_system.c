@@ -101,6 +101,9 @@ intptr_t clinux_mmap(void *address, size_t length, int protection, int flags, in
 }
 int clinux_munmap(void *address, size_t length) { return RESULT(munmap(address, length)); }
 int clinux_advise_huge_pages(void *address, size_t length) { return RESULT(madvise(address, length, MADV_HUGEPAGE)); }
+int clinux_exclude_from_core_dumps(void *address, size_t length) {
+    return RESULT(madvise(address, length, MADV_DONTDUMP));
+}
 int clinux_memfd_create(const char *name) { return RESULT(memfd_create(name, MFD_CLOEXEC)); }
 int clinux_memfd_create_huge(const char *name, unsigned page_shift) {
     // include/uapi/linux/memfd.h: the page's size is in bits 31:26.

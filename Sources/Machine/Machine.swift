@@ -187,6 +187,7 @@ public final class Machine: Sendable {
         for device in parts.live.reversed() { device.quiesce() }
         parts.devices.silence()
         let reports = parts.devices.reports()
+        let restartObstacles = parts.ending.reason == .reset ? parts.devices.restartObstacles() : []
         var moved: GuestAddress?
         do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
@@ -206,7 +207,7 @@ public final class Machine: Sendable {
                 arguments: arguments?.source == .configuration ? nil : arguments, exits: exits,
                 unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
-                profile: profile.marks)
+                profile: profile.marks, restartObstacles: restartObstacles)
         )
     }
 }

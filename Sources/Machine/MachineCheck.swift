@@ -11,7 +11,8 @@ internal import VFIO
 ///
 /// What can be checked by itself is checked by itself, so that one problem doesn't hide the next.
 public struct MachineCheck: Sendable {
-    /// Each with its remedy. Empty when `martlet run` would get as far as the guest's first instruction.
+    /// Each with its remedy. Empty when `martlet run` would get as far as the guest's first instruction, and would start the guest
+    /// again where it is to.
     public let problems: [String]
     /// What was found, a line each, when there are no problems.
     public let facts: [String]
@@ -54,7 +55,8 @@ public struct MachineCheck: Sendable {
             single.platformDevices = [alone]
             if alone.dma == .identity { single.machineSize = configuration.machineSize }
             single.iommufd = configuration.iommufd
-            _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
+            guard let plan = note({ try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }) else { continue }
+            problems += plan.restartObstacles.map(\.description)
         }
         guard problems.isEmpty, let hypervisor else {
             // Without problems the machine is built, and this is found then.
@@ -94,6 +96,8 @@ public struct MachineCheck: Sendable {
         _ tracer: Tracer?
     ) throws -> [String] {
         let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer)
+        // Only those whose descriptors were handed in, which were not checked by themselves.
+        if !plan.restartObstacles.isEmpty { throw MachineError.noRestart(plan.restartObstacles) }
         let console = try Console { _ in }
         let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts

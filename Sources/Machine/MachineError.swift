@@ -62,6 +62,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case memoryCheck(PhysicalMemoryError)
     /// RAM isn't where it was in the host's memory: its first address that isn't, as the report has it.
     case memoryMoved(String)
+    /// `on_reset` is "restart", and for these devices it won't be done.
+    case noRestart([RestartObstacle])
     /// Any other system call, by name.
     case call(String, errno: Errno)
 
@@ -201,6 +203,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
               on the host, leave its huge pages alone while a guest runs: no move_pages, no memory taken offline, and a kernel \
             with io_uring, which pins them
             """
+        case .noRestart(let obstacles): obstacles.map(\.description).joined(separator: "\n")
         case .call(let name, let errno): "\(name): \(errno.nameAndText)"
         }
     }

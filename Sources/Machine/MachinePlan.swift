@@ -6,7 +6,7 @@ public import Configuration
 internal import DeviceTree
 public import KVM
 public import LinuxSystem
-internal import Passthrough
+public import Passthrough
 internal import PlatformBus
 public import VFIO
 
@@ -139,10 +139,9 @@ public final class MachinePlan: Sendable {
     private static func containers(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls
     ) -> VFIOContainers {
-        let path = VFIOPath(rawValue: configuration.vfio.rawValue) ?? .automatic
         // Through an iommufd the kernel maps no registers.
         return VFIOContainers(
-            calls: calls, path: configuration.peerToPeer ? .group : path,
+            calls: calls, path: configuration.peerToPeer ? .group : VFIOPath(configuration.vfio),
             iommufd: configuration.iommufd.map { CInt(clamping: $0) })
     }
 
@@ -196,6 +195,15 @@ public final class MachinePlan: Sendable {
         do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
     }
 
+    /// The devices for which a guest won't be started again after a reset, as far as that is known before it runs; none where that
+    /// isn't asked for.
+    public var restartObstacles: [RestartObstacle] {
+        switch configuration.onReset {
+        case .exit: []
+        case .restart: configuration.allowsUnresetRestart ? [] : passthrough.restartObstacles
+        }
+    }
+
     /// What was added to the device tree, a line each.
     var additionFacts: [String] { additions?.facts ?? [] }
 
@@ -208,12 +216,12 @@ public final class MachinePlan: Sendable {
     }
 
     private func guestMemory() throws(MachineError) -> GuestMemory {
-        if let identity { return identity.guestMemory() }
-        if let mebibytes = configuration.machineSize.hugePages?.mebibytes {
-            return try GuestMemory(layout.banks, hugePageSize: UInt64(mebibytes) << 20, system: calls)
-        }
-        try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
-        return try GuestMemory(layout.banks, system: calls)
+        let size = configuration.machineSize
+        if let identity { return try identity.guestMemory(isDumped: size.dumpsGuestCore) }
+        let hugePageSize = size.hugePages?.mebibytes.map { UInt64($0) << 20 }
+        if hugePageSize == nil { try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls) }
+        return try GuestMemory(
+            layout.banks, hugePageSize: hugePageSize, isDumped: size.dumpsGuestCore, system: calls)
     }
 
     /// The names of all trace events.

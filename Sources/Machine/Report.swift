@@ -24,6 +24,12 @@ public struct Report: Sendable, Encodable {
     public let profile: [StartupProfile.Mark]
     /// How often the guest was started again after a reset. All other counts but those of the devices are of the last start.
     public var restarts = 0
+    /// The devices for which the machine isn't to be started again, however the configuration has it.
+    public var restartObstacles: [RestartObstacle] = []
+    /// Why a guest that asked for a reset wasn't started again; nil where that was not to be.
+    public var restartRefusal: String?
+
+    private var detail: String? { end.detail ?? restartRefusal.map { "not started again: \($0)" } }
 
     private enum CodingKeys: String, CodingKey {
         case exit, devices, memory, exits, unclaimed, profile, restarts
@@ -44,7 +50,7 @@ public struct Report: Sendable, Encodable {
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: end.detail), forKey: .exit)
+        try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: detail), forKey: .exit)
         try container.encode(devices, forKey: .devices)
         try container.encodeIfPresent(memory, forKey: .memory)
         try container.encodeIfPresent(arguments, forKey: .arguments)
@@ -57,7 +63,7 @@ public struct Report: Sendable, Encodable {
 
     /// The report as text, a line for each fact.
     public var text: String {
-        var lines = ["guest: \(end.name)" + (end.detail.map { " (\($0))" } ?? "")]
+        var lines = ["guest: \(end.name)" + (detail.map { " (\($0))" } ?? "")]
         lines += devices.flatMap(\.lines) + (memory?.lines ?? [])
         if let line = arguments?.line { lines.append(line) }
         lines.append(

@@ -69,6 +69,7 @@ public final class FakeKernel: Sendable {
         public var what: String
         public var descriptor: CInt
         public var size: UInt64
+        public var isExcludedFromCoreDumps = false
     }
 
     /// Over what a process may have open.

@@ -49,6 +49,28 @@ import Testing
         #expect(kernel.held.isEmpty)
     }
 
+    @Test(arguments: [false, true], [nil, 2 << 20] as [UInt64?]) func `RAM is in no core dump unless it is to be`(
+        isDumped: Bool, hugePageSize: UInt64?
+    ) throws {
+        kernel.withState { $0.memory.hugePages[2 << 20] = [0, 2 << 20] }
+        let ranges = [try range(0x8000_0000, 2 << 20), try range(0x9000_0000, 2 << 20)]
+        let memory = try GuestMemory(ranges, hugePageSize: hugePageSize, isDumped: isDumped, system: kernel)
+        let isExcluded = kernel.withState { state in
+            memory.banks.map { state.mappings[$0.mapping.address]?.isExcludedFromCoreDumps }
+        }
+        #expect(isExcluded == [!isDumped, !isDumped])
+    }
+
+    @Test func `RAM that can't be left out of core dumps is an error`() throws {
+        kernel.withState { state in
+            state.beforeCall = { $0 == "madvise(MADV_DONTDUMP)" ? .invalidArgument : nil }
+        }
+        let ram = try range(0x8000_0000, 64 << 20)
+        let error = machineError { () throws(MachineError) in try GuestMemory([ram], system: kernel) }
+        #expect(error?.description.contains("madvise(MADV_DONTDUMP): EINVAL (Invalid argument)") == true)
+        #expect(kernel.held.isEmpty)
+    }
+
     @Test func aBankThatFailsGivesBackTheOnesBefore() throws {
         kernel.withState { $0.failingCall = 4 }
         let ranges = [try range(0x8000_0000, 0x1000), try range(0x9000_0000, 0x1000)]

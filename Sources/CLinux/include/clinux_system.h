@@ -45,6 +45,7 @@ int clinux_list_directory(const char *_Nonnull path, void *_Nullable context,
 intptr_t clinux_mmap(void *_Nullable address, size_t length, int protection, int flags, int fd, off_t offset);
 int clinux_munmap(void *_Nonnull address, size_t length);
 int clinux_advise_huge_pages(void *_Nonnull address, size_t length);
+int clinux_exclude_from_core_dumps(void *_Nonnull address, size_t length);
 int clinux_memfd_create(const char *_Nonnull name);
 /// The same, made of huge pages of 2^`page_shift` bytes.
 int clinux_memfd_create_huge(const char *_Nonnull name, unsigned page_shift);
