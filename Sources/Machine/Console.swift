@@ -11,12 +11,20 @@ internal import Synchronization
 /// Ownership: `state` under its lock. Input is read on the event loop's thread only; vCPU threads write through `output`,
 /// which guards itself, and call `inputReady`, which only signals.
 public final class Console: Sendable {
+    /// What doesn't work any more; the guest goes on without it.
+    public enum Failure: Sendable, Equatable {
+        case input(Errno)
+        case output(Errno)
+    }
+
     private struct State {
         var parser = ConsoleInput()
         /// Bytes that the guest has not had room for, oldest first.
         var pending: [UInt8] = []
         var serial: NS16550A?
         var loop: EventLoop?
+        /// Made for the first look at the input.
+        var source: NonBlockingInput?
         var inputToken: EventLoop.Token?
         var tokens: [EventLoop.Token] = []
         /// False at the end of the input.
@@ -33,22 +41,26 @@ public final class Console: Sendable {
     private let state = Mutex(State())
     private let room: EventDescriptor
     private let flushTimer: TimerDescriptor
+    private let failed: @Sendable (Failure) -> Void
 
     /// - Parameters:
     ///   - input: usually 0.
     ///   - outputDescriptor: usually 1.
-    ///   - failed: called at most once, when the output can't be written any more.
+    ///   - failed: called at most once for each kind, when the output can't be written or the input can't be watched
+    ///     any more.
     /// - Throws: what eventfd(2) and timerfd_create(2) give.
     public init(
         input: CInt = 0, outputDescriptor: CInt = 1, system: any SystemCalls = LinuxKernel(),
-        failed: @escaping @Sendable (Errno) -> Void
+        failed: @escaping @Sendable (Failure) -> Void
     ) throws(Errno) {
         self.input = input
+        self.failed = failed
         room = try EventDescriptor(of: system)
         let timer = try TimerDescriptor(of: system)
         flushTimer = timer
         output = ConsoleOutput(
-            descriptor: outputDescriptor, requestFlush: { timer.arm(nanoseconds: Self.flushDelay) }, onFailure: failed)
+            descriptor: outputDescriptor, requestFlush: { timer.arm(nanoseconds: Self.flushDelay) },
+            onFailure: { failed(.output($0)) })
     }
 
     /// A prompt waits this long for the rest of its line.
@@ -86,6 +98,7 @@ public final class Console: Sendable {
             for token in state.tokens + [state.inputToken].compactMap(\.self) { state.loop?.remove(token) }
             state.tokens = []
             state.inputToken = nil
+            state.source = nil
             state.serial = nil
             state.loop = nil
             state.quit = nil
@@ -116,8 +129,15 @@ public final class Console: Sendable {
             state.loop?.remove(token)
             state.inputToken = nil
         } else if wanted, let loop = state.loop {
-            do { state.inputToken = try loop.add(input) { [self] in readInput() } } catch {
-                // epoll knows no regular files, since they are always ready. They come in a piece at a time.
+            let source = state.source ?? NonBlockingInput(input)
+            state.source = source
+            do { state.inputToken = try loop.add(source.rawValue) { [self] in readInput() } } catch {
+                guard error == .notPermitted else {
+                    state.isOpen = false
+                    return failed(.input(error))
+                }
+                // EPERM: epoll knows no regular files and no /dev/null, since they are always ready. They come in a
+                // piece at a time.
                 if read(&state) { state.quit?() } else if state.isOpen { room.signal() }
             }
         }
@@ -138,17 +158,19 @@ public final class Console: Sendable {
 
     /// Reads what is there. True when the user wants to quit.
     private func read(_ state: inout State) -> Bool {
+        guard let source = state.source else { return false }
         var buffer = [UInt8](repeating: 0, count: 1024)
-        // Safety: read writes at most the 1024 bytes that the array has.
-        let count = clinux_read(input, &buffer, 1024)
-        if count == -Int(EAGAIN) || count == -Int(EINTR) { return false }
-        guard count > 0 else {
+        // Safety: the buffer is used within the closure only.
+        switch buffer.withUnsafeMutableBytes({ source.read(into: $0) }) {
+        case .nothing: return false
+        case .end, .failed:
             state.isOpen = false
             return false
+        case .read(let count):
+            let (bytes, quits) = state.parser.parse(buffer[..<count])
+            state.pending += bytes
+            return quits
         }
-        let (bytes, quits) = state.parser.parse(buffer[..<count])
-        state.pending += bytes
-        return quits
     }
 }
 

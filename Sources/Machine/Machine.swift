@@ -143,8 +143,8 @@ public final class Machine: Sendable {
         }
         // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
         stack.keep(
-            try SignalWatch([1, 2, 10, 15], loop: loop, system: plan.calls) { signal in
-                if signal == 10 { showStatus() } else { ending.end(.signal(signal)) }
+            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) { signal in
+                if signal == CurrentProcess.userSignal { showStatus() } else { ending.end(.signal(signal)) }
             })
     }
 
