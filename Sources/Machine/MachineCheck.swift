@@ -51,7 +51,7 @@ public struct MachineCheck: Sendable {
             single.platformDevices = [alone]
             if alone.dma == .identity { single.machineSize = configuration.machineSize }
             single.iommufd = configuration.iommufd
-            _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
+            _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log, borrowsIOMMUFD: true) }
         }
         guard problems.isEmpty, let hypervisor else {
             self.problems = problems
