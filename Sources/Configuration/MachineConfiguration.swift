@@ -58,10 +58,11 @@ public struct MachineConfiguration: Equatable, Sendable {
     /// - Throws: `ConfigurationError` with everything that is wrong with it.
     public init(contentsOf path: String) throws(ConfigurationError) {
         let json: [UInt8]
-        do throws(Errno) {
-            json = try LinuxKernel().readFile(path, limit: Self.maximumFileSize)
-        } catch {
-            throw .unreadable(file: path, error)
+        do { json = try StreamFile.content(path, limit: Self.maximumFileSize) } catch {
+            switch error {
+            case .failed(let errno): throw .unreadable(file: path, errno)
+            case .wrongKind, .noPartner: throw .unusable(file: path, error)
+            }
         }
         try self.init(json: json, folder: Path.folder(of: path), file: path)
     }

@@ -64,8 +64,21 @@ public struct LinuxKernel: SystemCalls {
         try retrying { clinux_is_directory(path) } != 0
     }
 
-    public func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 {
-        UInt64(try retrying { clinux_regular_file_size(descriptor) })
+    public func openWithoutWaiting(_ path: String) throws(Errno) -> CInt {
+        // O_RDONLY | O_NONBLOCK, which have these numbers on arm64 and x86-64.
+        try retrying { clinux_open(path, 0x800) }
+    }
+
+    public func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus {
+        var (mode, size): (UInt32, UInt64) = (0, 0)
+        try retrying { clinux_file_status(descriptor, &mode, &size) }
+        return FileStatus(kind: FileKind(mode: mode), size: size)
+    }
+
+    public func fileKind(_ path: String) throws(Errno) -> FileKind {
+        var mode: UInt32 = 0
+        try retrying { clinux_path_mode(path, &mode) }
+        return FileKind(mode: mode)
     }
 
     public func pread(

@@ -55,7 +55,11 @@ public struct MachineCheck: Sendable {
             single.platformDevices = [alone]
             if alone.dma == .identity { single.machineSize = configuration.machineSize }
             single.iommufd = configuration.iommufd
-            guard let plan = note({ try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }) else { continue }
+            guard
+                let plan = note({
+                    try MachinePlan(single, calls: calls, hypervisor: nil, log: log, borrowsIOMMUFD: true)
+                })
+            else { continue }
             problems += plan.restartObstacles.map(\.description)
         }
         guard problems.isEmpty, let hypervisor else {

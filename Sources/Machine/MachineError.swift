@@ -17,6 +17,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case deviceTree(String)
     /// A file that the configuration names; `key` is its JSON path.
     case file(key: String, path: String, errno: Errno)
+    /// Such a file that is no regular one.
+    case fileKind(key: String, path: String, FileError)
     /// The kernel can't be booted, and what to do.
     case image(path: String, String, remedy: String = MachineError.imageRemedy)
     /// Something that goes into RAM is larger than what is left there.
@@ -89,6 +91,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .deviceTree(let text): "device tree: \(text)"
         case .file(let key, let path, let errno):
             "\(key): \(path): \(errno.nameAndText)"
+        case .fileKind(let key, let path, let error): "\(key): \(path): \(error)"
         case .image(let path, let text, let remedy):
             """
             boot-source.kernel_image_path: \(path): \(text)

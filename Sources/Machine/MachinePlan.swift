@@ -42,10 +42,11 @@ public final class MachinePlan: Sendable {
     /// - Parameters:
     ///   - hypervisor: nil on a host without KVM, where a plan serves to show the device tree.
     ///   - sysfsRoot: stands for /sys in tests.
+    ///   - borrowsIOMMUFD: whether `iommufd_fd` stays open for another plan.
     /// - Throws: `MachineError` for the first thing that doesn't fit or can't be opened.
     public init(
         _ configuration: MachineConfiguration, calls: any MachineCalls, hypervisor: Hypervisor?,
-        sysfsRoot: String = "/sys", log: Log, tracer: Tracer? = nil
+        sysfsRoot: String = "/sys", log: Log, tracer: Tracer? = nil, borrowsIOMMUFD: Bool = false
     ) throws(MachineError) {
         self.configuration = configuration
         self.calls = calls
@@ -67,7 +68,8 @@ public final class MachinePlan: Sendable {
                 configuration.platformDevices.map {
                     PassthroughDevice.Settings($0, peerToPeer: configuration.peerToPeer)
                 },
-                containers: Self.containers(configuration, calls), sysfs: sysfs, log: log, tracer: tracer)
+                containers: Self.containers(configuration, calls, borrowsIOMMUFD), sysfs: sysfs, log: log,
+                tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
         let size = configuration.machineSize
@@ -137,12 +139,12 @@ public final class MachinePlan: Sendable {
     }
 
     private static func containers(
-        _ configuration: MachineConfiguration, _ calls: any MachineCalls
+        _ configuration: MachineConfiguration, _ calls: any MachineCalls, _ borrowsIOMMUFD: Bool
     ) -> VFIOContainers {
         // Through an iommufd the kernel maps no registers.
         return VFIOContainers(
             calls: calls, path: configuration.peerToPeer ? .group : VFIOPath(configuration.vfio),
-            iommufd: configuration.iommufd.map { CInt(clamping: $0) })
+            iommufd: configuration.iommufd.map { CInt(clamping: $0) }, borrowsIOMMUFD: borrowsIOMMUFD)
     }
 
     private static func logOmissions(_ nodes: [GuestNode], _ log: Log) {

@@ -24,6 +24,8 @@ public struct Report: Sendable, Encodable {
     public let profile: [StartupProfile.Mark]
     /// How often the guest was started again after a reset. All other counts but those of the devices are of the last start.
     public var restarts = 0
+    /// Lines of the log and of `--trace` that standard error didn't take in time.
+    public var droppedLogLines: UInt64 = 0
     /// The devices for which the machine isn't to be started again, however the configuration has it.
     public var restartObstacles: [RestartObstacle] = []
     /// Why a guest that asked for a reset wasn't started again; nil where that was not to be.
@@ -35,6 +37,7 @@ public struct Report: Sendable, Encodable {
         case exit, devices, memory, exits, unclaimed, profile, restarts
         case arguments = "boot_args"
         case droppedConsoleBytes = "dropped_console_bytes"
+        case droppedLogLines = "dropped_log_lines"
     }
 
     private struct Exit: Encodable {
@@ -57,6 +60,7 @@ public struct Report: Sendable, Encodable {
         try container.encode(exits, forKey: .exits)
         try container.encode(Unclaimed(reads: unclaimedReads, writes: unclaimedWrites), forKey: .unclaimed)
         try container.encode(droppedConsoleBytes, forKey: .droppedConsoleBytes)
+        try container.encode(droppedLogLines, forKey: .droppedLogLines)
         try container.encode(profile, forKey: .profile)
         try container.encode(restarts, forKey: .restarts)
     }
@@ -79,6 +83,7 @@ public struct Report: Sendable, Encodable {
         }
         if restarts > 0 { lines.append("restarts: \(restarts)") }
         if droppedConsoleBytes > 0 { lines.append("console: \(droppedConsoleBytes) bytes dropped") }
+        if droppedLogLines > 0 { lines.append("log: \(droppedLogLines) lines dropped") }
         return lines.joined(separator: "\n")
     }
 }

@@ -132,7 +132,7 @@ extension LinuxKernel: VFIOCalls {
         try retrying { clinux_iommu_ioas_unmap(iommufd, addressSpace, iova, size) }
     }
 
-    public func duplicate(_ descriptor: CInt) throws(Errno) -> CInt { try retrying { clinux_duplicate(descriptor) } }
+    public func adopt(_ descriptor: CInt) throws(Errno) { try retrying { clinux_close_on_exec(descriptor) } }
 
     public func lockedMemoryLimit() throws(Errno) -> UInt64? {
         var limit: UInt64 = 0

@@ -9,7 +9,7 @@ internal import Synchronization
 /// the first two are containers or of an iommufd.
 ///
 /// Nothing is open until the first device asks, and nothing stays open after the last one went: this type only
-/// remembers what its devices keep alive.
+/// remembers what its devices keep alive, but for a descriptor that was handed in.
 public final class VFIOContainers: Sendable {
     /// What the devices of a container or an address space have in common.
     private enum Purpose: Hashable, CaseIterable {
@@ -30,22 +30,30 @@ public final class VFIOContainers: Sendable {
         var containers: [Purpose: WeakContainer] = [:]
         var spaces: [Purpose: WeakSpace] = [:]
         weak var iommufd: IOMMUFD?
+        /// The one that was handed in, once it is used: closed, it couldn't be opened again for another device.
+        var adopted: IOMMUFD?
     }
 
     private let calls: any VFIOCalls
     private let path: VFIOPath
     private let handedIn: CInt?
+    private let isBorrowed: Bool
     /// Owned by this object, guarded by the lock.
     private let known = Mutex(State())
 
     /// Opens nothing yet.
     /// - Parameters:
     ///   - path: the one way that is allowed, or the better one that works.
-    ///   - iommufd: a descriptor of /dev/iommu that this process was started with. A copy of it is used; it stays open.
-    public init(calls: any VFIOCalls, path: VFIOPath = .automatic, iommufd: CInt? = nil) {
+    ///   - iommufd: a descriptor of /dev/iommu that this process was started with. From the first device that uses it,
+    ///     it belongs to this object and its devices, and is closed with the last of them.
+    ///   - borrowsIOMMUFD: whether it stays open instead.
+    public init(
+        calls: any VFIOCalls, path: VFIOPath = .automatic, iommufd: CInt? = nil, borrowsIOMMUFD: Bool = false
+    ) {
         self.calls = calls
         self.path = path
         handedIn = iommufd
+        isBorrowed = borrowsIOMMUFD
     }
 
     /// Opens a device.
@@ -53,8 +61,8 @@ public final class VFIOContainers: Sendable {
     /// Call it from one thread at a time.
     /// - Parameters:
     ///   - dma: what it may reach.
-    ///   - descriptor: a descriptor of its own file that this process was started with. A copy of it is used; it stays
-    ///     open, and the device in use, until the process ends.
+    ///   - descriptor: a descriptor of its own file that this process was started with. It is the device's from then
+    ///     on, and closed with it.
     /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.identityBehindIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what `VFIOContainer`, `VFIOGroup` and
     ///   `VFIODevice` throw.
     public func open(
@@ -93,8 +101,11 @@ public final class VFIOContainers: Sendable {
         if let open = known.withLock({ $0.iommufd }) {
             iommufd = open
         } else {
-            iommufd = try IOMMUFD(for: host.name, handedIn: handedIn, calls: calls)
-            known.withLock { $0.iommufd = iommufd }
+            iommufd = try IOMMUFD(for: host.name, handedIn: handedIn, isBorrowed: isBorrowed, calls: calls)
+            known.withLock { state in
+                state.iommufd = iommufd
+                if handedIn != nil { state.adopted = iommufd }
+            }
         }
         let space = try IOAddressSpace(in: iommufd, for: host.name)
         known.withLock { $0.spaces[purpose] = WeakSpace(space: space) }

@@ -29,7 +29,7 @@ extension VFIOOperation {
         case .mapDMA(_, _, let group), .mapAddressSpace(_, _, let group): return mapDMAHelp(group, errno)
         case .openIOMMUFD: return iommufdHelp(errno)
         case .openDeviceFile(let path): return deviceFileHelp(path, errno)
-        case .duplicate(let key, _) where errno == .badFileDescriptor:
+        case .adopt(let key, _) where errno == .badFileDescriptor:
             return ["\(key) is the number of a descriptor that Martlet is started with, and this one isn't open"]
         case .bind(let group, let file): return bindHelp(group, file, errno)
         case .attach: return attachHelp(errno)

@@ -92,12 +92,20 @@ private func carryOut(
 ) throws {
     var problems: [String] = []
     for device in devices {
+        let line: String
         if dryRun {
             let steps = steps(device)
-            print(steps.isEmpty ? "# \(text(.already(device)))" : steps.map(\.command).joined(separator: "\n"))
-            continue
+            line = steps.isEmpty ? "# \(text(.already(device)))" : steps.map(\.command).joined(separator: "\n")
+        } else {
+            do throws(VFIOError) { line = text(try action(device)) } catch {
+                problems.append(error.description)
+                continue
+            }
         }
-        do throws(VFIOError) { print(text(try action(device))) } catch { problems.append(error.description) }
+        // Nor does output that is lost keep the others from it.
+        do { try StandardOutput.print(line) } catch let error as Failure {
+            if !problems.contains(error.description) { problems.append(error.description) }
+        }
     }
     try ThisHost.fail(problems)
 }

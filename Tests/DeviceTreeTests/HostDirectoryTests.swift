@@ -35,7 +35,9 @@ private struct FakeFiles: SystemCalls {
     func close(_ descriptor: CInt) {}
     func openKernelLog() throws(Errno) -> CInt { throw .noFunction }
     func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
-    func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 { throw .noFunction }
+    func openWithoutWaiting(_ path: String) throws(Errno) -> CInt { throw .noFunction }
+    func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus { throw .noFunction }
+    func fileKind(_ path: String) throws(Errno) -> FileKind { throw .noFunction }
     func readLink(_ path: String) throws(Errno) -> String { throw .noFunction }
     func pread(
         _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64

@@ -135,7 +135,8 @@ import VFIO
 
     // MARK: Handed in
 
-    @Test func descriptorsThatWereHandedInAreCopiedAndStayOpen() throws {
+    /// Copied, they would keep the device in use until the process ends.
+    @Test func descriptorsThatWereHandedInAreAdoptedAndClosed() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { $0.devices.subtract(["/dev/iommu", "/dev/vfio/devices/vfio0", "/dev/vfio/vfio"]) }
         let (iommufd, file) = (kernel.handIn("/dev/iommu"), kernel.handIn("/dev/vfio/devices/vfio0"))
@@ -146,7 +147,34 @@ import VFIO
         }
         #expect(kernel.held.isEmpty)
         #expect(kernel.releasedInReverseOrder, "\(kernel.journal)")
-        #expect(kernel.name(of: file) == "open /dev/vfio/devices/vfio0")
+        #expect(kernel.name(of: file) == "?")
+        #expect(kernel.name(of: iommufd) == "?")
+    }
+
+    /// The first device can't be opened; the number must not be closed, and be somebody else's, when the second asks
+    /// for it.
+    @Test func anAdoptedDescriptorOutlivesADeviceThatFails() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.addHostDevice("b", group: 4, file: 1)
+        let iommufd = kernel.handIn("/dev/iommu")
+        do {
+            let containers = VFIOContainers(calls: kernel, path: .cdev, iommufd: iommufd)
+            kernel.withState { _ = $0.busyNodes.insert("/dev/vfio/devices/vfio0") }
+            #expect(throws: VFIOError.self) { try containers.open(host("a")) }
+            #expect(kernel.name(of: iommufd) == "open /dev/iommu")
+            #expect(try containers.open(host("b")).regions.count == 1)
+        }
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.name(of: iommufd) == "?")
+    }
+
+    @Test func aDescriptorThatIsBorrowedStaysOpen() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        let iommufd = kernel.handIn("/dev/iommu")
+        for _ in 0..<2 {
+            let containers = VFIOContainers(calls: kernel, iommufd: iommufd, borrowsIOMMUFD: true)
+            #expect(try containers.open(host("a")).regions.count == 1)
+        }
         #expect(kernel.name(of: iommufd) == "open /dev/iommu")
     }
 
@@ -165,7 +193,7 @@ import VFIO
                 """)
         #expect(
             refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: 77) } == """
-                a: fcntl(F_DUPFD_CLOEXEC) of vfio_fd 77 failed: EBADF (Bad file descriptor)
+                a: fcntl(F_SETFD) of vfio_fd 77 failed: EBADF (Bad file descriptor)
                   vfio_fd is the number of a descriptor that Martlet is started with, and this one isn't open
                 """)
         #expect(kernel.held.isEmpty)

@@ -14,9 +14,21 @@
 #include <sys/types.h>
 #include <termios.h>
 
+/// Opens with O_CLOEXEC and O_NOCTTY besides `flags`.
 int clinux_open(const char *_Nonnull path, int flags);
-/// Opens for writing, empty; made with the mode 0666 less the umask where there is no such file.
+/// Opens for writing, empty; made with the mode 0666 less the umask where there is no such file. -ENXIO for a FIFO that
+/// nobody reads.
 int clinux_create(const char *_Nonnull path);
+/// The same for a file that there is not yet: -EEXIST otherwise.
+int clinux_create_new(const char *_Nonnull path);
+/// A file of `folder` without a name, for writing (O_TMPFILE): it goes with its descriptor. -EOPNOTSUPP or -EISDIR
+/// where the file system has no such files.
+int clinux_create_unnamed(const char *_Nonnull folder);
+/// Gives such a file a name, which nothing may have yet.
+int clinux_name_unnamed(int fd, const char *_Nonnull path);
+int clinux_rename(const char *_Nonnull from, const char *_Nonnull to);
+/// Gives an open file the permissions in `mode`.
+int clinux_change_mode(int fd, uint32_t mode);
 int clinux_close(int fd);
 /// A close-on-exec copy with a number that was free.
 int clinux_duplicate(int fd);
@@ -33,8 +45,10 @@ int clinux_unlink(const char *_Nonnull path);
 /// /dev/kmsg, non-blocking and at its end.
 int clinux_kernel_log(void);
 
-/// The length in bytes; -EISDIR or -EINVAL for what is no regular file.
-int64_t clinux_regular_file_size(int fd);
+/// The mode of an open file (inode(7)), and the length in bytes of a regular one, else 0.
+int clinux_file_status(int fd, uint32_t *_Nonnull mode, uint64_t *_Nonnull size);
+/// The mode of a file, links being followed.
+int clinux_path_mode(const char *_Nonnull path, uint32_t *_Nonnull mode);
 int clinux_is_regular_file(int fd);
 
 /// Calls `body` with the name of each entry but "." and "..". Returns 0 or -errno.
@@ -99,8 +113,10 @@ int clinux_kick_signal(void);
 int clinux_install_kick_handler(void);
 /// Blocks `signal` in the calling thread (inherited by threads that it starts).
 int clinux_block_signal(int signal);
-// In the calling thread, which then is never the one that a signal for the process goes to.
-void clinux_block_all_signals(void);
+/// Blocks all signals in the calling thread, and in those that it starts: no signal for the process goes to it then.
+/// `before` takes the signals that were blocked.
+void clinux_block_all_signals(sigset_t *_Nonnull before);
+void clinux_restore_signals(const sigset_t *_Nonnull before);
 
 /// "ENOENT" for ENOENT; NULL for a number without a name.
 const char *_Nullable clinux_errno_name(int error);
@@ -112,15 +128,27 @@ int clinux_terminal_set(int fd, const struct termios *_Nonnull attributes);
 void clinux_terminal_make_raw(struct termios *_Nonnull attributes);
 /// Whether the caller is in the terminal's foreground process group; true where `fd` isn't its controlling terminal.
 int clinux_is_foreground(int fd);
-/// A second, non-blocking open file description of what `fd` refers to, for writing; O_NONBLOCK set on `fd` itself would
-/// reach the user's shell. -ENXIO for a socket and for a pipe that nobody reads, -EACCES for another user's terminal.
-int clinux_reopen_for_writing(int fd);
+/// A second, non-blocking open file description of what `fd` refers to, for writing or reading; O_NONBLOCK set on `fd`
+/// itself would reach the user's shell. -ENXIO for a socket and for a pipe that nobody reads, -EACCES for another
+/// user's terminal.
+int clinux_reopen(int fd, bool for_writing);
 /// Sends without waiting and without SIGPIPE; -ENOTSOCK if `fd` is no socket.
 long clinux_send_nonblocking(int fd, const void *_Nonnull buffer, size_t count);
+/// Receives without waiting; -ENOTSOCK if `fd` is no socket.
+long clinux_receive_nonblocking(int fd, void *_Nonnull buffer, size_t count);
+/// read(2) and write(2) for at most some 10 ms, -EINTR then: poll(2) may promise what another process takes first. A
+/// signal cuts them off, the one that `clinux_kick_signal` names.
+long clinux_read_briefly(int fd, void *_Nonnull buffer, size_t count);
+long clinux_write_briefly(int fd, const void *_Nonnull buffer, size_t count);
 /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
 int clinux_ignore_broken_pipes(void);
 /// Takes the numbers 0, 1 and 2 where they are free, with what can be neither read nor written (EBADF, as before).
 int clinux_reserve_standard_descriptors(void);
+/// Keeps all descriptors that are open, but 0, 1 and 2, from programs that are started. -ENOSYS or -EINVAL before Linux
+/// 5.11.
+int clinux_close_all_on_exec(void);
+/// The same for one; -EBADF for one that isn't open.
+int clinux_close_on_exec(int fd);
 /// Adds or clears O_NONBLOCK; returns the flags before, or -errno.
 int clinux_set_nonblocking(int fd, bool nonblocking);
 /// Waits until `fd` can be written: 1, 0 on time-out, or -errno.
@@ -130,8 +158,8 @@ int clinux_poll_readable(int fd, int timeout_milliseconds);
 
 /// Both ends of a pipe, the reading one first.
 int clinux_pipe(int ends[_Nonnull 2]);
-/// Starts `program`, which is looked for on the PATH, with no standard input. Returns its process number or -errno; it has
-/// to be waited for.
+/// Starts `program`, which is looked for on the PATH, with no standard input and no descriptor but these two. Returns
+/// its process number or -errno; it has to be waited for.
 int clinux_spawn(const char *_Nonnull program, char *_Nullable const arguments[_Nonnull], int output, int error);
 /// A program's exit status, or 256 + the number of the signal that ended it; -EAGAIN if it still runs and `blocks` is false.
 int clinux_wait(int process, bool blocks);
