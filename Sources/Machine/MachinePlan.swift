@@ -30,6 +30,8 @@ public final class MachinePlan: Sendable {
     let identity: IdentityMemory?
     /// Whether the board has a PL031 of its own: not when one is passed through, as guests use the first that they find.
     let hasEmulatedClock: Bool
+    /// Whether devices' DMA needs RAM to stay where it is.
+    private let pinsMemory: Bool
     private let passthroughNodes: [Node]
     private let emulatedNodes: [Node]
     private let sharedNodes: [Node]
@@ -70,6 +72,7 @@ public final class MachinePlan: Sendable {
                 containers: Self.containers(configuration, calls), sysfs: sysfs, log: log, tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
+        pinsMemory = demands != nil
         let size = configuration.machineSize
         identity = try Self.identityMemory(size, opened, calls, log)
         if let identity {
@@ -217,8 +220,13 @@ public final class MachinePlan: Sendable {
     }
 
     private func guestMemory() throws(MachineError) -> GuestMemory {
+        let hugePages = configuration.machineSize.hugePages?.mebibytes
+        // Huge pages and heaps don't count as memory.
+        try HostMemory.checkControlGroups(
+            ramSize: identity != nil || hugePages != nil ? 0 : layout.ram.size, isPinned: pinsMemory, system: calls,
+            log: log)
         if let identity { return identity.guestMemory() }
-        if let mebibytes = configuration.machineSize.hugePages?.mebibytes {
+        if let mebibytes = hugePages {
             return try GuestMemory(layout.banks, hugePageSize: UInt64(mebibytes) << 20, system: calls)
         }
         try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)

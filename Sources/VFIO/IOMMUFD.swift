@@ -14,9 +14,10 @@ final class IOMMUFD: Sendable {
     /// Opens it.
     /// - Parameters:
     ///   - device: which errors are about.
+    ///   - file: the device's own file, which is opened next.
     ///   - handedIn: a descriptor of it that this process was started with; a copy of it is used.
-    /// - Throws: `VFIOError.failed`, `.wrongDescriptor`.
-    init(for device: String, handedIn: CInt?, calls: any VFIOCalls) throws(VFIOError) {
+    /// - Throws: `VFIOError.failed`, `.hiddenNode`, `.wrongDescriptor`.
+    init(for device: String, file: String? = nil, handedIn: CInt?, calls: any VFIOCalls) throws(VFIOError) {
         self.calls = calls
         if let handedIn {
             let copy = OwnedDescriptor(
@@ -24,9 +25,9 @@ final class IOMMUFD: Sendable {
             descriptor = copy
         } else {
             descriptor = OwnedDescriptor(
-                adopting: try attempt(.openIOMMUFD, device) { () throws(Errno) in
-                    try calls.open("/dev/iommu", .readWrite)
-                }, of: calls)
+                adopting: try calls.openNode(
+                    "/dev/iommu", .openIOMMUFD, for: device, sysfs: "/sys/class/misc/iommu",
+                    others: file.map { [$0] } ?? []), of: calls)
         }
     }
 
