@@ -125,7 +125,7 @@ extension LinuxKernel: FileCalls {
             descriptor = next
             let mode = try checkedMode(of: descriptor.rawValue, path)
             guard isMade, mode & FileMode.permissions != 0o755 else { continue }
-            // The umask took from it, or a process was killed before this.
+            // Made by a careless program, or by a process that was killed before its mode was set.
             let raw = descriptor.rawValue
             do throws(Errno) { try retrying { clinux_set_mode(raw, 0o755) } } catch {
                 if mode & FileMode.othersWrite != 0 { throw .writable(path: path) }
@@ -137,9 +137,13 @@ extension LinuxKernel: FileCalls {
     private func openFolder(
         _ name: String, in parent: CInt, _ path: String, isMade: Bool
     ) throws(StateFolderError) -> OwnedDescriptor? {
+        var isNew = false
         for isSecondTry in [false, true] {
             do throws(Errno) {
-                return OwnedDescriptor(adopting: try retrying { clinux_open_folder_in(parent, name) }, of: self)
+                let folder = OwnedDescriptor(adopting: try retrying { clinux_open_folder_in(parent, name) }, of: self)
+                // The umask took from it.
+                if isNew { try retrying { clinux_set_mode(folder.rawValue, 0o755) } }
+                return folder
             } catch .noSuchFileOrDirectory {
                 if !isMade { return nil }
                 if isSecondTry { throw .call("open", path: path, .noSuchFileOrDirectory) }
@@ -147,7 +151,10 @@ extension LinuxKernel: FileCalls {
                 if error == .notDirectory || error == .tooManySymbolicLinkLevels { throw .notAFolder(path: path) }
                 throw .call("open", path: path, error)
             }
-            do throws(Errno) { try retrying { clinux_make_folder_in(parent, name) } } catch .fileExists {
+            do throws(Errno) {
+                try retrying { clinux_make_folder_in(parent, name) }
+                isNew = true
+            } catch .fileExists {
             } catch { throw .call("mkdir", path: path, error) }
         }
         return nil

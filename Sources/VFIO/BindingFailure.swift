@@ -19,6 +19,8 @@ public enum BindingFailure: Equatable, Sendable {
         case state(StateFolderError)
         /// Another process had the lock of this folder for so many seconds.
         case locked(String, seconds: Int)
+        /// Whether another process uses the group can't be told: its file can't be opened.
+        case useUnknown(HostDevice.IOMMUGroup, Errno)
         /// The note at this path is none that `bind` has written.
         case badNote(String)
         /// All steps were taken, and the device is not what it should be.
@@ -37,15 +39,13 @@ public enum BindingFailure: Equatable, Sendable {
     case refused([BindingObstacle])
     /// Another process uses the group, so that the device can't leave it.
     case inUse(HostDevice.IOMMUGroup)
-    /// Whether another process uses the group can't be told: its file can't be opened.
-    case useUnknown(HostDevice.IOMMUGroup, Errno)
     /// It was tried, failed and was undone as far as that went; `left` are the steps back that failed.
     case failed(Action, Reason, before: String?, now: Owner, left: [Reason] = [], isResetRequired: Bool = false)
 
     var what: String {
         switch self {
         case .refused: "not given to VFIO"
-        case .inUse, .useUnknown: "not released"
+        case .inUse: "not released"
         case .failed(.bind, _, _, _, _, _): "not given to VFIO"
         case .failed(.release, _, _, _, _, _): "not released"
         }
@@ -58,12 +58,6 @@ public enum BindingFailure: Equatable, Sendable {
             [
                 "another process uses its group, and the kernel would wait for that to end",
                 "run: fuser -v \(group.node)",
-            ]
-        case .useUnknown(let group, let errno):
-            [
-                "whether another process uses its group can't be told: \(group.node): \(errno.nameAndText)",
-                errno == .noSuchFileOrDirectory
-                    ? "in a container: run it on the host, or with --device \(group.node)" : "run it as root",
             ]
         case .failed(let action, let reason, let before, let now, let left, let isResetRequired):
             Self.lines(reason, action, isResetRequired)
@@ -80,8 +74,14 @@ public enum BindingFailure: Equatable, Sendable {
         case .state(let error): return error.lines
         case .locked(let path, let seconds):
             return [
-                "another martlet gives devices to VFIO or back, and has not been done for \(seconds) s",
+                "another martlet is giving devices to VFIO or back, and has not finished for \(seconds) s",
                 "run: fuser -v \(path)",
+            ]
+        case .useUnknown(let group, let errno):
+            return [
+                "whether another process uses its group can't be told: \(group.node): \(errno.nameAndText)",
+                errno == .noSuchFileOrDirectory
+                    ? "do this on the host itself, or in a container with --device \(group.node)" : "run it as root",
             ]
         case .badNote(let path):
             return [

@@ -64,7 +64,10 @@ extension DeviceBinding {
         case nil:
             // Nobody had it, and it is on nobody's way.
             guard rule == vfio || (noted != nil && noted?.owner != .nobody) else { return [] }
-        default: return []
+        default:
+            // A bind that was killed before it took the device from its driver.
+            guard rule == vfio, let noted else { return [] }
+            return [ruling(device, noted.driverOverride, insteadOf: rule, undoRank: 1)]
         }
         let former = noted ?? FormerBinding(owner: .unknown, driverOverride: nil)
         var moves: [Move] = []

@@ -106,7 +106,17 @@ public struct DeviceBinding: Sendable {
         guard device.state == .ready, let group = device.group else { return }
         do throws(Errno) { calls.close(try calls.open(group.node, .readWrite)) } catch .resourceBusy {
             throw .binding(device: device.name, .inUse(group))
-        } catch { throw .binding(device: device.name, .useUnknown(group, error)) }
+        } catch {
+            // A kernel without files for groups (CONFIG_VFIO_GROUP) has nothing to ask.
+            if error == .noSuchFileOrDirectory, try !hasGroupFile(group, of: device) { return }
+            throw failure(device, .release, .useUnknown(group, error), undoing: [])
+        }
+    }
+
+    /// Whether the kernel has a file for the group, wherever /dev is from.
+    private func hasGroupFile(_ group: HostDevice.IOMMUGroup, of device: HostDevice) throws(VFIOError) -> Bool {
+        let name = "\(group.isNoIOMMU ? "noiommu-" : "")\(group.id)"
+        return try SysfsDevices(sysfs: sysfs, device: device.name).isThere("\(sysfs.root)/class/vfio/\(name)")
     }
 
     // MARK: Execution
@@ -171,6 +181,8 @@ public struct DeviceBinding: Sendable {
         var left: [BindingFailure.Reason] = []
         for move in done.sorted(by: { $0.undoRank < $1.undoRank }) {
             guard let undo = move.isProbe ? unbindingFromWhoever(device) : move.undo else { continue }
+            // While anything of it is left, the note says what `release` has to do.
+            if case .save = move.step, !left.isEmpty { continue }
             do throws(BindingFailure.Reason) { try undo.perform(calls) } catch { left.append(error) }
         }
         // A hint: without it the error stands for itself.

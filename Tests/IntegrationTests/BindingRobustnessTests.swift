@@ -197,7 +197,7 @@ extension Integration {
             let seconds = Double(Clock.monotonicNanoseconds - start) / 1e9
             #expect((10..<30).contains(seconds))
             for text in [
-                "another martlet gives devices to VFIO or back, and has not been done for 10 s",
+                "another martlet is giving devices to VFIO or back, and has not finished for 10 s",
                 "run: fuser -v /run/martlet", "it is with rtc-pl031, as before",
             ] { #expect(process.errors.contains(text), "\(process.errors)") }
             expectWithHost(device, "rtc-pl031", "refused")

@@ -78,6 +78,39 @@ extension Integration {
             #expect(result.output == "A")
         }
 
+        // MARK: Disks
+
+        /// As a service with mounts of its own, and as a container with processes of its own.
+        @Test func `a disk that only the host has mounted stays with the host`() throws {
+            let device = HostDevices.sata
+            try HostDevices.giveToHost(device)
+            let disk = try HostDevices.disk(of: device)
+            let folder = try TemporaryFolder()
+            try #require(mount("/dev/\(disk)", folder.path, "tmpfs", 0, nil) == 0)
+            do {
+                defer { umount(folder.path) }
+                let forget = "umount \(folder.path); exec \(Host.martlet) bind \(device)"
+                for (namespaces, prepare, text) in [
+                    (["-m"], "", "\(disk), which is on it, is mounted at \(folder.path)\n"),
+                    (
+                        ["-m", "-p", "-f"], "mount -t proc proc /proc; ",
+                        "\(disk), which is on it, may be in use: the host's mounts can't be seen from here, as in a "
+                            + "container\n  do this on the host itself, as root\n"
+                    ),
+                ] {
+                    let process = try MartletProcess(
+                        ["unshare"] + namespaces + ["sh", "-ec", "mount --make-rprivate /; \(prepare)\(forget)"],
+                        program: "/bin/busybox")
+                    #expect(try process.waitForEnd() == 1, "\(process.transcript)")
+                    #expect(process.errors.contains("\(device): not given to VFIO\n"), "\(process.transcript)")
+                    #expect(process.errors.contains(text), "\(process.transcript)")
+                    #expect(HostDevices.driver(of: device) == "ahci")
+                }
+            }
+            try HostDevices.bind(device)
+            try expectUsable(device)
+        }
+
         // MARK: Memory
 
         /// A control group with a limit, which goes at the end.

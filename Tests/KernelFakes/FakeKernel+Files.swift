@@ -113,6 +113,8 @@ extension FakeKernel: FileCalls {
                 state.links["\(folder)/iommu_group"] = "../../../kernel/iommu_groups/99"
                 state.devices.insert("/dev/vfio/noiommu-99")
             }
+            let group = state.links["\(folder)/iommu_group"]?.split(separator: "/").last
+            if driver.hasPrefix("vfio-"), let group, group != "99" { state.devices.insert("/dev/vfio/\(group)") }
             state.links["\(folder)/driver"] = "../../../bus/\(bus)/drivers/\(driver)"
             return nil
         }

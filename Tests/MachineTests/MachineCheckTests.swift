@@ -26,6 +26,7 @@ import VFIO
     }
 
     @Test func oneProblemDoesNotHideTheNext() {
+        host.kernel.addIdleHost()
         host.kernel.withState { state in
             state.devices.remove("/dev/kvm")
             state.files["/Image"] = nil

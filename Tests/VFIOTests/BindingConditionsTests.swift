@@ -163,7 +163,7 @@ import Testing
         for call in 1...count {
             kernel.withState { state in
                 state.failingCall = state.callCount + call
-                state.failure = .permissionDenied
+                state.failure = .ioError
             }
             #expect(throws: VFIOError.self, "call \(call)") { try obstacles() }
         }

@@ -145,6 +145,10 @@ import VFIO
                   undoing what was done failed too: it has no driver now, and was with rtc-pl031
                 """) == true)
         #expect(try device().driver == nil)
+        // The note stays, so that it can still be given back.
+        #expect(text(note) == "driver=rtc-pl031\n")
+        kernel.withState { $0.sysfs.refusals = [:] }
+        #expect(try binding.release(device()).device.driver == "rtc-pl031")
     }
 
     /// Every call fails once; whenever bind throws, the device is as it was.
@@ -423,7 +427,7 @@ import VFIO
         let device = try device()
         kernel.withState { state in
             if errno == .noSuchFileOrDirectory { state.devices.remove("/dev/vfio/7") }
-            state.devices.insert("/dev/vfio/vfio")
+            state.files["/sys/class/vfio/7/dev"] = Array("511:0\n".utf8)
             state.beforeCall = { $0 == "open /dev/vfio/7" ? errno : nil }
         }
         let before = changes
@@ -436,6 +440,12 @@ import VFIO
 
                 """) == true)
         #expect(changes == before)
+    }
+
+    @Test func `a kernel without files for groups has nobody to ask`() throws {
+        _ = try binding.bind(device())
+        kernel.withState { _ = $0.devices.remove("/dev/vfio/7") }
+        #expect(try binding.release(device()).device.driver == "rtc-pl031")
     }
 
     // MARK: The lock
@@ -468,7 +478,7 @@ import VFIO
         #expect(
             error?.description == """
                 9010000.pl031: not given to VFIO
-                  another martlet gives devices to VFIO or back, and has not been done for 10 s
+                  another martlet is giving devices to VFIO or back, and has not finished for 10 s
                   run: fuser -v /run/martlet
                   it is with rtc-pl031, as before
                 """)
