@@ -42,7 +42,10 @@ public struct MachineCheck: Sendable {
             demands = note { try plan.load() }?.boot.demands
         }
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
-        for (device, bindingProblem) in zip(configuration.platformDevices, Self.bindingProblems(configuration, calls)) {
+        let bindingProblems =
+            note { () throws(VFIOError) in try Self.bindingProblems(configuration, calls) }
+            ?? configuration.platformDevices.map { _ in nil }
+        for (device, bindingProblem) in zip(configuration.platformDevices, bindingProblems) {
             // All that a device needs, where the plan would stop at the first.
             if let problem = bindingProblem {
                 problems.append(problem)
@@ -74,21 +77,25 @@ public struct MachineCheck: Sendable {
         self.problems = problems
     }
 
-    /// What keeps each device from VFIO besides not being bound; nil where there is nothing, or nothing is known.
+    /// What keeps each device from VFIO besides not being bound; nil where there is nothing, or where the plan finds
+    /// it.
+    /// - Throws: `VFIOError.sysfs` when it can't be told what the host needs for itself.
     private static func bindingProblems(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls
-    ) -> [String?] {
+    ) throws(VFIOError) -> [String?] {
         let sysfs = Sysfs(system: calls)
+        // A device that can't be found is a problem that the plan tells.
         let devices = configuration.platformDevices.map {
             try? PassthroughDevice.Settings.Identity($0.identity).find(sysfs)
         }
-        guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }),
-            let conditions = try? BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: calls))
-        else { return devices.map { _ in nil } }
+        guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }) else {
+            return devices.map { _ in nil }
+        }
+        let conditions = try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: calls))
         let together = Set(devices.compactMap { $0?.name })
-        return devices.map { device in
+        return try devices.map { device throws(VFIOError) in
             guard let device, device.state != .ready else { return nil }
-            let obstacles = conditions.obstacles(to: device, together: together)
+            let obstacles = try conditions.obstacles(to: device, together: together)
             if obstacles.isEmpty { return nil }
             let text = VFIOError.binding(device: device.name, .refused(obstacles)).description
             return obstacles.contains(where: \.isFinal) ? text : "\(text)\n  run: martlet bind \(device.name)"

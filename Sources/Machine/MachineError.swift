@@ -36,6 +36,9 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case unknownLabel(key: String, label: String, known: [String])
     case memory(mebibytes: UInt64, call: String, errno: Errno)
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
+    /// The control group that this process is in may not have so much memory; in bytes. `available` has swap space,
+    /// too.
+    case controlGroup(ramSize: UInt64, ownNeed: UInt64, available: UInt64, ControlGroups.Limit)
     /// The IOMMU can't show a device the guest's RAM where it is to be.
     case memoryObstacle(
         device: String, mebibytes: Int, base: GuestAddress, range: String, reason: String, isFixed: Bool)
@@ -135,6 +138,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             machine-config.mem_size_mib: \(mebibytes) MiB wanted, but the host has only \(available) MiB available
               reduce machine-config.mem_size_mib, or free memory on the host
             """
+        case .controlGroup(let ramSize, let ownNeed, let available, let limit):
+            Self.text(Self.controlGroupLines(ramSize, ownNeed, available, limit))
         case .memoryObstacle(let device, let mebibytes, let base, let range, let reason, let isFixed):
             """
             \(device): its DMA can't reach \(mebibytes) MiB of RAM \
@@ -225,6 +230,25 @@ extension MachineError {
     /// Lines below the first are indented.
     private static func text(_ lines: [String]) -> String {
         lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
+    }
+
+    private static func controlGroupLines(
+        _ ramSize: UInt64, _ ownNeed: UInt64, _ available: UInt64, _ limit: ControlGroups.Limit
+    ) -> [String] {
+        // In whole MiB, which is what --memory takes and MemoryMax= is mostly given in.
+        let mebibyte: UInt64 = 1 << 20
+        let (sum, overflow) = ramSize.addingReportingOverflow(ownNeed + mebibyte - 1)
+        let needed = overflow ? UInt64.max / mebibyte : sum / mebibyte
+        let swap = available - min(limit.bytes, available)
+        return [
+            "machine-config.mem_size_mib: \(ramSize / mebibyte) MiB wanted, and "
+                + "\((ownNeed + mebibyte - 1) / mebibyte) MiB for Martlet itself, "
+                + "but this process's control group may use only \(limit.bytes / mebibyte) MiB"
+                + (swap == 0 ? "" : " and \(swap / mebibyte) MiB of swap space") + " (\(limit.path))",
+            "reduce machine-config.mem_size_mib, or raise the limit: --memory \(needed)m for a container, "
+                + "MemoryMax=\(needed)M for a service, or:",
+            "run: echo \(needed)M > \(limit.path)",
+        ]
     }
 
     private static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {

@@ -30,6 +30,8 @@ public final class MachinePlan: Sendable {
     let identity: IdentityMemory?
     /// The board's own devices, in the order in which they are started.
     let devices: [(device: any BoardDevice, place: Place)]
+    /// Whether devices' DMA needs RAM to stay where it is.
+    private let pinsMemory: Bool
     private let passthroughNodes: [Node]
     private let boardNodes: [Node]
     private let sharedNodes: [Node]
@@ -72,6 +74,7 @@ public final class MachinePlan: Sendable {
                 tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
+        pinsMemory = demands != nil
         let size = configuration.machineSize
         let board = BoardDevices.all(configuration)
         identity = try Self.identityMemory(size, opened, calls, log)
@@ -219,8 +222,12 @@ public final class MachinePlan: Sendable {
 
     private func guestMemory() throws(MachineError) -> GuestMemory {
         let size = configuration.machineSize
-        if let identity { return try identity.guestMemory(isDumped: size.dumpsGuestCore) }
         let hugePageSize = size.hugePages?.mebibytes.map { UInt64($0) << 20 }
+        // Huge pages and heaps don't count as memory.
+        try HostMemory.checkControlGroups(
+            ramSize: identity != nil || hugePageSize != nil ? 0 : layout.ram.size, isPinned: pinsMemory, system: calls,
+            log: log)
+        if let identity { return try identity.guestMemory(isDumped: size.dumpsGuestCore) }
         if hugePageSize == nil { try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls) }
         return try GuestMemory(
             layout.banks, hugePageSize: hugePageSize, isDumped: size.dumpsGuestCore, system: calls)

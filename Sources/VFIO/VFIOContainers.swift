@@ -101,7 +101,8 @@ public final class VFIOContainers: Sendable {
         if let open = known.withLock({ $0.iommufd }) {
             iommufd = open
         } else {
-            iommufd = try IOMMUFD(for: host.name, handedIn: handedIn, isBorrowed: isBorrowed, calls: calls)
+            iommufd = try IOMMUFD(
+                for: host.name, file: host.deviceFile, handedIn: handedIn, isBorrowed: isBorrowed, calls: calls)
             known.withLock { state in
                 state.iommufd = iommufd
                 if handedIn != nil { state.adopted = iommufd }
@@ -122,7 +123,8 @@ public final class VFIOContainers: Sendable {
         try checkGroup(group, of: host, purpose)
         if let container = container(purpose) { return try container.group(of: host) }
         let container = try VFIOContainer(
-            purpose == .untranslated ? .noIOMMU : .type1v2, isClosed: purpose == .nothing, for: host.name, calls: calls)
+            purpose == .untranslated ? .noIOMMU : .type1v2, isClosed: purpose == .nothing, for: host.name,
+            node: group.node, calls: calls)
         known.withLock { $0.containers[purpose] = WeakContainer(container: container) }
         return try container.group(of: host)
     }
@@ -168,6 +170,7 @@ extension VFIOError {
         switch self {
         case .failed(_, .openIOMMUFD, let errno), .failed(_, .openDeviceFile, let errno):
             return reasons.contains(errno)
+        case .hiddenNode(_, .openIOMMUFD, _, _), .hiddenNode(_, .openDeviceFile, _, _): return true
         default: return false
         }
     }

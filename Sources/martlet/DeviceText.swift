@@ -8,10 +8,10 @@ internal import VFIO
 /// One device in full.
 struct DeviceText {
     private let survey: DeviceSurvey
-    private let steps: [BindingStep]
+    private let steps: [BindingStep]?
 
-    /// - Parameter steps: those of `martlet bind`.
-    init(_ survey: DeviceSurvey, steps: [BindingStep]) {
+    /// - Parameter steps: those of `martlet bind`; nil where they can't be told.
+    init(_ survey: DeviceSurvey, steps: [BindingStep]?) {
         self.survey = survey
         self.steps = steps
     }
@@ -85,6 +85,7 @@ struct DeviceText {
         if survey.device.state != .ready {
             lines.append(survey.obstacles.isEmpty ? "  to make it ready:" : "  and then:")
             lines.append("    run: martlet bind \(survey.device.name)")
+            guard let steps else { return lines }
             lines.append("  which does:")
             lines += steps.map { "    \($0.command)" }
         }

@@ -43,7 +43,8 @@ public final class FakeKernel: Sendable {
         public var failedCall: String?
         /// Told of each call that can fail before it is made, without the lock; fails it with what it returns.
         public var beforeCall: (@Sendable (String) -> Errno?)?
-        public var files: [String: [UInt8]] = [:]
+        /// With a sysfs that has nothing in it.
+        public var files: [String: [UInt8]] = ["/sys/bus/platform/uevent": []]
         public var links: [String: String] = [:]
         /// The records of the kernel's log that are yet to be read; nil where there is no log.
         public var kernelLog: [[UInt8]]?

@@ -26,6 +26,7 @@ import VFIO
         ),
         ("open /dev/kmsg", "the report then says that it isn't known what the IOMMU refused"),
         ("read /proc/self/status", "what is locked already is then found out by the mapping"),
+        ("read /proc/self/cgroup", "a limit that isn't known is found out when pages are touched; the log says so"),
         ("read /proc/meminfo", "a host that doesn't say what it has left is taken at its word when pages are touched"),
         ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
         ("KVM_IRQFD", "the same"),
