@@ -23,7 +23,7 @@ struct FakeHost {
             state.devices.insert("/dev/kvm")
             state.kvm.capabilities[165] = addressBits  // KVM_CAP_ARM_VM_IPA_SIZE
             state.kvm.capabilities[66] = 512  // KVM_CAP_MAX_VCPUS
-            state.files["/Image"] = arm64Image(fileSize: 4096, imageSize: 0x10_0000)
+            state.files["/Image"] = arm64Image(fileSize: 0x8_0000, imageSize: 0x10_0000)
             state.files["/initrd"] = [UInt8](repeating: 0x1D, count: 5000)
             state.files["/sys/firmware/devicetree/base/#address-cells"] = PropertyValue.cell(2).bytes
             state.files["/sys/firmware/devicetree/base/#size-cells"] = PropertyValue.cell(2).bytes

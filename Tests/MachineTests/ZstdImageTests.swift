@@ -81,7 +81,8 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
         try expectLoaded(try zstd(image) + [0, 0, 0, 0, 0])
         #expect(lines.all.isEmpty)
         try expectLoaded(try zstd(image) + [1, 2])
-        #expect(lines.all.count == 1 && lines.all.first?.contains("what follows the compressed data is ignored") == true)
+        #expect(
+            lines.all.count == 1 && lines.all.first?.contains("what follows the compressed data is ignored") == true)
     }
 
     @Test func aTruncatedFileIsRefused() throws {
@@ -98,7 +99,8 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
             var bad = file
             bad[offset] ^= 0xFF
             let text = error(bad)
-            #expect(text.contains("the zstd data") && text.hasPrefix("boot-source.kernel_image_path: /Image: "), "\(text)")
+            #expect(
+                text.contains("the zstd data") && text.hasPrefix("boot-source.kernel_image_path: /Image: "), "\(text)")
         }
         // Held until the end of the load, however it ends.
         #expect(kernel.held.count == 1)
@@ -129,11 +131,11 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
     }
 }
 
-/// An Image of 900,000 bytes that is larger than what loaders read at once, and isn't compressed to nothing.
+/// An Image of 64 bytes and 1 MiB that is larger than what loaders read at once, and isn't compressed to nothing.
 func noisyImage(textOffset: UInt64 = 0) -> [UInt8] {
     var noise: UInt32 = 1
     return arm64Image(fileSize: 64, textOffset: textOffset, imageSize: 0x20_0000)
-        + (0..<900_000).map { _ in
+        + (0..<1 << 20).map { _ in
             noise = noise &* 1_664_525 &+ 1_013_904_223
             return UInt8(truncatingIfNeeded: noise >> 29)
         }
