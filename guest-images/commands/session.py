@@ -4,7 +4,9 @@
 """A command on a pseudo-terminal, as somebody at a terminal sees and uses it. Every wait has a bound."""
 
 import io
+import os
 import re
+import signal
 
 import pexpect
 
@@ -69,6 +71,8 @@ class Terminal:
     def close(self):
         """Hangs up. What runs on the terminal gets SIGHUP, and is killed if that doesn't end it in time."""
         if self._child.isalive():
+            # As a shell does for its jobs; the kernel signals only the first process of the terminal.
+            os.killpg(os.tcgetpgrp(self._child.child_fd), signal.SIGHUP)
             self._child.ptyproc.delayafterclose = 5
         self._child.close(force=True)
 
