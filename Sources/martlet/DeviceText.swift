@@ -64,7 +64,8 @@ struct DeviceText {
             case .mappable: "can be mapped"
             case .trappedForAddress(let size): "trapped: it doesn't begin on a page of \(size) bytes"
             case .trappedForSize(let size): "trapped: its size is no multiple of a page of \(size) bytes"
-            case .unknown: "not in the guest: the host's tree doesn't translate its address, so VFIO has no region for it"
+            case .unknown:
+                "not in the guest: the host's tree doesn't translate its address, so VFIO has no region for it"
             case .empty: "not in the guest: it has no bytes"
             }
         return "\(host)size \(region.size), \(access)"

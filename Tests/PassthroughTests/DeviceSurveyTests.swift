@@ -107,7 +107,8 @@ import VFIO
     }
 
     @Test func aBlockWithoutBytesGetsNoWindow() throws {
-        add("device", ["reg": .cells64([0x1000, 0x1000, 0x2000, 0, 0x3000, 0x1000]), "interrupts": .cells([0, 1, 4])])
+        add(
+            "device", ["reg": .cells64([0x1000, 0x1000, 0x2000, 0, 0x3000, 0x1000]), "interrupts": .cells([0, 1, 4])])
         let survey = try survey("device")
         #expect(survey.regions.map(\.access) == [.mappable, .empty, .mappable])
         let request = try survey.nodeRequest(on: try bus())

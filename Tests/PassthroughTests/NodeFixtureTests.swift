@@ -25,7 +25,9 @@ struct NodeFixtureTests {
             tree: HostTree(host, clockRates: fixture.clockRates), phandles: try Self.allocator(), explains: explains)
     }
 
-    @Test(arguments: NodeFixture.all + NodeFixture.cases) func `the guest's nodes are the expected ones`(fixture: NodeFixture) throws {
+    @Test(arguments: NodeFixture.all + NodeFixture.cases) func `the guest's nodes are the expected ones`(
+        fixture: NodeFixture
+    ) throws {
         // Arrange
         let host = try fixture.hostTree()
         var generator = try generator(fixture, host)
@@ -56,7 +58,9 @@ struct NodeFixtureTests {
     }
 
     /// Explaining changes nothing but what is told.
-    @Test(arguments: NodeFixture.all + NodeFixture.cases) func `each property of the host has a fate`(fixture: NodeFixture) throws {
+    @Test(arguments: NodeFixture.all + NodeFixture.cases) func `each property of the host has a fate`(
+        fixture: NodeFixture
+    ) throws {
         let host = try fixture.hostTree()
         let requests = try fixture.requests(host)
         var plain = try generator(fixture, host)

@@ -273,7 +273,10 @@ private struct PhandleUse {
         for property in node.properties {
             switch property.name {
             case "interrupt-map", "msi-map", "iommu-map": break
-            default: guard ReferenceRule(property: property.name) != nil || property.name.hasPrefix("assigned-") else { continue }
+            default:
+                guard ReferenceRule(property: property.name) != nil || property.name.hasPrefix("assigned-") else {
+                    continue
+                }
             }
             var reader = property.value.reader
             while let cell = reader.cell() { used.insert(cell) }

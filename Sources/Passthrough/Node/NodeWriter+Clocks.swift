@@ -13,7 +13,8 @@ extension NodeWriter {
         if let hertz = settings.clocks[NodeSettings.everyClock] {
             return ClockRate(hertz: hertz, origin: .configurationForAll)
         }
-        let isBusClock = key == ClockRate.primecellClock && Self.isPrimecell(node[property: "compatible"]?.strings ?? [])
+        let isBusClock =
+            key == ClockRate.primecellClock && Self.isPrimecell(node[property: "compatible"]?.strings ?? [])
         return isBusClock ? ClockRate(hertz: ClockRate.primecellRate, origin: .standIn) : nil
     }
 
@@ -41,7 +42,9 @@ extension NodeWriter {
         let keys = settings.clocks.keys.filter { $0 != NodeSettings.everyClock }
         if !keys.isEmpty {
             try writeConfiguredClocks(names: nil, to: &node)
-        } else if !self.source.isOnHost, Self.isPrimecell(compatible), !settings.properties.contains(where: { $0.name == "clocks" }) {
+        } else if !self.source.isOnHost, Self.isPrimecell(compatible),
+            !settings.properties.contains(where: { $0.name == "clocks" })
+        {
             node[property: "clocks"] = .phandle(try standIn(ClockRate.primecellRate))
             note("", "clocks", .added, .entries([.clock(hertz: ClockRate.primecellRate, .standIn, provider: "")]))
             node[property: "clock-names"] = .string(ClockRate.primecellClock)

@@ -68,7 +68,8 @@ extension NodeWriter {
             }
             if keys.isEmpty { return nil }
             let quoted = keys.map { "\"\($0)\"" }.joined(separator: ", ")
-            return "A driver that needs one of these clocks does not start: set device_tree.clocks, with the rates in Hz "
+            return
+                "A driver that needs one of these clocks does not start: set device_tree.clocks, with the rates in Hz "
                 + "of \(quoted), or of \"*\" for all of them."
         case .supply:
             return "Linux takes a supply that is always on in its place; have the host keep it on."

@@ -56,7 +56,8 @@ extension NodeWriter {
         copy(property, place: place, to: &node)
         var reader = property.value.reader
         // Names without a vendor's prefix are those of common bindings.
-        guard explains, property.name.utf8.contains(UInt8(ascii: ",")), let suspect = reader.phandle(), passed.folder(of: suspect) == nil,
+        guard explains, property.name.utf8.contains(UInt8(ascii: ",")), let suspect = reader.phandle(),
+            passed.folder(of: suspect) == nil,
             let folder = try tree.folder(of: suspect), try tree.unexplainedPhandles().contains(suspect.rawValue)
         else { return }
         fates.removeLast()
