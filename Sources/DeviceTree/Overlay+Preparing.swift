@@ -59,7 +59,7 @@ extension Overlay {
         guard let phandle = target.phandle else { return nil }
         let isOwn =
             tree.root.child(exactly: "__local_fixups__")?.child(exactly: fragment.name)?[property: "target"] != nil
-        return phandles.place(of: isOwn ? .overlay(phandle) : .tree(phandle))
+        return phandles.place(of: isOwn ? phandles.replaced[phandle.rawValue] ?? .overlay(phandle) : .tree(phandle))
     }
 }
 

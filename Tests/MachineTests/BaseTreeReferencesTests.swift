@@ -219,6 +219,11 @@ import Testing
             ])
     }
 
+    @Test func `the root's interrupt parent is Martlet's, whatever the base's was`() throws {
+        let tree = try tree([Self.gic("gic", 1)], [Property("interrupt-parent", .cell(7))])
+        #expect(tree.target("/", "interrupt-parent") == TreeFixture.controller)
+    }
+
     @Test func `an interrupt parent that takes no interrupts is refused`() throws {
         #expect(
             try error([

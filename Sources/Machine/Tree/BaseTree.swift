@@ -186,6 +186,8 @@ struct BaseTree: Sendable {
         let known = Set(before.map(\.key))
         var removed: [LostReference] = []
         for lost in LostReference.all(in: tree, besides: interruptController == nil ? [] : [controller]) {
+            // Martlet's takes the place of the root's.
+            if lost.node == "/", lost.property == "interrupt-parent" { continue }
             let isNew = !known.contains(lost.key)
             if lost.isInterrupt, lost.isEnabled { throw file.failed(Self.text(lost, isNew ? taken : [:])) }
             if !isNew {
