@@ -435,7 +435,7 @@ int clinux_poll_writable(int fd, int timeout_milliseconds) { return poll_one(fd,
 int clinux_poll_readable(int fd, int timeout_milliseconds) { return poll_one(fd, POLLIN, timeout_milliseconds); }
 
 int clinux_pipe(int ends[2]) { return RESULT(pipe2(ends, O_CLOEXEC)); }
-int clinux_spawn(const char *program, char *const arguments[], int output, int error) {
+int clinux_spawn(const char *program, char *const arguments[], int input, int output, int error) {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     int result = posix_spawn_file_actions_init(&files);
@@ -452,7 +452,9 @@ int clinux_spawn(const char *program, char *const arguments[], int output, int e
     if (!result) result = posix_spawnattr_setsigmask(&attributes, &none);
     if (!result) result = posix_spawnattr_setsigdefault(&attributes, &all);
     if (!result) result = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (!result) result = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    if (!result)
+        result = input < 0 ? posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0)
+                           : posix_spawn_file_actions_adddup2(&files, input, 0);
     if (!result) result = posix_spawn_file_actions_adddup2(&files, output, 1);
     if (!result) result = posix_spawn_file_actions_adddup2(&files, error, 2);
     // Also what this process was started with, on a kernel that can't mark it all at once.

@@ -58,6 +58,7 @@ extension DeviceTree {
             }
             resolved.insert(reference.label)
         }
+        let overlay = try overlay.prepared(for: tree, labels: paths)
         // libfdt puts the overlay's labels there, and wants the node to exist.
         if tree.root.child(exactly: "__symbols__") == nil { tree.root.children.append(Node("__symbols__")) }
         let result: DeviceTree

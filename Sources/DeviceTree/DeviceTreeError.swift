@@ -126,7 +126,7 @@ extension OverlayProblem: CustomStringConvertible {
             return "no overlay: it has no fragment to lay over a node\n"
                 + "  give a source that begins with /dts-v1/; /plugin/; to dtc, or give the file as device-tree.base"
         case .badTarget(let fragment):
-            return "\(fragment) has no target that is a label or an absolute path\n  \(compileAgain)"
+            return "\(fragment) has no target that is a label, an absolute path or an alias\n  \(compileAgain)"
         case .badSymbol(let label): return "the label \(label) stands for no path\n  \(compileAgain)"
         case .badReference(let label, let place):
             return "its references to the label \(label) are wrong"
@@ -141,9 +141,13 @@ extension OverlayProblem: CustomStringConvertible {
         case .noTarget(let fragment, let path):
             return "\(fragment): the guest's device tree has no node \(path)\n"
                 + "  correct its target-path, or use a label: paths of devices have their guest addresses in them"
+        case .noAlias(let fragment, let alias, let known):
+            return "\(fragment): /aliases of the guest's device tree has no path for \(alias), its target-path\n"
+                + "  use a label or an absolute path"
+                + (known.isEmpty ? "" : ", or one of its aliases: \(known.joined(separator: ", "))")
         case .phandleLost(let node):
-            return "it gives a label of its own to \(node), which has a phandle already\n"
-                + "  refer to that node by the label that it has, or update libfdt to 1.7"
+            return "it gives \(node) another phandle than the one by which others refer to it\n"
+                + "  leave the phandle out, and refer to that node by the label that it has"
         case .library(let code):
             return
                 "libfdt can't apply it: \(String(cString: fdt_strerror(code)))\n  \(compileAgain), and check its targets"

@@ -22,7 +22,7 @@ public struct Overlay: Equatable, Sendable {
     /// What errors call it: its file.
     public let name: String
     /// The overlay as the tree that it is.
-    public let tree: DeviceTree
+    public internal(set) var tree: DeviceTree
     /// All labels that it wants, in the order of `__fixups__`.
     public let references: [Reference]
 
@@ -90,7 +90,8 @@ public struct Overlay: Equatable, Sendable {
     private static func checkTexts(of tree: DeviceTree) throws(OverlayProblem) {
         for fragment in tree.root.children where fragment.child(exactly: "__overlay__") != nil {
             if fragment[property: "target"] != nil { continue }
-            guard fragment[property: "target-path"]?.string?.utf8.first == UInt8(ascii: "/") else {
+            // An alias may stand for the path's beginning; it is looked up in the tree.
+            guard fragment[property: "target-path"]?.string?.isEmpty == false else {
                 throw .badTarget(fragment: "/\(fragment.name)")
             }
         }
@@ -117,7 +118,7 @@ public indirect enum OverlayProblem: Error, Equatable, Sendable {
     case tree(DeviceTreeError)
     /// A tree in which nothing is to be laid over anything.
     case noFragment
-    /// There is no `target`, and `target-path` is no path.
+    /// There is no `target`, and `target-path` is neither a path nor an alias.
     case badTarget(fragment: String)
     /// `__symbols__` gives a label what is no path.
     case badSymbol(String)
@@ -129,7 +130,9 @@ public indirect enum OverlayProblem: Error, Equatable, Sendable {
     case unknownLabel(String, node: String, property: String, known: [String])
     /// The tree has no node at the fragment's `target-path`.
     case noTarget(fragment: String, path: String)
-    /// libfdt (before 1.7) gave a node of the tree another phandle, and references to it lead nowhere now.
+    /// The tree has no such alias, or none that is a path, for the fragment's `target-path`; it has the known ones.
+    case noAlias(fragment: String, alias: String, known: [String])
+    /// libfdt gave a node of the tree another phandle, and references to it lead nowhere now.
     case phandleLost(node: String)
     /// libfdt refuses it; `code` is what it returned, an `FDT_ERR_` number negated.
     case library(code: Int32)
@@ -137,7 +140,7 @@ public indirect enum OverlayProblem: Error, Equatable, Sendable {
 
 extension Node {
     /// The child of this very name: in an overlay no unit address is left out.
-    func child(exactly name: some StringProtocol) -> Node? { children.first { $0.name == name } }
+    public func child(exactly name: some StringProtocol) -> Node? { children.first { $0.name == name } }
 }
 
 extension DeviceTree {

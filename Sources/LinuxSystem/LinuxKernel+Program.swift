@@ -5,17 +5,25 @@ internal import CLinux
 public import SystemPackage
 
 extension LinuxKernel {
-    public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
+    public func run(
+        _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
+    ) throws(Errno) -> ProgramRun {
         try run(
-            program, arguments, outputLimit: outputLimit, timeLimitMilliseconds: ProgramRun.timeLimitMilliseconds)
+            program, arguments, input: input, outputLimit: outputLimit,
+            timeLimitMilliseconds: ProgramRun.timeLimitMilliseconds)
     }
 
     func run(
-        _ program: String, _ arguments: [String], outputLimit: Int, timeLimitMilliseconds: Int
+        _ program: String, _ arguments: [String], input: [UInt8] = [], outputLimit: Int, timeLimitMilliseconds: Int
     ) throws(Errno) -> ProgramRun {
+        // A file in memory: however much it is, and whether the program reads it or not, nobody waits for anybody.
+        let source: CInt = input.isEmpty ? -1 : try makeFile(input)
+        defer { if source >= 0 { close(source) } }
         let output = try makePipe()
         let error = try makePipe()
-        let process = try spawn(program, arguments, output: output.writer.rawValue, error: error.writer.rawValue)
+        let process = try spawn(
+            program, arguments, input: source, output: output.writer.rawValue,
+            error: error.writer.rawValue)
         // The ends that the program has now: while they are open here, too, there is no end of file.
         _ = consume output.writer
         _ = consume error.writer
@@ -40,6 +48,23 @@ extension LinuxKernel {
         let writer: OwnedDescriptor
     }
 
+    /// A file of these bytes that has no name, read from its beginning.
+    private func makeFile(_ content: [UInt8]) throws(Errno) -> CInt {
+        let file = try createMemory(name: "martlet-input", size: UInt64(content.count))
+        do throws(Errno) {
+            var done = 0
+            while done < content.count {
+                let rest = Array(content[done...])
+                // Safety: pwrite reads the length of the array that is passed.
+                done += try retrying { clinux_pwrite(file, rest, rest.count, done) }
+            }
+        } catch {
+            close(file)
+            throw error
+        }
+        return file
+    }
+
     private func makePipe() throws(Errno) -> Pipe {
         var ends: [CInt] = [-1, -1]
         try retrying { clinux_pipe(&ends) }
@@ -48,7 +73,7 @@ extension LinuxKernel {
     }
 
     private func spawn(
-        _ program: String, _ arguments: [String], output: CInt, error: CInt
+        _ program: String, _ arguments: [String], input: CInt, output: CInt, error: CInt
     ) throws(Errno) -> CInt {
         // Safety: the strings are NUL-terminated copies that live until the call is over, behind them the list's NULL.
         let copies = ([program] + arguments).map { text in
@@ -59,7 +84,7 @@ extension LinuxKernel {
         }
         defer { for copy in copies { copy.deallocate() } }
         let list = copies.map { Optional($0) } + [nil]
-        return try retrying { clinux_spawn(program, list, output, error) }
+        return try retrying { clinux_spawn(program, list, input, output, error) }
     }
 
     /// Waits for the end of a program that has closed its outputs.

@@ -78,19 +78,27 @@ public protocol SystemCalls: Sendable {
     /// - Throws: EAGAIN when there is no more, EPIPE when records were overwritten before they were read.
     func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8]
 
-    /// Runs a program to its end, without standard input, and takes what it writes.
+    /// Runs a program to its end and takes what it writes.
     /// - Parameters:
     ///   - program: a path, or a name that is looked for on the PATH.
+    ///   - input: what it reads from standard input.
     ///   - outputLimit: in bytes, for standard output; it is stopped when it writes more.
     /// - Throws: ENOENT where there is no such program, EFBIG over the limit, ETIMEDOUT when it takes longer than
-    ///   `ProgramRun.timeLimitMilliseconds`, besides what pipe2 and posix_spawn give.
-    func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun
+    ///   `ProgramRun.timeLimitMilliseconds`, besides what memfd_create, pipe2 and posix_spawn give.
+    func run(
+        _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
+    ) throws(Errno) -> ProgramRun
 }
 
 extension SystemCalls {
     /// A memfd of `size` bytes of ordinary pages, empty and unallocated.
     public func createMemory(name: String, size: UInt64) throws(Errno) -> CInt {
         try createMemory(name: name, size: size, hugePageSize: nil)
+    }
+
+    /// Runs a program without standard input.
+    public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
+        try run(program, arguments, input: [], outputLimit: outputLimit)
     }
 }
 

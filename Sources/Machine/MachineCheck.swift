@@ -55,6 +55,7 @@ public struct MachineCheck: Sendable {
             if device.descriptor != nil { continue }
             var (single, alone) = (plain, device)
             alone.deviceTree.overlay = nil
+            alone.deviceTree.properties.removeAll { PropertyText($0) != nil }
             single.platformDevices = [alone]
             if alone.dma == .identity { single.machineSize = configuration.machineSize }
             single.iommufd = configuration.iommufd

@@ -32,6 +32,13 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case treeFile(key: String, path: String, String)
     /// An overlay, which the error names, is no good or can't be applied.
     case overlay(DeviceTreeError)
+    /// An overlay, by the name that errors give it, rewrites what is Martlet's to write; `property` is empty for a
+    /// whole node.
+    case boardOverlay(overlay: String, property: String, node: String, remedy: String)
+    /// A label isn't found, and the base tree, by its key and file, has none at all.
+    indirect case unlabelledBase(String, MachineError)
+    /// A property of the configuration is a reference, and was given text; `form` is the JSON that was probably meant.
+    case referenceText(key: String, property: String, found: String, form: String)
     /// A property of the configuration refers to a label that there isn't; it knows the others.
     case unknownLabel(key: String, label: String, known: [String])
     case memory(mebibytes: UInt64, call: String, errno: Errno)
@@ -121,6 +128,12 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             conflicts.map(\.description).joined(separator: "\n")
                 + "\n  choose other addresses, or leave these keys out: then the board is laid out without overlaps"
         case .treeFile(let key, let path, let text): "\(key): \(path): \(text)"
+        case .boardOverlay(let overlay, let property, let node, let remedy):
+            "\(overlay): \(property.isEmpty ? "" : "\(property) of ")\(node) is Martlet's to write\n  \(remedy)"
+        case .unlabelledBase(let base, let error):
+            "\(error)\n  \(base) has no labels (no __symbols__): compile it with dtc -@ to use its own"
+        case .referenceText(let key, let property, let found, let form):
+            "\(key): found \(found), and \(property) refers to other nodes\n  write \(form)"
         case .overlay(.overlay(let name, .unknownLabel(let label, let node, let property, let known))):
             "\(name): no node of the guest's device tree has the label \(label), to which \(node) refers (\(property))\n  "
                 + Self.suggestion(for: label, among: known)

@@ -61,7 +61,7 @@ private struct FakeFiles: SystemCalls {
     func unmap(address: UInt, size: UInt64) {}
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
     func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
-    func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
+    func run(_ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int) throws(Errno) -> ProgramRun {
         throw .noFunction
     }
 }

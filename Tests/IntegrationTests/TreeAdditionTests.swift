@@ -98,6 +98,42 @@ extension Integration {
             #expect(reported.text == text && reported.source == "device-tree.base")
         }
 
+        /// A device described by a partial tree of Xen's: its interrupt leads to a node that stands for the guest's
+        /// GIC.
+        @Test func deviceOfXensPartialTreeGetsItsInterrupts() throws {
+            // Martlet's own node would describe the same registers.
+            var rtc = GuestConfiguration.Device(HostDevices.rtc)
+            rtc.guestAddress = .each(["0x30000000"])
+            rtc.deviceTree = .init(properties: ["status": "disabled"])
+            var configuration = GuestConfiguration.linux("rtc", "martlet.alarms=2", devices: [rtc])
+            configuration.deviceTree = .init(base: "\(Host.configurations)/bases/xen-rtc.dtb")
+
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            #expect(result.line("rtc name")?.contains("30000000.rtc") == true)
+            #expect(result.numbers("alarms") == [2, 2, 2])
+            let device = try #require(try result.report.device(HostDevices.rtc))
+            #expect(device.interrupts.map(\.spi) == [2], "the number in the partial tree")
+            #expect(device.interrupts.map(\.count) == [2])
+            try expectUsable(HostDevices.rtc)
+        }
+
+        @Test func textForAReferenceAndSourceForThePreprocessorAreRefused() throws {
+            let folder = try TemporaryFolder()
+            var configuration = GuestConfiguration.flat("poweroff", devices: [.init(HostDevices.rtc)])
+            configuration.devices[0].deviceTree = .init(properties: ["phy-handle": "&phy"])
+            try expectRefusal(
+                configuration, "platform-devices[0].device_tree.properties.phy-handle: found \"&phy\"",
+                "write {\"phandle\": \"phy\"}")
+            configuration.devices[0].deviceTree = nil
+            let source = try folder.file("source.dtso", Data("#include <x.h>\n".utf8))
+            configuration.deviceTree = .init(overlays: [source])
+            try expectRefusal(
+                configuration, "there is neither cpp nor cc on the PATH", "cpp -nostdinc -undef -D__DTS__")
+            try expectUsable(HostDevices.rtc)
+        }
+
         // MARK: Refusals
 
         @Test(arguments: [

@@ -191,8 +191,11 @@ extension FakeKernel: SystemCalls {
         return record
     }
 
-    public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
+    public func run(
+        _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
+    ) throws(Errno) -> ProgramRun {
         try note("run \(([program] + arguments).joined(separator: " "))")
+        withState { $0.programInputs[program] = input }
         guard let run = withState({ $0.programs[program] }) else { throw .noSuchFileOrDirectory }
         guard run.output.count <= outputLimit else { throw .fileTooLarge }
         return run

@@ -52,6 +52,8 @@ public final class FakeKernel: Sendable {
         public var devices: Set<String> = ["/proc/self/pagemap"]
         /// What each program that there is does when it is run.
         public var programs: [String: ProgramRun] = [:]
+        /// What each program that was run got as its standard input.
+        public var programInputs: [String: [UInt8]] = [:]
         /// Those of them that another process has open and shares with nobody.
         public var busyNodes: Set<String> = []
         /// What an open descriptor is: the text of its `acquire`.

@@ -43,6 +43,13 @@ import Testing
         #expect(String(decoding: run.output, as: UTF8.self) == "a b||é|-|")
     }
 
+    @Test func `standard input is what is given`() throws {
+        let input = [UInt8]((0..<300_000).map { UInt8(truncatingIfNeeded: $0) })
+        #expect(try kernel.run("cat", [], input: input, outputLimit: 1 << 20).output == input)
+        // One that doesn't read is not waited for.
+        #expect(try kernel.run("true", [], input: input, outputLimit: 1).status == 0)
+    }
+
     @Test func `a signal is told from a status`() throws {
         #expect(try shell("kill -9 $$").status == 256 + SIGKILL)
     }

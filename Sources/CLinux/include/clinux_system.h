@@ -179,9 +179,10 @@ int clinux_poll_readable(int fd, int timeout_milliseconds);
 
 /// Both ends of a pipe, the reading one first.
 int clinux_pipe(int ends[_Nonnull 2]);
-/// Starts `program`, which is looked for on the PATH, with no standard input and no descriptor but these two. Returns
-/// its process number or -errno; it has to be waited for.
-int clinux_spawn(const char *_Nonnull program, char *_Nullable const arguments[_Nonnull], int output, int error);
+/// Starts `program`, which is looked for on the PATH, with no descriptor but these three; a negative `input` is an empty
+/// standard input. Returns its process number or -errno; it has to be waited for.
+int clinux_spawn(
+    const char *_Nonnull program, char *_Nullable const arguments[_Nonnull], int input, int output, int error);
 /// A program's exit status, or 256 + the number of the signal that ended it; -EAGAIN if it still runs and `blocks` is false.
 int clinux_wait(int process, bool blocks);
 /// Ends a program that has not been waited for.

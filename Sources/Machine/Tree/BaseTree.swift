@@ -2,26 +2,40 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
+internal import LinuxSystem
+internal import Passthrough
 
 /// A device tree of the user's that the generated one is merged into (`device-tree.base`).
 ///
 /// Its nodes and properties stay, save those that describe what Martlet alone can know: memory, cpus, psci, the timer, the
 /// interrupt controller, and what /chosen says of the boot. Where both trees have a node, Martlet's properties count.
+/// References to what is left out lead to Martlet's, or are left out too.
 struct BaseTree: Sendable {
     let file: TreeFile
     private var tree: DeviceTree
     /// Paths of the nodes that were Martlet's to write.
     private(set) var replacedNodes: [String] = []
+    /// What became of references, for the log.
+    private(set) var notes: [(level: LogLevel, text: String)] = []
+    /// References that led nowhere in the file already, and were told in `notes`.
+    private(set) var lostReferences: [LostReference] = []
     /// Hands out what the tree has nowhere.
-    let phandles: PhandleAllocator
+    private(set) var phandles: PhandleAllocator
     /// The phandle by which the tree's nodes refer to the interrupt controller, which Martlet's takes over; nil for none.
     private(set) var interruptController: Phandle?
+    /// `#address-cells` of that controller: maps that lead there have so many cells of an address (interrupt-map).
+    private var controllerAddressCells: PropertyValue?
+    /// Whether it has labels: dtc writes them with -@ only.
+    let hasLabels: Bool
+    /// Phandles of CPUs that are referred to, and the vCPU of the same place that takes each over.
+    private var cpus: [(phandle: Phandle, vcpu: Int)] = []
 
     /// - Throws: `MachineError.treeFile`
-    init(_ file: TreeFile, blob: [UInt8]) throws(MachineError) {
+    init(_ file: TreeFile, blob: [UInt8], vcpuCount: Int) throws(MachineError) {
         self.file = file
         do { tree = try DeviceTree(parsing: blob, limits: .ofHosts) } catch { throw file.failed("\(error)") }
         phandles = PhandleAllocator(avoiding: tree)
+        hasLabels = tree.root.child(named: "__symbols__") != nil
         for name in ["#address-cells", "#size-cells"] {
             if let cells = tree.root[property: name], cells != .cell(2) {
                 throw file.failed(
@@ -31,21 +45,31 @@ struct BaseTree: Sendable {
                     """)
             }
         }
+        let lost = LostReference.all(in: tree)
+        // What nothing has now, nothing of Martlet's may get: the reference would lead to the wrong node.
+        for reference in lost { if let phandle = Phandle(rawValue: reference.phandle) { phandles.reserve(phandle) } }
         let parent = tree.root[property: "interrupt-parent"]?.phandle
-        var controllers: [Node] = []
+        let cpuPhandles = (tree.root.child(named: "cpus")?.children ?? []).filter(Self.isCPU).map(\.phandle)
+        var controllers: [(node: Node, path: String)] = []
+        var taken: [UInt32: String] = [:]
         var root = tree.root
-        takeOut(from: &root, at: "", &controllers)
+        takeOut(from: &root, at: "", &controllers, &taken)
         tree.root = root
-        interruptController = controllers.first { $0.phandle == parent }?.phandle ?? controllers.first?.phandle
+        try takeOver(
+            controllers.first { $0.node.phandle != nil && $0.node.phandle == parent }
+                ?? controllers.first { $0.node.phandle != nil }, lost)
+        try mend(lost, taken, cpus: cpuPhandles.prefix(vcpuCount))
         tree.update(at: "/chosen") { chosen in
-            for name in ["linux,initrd-start", "linux,initrd-end", "rng-seed", "kaslr-seed", "stdout-path"] {
-                chosen[property: name] = nil
-            }
+            chosen.properties.removeAll { BoardPart.isOfBoot($0.name) }
         }
     }
 
     /// The command line in it; nil where there is none.
     var bootArguments: String? { tree.node(at: "/chosen")?[property: "bootargs"]?.string }
+
+    private static func isCPU(_ node: Node) -> Bool {
+        node.baseName == "cpu" || node[property: "device_type"]?.string == "cpu"
+    }
 
     /// The tree's own labels, of nodes that are left.
     var labels: [(label: String, path: String)] { tree.labels.filter { tree.node(at: $0.path) != nil } }
@@ -70,39 +94,144 @@ struct BaseTree: Sendable {
                         + "  rename the node")
             }
         }
+        for index in other.root.children.indices {
+            if other.root.children[index][property: "interrupt-controller"] != nil, let controllerAddressCells {
+                other.root.children[index][property: "#address-cells"] = controllerAddressCells
+            }
+        }
+        other.update(at: "/cpus") { node in
+            for (phandle, vcpu) in cpus where node.children.indices.contains(vcpu) {
+                node.children[vcpu].phandle = phandle
+            }
+        }
         let replaced = result.merge(other)
         return (result, replaced.filter { !($0.node == "/" && $0.property.name == "interrupt-parent") })
     }
 
     /// Takes the nodes out that Martlet writes.
-    private mutating func takeOut(from node: inout Node, at path: String, _ controllers: inout [Node]) {
+    private mutating func takeOut(
+        from node: inout Node, at path: String, _ controllers: inout [(node: Node, path: String)],
+        _ taken: inout [UInt32: String]
+    ) {
         var kept: [Node] = []
         for var child in node.children {
             let childPath = "\(path)/\(child.name)"
-            if Self.isInterruptController(child) {
-                controllers.append(child)
+            let isController = BoardPart.isInterruptController(child, atRoot: path.isEmpty)
+            if isController || (path.isEmpty && BoardPart.isBoard(child)) {
+                if isController { controllers.append((child, childPath)) }
                 replacedNodes.append(childPath)
-            } else if path.isEmpty, Self.isMartlets(child) {
-                replacedNodes.append(childPath)
+                BoardPart.phandles(of: child, at: childPath, &taken)
             } else {
-                takeOut(from: &child, at: childPath, &controllers)
+                takeOut(from: &child, at: childPath, &controllers, &taken)
                 kept.append(child)
             }
         }
         node.children = kept
     }
 
-    private static func isMartlets(_ node: Node) -> Bool {
-        ["cpus", "psci", "timer"].contains(node.name) || node.baseName == "memory"
-            || node[property: "device_type"]?.string == "memory"
-            || node[property: "compatible"]?.strings?.contains("arm,armv8-timer") == true
+    // MARK: References to what was taken out
+
+    /// Lets Martlet's interrupt controller stand for the tree's.
+    private mutating func takeOver(
+        _ controller: (node: Node, path: String)?, _ lost: [LostReference]
+    ) throws(MachineError) {
+        guard let controller else {
+            interruptController = missingController(lost)
+            if let interruptController {
+                notes.append(
+                    (
+                        .info,
+                        "\(Self.number(interruptController.rawValue)), to which its interrupts lead, is no node's: "
+                            + "taken for "
+                            + "Martlet's interrupt controller"
+                    ))
+            }
+            return
+        }
+        if let cells = controller.node[property: "#interrupt-cells"], cells != .cell(3) {
+            throw file.failed(
+                """
+                #interrupt-cells of its \(controller.path) is \(cells), and of Martlet's interrupt controller <0x3>
+                  write its interrupts with three cells each: 0, the number, the trigger
+                """)
+        }
+        interruptController = controller.node.phandle
+        controllerAddressCells = controller.node[property: "#address-cells"]
     }
 
-    /// A GIC of any kind: bindings interrupt-controller/arm,gic.yaml and arm,gic-v3.yaml.
-    private static func isInterruptController(_ node: Node) -> Bool {
-        guard node[property: "interrupt-controller"] != nil else { return false }
-        return node[property: "compatible"]?.strings?.contains {
-            $0.hasPrefix("arm,gic") || ($0.hasPrefix("arm,cortex-") && $0.hasSuffix("-gic"))
-        } == true
+    /// In a part of a tree without an interrupt controller, the one number that all of its interrupts lead to: Xen's
+    /// toolstack calls the guest's GIC 0xfde8 (GUEST_PHANDLE_GIC), and users copy that.
+    private func missingController(_ lost: [LostReference]) -> Phandle? {
+        let parents = lost.filter { $0.property == "interrupt-parent" && $0.reason == .noNode }
+        guard let phandle = parents.first.flatMap({ Phandle(rawValue: $0.phandle) }),
+            parents.allSatisfy({ $0.phandle == phandle.rawValue })
+        else { return nil }
+        // A GIC's interrupts have three cells, and the first is 0 or 1.
+        let areGICs = parents.prefix(64).allSatisfy { parent in
+            guard let cells = tree.node(at: parent.node)?[property: "interrupts"]?.cells else { return true }
+            return cells.count % 3 == 0 && stride(from: 0, to: cells.count, by: 3).allSatisfy { cells[$0] <= 1 }
+        }
+        return areGICs ? phandle : nil
+    }
+
+    /// Makes references to what was taken out right: to CPUs where there are as many vCPUs; others are left out.
+    /// - Parameters:
+    ///   - before: what led nowhere in the file already.
+    ///   - taken: the paths of what was taken out.
+    ///   - cpuPhandles: of the tree's CPUs, as many as there are vCPUs at most.
+    /// - Throws: `MachineError.treeFile` where an interrupt would lead nowhere.
+    private mutating func mend(
+        _ before: [LostReference], _ taken: [UInt32: String], cpus cpuPhandles: ArraySlice<Phandle?>
+    ) throws(MachineError) {
+        var controller = Node("", ["#interrupt-cells": .cell(3)])
+        controller[property: "#address-cells"] = controllerAddressCells
+        controller.phandle = interruptController
+        let known = Set(before.map(\.key))
+        var removed: [LostReference] = []
+        for lost in LostReference.all(in: tree, besides: interruptController == nil ? [] : [controller]) {
+            // Martlet's takes the place of the root's.
+            if lost.node == "/", lost.property == "interrupt-parent" { continue }
+            let isNew = !known.contains(lost.key)
+            if lost.isInterrupt, lost.isEnabled { throw file.failed(Self.text(lost, isNew ? taken : [:])) }
+            if !isNew {
+                lostReferences.append(lost)
+                if lost.isEnabled { notes.append((.warning, "\(Self.summary(lost)): the guest can't find it")) }
+            } else if lost.isPlain, let vcpu = cpuPhandles.firstIndex(where: { $0?.rawValue == lost.phandle }) {
+                if let phandle = cpuPhandles[vcpu] { cpus.append((phandle, vcpu)) }
+            } else if !lost.isInterrupt {
+                if removed.last.map({ $0.node != lost.node || $0.property != lost.property }) ?? true {
+                    notes.append(
+                        (
+                            lost.isEnabled ? .warning : .info,
+                            "\(lost.property) of \(lost.node) is left out: it refers to "
+                                + "\(taken[lost.phandle] ?? Self.number(lost.phandle)), which the guest hasn't got"
+                        ))
+                }
+                removed.append(lost)
+            }
+        }
+        tree.remove(removed)
+    }
+
+    private static func number(_ phandle: UInt32) -> String { "the phandle 0x\(String(phandle, radix: 16))" }
+
+    /// What is wrong with a reference, as a line without an end.
+    static func summary(_ lost: LostReference) -> String {
+        "\(lost.property) of \(lost.node) refers to \(number(lost.phandle)), "
+            + (lost.reason == .noNode ? "which no node has" : "whose node is no interrupt controller")
+    }
+
+    /// An interrupt that would lead nowhere, and what to do about it.
+    static func text(_ lost: LostReference, _ taken: [UInt32: String] = [:]) -> String {
+        if let path = taken[lost.phandle] {
+            return """
+                \(lost.property) of \(lost.node) refers to \(path), an interrupt controller that the guest hasn't got
+                  let it refer to the one that leads to the CPUs, or give the node status = "disabled"
+                """
+        }
+        return """
+            \(summary(lost)): its interrupts would never come
+              correct \(lost.property), or give the node status = "disabled"
+            """
     }
 }

@@ -4,6 +4,7 @@
 internal import Configuration
 internal import DeviceTree
 internal import LinuxSystem
+internal import Passthrough
 
 /// What the configuration adds to the generated device tree: files, read and checked, and references by label.
 ///
@@ -37,13 +38,17 @@ struct TreeAdditions: Sendable {
     let base: BaseTree?
     private var overlays: [AddedOverlay] = []
     private var references: [Reference] = []
+    /// Whether a device's references must be right, in the order of the devices.
+    private let strictness: [Bool]
 
     /// What stands in the cells of references until they are resolved; no phandle.
     static let placeholder: UInt32 = .max
 
     /// Nil when there is nothing to add.
-    /// - Throws: `MachineError.treeFile`, `.overlay` for the first file that is no good.
+    /// - Throws: `MachineError.treeFile`, `.overlay` for the first file that is no good, `.referenceText`.
     init?(_ configuration: MachineConfiguration, system: any SystemCalls, log: Log) throws(MachineError) {
+        if let problem = Self.textProblems(configuration).first { throw problem }
+        strictness = configuration.platformDevices.map(\.deviceTree.isStrict)
         base = try Self.base(configuration, system: system, log: log)
         for node in base?.replacedNodes ?? [] {
             log(.info, "device-tree.base: \(node) is Martlet's to write, and left out")
@@ -55,12 +60,40 @@ struct TreeAdditions: Sendable {
         for (index, device) in configuration.platformDevices.enumerated() {
             references += Self.references(of: device.deviceTree, index)
         }
-        if base == nil, overlays.isEmpty, references.isEmpty { return nil }
+        for note in base?.notes.prefix(Self.noteLimit) ?? [] {
+            log(note.level, "device-tree.base: \(base?.file.path ?? ""): \(note.text)")
+        }
+        if base == nil, overlays.isEmpty, references.isEmpty, !Self.hasNumbers(configuration) { return nil }
+    }
+
+    /// How many references that lead nowhere are told of one tree.
+    private static let noteLimit = 64
+
+    /// Whether a device's property refers to a node by a number: only the whole tree says which.
+    private static func hasNumbers(_ configuration: MachineConfiguration) -> Bool {
+        configuration.platformDevices.contains { device in
+            device.deviceTree.properties.contains { property in
+                guard case .cells = property.value else { return false }
+                return LostReference.isKnown(property: property.name)
+            }
+        }
+    }
+
+    /// Properties that refer to others and were given text.
+    private static func textProblems(_ configuration: MachineConfiguration) -> [MachineError] {
+        var problems: [MachineError] = []
+        for (index, device) in configuration.platformDevices.enumerated() {
+            for property in device.deviceTree.properties {
+                guard let text = PropertyText(property) else { continue }
+                problems.append(text.error(key: "\(key(of: index)).properties.\(property.name)"))
+            }
+        }
+        return problems
     }
 
     /// What is wrong with each file by itself.
     static func problems(of configuration: MachineConfiguration, system: any SystemCalls, log: Log) -> [MachineError] {
-        var problems: [MachineError] = []
+        var problems = textProblems(configuration)
         do throws(MachineError) { _ = try base(configuration, system: system, log: log) } catch {
             problems.append(error)
         }
@@ -78,7 +111,8 @@ struct TreeAdditions: Sendable {
         guard let path = configuration.deviceTree.base else { return nil }
         let file = TreeFile(key: "device-tree.base", path: path)
         return try BaseTree(
-            file, blob: try file.blob(limit: DeviceTree.Limits().byteCount, system: system, log: log))
+            file, blob: try file.blob(limit: DeviceTree.Limits().byteCount, system: system, log: log),
+            vcpuCount: configuration.machineSize.vcpuCount)
     }
 
     /// All overlays in the order in which they are applied, each with the device whose it is.
@@ -121,7 +155,8 @@ struct TreeAdditions: Sendable {
     }
 
     /// `generated` with everything added. Labels are used up: the guest's tree has none.
-    /// - Throws: `MachineError.unknownLabel`, `.deviceTree`, `.treeFile`
+    /// - Throws: `MachineError.unknownLabel`, `.unlabelledBase`, `.overlay`, `.boardOverlay`, `.deviceTree`,
+    ///   `.treeFile`
     func apply(to generated: DeviceTree, names: Names, log: Log) throws(MachineError) -> DeviceTree {
         var tree = generated
         if let base {
@@ -135,16 +170,50 @@ struct TreeAdditions: Sendable {
             }
         }
         let labels = try self.labels(names)
-        try resolve(&tree, labels, names)
+        do { try resolve(&tree, labels, names) } catch { throw explained(error) }
+        let hasBootArguments = generated.root.child(exactly: "chosen")?[property: "bootargs"] != nil
         tree.labels = labels
         for added in overlays {
             // The label `device` is there for one device's overlay only.
             if let device = added.device { tree.labels += [("device", names.devices[device].path)] }
-            do { try tree.apply(added.overlay) } catch { throw .overlay(error) }
+            let before = tree
+            do { try tree.apply(added.overlay) } catch { throw explained(.overlay(error)) }
+            try OverlayBounds(overlay: added.overlay.name, before: before, hasBootArguments: hasBootArguments)
+                .check(&tree, log: log)
             if added.device != nil { tree.labels.removeAll { $0.label == "device" } }
         }
         tree.labels = []
+        try checkReferences(of: tree, names, log)
         return tree
+    }
+
+    /// Every phandle that a reference names is a node's; what isn't is an error where an interrupt would lead nowhere
+    /// and for a device whose references are strict, and otherwise a warning.
+    private func checkReferences(of tree: DeviceTree, _ names: Names, _ log: Log) throws(MachineError) {
+        let known = Set((base?.lostReferences ?? []).map(\.key))
+        let strict = zip(names.devices, strictness).filter(\.1).map(\.0.path)
+        var told = 0
+        for lost in LostReference.all(in: tree) where lost.isEnabled && !known.contains(lost.key) {
+            if lost.isInterrupt { throw .deviceTree(BaseTree.text(lost)) }
+            if strict.contains(where: { lost.node == $0 || lost.node.hasPrefix("\($0)/") }) {
+                throw .deviceTree(
+                    "\(BaseTree.summary(lost))\n  correct \(lost.property), or leave device_tree.strict out")
+            }
+            told += 1
+            if told <= Self.noteLimit {
+                log(.warning, "device tree: \(BaseTree.summary(lost)): the guest can't find it")
+            }
+        }
+    }
+
+    /// The error, with what a base without labels has to do with it.
+    private func explained(_ error: MachineError) -> MachineError {
+        guard let base, !base.hasLabels else { return error }
+        switch error {
+        case .unknownLabel, .overlay(.overlay(_, .unknownLabel)):
+            return .unlabelledBase("\(base.file.key): \(base.file.path)", error)
+        default: return error
+        }
     }
 
     /// Martlet's labels and the devices', and then those of the base tree that are none of these.

@@ -32,10 +32,13 @@ struct TreeFile {
     private var isSource: Bool { path.hasSuffix(".dts") || path.hasSuffix(".dtso") }
 
     private func compiled(limit: Int, system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8] {
+        let source = try SourcePreprocessor(file: self).preprocessed(system: system, log: log)
+        // What was preprocessed comes from no folder of its own, in which dtc would look for /include/.
+        let arguments = source == nil ? ["--", path] : ["-i", folder, "--", "-"]
         let run: ProgramRun
         do {
             run = try system.run(
-                "dtc", ["-@", "-I", "dts", "-O", "dtb", "-o", "-", "--", path], outputLimit: limit)
+                "dtc", ["-@", "-I", "dts", "-O", "dtb", "-o", "-"] + arguments, input: source ?? [], outputLimit: limit)
         } catch {
             switch error {
             case .noSuchFileOrDirectory:
@@ -49,14 +52,27 @@ struct TreeFile {
             default: throw failed("dtc: \(error.nameAndText)")
             }
         }
+        return try output(of: run, "dtc", "dtc can't compile it", log: log)
+    }
+
+    /// What a program wrote, unless it failed; what it said besides is logged.
+    func output(
+        of run: ProgramRun, _ program: String, _ failure: String, log: Log
+    ) throws(MachineError) -> [UInt8] {
         let messages = run.messages.split(separator: "\n").map { "\n  \($0)" }.joined()
         guard run.status == 0 else {
             let how = run.status < 256 ? "" : " (it was ended by signal \(run.status - 256))"
-            throw failed("dtc can't compile it\(how)\(messages)")
+            throw failed("\(failure)\(how)\(messages)")
         }
-        if !messages.isEmpty { log(.warning, "\(key): \(path): dtc says\(messages)") }
+        if !messages.isEmpty { log(.warning, "\(key): \(path): \(program) says\(messages)") }
         return run.output
     }
 
-    private static func tooLarge(_ limit: Int) -> String { "more than \(limit) bytes\n  use a smaller one" }
+    /// Where the file is.
+    var folder: String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    static func tooLarge(_ limit: Int) -> String { "more than \(limit) bytes\n  use a smaller one" }
 }
