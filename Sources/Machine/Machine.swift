@@ -83,7 +83,9 @@ public final class Machine: Sendable {
             }
             profile.mark("vcpus")
             let controller = stack.keep(
-                try InterruptController(vm, version: version, layout: plan.layout.interruptController(version)))
+                try InterruptController(
+                    vm, version: version, layout: plan.layout.interruptController(version),
+                    neededSPICount: plan.bus.neededSPICount))
             try controller.makeLevelTriggered(
                 plan.passthrough.levelTriggeredSPIs.map { GSI(rawValue: $0.rawValue) })
         } catch { throw .kvm(error) }

@@ -133,7 +133,7 @@ public final class MachinePlan: Sendable {
 
     static func makeBus(_ layout: BoardLayout) throws(MachineError) -> PlatformBus {
         let bus = PlatformBus(
-            windows: layout.windows, spiCount: InterruptController.spiCount, fixed: [layout.addresses])
+            windows: layout.windows, spiCount: InterruptController.maximumSPICount, fixed: [layout.addresses])
         do throws(PlatformBusError) {
             for bank in layout.banks { try bus.reserve("RAM", bank) }
             try bus.reserve("interrupt controller", layout.interruptController)
