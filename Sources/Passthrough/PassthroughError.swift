@@ -46,7 +46,7 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         case .bus(let device, let error): "\(device): \(error)"
         case .kvm(let device, let error): "\(device): \(error)"
         case .deviceTree(let device, let error): "\(device): \(error)"
-        case .call(let device, let call, let errno): "\(device): \(call): \(errno.nameAndText)"
+        case .call(let device, let call, let errno): "\(device): \(call): \(errno.explained)"
         case .noInterruptPath(let device, let interrupt, let isChoice, let failures):
             (["\(device): no way to the guest for interrupt \(interrupt)"]
                 + failures.map { "\($0.path): \($0.reason)" }

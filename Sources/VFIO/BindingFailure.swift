@@ -62,6 +62,7 @@ public enum BindingFailure: Equatable, Sendable {
         case .step(let step, let errno):
             let first = "\(step.command): \(errno.nameAndText)"
             if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
+            if !errno.remedy.isEmpty { return [first] + errno.remedy }
             guard case .write(_, let path) = step, path.hasSuffix("/bind") else { return [first] }
             if errno == .noSuchFileOrDirectory, action == .release {
                 return [first, "the driver isn't in the kernel any more"]

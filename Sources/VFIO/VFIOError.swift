@@ -152,7 +152,8 @@ extension VFIOError: CustomStringConvertible {
         case .wrongDescriptor(_, let key, _, _, _):
             ["\(key) is the number of a descriptor that Martlet is started with; pass the right one"]
         case .failed(_, let operation, let errno): operation.help(errno)
-        case .sysfs, .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
+        case .sysfs(_, _, let errno): errno.remedy
+        case .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
         }
     }
 

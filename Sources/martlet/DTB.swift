@@ -41,7 +41,7 @@ struct DTB: ParsableCommand {
         do {
             if let output { try FileOutput.replace(output, with: blob) } else { try writeToStandardOutput(blob) }
         } catch let error as Errno {
-            throw Failure(.failure, "\(output ?? "standard output"): \(error.nameAndText)")
+            throw Failure(.failure, "\(output ?? "standard output"): \(error.explained)")
         }
     }
 

@@ -40,7 +40,7 @@ struct Martlet: ParsableCommand {
 
     private static func reserveStandardDescriptors() throws {
         do { try StandardDescriptors.reserve() } catch {
-            throw Failure(.failure, "standard input, output or error: \(error.nameAndText)")
+            throw Failure(.failure, "standard input, output or error: \(error.explained)")
         }
     }
 

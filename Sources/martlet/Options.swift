@@ -48,7 +48,7 @@ func tracing<Result>(_ patterns: [String], _ body: (Tracer?) throws -> Result) t
     if patterns.isEmpty { return try body(nil) }
     let writer: TraceWriter
     do { writer = try TraceWriter(write: StandardError.write) } catch {
-        throw Failure(.failure, "--trace: its thread could not be started: \(error.nameAndText)")
+        throw Failure(.failure, "--trace: its thread could not be started: \(error.explained)")
     }
     defer { writer.finish() }
     return try body(Tracer(patterns: patterns, sink: writer.add))

@@ -36,7 +36,7 @@ struct Run: ParsableCommand {
         let configuration = try loadConfiguration(config)
         Martlet.profile.mark("configuration")
         do { try ConsoleOutput.ignoreBrokenPipes() } catch {
-            throw Failure(.failure, "sigaction: \(error.nameAndText)")
+            throw Failure(.failure, "sigaction: \(error.explained)")
         }
         let hypervisor = try openHypervisor()
         Martlet.profile.mark("kvm")
@@ -62,7 +62,7 @@ struct Run: ParsableCommand {
         var machine = try makeMachine(plan, hypervisor, log, Martlet.profile)
         let terminal: Terminal
         do { terminal = try Terminal(descriptor: 0) } catch {
-            throw Failure(.failure, "the console: \(error.nameAndText)")
+            throw Failure(.failure, "the console: \(error.explained)")
         }
         defer { terminal.restore() }
         var restarts = RestartLimit()
@@ -94,7 +94,7 @@ struct Run: ParsableCommand {
         } catch let error as MachineError {
             throw Failure(.failure, error.description)
         } catch let error as Errno {
-            throw Failure(.failure, "the console: \(error.nameAndText)")
+            throw Failure(.failure, "the console: \(error.explained)")
         }
     }
 
@@ -111,7 +111,7 @@ struct Run: ParsableCommand {
             let data = try encoder.encode(report)
             try FileOutput.replace(path, with: Array(data) + [0x0A])
         } catch let error as Errno {
-            throw Failure(.failure, "--report: \(path): \(error.nameAndText)")
+            throw Failure(.failure, "--report: \(path): \(error.explained)")
         } catch {
             throw Failure(.failure, "--report: \(path): \(error)")
         }

@@ -16,7 +16,7 @@ struct TreeFile {
     func blob(limit: Int, system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8] {
         if isSource { return try compiled(limit: limit, system: system, log: log) }
         do { return try system.readFile(path, limit: limit) } catch {
-            throw failed(error == .fileTooLarge ? Self.tooLarge(limit) : error.nameAndText)
+            throw failed(error == .fileTooLarge ? Self.tooLarge(limit) : error.explained)
         }
     }
 
@@ -40,7 +40,7 @@ struct TreeFile {
                     makes elsewhere: dtc -@ -O dtb
                     """)
             case .fileTooLarge: throw failed("what dtc makes of it: \(Self.tooLarge(limit))")
-            default: throw failed("dtc: \(error.nameAndText)")
+            default: throw failed("dtc: \(error.explained)")
             }
         }
         let messages = run.messages.split(separator: "\n").map { "\n  \($0)" }.joined()
