@@ -18,6 +18,10 @@ public struct MachineSize: Equatable, Sendable {
     /// The heap below /dev/dma_heap that RAM comes from, for devices with `PlatformDevice.DMA.identity`.
     public var dmaHeap: String?
 
+    /// The host's CPUs that the machine runs on, the first vCPU on the first of them alone, and so on; nil for any. At
+    /// least as many as vCPUs.
+    public var cpus: CPUList?
+
     /// What `huge_pages` may be: Firecracker's values, and pages of 1 GiB.
     public enum HugePages: String, CaseIterable, Sendable {
         /// Ordinary pages, transparent huge ones where the kernel gives them.
@@ -80,11 +84,12 @@ public struct MachineSize: Equatable, Sendable {
 
         static let hugePages = Key<HugePages?>.optionalChoice("huge_pages")
         static let dmaHeap = Key.text("dma_heap", .heapName)
+        static let cpus = Key<CPUList?>.cpuList("cpus")
 
         static var all: [KeyDescription] {
             [
                 vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus,
-                hugePages.description, dmaHeap.description,
+                hugePages.description, dmaHeap.description, cpus.description,
             ]
         }
     }
@@ -96,6 +101,13 @@ public struct MachineSize: Equatable, Sendable {
         platformBus = reader.object(Keys.platformBus).map(Window.init)
         hugePages = reader.value(Keys.hugePages)
         dmaHeap = reader.value(Keys.dmaHeap)
+        cpus = reader.value(Keys.cpus)
+        if let cpus, cpus.numbers.count < vcpuCount {
+            let count = cpus.numbers.count == 1 ? "1 CPU" : "\(cpus.numbers.count) CPUs"
+            reader.note(
+                Keys.cpus.name, found: "\(count), with vcpu_count \(vcpuCount)",
+                allowed: "a CPU for each vCPU at least")
+        }
         if let hugePages, let unit = hugePages.mebibytes, !memoryMebibytes.isMultiple(of: unit) {
             reader.note(
                 Keys.memoryMebibytes.name, found: "\(memoryMebibytes), with huge_pages \"\(hugePages.rawValue)\"",

@@ -27,6 +27,7 @@ public final class Machine: Sendable {
     /// Nil once it has run. Declared before the plan, which holds the devices that the VM was given, and that before the
     /// hypervisor: stored properties go in the order of declaration.
     private let parts: Mutex<Parts?>
+    private let placement: CPUPlacement?
     private let console: Console
     private let profile: StartupProfile
     private let plan: MachinePlan
@@ -46,8 +47,12 @@ public final class Machine: Sendable {
         self.hypervisor = hypervisor
         self.console = console
         self.profile = profile
-        var stack = ResourceStack()
         let size = plan.configuration.machineSize
+        // First of all, as older kernels want to make a guest's vCPUs on CPUs of one kind.
+        placement = try size.cpus.map { (cpus) throws(MachineError) in
+            try CPUPlacement(cpus, sysfs: Sysfs(system: plan.calls))
+        }
+        var stack = ResourceStack()
         let vm: VirtualMachine
         let version: InterruptController.Version
         do throws(KVMError) {
@@ -88,7 +93,7 @@ public final class Machine: Sendable {
                     neededSPICount: plan.bus.neededSPICount))
             try controller.makeLevelTriggered(
                 plan.passthrough.levelTriggeredSPIs.map { GSI(rawValue: $0.rawValue) })
-        } catch { throw .kvm(error) }
+        } catch { throw Self.explained(error, plan) }
         profile.mark("interrupt-controller")
 
         let loop = stack.keep(
@@ -126,6 +131,13 @@ public final class Machine: Sendable {
         profile.mark("devices")
     }
 
+    /// An error of KVM's with what the host has to do with it.
+    private static func explained(_ error: KVMError, _ plan: MachinePlan) -> MachineError {
+        guard case .vcpuInit(_, errno: .invalidArgument) = error else { return .kvm(error) }
+        let kinds = CPUPlacement.kinds(Sysfs(system: plan.calls))
+        return kinds.count == 1 ? .kvm(error) : .mixedCPUs(error, kinds: kinds)
+    }
+
     /// The emulated devices: serial port, and the RTC when the plan has one; and the signals.
     private static func attachDevices(
         _ plan: MachinePlan, _ vm: VirtualMachine, _ loop: EventLoop, _ console: Console, _ ending: Ending,
@@ -154,6 +166,9 @@ public final class Machine: Sendable {
     var facts: [String] {
         let size = plan.configuration.machineSize
         var facts = ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
+        if let cpus = size.cpus {
+            facts.append("on the host's CPUs \(cpus), a vCPU on each of the first \(size.vcpuCount)")
+        }
         facts += plan.identity?.report().lines ?? []
         if let reason = plan.memoryPlacement.reason { facts.append(reason) }
         facts += parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
@@ -173,7 +188,13 @@ public final class Machine: Sendable {
             let ending = parts.ending
             // As late as can be: from here on the devices may be told where to write.
             if let moved = try plan.identity?.firstMoved() { throw .memoryMoved(moved.description) }
-            for runner in parts.runners { try runner.start { ending.end($0) } }
+            for (index, runner) in parts.runners.enumerated() {
+                guard let placement else {
+                    try runner.start { ending.end($0) }
+                    continue
+                }
+                try placement.onCPU(ofVCPU: index) { () throws(MachineError) in try runner.start { ending.end($0) } }
+            }
             profile.mark("threads")
             let loop = parts.loop
             try naming("epoll_wait") { () throws(Errno) in try loop.run() }

@@ -24,6 +24,7 @@ struct GuestConfiguration: Encodable {
         var platformBus: [String: String]?
         var hugePages: String?
         var dmaHeap: String?
+        var cpus: String?
 
         enum CodingKeys: String, CodingKey {
             case vcpus = "vcpu_count"
@@ -32,6 +33,7 @@ struct GuestConfiguration: Encodable {
             case platformBus = "platform_bus"
             case hugePages = "huge_pages"
             case dmaHeap = "dma_heap"
+            case cpus
         }
     }
 
