@@ -27,6 +27,8 @@ public struct BindingConditions: Sendable {
     /// takes.
     /// - Parameter together: names of devices that are given to VFIO as well, and so don't hold the group.
     public func obstacles(to device: HostDevice, together: Set<String> = []) -> [BindingObstacle] {
+        // What the others ask for would be for nothing.
+        if let part = HostPart(device, sysfs: sysfs) { return [.hostPart(part)] }
         var obstacles: [BindingObstacle] = []
         if device.driver != device.bus.vfioDriver {
             obstacles += uses.uses(of: device).map(BindingObstacle.usedByHost)

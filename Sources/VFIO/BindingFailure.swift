@@ -36,6 +36,7 @@ public enum BindingFailure: Equatable, Sendable {
 
     var what: String {
         switch self {
+        case .refused(let obstacles) where obstacles.contains(where: \.isHostPart): "can't be passed through"
         case .refused: "not given to VFIO"
         case .inUse: "not released"
         case .failed(.bind, _, _, _, _): "not given to VFIO"
@@ -61,8 +62,8 @@ public enum BindingFailure: Equatable, Sendable {
         case .flaw(let text): return [text, VFIOOperation.kernelLog]
         case .step(let step, let errno):
             let first = "\(step.command): \(errno.nameAndText)"
-            if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
             if !errno.remedy.isEmpty { return [first] + errno.remedy }
+            if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
             guard case .write(_, let path) = step, path.hasSuffix("/bind") else { return [first] }
             if errno == .noSuchFileOrDirectory, action == .release {
                 return [first, "the driver isn't in the kernel any more"]

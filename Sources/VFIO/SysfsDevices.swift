@@ -157,7 +157,8 @@ struct SysfsDevices {
 
     /// Up to three names of devices that the wanted one may have been meant to be.
     func similarNames() -> [String] {
-        let wanted = device.split(separator: ".").map { $0.lowercased() }
+        // A node is called <node>@<address>.
+        let wanted = device.split { $0 == "." || $0 == "@" }.map { $0.lowercased() }
         guard !wanted.isEmpty else { return [] }
         var similar: [String] = []
         for bus in HostDevice.Bus.allCases {
