@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# "make test": the unit tests in place, then the integration tests on an ARM host: this one, or else an emulated one.
+# "make test": the unit tests in place, then the integration tests on an ARM host: this one, or else an emulated one; then,
+# where the host is emulated, the commands that the documentation prints (commands/test.sh).
 #
-# usage: test.sh [--unit | --integration] [--filter REGEX]
+# usage: test.sh [--unit | --integration | --commands] [--filter REGEX]
+# With a filter, which is one of Swift tests, the documentation's commands are left out.
 # Fails if a test fails, if a suite is empty, or if an integration test is skipped in the emulated host, where nothing may be.
 # MARTLET_TEST_LIMIT: seconds for the integration tests in one emulated host (default 1500).
 
 source "$(dirname "$0")/lib.sh"
 
-unit=1 integration=1 filter=
+unit=1 integration=1 commands=1 filter=
 while (($# > 0)); do
     case $1 in
-    --unit) integration= ;;
-    --integration) unit= ;;
+    --unit) integration= commands= ;;
+    --integration) unit= commands= ;;
+    --commands) unit= integration= ;;
     --filter)
         filter=${2:?--filter needs a value}
         shift
@@ -143,7 +146,26 @@ prepare_dt_validate() {
     ((status == 0 || status == 75)) || bad=1
 }
 
+# check_bindings: whether the list of properties that refer to nodes is what the kernel's bindings say.
+check_bindings() {
+    local status=0
+    "$GUEST_IMAGES/bindings/build.sh" --check >/dev/null || status=$?
+    case $status in
+    0)
+        summary+=("properties that refer to nodes: the list is what the kernel's bindings say")
+        passed_total=$((passed_total + 1))
+        ;;
+    75) summary+=("properties that refer to nodes: the list is from another kernel's bindings; make bindings renews it") ;;
+    *)
+        summary+=("properties that refer to nodes: the list differs from the kernel's bindings; make bindings renews it")
+        failed_total=$((failed_total + 1))
+        bad=1
+        ;;
+    esac
+}
+
 if [[ -n $unit ]]; then
+    [[ -n $filter ]] || check_bindings
     [[ -n $filter && $filter != *NodeSchema* ]] || prepare_dt_validate
     build_tests
     say "unit tests" "$HOST_ARCH, in place"
@@ -163,6 +185,17 @@ if [[ -n $integration ]]; then
         cp -r --reflink=auto "$tests/." "$share/"
         emulated gicv3
         emulated gicv2
+    fi
+fi
+if [[ -n $commands && -z $filter ]]; then
+    title="the documentation's commands"
+    if [[ $HOST_ARCH == x86_64 ]]; then
+        status=0
+        say "$title" "here and at the shell of the emulated ARM host"
+        "$GUEST_IMAGES/commands/test.sh" "$work/commands.xml" || status=$?
+        tally "$title" "$work/commands.xml" "$status" yes
+    else
+        summary+=("$title: skipped, for the emulated host needs an x86-64 machine")
     fi
 fi
 

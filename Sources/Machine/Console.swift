@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 internal import CLinux
-internal import Devices
 public import LinuxSystem
 internal import Synchronization
 
@@ -15,7 +15,8 @@ public final class Console: Sendable {
         var parser = ConsoleInput()
         /// Bytes that the guest has not had room for, oldest first.
         var pending: [UInt8] = []
-        var serial: NS16550A?
+        /// Takes bytes for the guest; returns how many. Nil while no device is connected.
+        var receive: (@Sendable ([UInt8]) -> Int)?
         var loop: EventLoop?
         var inputToken: EventLoop.Token?
         var tokens: [EventLoop.Token] = []
@@ -54,28 +55,27 @@ public final class Console: Sendable {
     /// A prompt waits this long for the rest of its line.
     private static let flushDelay: UInt64 = 5_000_000
 
-    /// Joins the console to the guest's serial port; input is watched from now on.
-    /// - Parameter quit: called on the loop's thread when the user types Ctrl-A x.
+    /// Joins the console to a device of the guest's; input is watched from now on.
+    /// - Parameters:
+    ///   - receive: takes what the user types, and returns how many of the bytes it took.
+    ///   - quit: called on the loop's thread when the user types Ctrl-A x.
     func connect(
-        _ serial: NS16550A, to loop: EventLoop, quit: @escaping @Sendable () -> Void
-    ) throws(MachineError) {
+        to loop: EventLoop, receive: @escaping @Sendable ([UInt8]) -> Int, quit: @escaping @Sendable () -> Void
+    ) throws(Errno) {
         state.withLock { state in
             state.quit = quit
-            state.serial = serial
+            state.receive = receive
             state.loop = loop
         }
-        do {
-            let tokens = [
-                try loop.add(room.rawValue) { [self] in
-                    _ = room.take()
-                    pump()
-                },
-                try loop.add(flushTimer.rawValue) { [self] in
-                    if flushTimer.take() { output.flush() }
-                },
-            ]
-            state.withLock { $0.tokens = tokens }
-        } catch { throw .call("epoll_ctl", errno: error) }
+        let roomToken = try loop.add(room.rawValue) { [self] in
+            _ = room.take()
+            pump()
+        }
+        state.withLock { $0.tokens = [roomToken] }
+        let flushToken = try loop.add(flushTimer.rawValue) { [self] in
+            if flushTimer.take() { output.flush() }
+        }
+        state.withLock { $0.tokens.append(flushToken) }
         // The first look at the input is the loop's, like all others.
         room.signal()
     }
@@ -86,7 +86,7 @@ public final class Console: Sendable {
             for token in state.tokens + [state.inputToken].compactMap(\.self) { state.loop?.remove(token) }
             state.tokens = []
             state.inputToken = nil
-            state.serial = nil
+            state.receive = nil
             state.loop = nil
             state.quit = nil
         }
@@ -105,8 +105,8 @@ public final class Console: Sendable {
     }
 
     private func feed(_ state: inout State) {
-        guard let serial = state.serial, !state.pending.isEmpty else { return }
-        state.pending.removeFirst(serial.receive(state.pending))
+        guard let receive = state.receive, !state.pending.isEmpty else { return }
+        state.pending.removeFirst(receive(state.pending))
     }
 
     private func watch(_ state: inout State) {
@@ -152,18 +152,17 @@ public final class Console: Sendable {
     }
 }
 
-/// A console that is joined to a guest's serial port for as long as this lives.
-final class ConsoleConnection: Sendable {
-    private let console: Console
+/// A console on a machine's event loop, as a device of the board sees it.
+struct MachineConsole: ConsoleEnd {
+    let console: Console
+    let loop: EventLoop
+    /// What Ctrl-A x does.
+    let quit: @Sendable () -> Void
 
-    /// - Throws: what `Console.connect` throws; the console is left unconnected then.
-    init(
-        _ console: Console, _ serial: NS16550A, to loop: EventLoop, quit: @escaping @Sendable () -> Void
-    ) throws(MachineError) {
-        self.console = console
-        // From here on a throw runs deinit.
-        try console.connect(serial, to: loop, quit: quit)
+    func transmit(_ byte: UInt8) { console.output.transmit(byte) }
+    func inputReady() { console.inputReady() }
+    func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) throws(Errno) {
+        try console.connect(to: loop, receive: receive, quit: quit)
     }
-
-    deinit { console.disconnect() }
+    func disconnect() { console.disconnect() }
 }

@@ -18,6 +18,8 @@ public struct MachineCheck: Sendable {
 
     /// Makes the checks. Devices are opened and wired, and given back.
     public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log, tracer: Tracer? = nil) {
+        // A device's plan is made twice: alone and with all the others.
+        let log = log.withoutRepetitions
         var problems: [String] = []
         func note<Result>(_ body: () throws -> Result) -> Result? {
             do { return try body() } catch {
@@ -37,8 +39,9 @@ public struct MachineCheck: Sendable {
         plain.machineSize.dmaHeap = nil
         // The device that needs them is checked by itself.
         if configuration.platformDevices.contains(where: { $0.dma == .identity }) { plain.machineSize.hugePages = nil }
+        var demands: KernelDemands?
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
-            _ = note { try plan.load() }
+            demands = note { try plan.load() }?.boot.demands
         }
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
         for (device, bindingProblem) in zip(configuration.platformDevices, Self.bindingProblems(configuration, calls)) {
@@ -57,6 +60,8 @@ public struct MachineCheck: Sendable {
             _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log) }
         }
         guard problems.isEmpty, let hypervisor else {
+            // Without problems the machine is built, and this is found then.
+            if let hypervisor, let demands { _ = note { try demands.check(hypervisor) } }
             self.problems = problems
             facts = []
             return

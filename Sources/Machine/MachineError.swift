@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 internal import Configuration
 public import DeviceTree
 public import KVM
@@ -16,7 +17,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case deviceTree(String)
     /// A file that the configuration names; `key` is its JSON path.
     case file(key: String, path: String, errno: Errno)
-    case image(path: String, String)
+    /// The kernel can't be booted, and what to do.
+    case image(path: String, String, remedy: String = MachineError.imageRemedy)
     /// Something that goes into RAM is larger than what is left there.
     case doesNotFit(what: String, bytes: UInt64, available: UInt64)
     case addressSpace(mebibytes: Int, base: GuestAddress, addressBits: Int)
@@ -71,6 +73,20 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     /// Any other system call, by name.
     case call(String, errno: Errno)
 
+    /// Why a device of the board can't be described or started.
+    init(_ device: any BoardDevice, _ error: any Error) {
+        switch error {
+        case let error as BoardDeviceError:
+            switch error {
+            case .bus(let error): self = .bus(error)
+            case .node(let name, let error): self = .passthrough(.deviceTree(device: name, error))
+            case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
+            }
+        case let error as PassthroughError: self = .passthrough(error)
+        default: self = .deviceTree("\(device.name): \(error)")
+        }
+    }
+
     public var description: String {
         switch self {
         case .kvm(let error): error.description
@@ -79,10 +95,10 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .deviceTree(let text): "device tree: \(text)"
         case .file(let key, let path, let errno):
             "\(key): \(path): \(errno.explained)"
-        case .image(let path, let text):
+        case .image(let path, let text, let remedy):
             """
             boot-source.kernel_image_path: \(path): \(text)
-              give an arm64 Linux Image, plain or gzip-compressed (arch/arm64/boot/Image or Image.gz)
+              \(remedy)
             """
         case .doesNotFit(let what, let bytes, let available):
             """
@@ -217,6 +233,11 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
 }
 
 extension MachineError {
+    /// What kernels can be booted.
+    public static let imageRemedy =
+        "give an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, Image.gz, "
+        + "Image.zst), or an EFI zboot image (vmlinuz.efi)"
+
     private static let wholeness =
         "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
         + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"

@@ -11,6 +11,8 @@ public struct Report: Sendable, Encodable {
     public let devices: [DeviceReport]
     /// RAM at the host's physical addresses; nil where devices need none such.
     public var memory: MemoryReport?
+    /// The guest kernel's command line, where it isn't the configuration's own.
+    public var arguments: BootArguments?
     /// Exits to user space of all vCPUs together.
     public let exits: ExitCounts
     /// Accesses to guest-physical addresses where nothing is.
@@ -25,6 +27,7 @@ public struct Report: Sendable, Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case exit, devices, memory, exits, unclaimed, profile, restarts
+        case arguments = "boot_args"
         case droppedConsoleBytes = "dropped_console_bytes"
     }
 
@@ -44,6 +47,7 @@ public struct Report: Sendable, Encodable {
         try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: end.detail), forKey: .exit)
         try container.encode(devices, forKey: .devices)
         try container.encodeIfPresent(memory, forKey: .memory)
+        try container.encodeIfPresent(arguments, forKey: .arguments)
         try container.encode(exits, forKey: .exits)
         try container.encode(Unclaimed(reads: unclaimedReads, writes: unclaimedWrites), forKey: .unclaimed)
         try container.encode(droppedConsoleBytes, forKey: .droppedConsoleBytes)
@@ -55,6 +59,7 @@ public struct Report: Sendable, Encodable {
     public var text: String {
         var lines = ["guest: \(end.name)" + (end.detail.map { " (\($0))" } ?? "")]
         lines += devices.flatMap(\.lines) + (memory?.lines ?? [])
+        if let line = arguments?.line { lines.append(line) }
         lines.append(
             "exits: \(exits.mmioReads) MMIO reads, \(exits.mmioWrites) MMIO writes, \(exits.interrupted) interrupted, "
                 + "\(exits.systemEvents) system events, \(exits.other) other")

@@ -81,7 +81,12 @@ public struct DeviceSurvey: Sendable {
     public func nodeRequest(on bus: PlatformBus) throws(PassthroughError) -> NodeRequest {
         do throws(PlatformBusError) {
             var request = NodeRequest(name: device.name, path: device.deviceTreeNode, regions: [], interrupts: [])
-            for region in regions { request.regions.append(try bus.allocateWindow(device.name, size: region.size)) }
+            // The kernel makes no resource of a block that it can't translate, nor of those behind it (Linux,
+            // drivers/of/address.c, of_address_count), so VFIO has no region for them.
+            for (index, region) in regions.prefix(while: { $0.hostAddress != nil }).enumerated() where region.size > 0 {
+                request.regions.append(try bus.allocateWindow(device.name, size: region.size))
+                request.regionIndices.append(index)
+            }
             for interrupt in interrupts {
                 request.interrupts.append(
                     .init(spi: try bus.allocateSPI(device.name), trigger: interrupt.trigger ?? .level))

@@ -155,7 +155,8 @@ public final class PassthroughDevice: Sendable {
                 device: host.name, given: settings.placement.regions.count, regions: device.regions.count)
         }
         var regions: [Region] = []
-        for info in settings.placement.order(of: device.regions) {
+        // A region without a byte (an entry of "reg" of size 0) has no place.
+        for info in settings.placement.order(of: device.regions) where info.size > 0 {
             let address = try Self.address(settings.placement.of(info.index), info, addresses[info.index], host.name)
             let isMapped = info.canMap && !settings.trapsAll
             // KVM maps whole pages of the host (api.rst, 4.35 KVM_SET_USER_MEMORY_REGION). Trapped accesses have no

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// Something that keeps a device from being given to VFIO, or from being used once VFIO has it.
 public enum BindingObstacle: Equatable, Sendable {
     /// The host uses it and can't do without.

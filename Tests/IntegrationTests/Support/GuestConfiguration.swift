@@ -132,6 +132,7 @@ struct GuestConfiguration: Encodable {
     var iommufd: Int?
     var peerToPeer: Bool?
     var onReset: String?
+    var powerKey: Bool?
 
     enum CodingKeys: String, CodingKey {
         case deviceTree = "device-tree"
@@ -142,6 +143,7 @@ struct GuestConfiguration: Encodable {
         case iommufd = "iommufd_fd"
         case peerToPeer = "peer_to_peer"
         case onReset = "on_reset"
+        case powerKey = "power_key"
     }
 
     /// Linux, which runs `script` of the initramfs with `words` on its command line and powers off.

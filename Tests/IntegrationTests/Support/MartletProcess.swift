@@ -124,6 +124,12 @@ final class MartletProcess {
         guard output.contains(text) else { throw TestError("ended before it said \"\(text)\"\n\(transcript)") }
     }
 
+    /// Waits until standard error contains `text`.
+    func waitForErrors(_ text: String, patience: Double = MartletProcess.patience) throws {
+        try wait("\"\(text)\" on its standard error", patience) { self.errors.contains(text) || self.status != nil }
+        guard errors.contains(text) else { throw TestError("ended before it said \"\(text)\"\n\(transcript)") }
+    }
+
     /// Goes on reading for a while.
     func read(seconds: Double) { pump(until: Clock.monotonicNanoseconds + UInt64(seconds * 1e9)) }
 
