@@ -96,8 +96,9 @@ in_place() {
 # emulated VARIANT: the integration tests that belong to that host.
 emulated() {
     # A pattern that matches a suite takes all that is in it, so what isn't wanted there has to be skipped by name.
-    local variant=$1 status=0 options=() which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
-    [[ $variant != gicv3 ]] || options=(--devices)
+    local variant=$1 status=0 options=() arguments= which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
+    # One page of 1 GiB, and as much beside it as the host has by default.
+    [[ $variant != gicv3 ]] || options=(--devices --memory 3072) arguments="hugepagesz=1G hugepages=1"
     [[ $variant != gicv2 ]] || which="--filter '^IntegrationTests\\.(?=.*GICv2).*($filter)'"
     # What is run and read over and over goes into the host's memory: of a file in the share nothing stays cached once it is closed.
     cat >"$work/run.sh" <<END
@@ -112,7 +113,7 @@ END
     mkdir "$share/blobs"
     say "integration tests" "emulated ARM host, $variant"
     # Contiguous memory for a guest that is to be where the host has it.
-    KERNEL_ARGS="${KERNEL_ARGS:-} cma=160M" "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
+    KERNEL_ARGS="${KERNEL_ARGS:-} cma=160M $arguments" "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
         --log "$work/$variant.log" "${options[@]}" || status=$?
     ((status < 124)) || summary+=("$(unfinished "$work/$variant.log")")
     tally "integration tests (emulated ARM host, $variant)" "$share/results.xml" "$status" no

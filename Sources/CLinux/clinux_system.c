@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -37,8 +38,19 @@
         result_ < 0 ? (__typeof__(call))-errno : result_; \
     })
 
-int clinux_open(const char *path, int flags) { return RESULT(open(path, flags | O_CLOEXEC, 0666)); }
-int clinux_create(const char *path) { return clinux_open(path, O_WRONLY | O_CREAT | O_TRUNC); }
+// No file that is opened may become the controlling terminal of a process that has none.
+int clinux_open(const char *path, int flags) { return RESULT(open(path, flags | O_CLOEXEC | O_NOCTTY, 0666)); }
+int clinux_create(const char *path) { return clinux_open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK); }
+int clinux_create_new(const char *path) { return clinux_open(path, O_WRONLY | O_CREAT | O_EXCL); }
+int clinux_create_unnamed(const char *folder) { return clinux_open(folder, O_WRONLY | O_TMPFILE); }
+int clinux_name_unnamed(int fd, const char *path) {
+    // The way of open(2), O_TMPFILE, which takes no privilege.
+    char source[32];
+    snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
+    return RESULT(linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW));
+}
+int clinux_rename(const char *from, const char *to) { return RESULT(rename(from, to)); }
+int clinux_change_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode & 07777)); }
 int clinux_close(int fd) { return RESULT(close(fd)); }
 int clinux_duplicate(int fd) { return RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 long clinux_read(int fd, void *buffer, size_t count) { return RESULT(read(fd, buffer, count)); }
@@ -54,8 +66,33 @@ int clinux_is_directory(const char *path) {
     return S_ISDIR(status.st_mode);
 }
 
-int clinux_make_directory(const char *path) { return RESULT(mkdir(path, 0777)); }
-int clinux_unlink(const char *path) { return RESULT(unlink(path)); }
+int clinux_open_folder_in(int folder, const char *name) {
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    return RESULT(folder < 0 ? open(name, flags) : openat(folder, name, flags | O_NOFOLLOW));
+}
+int clinux_make_folder_in(int folder, const char *name) {
+    return RESULT(mkdirat(folder < 0 ? AT_FDCWD : folder, name, 0755));
+}
+int clinux_open_file_in(int folder, const char *name) {
+    return RESULT(openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+}
+int clinux_create_file_in(int folder, const char *name) {
+    return RESULT(openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+}
+int clinux_rename_in(int folder, const char *from, const char *to) {
+    return RESULT(renameat(folder, from, folder, to));
+}
+int clinux_unlink_in(int folder, const char *name) { return RESULT(unlinkat(folder, name, 0)); }
+int clinux_file_owner(int fd, uint32_t *user, uint32_t *mode) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    *user = status.st_uid;
+    *mode = status.st_mode;
+    return 0;
+}
+int clinux_set_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode)); }
+int clinux_try_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
+uint32_t clinux_user(void) { return geteuid(); }
 
 int clinux_kernel_log(void) {
     int log = clinux_open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
@@ -65,11 +102,19 @@ int clinux_kernel_log(void) {
     return -error;
 }
 
-int64_t clinux_regular_file_size(int fd) {
+int clinux_file_status(int fd, uint32_t *mode, uint64_t *size) {
     struct stat status;
     if (fstat(fd, &status) < 0) return -errno;
-    if (S_ISDIR(status.st_mode)) return -EISDIR;
-    return S_ISREG(status.st_mode) ? status.st_size : -EINVAL;
+    *mode = status.st_mode;
+    *size = S_ISREG(status.st_mode) ? (uint64_t)status.st_size : 0;
+    return 0;
+}
+
+int clinux_path_mode(const char *path, uint32_t *mode) {
+    struct stat status;
+    if (stat(path, &status) < 0) return -errno;
+    *mode = status.st_mode;
+    return 0;
 }
 
 int clinux_is_regular_file(int fd) {
@@ -101,6 +146,9 @@ intptr_t clinux_mmap(void *address, size_t length, int protection, int flags, in
 }
 int clinux_munmap(void *address, size_t length) { return RESULT(munmap(address, length)); }
 int clinux_advise_huge_pages(void *address, size_t length) { return RESULT(madvise(address, length, MADV_HUGEPAGE)); }
+int clinux_exclude_from_core_dumps(void *address, size_t length) {
+    return RESULT(madvise(address, length, MADV_DONTDUMP));
+}
 int clinux_memfd_create(const char *name) { return RESULT(memfd_create(name, MFD_CLOEXEC)); }
 int clinux_memfd_create_huge(const char *name, unsigned page_shift) {
     // include/uapi/linux/memfd.h: the page's size is in bits 31:26.
@@ -271,11 +319,12 @@ int clinux_block_signal(int signal) {
     return -pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-void clinux_block_all_signals(void) {
+void clinux_block_all_signals(sigset_t *before) {
     sigset_t set;
     sigfillset(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    pthread_sigmask(SIG_BLOCK, &set, before);
 }
+void clinux_restore_signals(const sigset_t *before) { pthread_sigmask(SIG_SETMASK, before, NULL); }
 
 const char *clinux_errno_name(int error) { return strerrorname_np(error); }
 const char *clinux_errno_text(int error) {
@@ -303,13 +352,63 @@ int clinux_is_foreground(int fd) {
     pid_t group = tcgetpgrp(fd);
     return group < 0 || group == getpgrp();
 }
-int clinux_reopen_for_writing(int fd) {
+int clinux_reopen(int fd, bool for_writing) {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return clinux_open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY);
+    return clinux_open(path, (for_writing ? O_WRONLY : O_RDONLY) | O_NONBLOCK);
 }
 long clinux_send_nonblocking(int fd, const void *buffer, size_t count) {
     return RESULT(send(fd, buffer, count, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+long clinux_receive_nonblocking(int fd, void *buffer, size_t count) {
+    return RESULT(recv(fd, buffer, count, MSG_DONTWAIT));
+}
+
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid
+#endif
+
+/// A call's time limit: the kick signal comes to this thread until `limit_end`.
+struct limit {
+    timer_t timer;
+    sigset_t before;
+};
+
+static int limit_begin(struct limit *limit) {
+    int result = clinux_install_kick_handler();
+    if (result < 0) return result;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGRTMIN};
+    event.sigev_notify_thread_id = gettid();
+    if (timer_create(CLOCK_MONOTONIC, &event, &limit->timer) < 0) return -errno;
+    sigset_t kick;
+    sigemptyset(&kick);
+    sigaddset(&kick, SIGRTMIN);
+    pthread_sigmask(SIG_UNBLOCK, &kick, &limit->before);
+    // Again and again: a signal that comes before the call doesn't cut it off.
+    struct timespec step = {.tv_nsec = 10000000};
+    struct itimerspec when = {.it_value = step, .it_interval = step};
+    timer_settime(limit->timer, 0, &when, NULL);
+    return 0;
+}
+static void limit_end(struct limit *limit) {
+    timer_delete(limit->timer);
+    pthread_sigmask(SIG_SETMASK, &limit->before, NULL);
+}
+long clinux_read_briefly(int fd, void *buffer, size_t count) {
+    struct limit limit;
+    int error = limit_begin(&limit);
+    if (error < 0) return error;
+    long result = RESULT(read(fd, buffer, count));
+    limit_end(&limit);
+    return result;
+}
+long clinux_write_briefly(int fd, const void *buffer, size_t count) {
+    struct limit limit;
+    int error = limit_begin(&limit);
+    if (error < 0) return error;
+    long result = RESULT(write(fd, buffer, count));
+    limit_end(&limit);
+    return result;
 }
 int clinux_reserve_standard_descriptors(void) {
     for (int fd = 0; fd <= 2; fd++) {
@@ -319,6 +418,15 @@ int clinux_reserve_standard_descriptors(void) {
     }
     return 0;
 }
+int clinux_close_all_on_exec(void) {
+#ifdef SYS_close_range
+    // 1 << 2 is CLOSE_RANGE_CLOEXEC (include/uapi/linux/close_range.h, Linux 5.11).
+    return (int)RESULT(syscall(SYS_close_range, 3, ~0U, 1 << 2));
+#else
+    return -ENOSYS;
+#endif
+}
+int clinux_close_on_exec(int fd) { return RESULT(fcntl(fd, F_SETFD, FD_CLOEXEC)); }
 int clinux_ignore_broken_pipes(void) {
     struct sigaction action = {.sa_handler = SIG_IGN};
     return RESULT(sigaction(SIGPIPE, &action, NULL));
@@ -358,6 +466,8 @@ int clinux_spawn(const char *program, char *const arguments[], int output, int e
     if (!result) result = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
     if (!result) result = posix_spawn_file_actions_adddup2(&files, output, 1);
     if (!result) result = posix_spawn_file_actions_adddup2(&files, error, 2);
+    // Also what this process was started with, on a kernel that can't mark it all at once.
+    if (!result) result = posix_spawn_file_actions_addclosefrom_np(&files, 3);
     pid_t process = 0;
     if (!result) {
         // With SIGCHLD ignored, which is inherited, the kernel would forget the exit status.

@@ -8,6 +8,8 @@ public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConverti
     /// The file could not be read: open or read failed, or it is larger than `MachineConfiguration.maximumFileSize`
     /// (`EFBIG`).
     case unreadable(file: String, Errno)
+    /// It is of a kind that can't be read, or a FIFO that nobody writes to.
+    case unusable(file: String, FileError)
     /// The text is no JSON (RFC 8259) in UTF-8; the problem is the first place where it isn't.
     case malformed(file: String, ConfigurationProblem)
     /// The text is JSON, but not a configuration; all its problems, in the order of the text.
@@ -16,7 +18,7 @@ public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConverti
     /// What is wrong in the text; empty for a file that could not be read.
     public var problems: [ConfigurationProblem] {
         switch self {
-        case .unreadable: []
+        case .unreadable, .unusable: []
         case .malformed(_, let problem): [problem]
         case .invalid(_, let problems): problems
         }
@@ -26,6 +28,8 @@ public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConverti
         switch self {
         case .unreadable(let file, let errno):
             return "\(file): the configuration can't be read: \(errno.nameAndText)\n  \(Self.remedy(for: errno))"
+        case .unusable(let file, let error):
+            return "\(file): the configuration can't be read: \(error)"
         case .malformed(let file, let problem):
             return "\(file): the configuration is not JSON\n  \(problem)"
         case .invalid(let file, let problems):

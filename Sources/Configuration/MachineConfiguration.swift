@@ -23,6 +23,8 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var onReset = OnReset.exit
     /// Whether the board has a power key.
     public var powerKey = true
+    /// Whether the machine is started again even if a device may write to the new guest's RAM what the last one has told it to.
+    public var allowsUnresetRestart = false
 
     /// The kernel's way of giving devices to user space.
     public enum VFIO: String, CaseIterable, Sendable {
@@ -56,10 +58,11 @@ public struct MachineConfiguration: Equatable, Sendable {
     /// - Throws: `ConfigurationError` with everything that is wrong with it.
     public init(contentsOf path: String) throws(ConfigurationError) {
         let json: [UInt8]
-        do throws(Errno) {
-            json = try LinuxKernel().readFile(path, limit: Self.maximumFileSize)
-        } catch {
-            throw .unreadable(file: path, error)
+        do { json = try StreamFile.content(path, limit: Self.maximumFileSize) } catch {
+            switch error {
+            case .failed(let errno): throw .unreadable(file: path, errno)
+            case .wrongKind, .noPartner: throw .unusable(file: path, error)
+            }
         }
         try self.init(json: json, folder: Path.folder(of: path), file: path)
     }
@@ -99,11 +102,13 @@ public struct MachineConfiguration: Equatable, Sendable {
         static let peerToPeer = Key.boolean("peer_to_peer", default: false)
         static let onReset = Key<OnReset>.choice("on_reset", default: .exit)
         static let powerKey = Key.boolean("power_key", default: true)
+        static let allowsUnresetRestart = Key.boolean("allow_unreset_restart", default: false)
 
         static var all: [KeyDescription] {
             [
                 bootSource, machineSize, platformDevices, deviceTree, vfio.description, iommufd.description,
                 peerToPeer.description, onReset.description, powerKey.description,
+                allowsUnresetRestart.description,
             ]
         }
     }
@@ -122,6 +127,7 @@ public struct MachineConfiguration: Equatable, Sendable {
         peerToPeer = reader.value(Keys.peerToPeer)
         onReset = reader.value(Keys.onReset)
         powerKey = reader.value(Keys.powerKey)
+        allowsUnresetRestart = reader.value(Keys.allowsUnresetRestart)
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
         Self.noteRepeatedLabels(platformDevices, deviceReaders)
         noteDescriptors(reader, deviceReaders)

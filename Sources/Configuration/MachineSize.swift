@@ -17,6 +17,8 @@ public struct MachineSize: Equatable, Sendable {
     public var hugePages: HugePages?
     /// The heap below /dev/dma_heap that RAM comes from, for devices with `PlatformDevice.DMA.identity`.
     public var dmaHeap: String?
+    /// Whether a core dump of Martlet has the guest's RAM in it.
+    public var dumpsGuestCore = false
 
     /// The host's CPUs that the machine runs on, the first vCPU on the first of them alone, and so on; nil for any. At
     /// least as many as vCPUs.
@@ -84,12 +86,13 @@ public struct MachineSize: Equatable, Sendable {
 
         static let hugePages = Key<HugePages?>.optionalChoice("huge_pages")
         static let dmaHeap = Key.text("dma_heap", .heapName)
+        static let dumpsGuestCore = Key.boolean("dump_guest_core", default: false)
         static let cpus = Key<CPUList?>.cpuList("cpus")
 
         static var all: [KeyDescription] {
             [
                 vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus,
-                hugePages.description, dmaHeap.description, cpus.description,
+                hugePages.description, dmaHeap.description, dumpsGuestCore.description, cpus.description,
             ]
         }
     }
@@ -101,6 +104,7 @@ public struct MachineSize: Equatable, Sendable {
         platformBus = reader.object(Keys.platformBus).map(Window.init)
         hugePages = reader.value(Keys.hugePages)
         dmaHeap = reader.value(Keys.dmaHeap)
+        dumpsGuestCore = reader.value(Keys.dumpsGuestCore)
         cpus = reader.value(Keys.cpus)
         if let cpus, cpus.numbers.count < vcpuCount {
             let count = cpus.numbers.count == 1 ? "1 CPU" : "\(cpus.numbers.count) CPUs"

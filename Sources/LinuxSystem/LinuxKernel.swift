@@ -64,8 +64,21 @@ public struct LinuxKernel: SystemCalls {
         try retrying { clinux_is_directory(path) } != 0
     }
 
-    public func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 {
-        UInt64(try retrying { clinux_regular_file_size(descriptor) })
+    public func openWithoutWaiting(_ path: String) throws(Errno) -> CInt {
+        // O_RDONLY | O_NONBLOCK, which have these numbers on arm64 and x86-64.
+        try retrying { clinux_open(path, 0x800) }
+    }
+
+    public func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus {
+        var (mode, size): (UInt32, UInt64) = (0, 0)
+        try retrying { clinux_file_status(descriptor, &mode, &size) }
+        return FileStatus(kind: FileKind(mode: mode), size: size)
+    }
+
+    public func fileKind(_ path: String) throws(Errno) -> FileKind {
+        var mode: UInt32 = 0
+        try retrying { clinux_path_mode(path, &mode) }
+        return FileKind(mode: mode)
     }
 
     public func pread(
@@ -98,7 +111,7 @@ public struct LinuxKernel: SystemCalls {
     }
 
     public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
-        guard let length = off_t(exactly: size) else { throw .invalidArgument }
+        guard let length = off_t(exactly: size), hugePageSize?.nonzeroBitCount ?? 1 == 1 else { throw .invalidArgument }
         let descriptor = try retrying {
             hugePageSize.map { clinux_memfd_create_huge(name, UInt32($0.trailingZeroBitCount)) }
                 ?? clinux_memfd_create(name)
@@ -118,7 +131,7 @@ public struct LinuxKernel: SystemCalls {
         return try mappedAddress(clinux_mmap(nil, length, 3, 1, descriptor, position))
     }
 
-    /// What mmap(2) returned: an address, which may have its highest bit set, or an errno.
+    /// What mmap(2) returned: an address, which may have its highest bit set, or an errno, which is -4095 to -1.
     func mappedAddress(_ result: Int) throws(Errno) -> UInt {
         if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
         return UInt(bitPattern: result)
@@ -126,13 +139,18 @@ public struct LinuxKernel: SystemCalls {
 
     public func unmap(address: UInt, size: UInt64) {
         guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { return }
-        // Safety: called by the mapping's one owner with what mmap returned.
+        // Safety: called by a mapping's one owner with what mmap returned, or a part of it. Of nothing the kernel unmaps nothing.
         _ = clinux_munmap(pointer, Int(size))
     }
 
     public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) {
         guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
         _ = try retrying { clinux_advise_huge_pages(pointer, Int(size)) }
+    }
+
+    public func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) {
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
+        _ = try retrying { clinux_exclude_from_core_dumps(pointer, Int(size)) }
     }
 
     public func setAffinity(_ cpus: [Int]) throws(Errno) {

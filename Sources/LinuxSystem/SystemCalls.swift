@@ -26,9 +26,13 @@ public protocol SystemCalls: Sendable {
     func readLink(_ path: String) throws(Errno) -> String
     func isDirectory(_ path: String) throws(Errno) -> Bool
 
-    /// The length of an open regular file in bytes.
-    /// - Throws: EISDIR for a directory, EINVAL for anything else that is no regular file.
-    func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64
+    /// Opens for reading, and doesn't wait for whoever is at the other end of a FIFO, or for a line of a modem's.
+    /// - Throws: ENXIO for a socket, besides what open(2) gives otherwise.
+    func openWithoutWaiting(_ path: String) throws(Errno) -> CInt
+    /// What an open file is.
+    func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus
+    /// What there is at a path, links being followed.
+    func fileKind(_ path: String) throws(Errno) -> FileKind
     /// Reads at a file position into `buffer`; returns how many bytes came.
     func pread(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
     func pwrite(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
@@ -64,6 +68,8 @@ public protocol SystemCalls: Sendable {
     func unmap(address: UInt, size: UInt64)
     /// Asks for transparent huge pages; a kernel without them may refuse.
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno)
+    /// Leaves mapped memory out of core dumps (MADV_DONTDUMP).
+    func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno)
 
     /// Lets the calling thread, and those that it starts from now on, run on these CPUs only.
     /// - Throws: EINVAL when there is none among them that it may use; others that it may not are left out without a

@@ -42,6 +42,21 @@ public struct SystemThread: Sendable {
 
 /// The process itself.
 public enum CurrentProcess {
+    /// What has to be done before anything else: SIGUSR1 waits for whoever takes it by a `SignalDescriptor`, and a
+    /// write to a closed pipe fails with EPIPE. Both would end the process.
+    /// - Throws: nothing that Linux documents for these signals.
+    public static func setUpSignals() throws(Errno) {
+        try check(clinux_block_signal(userSignal))
+        try check(clinux_ignore_broken_pipes())
+    }
+
+    /// SIGUSR1, which asks for the state of a machine that runs.
+    public static let userSignal: CInt = 10
+
+    /// Keeps the descriptors that the process was started with from the programs that it starts. A kernel before Linux
+    /// 5.11 can't; each program is started without them in any case.
+    public static func keepDescriptorsFromPrograms() { _ = clinux_close_all_on_exec() }
+
     /// Ends it at once, after flushing what was printed.
     public static func exit(_ status: CInt) -> Never { clinux_exit(status) }
 }

@@ -12,7 +12,7 @@ public final class Tracer: Sendable {
     /// - Parameters:
     ///   - patterns: globs over the events' names: `*` stands for any bytes, `?` for one. Without any there is no tracer.
     ///   - sink: takes an event's name and what there is to say of it, on whichever thread traces, perhaps with a device's lock
-    ///     held. It must not wait: see `TraceWriter.add`.
+    ///     held. It must not wait: see `LineWriter.add`.
     public init?(patterns: [String], sink: @escaping @Sendable (_ name: String, _ detail: String) -> Void) {
         if patterns.isEmpty { return nil }
         self.patterns = patterns.map { Array($0.utf8) }

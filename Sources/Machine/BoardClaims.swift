@@ -2,8 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 internal import Board
-internal import Devices
 internal import Configuration
+internal import Devices
 internal import KVM
 internal import PlatformBus
 

@@ -11,6 +11,12 @@ internal import Synchronization
 /// Ownership: `state` under its lock. Input is read on the event loop's thread only; vCPU threads write through `output`,
 /// which guards itself, and call `inputReady`, which only signals.
 public final class Console: Sendable {
+    /// What doesn't work any more; the guest goes on without it.
+    public enum Failure: Sendable, Equatable {
+        case input(Errno)
+        case output(Errno)
+    }
+
     private struct State {
         var parser = ConsoleInput()
         /// Bytes that the guest has not had room for, oldest first.
@@ -18,12 +24,14 @@ public final class Console: Sendable {
         /// Takes bytes for the guest; returns how many. Nil while no device is connected.
         var receive: (@Sendable ([UInt8]) -> Int)?
         var loop: EventLoop?
+        /// Made for the first look at the input.
+        var source: NonBlockingInput?
         var inputToken: EventLoop.Token?
         var tokens: [EventLoop.Token] = []
         /// False at the end of the input.
         var isOpen = true
-        /// What Ctrl-A x does.
-        var quit: (@Sendable () -> Void)?
+        /// What Ctrl-A and a letter do.
+        var command: (@Sendable (ConsoleInput.Command) -> Void)?
     }
 
     /// Input beyond it waits where it comes from. Generous, since Ctrl-A x must get through to a guest that doesn't read.
@@ -34,22 +42,26 @@ public final class Console: Sendable {
     private let state = Mutex(State())
     private let room: EventDescriptor
     private let flushTimer: TimerDescriptor
+    private let failed: @Sendable (Failure) -> Void
 
     /// - Parameters:
     ///   - input: usually 0.
     ///   - outputDescriptor: usually 1.
-    ///   - failed: called at most once, when the output can't be written any more.
+    ///   - failed: called at most once for each kind, when the output can't be written or the input can't be watched
+    ///     any more.
     /// - Throws: what eventfd(2) and timerfd_create(2) give.
     public init(
         input: CInt = 0, outputDescriptor: CInt = 1, system: any SystemCalls = LinuxKernel(),
-        failed: @escaping @Sendable (Errno) -> Void
+        failed: @escaping @Sendable (Failure) -> Void
     ) throws(Errno) {
         self.input = input
+        self.failed = failed
         room = try EventDescriptor(of: system)
         let timer = try TimerDescriptor(of: system)
         flushTimer = timer
         output = ConsoleOutput(
-            descriptor: outputDescriptor, requestFlush: { timer.arm(nanoseconds: Self.flushDelay) }, onFailure: failed)
+            descriptor: outputDescriptor, requestFlush: { timer.arm(nanoseconds: Self.flushDelay) },
+            onFailure: { failed(.output($0)) })
     }
 
     /// A prompt waits this long for the rest of its line.
@@ -58,12 +70,13 @@ public final class Console: Sendable {
     /// Joins the console to a device of the guest's; input is watched from now on.
     /// - Parameters:
     ///   - receive: takes what the user types, and returns how many of the bytes it took.
-    ///   - quit: called on the loop's thread when the user types Ctrl-A x.
+    ///   - command: called on the loop's thread when the user types Ctrl-A and a command's letter.
     func connect(
-        to loop: EventLoop, receive: @escaping @Sendable ([UInt8]) -> Int, quit: @escaping @Sendable () -> Void
+        to loop: EventLoop, receive: @escaping @Sendable ([UInt8]) -> Int,
+        command: @escaping @Sendable (ConsoleInput.Command) -> Void
     ) throws(Errno) {
         state.withLock { state in
-            state.quit = quit
+            state.command = command
             state.receive = receive
             state.loop = loop
         }
@@ -86,9 +99,10 @@ public final class Console: Sendable {
             for token in state.tokens + [state.inputToken].compactMap(\.self) { state.loop?.remove(token) }
             state.tokens = []
             state.inputToken = nil
+            state.source = nil
             state.receive = nil
             state.loop = nil
-            state.quit = nil
+            state.command = nil
         }
         output.close()
     }
@@ -116,9 +130,18 @@ public final class Console: Sendable {
             state.loop?.remove(token)
             state.inputToken = nil
         } else if wanted, let loop = state.loop {
-            do { state.inputToken = try loop.add(input) { [self] in readInput() } } catch {
-                // epoll knows no regular files, since they are always ready. They come in a piece at a time.
-                if read(&state) { state.quit?() } else if state.isOpen { room.signal() }
+            let source = state.source ?? NonBlockingInput(input)
+            state.source = source
+            do { state.inputToken = try loop.add(source.rawValue) { [self] in readInput() } } catch {
+                guard error == .notPermitted else {
+                    state.isOpen = false
+                    return failed(.input(error))
+                }
+                // EPERM: epoll knows no regular files and no /dev/null, since they are always ready. They come in a
+                // piece at a time.
+                let commands = read(&state)
+                for command in commands { state.command?(command) }
+                if !commands.contains(.quit), state.isOpen { room.signal() }
             }
         }
     }
@@ -127,28 +150,30 @@ public final class Console: Sendable {
     private var isOurs: Bool { clinux_is_terminal(input) <= 0 || clinux_is_foreground(input) > 0 }
 
     private func readInput() {
-        let quit: (@Sendable () -> Void)? = state.withLock { state in
-            let quits = isOurs && read(&state)
+        let (commands, perform) = state.withLock { state in
+            let commands = isOurs ? read(&state) : []
             feed(&state)
             watch(&state)
-            return quits ? state.quit : nil
+            return (commands, state.command)
         }
-        quit?()
+        for command in commands { perform?(command) }
     }
 
-    /// Reads what is there. True when the user wants to quit.
-    private func read(_ state: inout State) -> Bool {
+    /// Reads what is there, and returns the user's commands to the monitor.
+    private func read(_ state: inout State) -> [ConsoleInput.Command] {
+        guard let source = state.source else { return [] }
         var buffer = [UInt8](repeating: 0, count: 1024)
-        // Safety: read writes at most the 1024 bytes that the array has.
-        let count = clinux_read(input, &buffer, 1024)
-        if count == -Int(EAGAIN) || count == -Int(EINTR) { return false }
-        guard count > 0 else {
+        // Safety: the buffer is used within the closure only.
+        switch buffer.withUnsafeMutableBytes({ source.read(into: $0) }) {
+        case .nothing: return []
+        case .end, .failed:
             state.isOpen = false
-            return false
+            return []
+        case .read(let count):
+            let (bytes, commands) = state.parser.parse(buffer[..<count])
+            state.pending += bytes
+            return commands
         }
-        let (bytes, quits) = state.parser.parse(buffer[..<count])
-        state.pending += bytes
-        return quits
     }
 }
 
@@ -156,13 +181,13 @@ public final class Console: Sendable {
 struct MachineConsole: ConsoleEnd {
     let console: Console
     let loop: EventLoop
-    /// What Ctrl-A x does.
-    let quit: @Sendable () -> Void
+    /// What Ctrl-A and a letter do.
+    let command: @Sendable (ConsoleInput.Command) -> Void
 
     func transmit(_ byte: UInt8) { console.output.transmit(byte) }
     func inputReady() { console.inputReady() }
     func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) throws(Errno) {
-        try console.connect(to: loop, receive: receive, quit: quit)
+        try console.connect(to: loop, receive: receive, command: command)
     }
     func disconnect() { console.disconnect() }
 }

@@ -52,12 +52,13 @@ public final class ConsoleOutput: SerialOutput {
     // Owned by this object. Writes are made with the lock held, which keeps the bytes in order; they don't wait. Waiting, and
     // the two closures, are outside the lock.
     private let state = Mutex(State())
-    private let descriptor: ConsoleDescriptor
+    private let descriptor: NonBlockingOutput
     private let requestFlush: @Sendable () -> Void
     private let onFailure: @Sendable (Errno) -> Void
 
     /// Writes to what `descriptor` refers to: it stays the caller's, its flags aren't touched, and it must stay open for as
-    /// long as this object lives. The process has to ignore SIGPIPE: see `ignoreBrokenPipes`.
+    /// long as this object lives. The process has to ignore SIGPIPE: see
+    /// `CurrentProcess.setUpSignals`.
     ///
     /// - Parameters:
     ///   - requestFlush: called when bytes stay in the buffer (a prompt has no newline, a reader is slow), once until
@@ -67,16 +68,9 @@ public final class ConsoleOutput: SerialOutput {
     public init(
         descriptor: CInt, requestFlush: @escaping @Sendable () -> Void, onFailure: @escaping @Sendable (Errno) -> Void
     ) {
-        self.descriptor = ConsoleDescriptor(descriptor)
+        self.descriptor = NonBlockingOutput(descriptor)
         self.requestFlush = requestFlush
         self.onFailure = onFailure
-    }
-
-    /// Makes a write to a closed pipe fail with EPIPE, for the whole process; otherwise it would end it.
-    /// - Throws: nothing that Linux documents for SIGPIPE.
-    public static func ignoreBrokenPipes() throws(Errno) {
-        let result = clinux_ignore_broken_pipes()
-        if result < 0 { throw Errno(rawValue: -result) }
     }
 
     /// The number of bytes that the guest sent and that were never written.

@@ -122,7 +122,15 @@ public final class Machine: Sendable {
         let context = DeviceContext(
             vm: vm, memory: memory.banks.map { .init(address: $0.range.base.rawValue, mapping: $0.mapping) },
             bus: plan.bus, loop: loop,
-            console: MachineConsole(console: console, loop: loop) { ending.end(.quit) }, controls: controls,
+            console: MachineConsole(console: console, loop: loop) { [controls, plan] command in
+                switch command {
+                case .quit: ending.end(.quit)
+                case .pressPowerKey:
+                    if !controls.pressPowerKey() {
+                        plan.log(.warning, "Ctrl-A p: the board has no power key (power_key is false)")
+                    }
+                }
+            }, controls: controls,
             log: plan.log, tracer: plan.tracer)
         var live: [any LiveDevice] = []
         for (device, place) in plan.devices {
@@ -133,8 +141,9 @@ public final class Machine: Sendable {
         }
         // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
         stack.keep(
-            try SignalWatch([1, 2, 10, 15], loop: loop, system: plan.calls) { [weak devices] signal in
-                guard signal == 10 else { return ending.end(.signal(signal)) }
+            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) {
+                [weak devices] signal in
+                guard signal == CurrentProcess.userSignal else { return ending.end(.signal(signal)) }
                 let reports = plan.passthrough.withFaults(devices?.reports() ?? [])
                 let memory = plan.identity?.report().lines ?? []
                 status((reports.flatMap(\.lines) + memory).map { $0 + "\n" }.joined())
@@ -210,6 +219,7 @@ public final class Machine: Sendable {
         for device in parts.live.reversed() { device.quiesce() }
         parts.devices.silence()
         let reports = parts.devices.reports()
+        let restartObstacles = parts.ending.reason == .reset ? parts.devices.restartObstacles() : []
         var moved: GuestAddress?
         do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
@@ -229,7 +239,7 @@ public final class Machine: Sendable {
                 arguments: arguments?.source == .configuration ? nil : arguments, exits: exits,
                 unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
-                profile: profile.marks)
+                profile: profile.marks, restartObstacles: restartObstacles)
         )
     }
 }

@@ -17,6 +17,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case deviceTree(String)
     /// A file that the configuration names; `key` is its JSON path.
     case file(key: String, path: String, errno: Errno)
+    /// Such a file that is no regular one.
+    case fileKind(key: String, path: String, FileError)
     /// The kernel can't be booted, and what to do.
     case image(path: String, String, remedy: String = MachineError.imageRemedy)
     /// Something that goes into RAM is larger than what is left there.
@@ -34,6 +36,9 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case unknownLabel(key: String, label: String, known: [String])
     case memory(mebibytes: UInt64, call: String, errno: Errno)
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
+    /// The control group that this process is in may not have so much memory; in bytes. `available` has swap space,
+    /// too.
+    case controlGroup(ramSize: UInt64, ownNeed: UInt64, available: UInt64, ControlGroups.Limit)
     /// The IOMMU can't show a device the guest's RAM where it is to be.
     case memoryObstacle(
         device: String, mebibytes: Int, base: GuestAddress, range: String, reason: String, isFixed: Bool)
@@ -62,6 +67,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case memoryCheck(PhysicalMemoryError)
     /// RAM isn't where it was in the host's memory: its first address that isn't, as the report has it.
     case memoryMoved(String)
+    /// `on_reset` is "restart", and for these devices it won't be done.
+    case noRestart([RestartObstacle])
     /// A vCPU can't be set up, and the host has CPUs of these kinds, each with a list of those that are of it.
     case mixedCPUs(KVMError, kinds: [String])
     /// `cpus` names one that the host hasn't got, one that is offline, and one that this process may not use.
@@ -95,6 +102,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .deviceTree(let text): "device tree: \(text)"
         case .file(let key, let path, let errno):
             "\(key): \(path): \(errno.explained)"
+        case .fileKind(let key, let path, let error): "\(key): \(path): \(error)"
         case .image(let path, let text, let remedy):
             """
             boot-source.kernel_image_path: \(path): \(text)
@@ -137,6 +145,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             machine-config.mem_size_mib: \(mebibytes) MiB wanted, but the host has only \(available) MiB available
               reduce machine-config.mem_size_mib, or free memory on the host
             """
+        case .controlGroup(let ramSize, let ownNeed, let available, let limit):
+            Self.text(Self.controlGroupLines(ramSize, ownNeed, available, limit))
         case .memoryObstacle(let device, let mebibytes, let base, let range, let reason, let isFixed):
             """
             \(device): its DMA can't reach \(mebibytes) MiB of RAM \
@@ -208,6 +218,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
               on the host, leave its huge pages alone while a guest runs: no move_pages, no memory taken offline, and a kernel \
             with io_uring, which pins them
             """
+        case .noRestart(let obstacles): obstacles.map(\.description).joined(separator: "\n")
         case .mixedCPUs(let error, let kinds): Self.text(of: error, kinds: kinds)
         case .cpuMissing(let number, let possible):
             """
@@ -256,6 +267,25 @@ extension MachineError {
     /// Lines below the first are indented.
     private static func text(_ lines: [String]) -> String {
         lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
+    }
+
+    private static func controlGroupLines(
+        _ ramSize: UInt64, _ ownNeed: UInt64, _ available: UInt64, _ limit: ControlGroups.Limit
+    ) -> [String] {
+        // In whole MiB, which is what --memory takes and MemoryMax= is mostly given in.
+        let mebibyte: UInt64 = 1 << 20
+        let (sum, overflow) = ramSize.addingReportingOverflow(ownNeed + mebibyte - 1)
+        let needed = overflow ? UInt64.max / mebibyte : sum / mebibyte
+        let swap = available - min(limit.bytes, available)
+        return [
+            "machine-config.mem_size_mib: \(ramSize / mebibyte) MiB wanted, and "
+                + "\((ownNeed + mebibyte - 1) / mebibyte) MiB for Martlet itself, "
+                + "but this process's control group may use only \(limit.bytes / mebibyte) MiB"
+                + (swap == 0 ? "" : " and \(swap / mebibyte) MiB of swap space") + " (\(limit.path))",
+            "reduce machine-config.mem_size_mib, or raise the limit: --memory \(needed)m for a container, "
+                + "MemoryMax=\(needed)M for a service, or:",
+            "run: echo \(needed)M > \(limit.path)",
+        ]
     }
 
     private static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {

@@ -6,7 +6,7 @@ public import Configuration
 internal import DeviceTree
 public import KVM
 public import LinuxSystem
-internal import Passthrough
+public import Passthrough
 internal import PlatformBus
 public import VFIO
 
@@ -30,6 +30,8 @@ public final class MachinePlan: Sendable {
     let identity: IdentityMemory?
     /// The board's own devices, in the order in which they are started.
     let devices: [(device: any BoardDevice, place: Place)]
+    /// Whether devices' DMA needs RAM to stay where it is.
+    private let pinsMemory: Bool
     private let passthroughNodes: [Node]
     private let boardNodes: [Node]
     private let sharedNodes: [Node]
@@ -42,10 +44,11 @@ public final class MachinePlan: Sendable {
     /// - Parameters:
     ///   - hypervisor: nil on a host without KVM, where a plan serves to show the device tree.
     ///   - sysfsRoot: stands for /sys in tests.
+    ///   - borrowsIOMMUFD: whether `iommufd_fd` stays open for another plan.
     /// - Throws: `MachineError` for the first thing that doesn't fit or can't be opened.
     public init(
         _ configuration: MachineConfiguration, calls: any MachineCalls, hypervisor: Hypervisor?,
-        sysfsRoot: String = "/sys", log: Log, tracer: Tracer? = nil
+        sysfsRoot: String = "/sys", log: Log, tracer: Tracer? = nil, borrowsIOMMUFD: Bool = false
     ) throws(MachineError) {
         self.configuration = configuration
         self.calls = calls
@@ -67,9 +70,11 @@ public final class MachinePlan: Sendable {
                 configuration.platformDevices.map {
                     PassthroughDevice.Settings($0, peerToPeer: configuration.peerToPeer)
                 },
-                containers: Self.containers(configuration, calls), sysfs: sysfs, log: log, tracer: tracer)
+                containers: Self.containers(configuration, calls, borrowsIOMMUFD), sysfs: sysfs, log: log,
+                tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
+        pinsMemory = demands != nil
         let size = configuration.machineSize
         let board = BoardDevices.all(configuration)
         identity = try Self.identityMemory(size, opened, calls, log)
@@ -137,13 +142,12 @@ public final class MachinePlan: Sendable {
     }
 
     private static func containers(
-        _ configuration: MachineConfiguration, _ calls: any MachineCalls
+        _ configuration: MachineConfiguration, _ calls: any MachineCalls, _ borrowsIOMMUFD: Bool
     ) -> VFIOContainers {
-        let path = VFIOPath(rawValue: configuration.vfio.rawValue) ?? .automatic
         // Through an iommufd the kernel maps no registers.
         return VFIOContainers(
-            calls: calls, path: configuration.peerToPeer ? .group : path,
-            iommufd: configuration.iommufd.map { CInt(clamping: $0) })
+            calls: calls, path: configuration.peerToPeer ? .group : VFIOPath(configuration.vfio),
+            iommufd: configuration.iommufd.map { CInt(clamping: $0) }, borrowsIOMMUFD: borrowsIOMMUFD)
     }
 
     private static func logOmissions(_ nodes: [GuestNode], _ log: Log) {
@@ -196,6 +200,15 @@ public final class MachinePlan: Sendable {
         do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
     }
 
+    /// The devices for which a guest won't be started again after a reset, as far as that is known before it runs; none where that
+    /// isn't asked for.
+    public var restartObstacles: [RestartObstacle] {
+        switch configuration.onReset {
+        case .exit: []
+        case .restart: configuration.allowsUnresetRestart ? [] : passthrough.restartObstacles
+        }
+    }
+
     /// What was added to the device tree, a line each.
     var additionFacts: [String] { additions?.facts ?? [] }
 
@@ -208,12 +221,16 @@ public final class MachinePlan: Sendable {
     }
 
     private func guestMemory() throws(MachineError) -> GuestMemory {
-        if let identity { return identity.guestMemory() }
-        if let mebibytes = configuration.machineSize.hugePages?.mebibytes {
-            return try GuestMemory(layout.banks, hugePageSize: UInt64(mebibytes) << 20, system: calls)
-        }
-        try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
-        return try GuestMemory(layout.banks, system: calls)
+        let size = configuration.machineSize
+        let hugePageSize = size.hugePages?.mebibytes.map { UInt64($0) << 20 }
+        // Huge pages and heaps don't count as memory.
+        try HostMemory.checkControlGroups(
+            ramSize: identity != nil || hugePageSize != nil ? 0 : layout.ram.size, isPinned: pinsMemory, system: calls,
+            log: log)
+        if let identity { return try identity.guestMemory(isDumped: size.dumpsGuestCore) }
+        if hugePageSize == nil { try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls) }
+        return try GuestMemory(
+            layout.banks, hugePageSize: hugePageSize, isDumped: size.dumpsGuestCore, system: calls)
     }
 
     /// The names of all trace events.

@@ -24,11 +24,20 @@ public struct Report: Sendable, Encodable {
     public let profile: [StartupProfile.Mark]
     /// How often the guest was started again after a reset. All other counts but those of the devices are of the last start.
     public var restarts = 0
+    /// Lines of the log and of `--trace` that standard error didn't take in time.
+    public var droppedLogLines: UInt64 = 0
+    /// The devices for which the machine isn't to be started again, however the configuration has it.
+    public var restartObstacles: [RestartObstacle] = []
+    /// Why a guest that asked for a reset wasn't started again; nil where that was not to be.
+    public var restartRefusal: String?
+
+    private var detail: String? { end.detail ?? restartRefusal.map { "not started again: \($0)" } }
 
     private enum CodingKeys: String, CodingKey {
         case exit, devices, memory, exits, unclaimed, profile, restarts
         case arguments = "boot_args"
         case droppedConsoleBytes = "dropped_console_bytes"
+        case droppedLogLines = "dropped_log_lines"
     }
 
     private struct Exit: Encodable {
@@ -44,20 +53,21 @@ public struct Report: Sendable, Encodable {
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: end.detail), forKey: .exit)
+        try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: detail), forKey: .exit)
         try container.encode(devices, forKey: .devices)
         try container.encodeIfPresent(memory, forKey: .memory)
         try container.encodeIfPresent(arguments, forKey: .arguments)
         try container.encode(exits, forKey: .exits)
         try container.encode(Unclaimed(reads: unclaimedReads, writes: unclaimedWrites), forKey: .unclaimed)
         try container.encode(droppedConsoleBytes, forKey: .droppedConsoleBytes)
+        try container.encode(droppedLogLines, forKey: .droppedLogLines)
         try container.encode(profile, forKey: .profile)
         try container.encode(restarts, forKey: .restarts)
     }
 
     /// The report as text, a line for each fact.
     public var text: String {
-        var lines = ["guest: \(end.name)" + (end.detail.map { " (\($0))" } ?? "")]
+        var lines = ["guest: \(end.name)" + (detail.map { " (\($0))" } ?? "")]
         lines += devices.flatMap(\.lines) + (memory?.lines ?? [])
         if let line = arguments?.line { lines.append(line) }
         lines.append(
@@ -73,6 +83,7 @@ public struct Report: Sendable, Encodable {
         }
         if restarts > 0 { lines.append("restarts: \(restarts)") }
         if droppedConsoleBytes > 0 { lines.append("console: \(droppedConsoleBytes) bytes dropped") }
+        if droppedLogLines > 0 { lines.append("log: \(droppedLogLines) lines dropped") }
         return lines.joined(separator: "\n")
     }
 }

@@ -53,16 +53,18 @@ public enum HostPart: Equatable, Sendable {
     }
 
     /// What a device is part of; nil for one that a guest may have, as far as its node says.
-    public init?(_ device: HostDevice, sysfs: Sysfs) {
+    /// - Throws: `VFIOError.sysfs` for a file that can't be read, and so might have told.
+    public init?(_ device: HostDevice, sysfs: Sysfs) throws(VFIOError) {
         guard let node = device.deviceTreeNode else { return nil }
-        let properties = NodeProperties(folder: node, system: sysfs.system)
-        if let part = Self.kind(properties) {
+        let properties = NodeProperties(folder: node, device: device.name, system: sysfs.system)
+        if let part = try Self.kind(properties) {
             self = part
-        } else if device.driver == nil, device.diagnosis?.driverOverride == nil, properties.hasNoResources {
-            self = .empty
-        } else {
+            return
+        }
+        guard device.driver == nil, device.diagnosis?.driverOverride == nil, try properties.hasNoResources() else {
             return nil
         }
+        self = .empty
     }
 
     /// What a name means that is no device's; nil where the host's device tree has no such node at its root.
@@ -75,19 +77,19 @@ public enum HostPart: Equatable, Sendable {
             return node == name || parts.first == name || (parts.count == 2 && "\(parts[1]).\(parts[0])" == name)
         }
         guard let node, (try? sysfs.system.isDirectory("\(root)/\(node)")) == true else { return nil }
-        let properties = NodeProperties(folder: "\(root)/\(node)", system: sysfs.system)
-        self = node == "cpus" ? .cpus : Self.kind(properties) ?? .noDevice
+        let properties = NodeProperties(folder: "\(root)/\(node)", device: name, system: sysfs.system)
+        self = node == "cpus" ? .cpus : (try? Self.kind(properties)) ?? .noDevice
     }
 
     /// The names are those of the bindings (Linux,
     /// Documentation/devicetree/bindings/{interrupt-controller,timer,arm,perf}).
-    private static func kind(_ properties: NodeProperties) -> HostPart? {
-        switch properties.strings("device_type").first {
+    private static func kind(_ properties: NodeProperties) throws(VFIOError) -> HostPart? {
+        switch try properties.strings("device_type").first {
         case "memory": return .memory
         case "cpu": return .cpus
         default: break
         }
-        for name in properties.strings("compatible") {
+        for name in try properties.strings("compatible") {
             switch name {
             case "arm,armv8-timer", "arm,armv7-timer", "arm,cortex-a15-timer": return .timer
             case "arm,psci", "arm,psci-0.2", "arm,psci-1.0", "linaro,optee-tz", "arm,scmi", "arm,scmi-smc", "arm,scpi":
@@ -100,32 +102,50 @@ public enum HostPart: Equatable, Sendable {
             default: break
             }
         }
-        return properties.has("#iommu-cells") ? .iommu : nil
+        return try properties.has("#iommu-cells") ? .iommu : nil
     }
 }
 
-/// A node of the live tree, as far as its properties' names and strings go. What can't be read isn't there.
+/// A node of the live tree, as far as its properties' names and strings go.
 private struct NodeProperties {
     let folder: String
+    /// What errors are about.
+    let device: String
     let system: any SystemCalls
 
-    func has(_ name: String) -> Bool { (try? system.isDirectory("\(folder)/\(name)")) != nil }
-
-    func strings(_ name: String) -> [String] {
-        guard let bytes = try? system.readFile("\(folder)/\(name)", limit: 65536) else { return [] }
-        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    func has(_ name: String) throws(VFIOError) -> Bool {
+        try reading(name) { (path) throws(Errno) in
+            _ = try system.isDirectory(path)
+            return true
+        } ?? false
     }
 
-    /// Whether neither the node nor one below it says what a guest could do with it. False where it can't be listed.
-    var hasNoResources: Bool {
-        guard let names = try? system.listDirectory(folder) else { return false }
+    func strings(_ name: String) throws(VFIOError) -> [String] {
+        let bytes = try reading(name) { (path) throws(Errno) in try system.readFile(path, limit: 65536) }
+        return (bytes ?? []).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Whether neither the node nor one below it says what a guest could do with it.
+    func hasNoResources() throws(VFIOError) -> Bool {
+        let names = try reading(nil) { (path) throws(Errno) in try system.listDirectory(path) } ?? []
         for name in names {
             if ["reg", "interrupts", "interrupts-extended", "gpios", "gpio"].contains(name) { return false }
             if name.hasSuffix("-gpios") || name.hasSuffix("-gpio") { return false }
-            let path = "\(folder)/\(name)"
-            guard (try? system.isDirectory(path)) == true else { continue }
-            guard NodeProperties(folder: path, system: system).hasNoResources else { return false }
+            let isNode = try reading(name) { (path) throws(Errno) in try system.isDirectory(path) }
+            guard isNode == true else { continue }
+            let child = NodeProperties(folder: "\(folder)/\(name)", device: device, system: system)
+            guard try child.hasNoResources() else { return false }
         }
         return true
+    }
+
+    /// - Returns: nil where there is no such file.
+    private func reading<Result>(
+        _ name: String?, _ body: (String) throws(Errno) -> Result
+    ) throws(VFIOError) -> Result? {
+        let path = name.map { "\(folder)/\($0)" } ?? folder
+        do throws(Errno) { return try body(path) } catch .noSuchFileOrDirectory {
+            return nil
+        } catch { throw .sysfs(device: device, path: path, errno: error) }
     }
 }

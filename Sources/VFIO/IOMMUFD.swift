@@ -9,28 +9,33 @@ internal import Synchronization
 /// - SeeAlso: Documentation/userspace-api/iommufd.rst
 final class IOMMUFD: Sendable {
     let calls: any VFIOCalls
-    private let descriptor: OwnedDescriptor
+    /// The number, for the calls that take one.
+    let rawValue: CInt
+    /// Nil for one that somebody else closes.
+    private let descriptor: OwnedDescriptor?
 
     /// Opens it.
     /// - Parameters:
     ///   - device: which errors are about.
-    ///   - handedIn: a descriptor of it that this process was started with; a copy of it is used.
-    /// - Throws: `VFIOError.failed`, `.wrongDescriptor`.
-    init(for device: String, handedIn: CInt?, calls: any VFIOCalls) throws(VFIOError) {
+    ///   - file: the device's own file, which is opened next.
+    ///   - handedIn: a descriptor of it that this process was started with. It is this object's from now on.
+    ///   - isBorrowed: whether that descriptor stays open instead.
+    /// - Throws: `VFIOError.failed`, `.hiddenNode`, `.wrongDescriptor`.
+    init(
+        for device: String, file: String? = nil, handedIn: CInt?, isBorrowed: Bool, calls: any VFIOCalls
+    ) throws(VFIOError) {
         self.calls = calls
         if let handedIn {
-            let copy = OwnedDescriptor(
-                adopting: try calls.copy(of: handedIn, key: "iommufd_fd", named: "iommu", for: device), of: calls)
-            descriptor = copy
+            try calls.adopt(handedIn, key: "iommufd_fd", named: "iommu", for: device)
+            rawValue = handedIn
+            descriptor = isBorrowed ? nil : OwnedDescriptor(adopting: handedIn, of: calls)
         } else {
-            descriptor = OwnedDescriptor(
-                adopting: try attempt(.openIOMMUFD, device) { () throws(Errno) in
-                    try calls.open("/dev/iommu", .readWrite)
-                }, of: calls)
+            rawValue = try calls.openNode(
+                "/dev/iommu", .openIOMMUFD, for: device, sysfs: "/sys/class/misc/iommu",
+                others: file.map { [$0] } ?? [])
+            descriptor = OwnedDescriptor(adopting: rawValue, of: calls)
         }
     }
-
-    var rawValue: CInt { descriptor.rawValue }
 }
 
 /// An address space of the IOMMU, made in /dev/iommu: what is mapped in it is what the devices in it can reach.
@@ -72,17 +77,16 @@ public final class IOAddressSpace: Sendable {
 }
 
 extension VFIOCalls {
-    /// A copy of a descriptor that this process was started with, and that belongs to the device file called `name`.
+    /// Makes sure that a descriptor which this process was started with belongs to the device file called `name`, and
+    /// keeps it from programs that are started.
     /// - Parameter key: what the configuration calls it.
     /// - Throws: `VFIOError.failed` for a number that isn't open, `.wrongDescriptor` for one of another file.
-    func copy(of handedIn: CInt, key: String, named name: String, for device: String) throws(VFIOError) -> CInt {
-        let copy = try attempt(.duplicate(key: key, handedIn), device) { () throws(Errno) in try duplicate(handedIn) }
+    func adopt(_ handedIn: CInt, key: String, named name: String, for device: String) throws(VFIOError) {
+        try attempt(.adopt(key: key, handedIn), device) { () throws(Errno) in try adopt(handedIn) }
         // Without /proc the kernel's own checks are all that there is.
-        guard let path = try? readLink("/proc/self/fd/\(copy)") else { return copy }
+        guard let path = try? readLink("/proc/self/fd/\(handedIn)") else { return }
         guard path.split(separator: "/").last.map(String.init) == name else {
-            close(copy)
             throw .wrongDescriptor(device: device, key: key, number: handedIn, found: path, wanted: name)
         }
-        return copy
     }
 }

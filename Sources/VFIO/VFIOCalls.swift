@@ -67,8 +67,9 @@ public protocol VFIOCalls: SystemCalls {
     /// IOMMU_IOAS_UNMAP of a whole mapping.
     func iommuUnmap(_ iommufd: CInt, addressSpace: UInt32, iova: UInt64, size: UInt64) throws(Errno)
 
-    /// A copy of a descriptor that was handed in (fcntl(2), F_DUPFD_CLOEXEC): closed by the caller.
-    func duplicate(_ descriptor: CInt) throws(Errno) -> CInt
+    /// Keeps a descriptor that was handed in from programs that are started (fcntl(2), F_SETFD).
+    /// - Throws: EBADF where it isn't open.
+    func adopt(_ descriptor: CInt) throws(Errno)
     /// How many bytes this process may keep in RAM (RLIMIT_MEMLOCK); nil for any number, by the limit or by CAP_IPC_LOCK.
     func lockedMemoryLimit() throws(Errno) -> UInt64?
 }

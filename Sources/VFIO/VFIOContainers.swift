@@ -9,32 +9,51 @@ internal import Synchronization
 /// the first two are containers or of an iommufd.
 ///
 /// Nothing is open until the first device asks, and nothing stays open after the last one went: this type only
-/// remembers what its devices keep alive.
+/// remembers what its devices keep alive, but for a descriptor that was handed in.
 public final class VFIOContainers: Sendable {
     /// What the devices of a container or an address space have in common.
-    private enum Purpose: Hashable, CaseIterable { case guest, nothing, untranslated }
+    private enum Purpose: Hashable, CaseIterable {
+        case guest, nothing, untranslated
+
+        init(_ group: HostDevice.IOMMUGroup, _ dma: VFIODMAMode) {
+            self =
+                switch dma {
+                case _ where group.isNoIOMMU: .untranslated
+                case .none: .nothing
+                case .automatic, .iommu, .identity: .guest
+                }
+        }
+    }
     private struct WeakContainer { weak var container: VFIOContainer? }
     private struct WeakSpace { weak var space: IOAddressSpace? }
     private struct State {
         var containers: [Purpose: WeakContainer] = [:]
         var spaces: [Purpose: WeakSpace] = [:]
         weak var iommufd: IOMMUFD?
+        /// The one that was handed in, once it is used: closed, it couldn't be opened again for another device.
+        var adopted: IOMMUFD?
     }
 
     private let calls: any VFIOCalls
     private let path: VFIOPath
     private let handedIn: CInt?
+    private let isBorrowed: Bool
     /// Owned by this object, guarded by the lock.
     private let known = Mutex(State())
 
     /// Opens nothing yet.
     /// - Parameters:
     ///   - path: the one way that is allowed, or the better one that works.
-    ///   - iommufd: a descriptor of /dev/iommu that this process was started with. A copy of it is used; it stays open.
-    public init(calls: any VFIOCalls, path: VFIOPath = .automatic, iommufd: CInt? = nil) {
+    ///   - iommufd: a descriptor of /dev/iommu that this process was started with. From the first device that uses it,
+    ///     it belongs to this object and its devices, and is closed with the last of them.
+    ///   - borrowsIOMMUFD: whether it stays open instead.
+    public init(
+        calls: any VFIOCalls, path: VFIOPath = .automatic, iommufd: CInt? = nil, borrowsIOMMUFD: Bool = false
+    ) {
         self.calls = calls
         self.path = path
         handedIn = iommufd
+        isBorrowed = borrowsIOMMUFD
     }
 
     /// Opens a device.
@@ -42,16 +61,19 @@ public final class VFIOContainers: Sendable {
     /// Call it from one thread at a time.
     /// - Parameters:
     ///   - dma: what it may reach.
-    ///   - descriptor: a descriptor of its own file that this process was started with. A copy of it is used; it stays
-    ///     open, and the device in use, until the process ends.
+    ///   - descriptor: a descriptor of its own file that this process was started with. It is the device's from then
+    ///     on, and closed with it.
     /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.identityBehindIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what `VFIOContainer`, `VFIOGroup` and
     ///   `VFIODevice` throw.
     public func open(
         _ host: HostDevice, dma: VFIODMAMode = .automatic, descriptor: CInt? = nil
     ) throws(VFIOError) -> VFIODevice {
         let group = try host.readyGroup()
-        if group.isNoIOMMU, dma == .iommu { throw .noIOMMU(device: host.name) }
-        if !group.isNoIOMMU, dma == .identity { throw .identityBehindIOMMU(device: host.name, group: group.id) }
+        switch dma {
+        case .iommu where group.isNoIOMMU: throw .noIOMMU(device: host.name)
+        case .identity where !group.isNoIOMMU: throw .identityBehindIOMMU(device: host.name, group: group.id)
+        case .automatic, .iommu, .none, .identity: break
+        }
         if descriptor == nil, group.isNoIOMMU || path == .group || (path == .automatic && host.deviceFile == nil) {
             return try VFIODevice(host, in: self.group(of: host, dma: dma))
         }
@@ -67,7 +89,7 @@ public final class VFIOContainers: Sendable {
         guard let file = host.deviceFile, !group.isNoIOMMU else {
             throw .noDeviceFile(device: host.name, isNoIOMMU: group.isNoIOMMU)
         }
-        let purpose: Purpose = dma == .none ? .nothing : .guest
+        let purpose = Purpose(group, dma)
         try checkGroup(group, of: host, purpose)
         return try VFIODevice(
             host, file: file, handedIn: descriptor, in: try space(purpose, for: host), dma: dma)
@@ -79,8 +101,12 @@ public final class VFIOContainers: Sendable {
         if let open = known.withLock({ $0.iommufd }) {
             iommufd = open
         } else {
-            iommufd = try IOMMUFD(for: host.name, handedIn: handedIn, calls: calls)
-            known.withLock { $0.iommufd = iommufd }
+            iommufd = try IOMMUFD(
+                for: host.name, file: host.deviceFile, handedIn: handedIn, isBorrowed: isBorrowed, calls: calls)
+            known.withLock { state in
+                state.iommufd = iommufd
+                if handedIn != nil { state.adopted = iommufd }
+            }
         }
         let space = try IOAddressSpace(in: iommufd, for: host.name)
         known.withLock { $0.spaces[purpose] = WeakSpace(space: space) }
@@ -93,11 +119,12 @@ public final class VFIOContainers: Sendable {
     /// - Throws: `VFIOError.notReady`, `.groupSharesDMA`, and what `VFIOContainer` and `VFIOGroup` throw.
     public func group(of host: HostDevice, dma: VFIODMAMode = .automatic) throws(VFIOError) -> VFIOGroup {
         let group = try host.readyGroup()
-        let purpose: Purpose = group.isNoIOMMU ? .untranslated : dma == .none ? .nothing : .guest
+        let purpose = Purpose(group, dma)
         try checkGroup(group, of: host, purpose)
         if let container = container(purpose) { return try container.group(of: host) }
         let container = try VFIOContainer(
-            purpose == .untranslated ? .noIOMMU : .type1v2, isClosed: purpose == .nothing, for: host.name, calls: calls)
+            purpose == .untranslated ? .noIOMMU : .type1v2, isClosed: purpose == .nothing, for: host.name,
+            node: group.node, calls: calls)
         known.withLock { $0.containers[purpose] = WeakContainer(container: container) }
         return try container.group(of: host)
     }
@@ -143,6 +170,7 @@ extension VFIOError {
         switch self {
         case .failed(_, .openIOMMUFD, let errno), .failed(_, .openDeviceFile, let errno):
             return reasons.contains(errno)
+        case .hiddenNode(_, .openIOMMUFD, _, _), .hiddenNode(_, .openDeviceFile, _, _): return true
         default: return false
         }
     }

@@ -45,7 +45,7 @@ final class VFIODeviceFile: Sendable {
         anchor = .group(group)
     }
 
-    /// Opens the device's own file, or takes a copy of `handedIn`, and puts the device into `space`.
+    /// Opens the device's own file, or takes `handedIn` over, and puts the device into `space`.
     init(
         _ host: HostDevice, file: String, handedIn: CInt?, in space: IOAddressSpace
     ) throws(VFIOError) {
@@ -57,13 +57,13 @@ final class VFIODeviceFile: Sendable {
         do throws(VFIOError) {
             if let handedIn {
                 let node = file.split(separator: "/").last.map(String.init) ?? file
-                descriptor = OwnedDescriptor(
-                    adopting: try calls.copy(of: handedIn, key: "vfio_fd", named: node, for: name), of: calls)
+                try calls.adopt(handedIn, key: "vfio_fd", named: node, for: name)
+                descriptor = OwnedDescriptor(adopting: handedIn, of: calls)
             } else {
                 descriptor = OwnedDescriptor(
-                    adopting: try VFIO.attempt(.openDeviceFile(file), name) { () throws(Errno) in
-                        try calls.open(file, .readWrite)
-                    }, of: calls)
+                    adopting: try calls.openNode(
+                        file, .openDeviceFile(file), for: name,
+                        sysfs: "\(host.path)/vfio-dev/\(file.split(separator: "/").last ?? "")/dev"), of: calls)
             }
         } catch {
             space.unclaim(name)

@@ -25,7 +25,7 @@ public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
     case getIOMMUInfo
     case openIOMMUFD
     case openDeviceFile(String)
-    case duplicate(key: String, CInt)
+    case adopt(key: String, CInt)
     case bind(HostDevice.IOMMUGroup, file: String)
     case attach(HostDevice.IOMMUGroup)
     case allocateAddressSpace
@@ -60,7 +60,7 @@ public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
         case .getIOMMUInfo: "VFIO_IOMMU_GET_INFO"
         case .openIOMMUFD: "open /dev/iommu"
         case .openDeviceFile(let path): "open \(path)"
-        case .duplicate(let key, let number): "fcntl(F_DUPFD_CLOEXEC) of \(key) \(number)"
+        case .adopt(let key, let number): "fcntl(F_SETFD) of \(key) \(number)"
         case .bind: "VFIO_DEVICE_BIND_IOMMUFD"
         case .attach: "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
         case .allocateAddressSpace: "IOMMU_IOAS_ALLOC"

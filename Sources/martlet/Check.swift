@@ -24,13 +24,13 @@ struct Check: ParsableCommand {
     func run() throws {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
-        let check = try tracing(trace.patterns) {
-            MachineCheck(configuration, calls: LinuxKernel(), log: log, tracer: $0)
-        }
+        // Trace events must keep their order among the messages.
+        if !trace.patterns.isEmpty { StandardError.queue(patienceMilliseconds: .max) }
+        let check = MachineCheck(
+            configuration, calls: LinuxKernel(), log: log, tracer: makeTracer(trace.patterns))
         guard check.problems.isEmpty else {
             throw Failure(.failure, check.problems.joined(separator: "\nmartlet: "))
         }
-        for fact in check.facts { print(fact) }
-        print("\(config): ok")
+        try StandardOutput.print((check.facts + ["\(config): ok"]).joined(separator: "\n"))
     }
 }

@@ -38,19 +38,16 @@ struct DTB: ParsableCommand {
             try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log)
                 .deviceTree(hypervisor: hypervisor)
         }
-        do {
-            if let output { try FileOutput.replace(output, with: blob) } else { try writeToStandardOutput(blob) }
-        } catch let error as Errno {
-            throw Failure(.failure, "\(output ?? "standard output"): \(error.explained)")
-        }
+        if let output { return try write(blob, to: output) }
+        if Terminal.isTerminal(1) { throw Failure(.usage, "a blob is not for a terminal; give -o FILE or a pipe") }
+        try StandardOutput.write(blob)
     }
 
-    private func writeToStandardOutput(_ blob: [UInt8]) throws {
-        if Terminal.isTerminal(1) { throw Failure(.usage, "a blob is not for a terminal; give -o FILE or a pipe") }
-        var failure: Errno?
-        blob.withUnsafeBytes { bytes in
-            do throws(Errno) { try FileOutput.write(bytes, to: 1) } catch { failure = error }
+    private func write(_ blob: [UInt8], to path: String) throws {
+        do { try OutputFile(path).finish(blob) } catch let error as FileError {
+            throw Failure(.failure, "\(path): \(error)")
+        } catch let error as Errno {
+            throw Failure(.failure, "\(path): \(error.explained)")
         }
-        if let failure { throw failure }
     }
 }

@@ -25,7 +25,7 @@ struct DeviceRecord: Encodable {
         let name: String?
         let hostAddress: String?
         let size: UInt64
-        /// "mappable", "trapped", or "unknown" without a host address.
+        /// "mappable", "trapped", "empty" without a byte, or "unknown" without a host address.
         let access: String
         /// What of it isn't on a page boundary, for a trapped one: "address" or "size".
         let reason: String?
@@ -168,6 +168,7 @@ struct DeviceRecord: Encodable {
                 case .trappedForAddress: ("trapped", "address")
                 case .trappedForSize: ("trapped", "size")
                 case .unknown: ("unknown", nil)
+                case .empty: ("empty", nil)
                 }
             return Region(
                 index: index, name: region.name, hostAddress: region.hostAddress.map { "0x" + String($0, radix: 16) },

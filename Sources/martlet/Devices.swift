@@ -32,33 +32,40 @@ struct Devices: ParsableCommand {
         } else {
             let named = try ThisHost.devices(names)
             let together = Set(named.map(\.name))
-            devices = named.map { survey.survey($0, together: together) }
+            devices = try failing { () throws(VFIOError) in
+                try named.map { device throws(VFIOError) in try survey.survey(device, together: together) }
+            }
         }
+        // What could be read is worth more than a failure, but the rest is not passed over in silence.
+        defer { for error in survey.errors { StandardError.write("martlet: warning: \(error)\n") } }
         if json {
             try printJSON(
                 devices.map { device in
                     DeviceRecord(device, names.isEmpty ? nil : NodeText(device, sysfs: ThisHost.sysfs).preview)
                 })
         } else if names.isEmpty {
-            print(DeviceTable(devices).text)
+            try StandardOutput.print(DeviceTable(devices).text)
         } else {
             let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
             let texts = devices.map { device in
-                let text = DeviceText(device, steps: binding.bindingSteps(for: device.device)).text
+                var steps: [BindingStep]?
+                do throws(VFIOError) { steps = try binding.bindingSteps(for: device.device) } catch {
+                    StandardError.write("martlet: warning: \(error)\n")
+                }
+                let text = DeviceText(device, steps: steps).text
                 return ([text] + NodeText(device, sysfs: ThisHost.sysfs).lines).joined(separator: "\n")
             }
-            print(texts.joined(separator: "\n\n"))
+            try StandardOutput.print(texts.joined(separator: "\n\n"))
         }
-        // What could be read is worth more than a failure, but the rest is not passed over in silence.
-        for error in survey.errors { StandardError.write("martlet: warning: \(error)\n") }
     }
 
     private func printJSON(_ devices: [DeviceRecord]) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        do {
-            let data = try encoder.encode(["devices": devices])
-            print(String(decoding: data, as: UTF8.self))
-        } catch { throw Failure(.failure, "--json: \(error)") }
+        let text: String
+        do { text = String(decoding: try encoder.encode(["devices": devices]), as: UTF8.self) } catch {
+            throw Failure(.failure, "--json: \(error)")
+        }
+        try StandardOutput.print(text)
     }
 }

@@ -20,34 +20,51 @@ struct Martlet: ParsableCommand {
     static func main() {
         profile.mark("runtime")
         do {
-            try reserveStandardDescriptors()
+            try setUpProcess()
             if let run = RunArguments(CommandLine.arguments) {
                 try Run.execute(run.config, logLevel: run.logLevel, report: run.report)
             }
             var command = try parseAsRoot()
             profile.mark("arguments")
             try command.run()
+            exit(.success)
         } catch let error as Failure {
-            StandardError.write("martlet: \(error.description)\n")
-            exit(error.status)
+            fail(error)
         } catch let end as ExitCode {
-            CurrentProcess.exit(end.rawValue)
+            exit(end.rawValue)
         } catch {
-            let isRequest = exitCode(for: error) == .success
-            let text = fullMessage(for: error)
-            if isRequest { print(text) } else { StandardError.write(text + "\n") }
-            exit(isRequest ? .success : .usage)
+            guard exitCode(for: error) == .success else {
+                StandardError.writeLast(fullMessage(for: error) + "\n")
+                exit(.usage)
+            }
+            do { try StandardOutput.print(fullMessage(for: error)) } catch let error as Failure { fail(error) } catch {}
+            exit(.success)
         }
     }
 
-    private static func reserveStandardDescriptors() throws {
+    /// What must come before anything is opened, started or written.
+    private static func setUpProcess() throws {
+        do { try CurrentProcess.setUpSignals() } catch {
+            throw Failure(.failure, "signals can't be set up: \(error.explained)")
+        }
         do { try StandardDescriptors.reserve() } catch {
             throw Failure(.failure, "standard input, output or error: \(error.explained)")
         }
+        CurrentProcess.keepDescriptorsFromPrograms()
     }
 
     /// Not ArgumentParser's exit, which makes up a usage text (5 million instructions) before it looks at the status.
-    private static func exit(_ status: ExitStatus) -> Never { CurrentProcess.exit(status.rawValue) }
+    private static func exit(_ status: Int32) -> Never {
+        StandardError.finish()
+        CurrentProcess.exit(status)
+    }
+
+    private static func exit(_ status: ExitStatus) -> Never { exit(status.rawValue) }
+
+    private static func fail(_ failure: Failure) -> Never {
+        StandardError.writeLast("martlet: \(failure.description)\n")
+        exit(failure.status)
+    }
 }
 
 /// What the process's exit status means; the README has the same table.

@@ -42,16 +42,9 @@ struct TraceOptions: ParsableArguments {
 
 }
 
-/// Runs `body` with a tracer for `patterns`, which is nil without any. What was traced is written when this returns, unless
-/// nobody reads it.
-func tracing<Result>(_ patterns: [String], _ body: (Tracer?) throws -> Result) throws -> Result {
-    if patterns.isEmpty { return try body(nil) }
-    let writer: TraceWriter
-    do { writer = try TraceWriter(write: StandardError.write) } catch {
-        throw Failure(.failure, "--trace: its thread could not be started: \(error.explained)")
-    }
-    defer { writer.finish() }
-    return try body(Tracer(patterns: patterns, sink: writer.add))
+/// A tracer for `patterns` on standard error, whose lines are queued; nil without any.
+func makeTracer(_ patterns: [String]) -> Tracer? {
+    Tracer(patterns: patterns) { StandardError.writer.add($0, $1) }
 }
 
 /// Reads a configuration, or fails with the status that means a wrong one.

@@ -7,13 +7,15 @@ internal import FoundationEssentials
 internal import KVM
 internal import LinuxSystem
 internal import Machine
+internal import Passthrough
 internal import Synchronization
 
 /// `martlet run`: the main job.
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Boots the guest and runs it until it powers off.",
-        discussion: "On a terminal: Ctrl-A x ends the guest, Ctrl-A Ctrl-A sends one Ctrl-A.")
+        discussion:
+            "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A Ctrl-A sends one Ctrl-A.")
 
     @Argument(help: "The machine's configuration, a JSON file.")
     var config: String
@@ -35,17 +37,17 @@ struct Run: ParsableCommand {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
         Martlet.profile.mark("configuration")
-        do { try ConsoleOutput.ignoreBrokenPipes() } catch {
-            throw Failure(.failure, "sigaction: \(error.explained)")
-        }
+        StandardError.queue(patienceMilliseconds: 1000)
+        let reportFile = try reportPath.map(ReportFile.init)
         let hypervisor = try openHypervisor()
         Martlet.profile.mark("kvm")
-        let (end, report) = try tracing(trace) { try runMachine(configuration, hypervisor, log, $0) }
+        var (end, report) = try runMachine(configuration, hypervisor, log, makeTracer(trace))
+        report.droppedLogLines = StandardError.droppedLineCount
         if case .hung(let text, let registers) = end {
-            StandardError.write("martlet: the guest can't go on: \(text)\n\(registers)")
+            StandardError.writeLast("martlet: the guest can't go on: \(text)\n\(registers)")
         }
-        StandardError.write(report.text + "\n")
-        if let reportPath { try write(report, to: reportPath) }
+        StandardError.writeLast(report.text + "\n")
+        try reportFile?.finish(report)
         if let moved = report.memory?.moved {
             throw Failure(.failure, MachineError.memoryMoved(moved).description)
         }
@@ -59,24 +61,26 @@ struct Run: ParsableCommand {
             try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log, tracer: tracer)
         }
         Martlet.profile.mark("plan")
+        // The guest may never ask for a reset, so this is no error yet.
+        for obstacle in plan.restartObstacles { log(.warning, obstacle.description) }
         var machine = try makeMachine(plan, hypervisor, log, Martlet.profile)
         let terminal: Terminal
         do { terminal = try Terminal(descriptor: 0) } catch {
             throw Failure(.failure, "the console: \(error.explained)")
         }
         defer { terminal.restore() }
-        var restarts = RestartLimit()
+        var restarts = RestartPolicy(configuration)
         while true {
             let running = machine
             var (end, report) = try failing { () throws(MachineError) in try running.run() }
             report.restarts = restarts.count
-            guard end == .reset, configuration.onReset == .restart else { return (end, report) }
-            guard restarts.take(at: Clock.monotonicNanoseconds) else {
-                log(
-                    .warning,
-                    "the guest asked for \(RestartLimit.maximum) resets within \(RestartLimit.windowSeconds) s, and for one "
-                        + "more: it is not started again")
+            switch restarts.decide(after: report, at: Clock.monotonicNanoseconds) {
+            case .end: return (end, report)
+            case .refuse(let reason):
+                report.restartRefusal = reason
+                log(.warning, "the guest asked for a reset and is not started again: \(reason)")
                 return (end, report)
+            case .restart: break
             }
             log(.info, "the guest asked for a reset: start \(restarts.count + 1)")
             // The devices stay open; RAM, VM and console are new.
@@ -99,17 +103,33 @@ struct Run: ParsableCommand {
     }
 
     static func makeConsole(_ log: Log) throws(Errno) -> Console {
-        try Console { error in
-            log(.warning, "the guest's console can't be written any more: \(error.nameAndText); the guest goes on")
+        try Console { failure in
+            switch failure {
+            case .output(let error):
+                log(.warning, "the guest's console can't be written any more: \(error.nameAndText); the guest goes on")
+            case .input(let error):
+                log(.warning, "the guest's console can't be read any more: \(error.nameAndText); the guest goes on")
+            }
         }
     }
+}
 
-    private static func write(_ report: Report, to path: String) throws {
+/// The file that `--report` names, open before the guest starts.
+private struct ReportFile {
+    private let path: String
+    private let file: OutputFile
+
+    init(_ path: String) throws {
+        self.path = path
+        do { file = try OutputFile(path) } catch { throw Failure(.failure, "--report: \(path): \(error)") }
+    }
+
+    func finish(_ report: Report) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
             let data = try encoder.encode(report)
-            try FileOutput.replace(path, with: Array(data) + [0x0A])
+            try file.finish(Array(data) + [0x0A], timeoutMilliseconds: 1000)
         } catch let error as Errno {
             throw Failure(.failure, "--report: \(path): \(error.explained)")
         } catch {

@@ -32,7 +32,7 @@ struct FuzzTests {
             case nil: outcomes.valid += 1
             case .invalid: outcomes.invalid += 1
             case .malformed: outcomes.malformed += 1
-            case .unreadable: Issue.record("nothing was read")
+            case .unusable, .unreadable: Issue.record("nothing was read")
             }
             if let error {
                 let lines = json.count { $0 == UInt8(ascii: "\n") } + 1

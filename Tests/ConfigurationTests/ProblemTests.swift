@@ -234,15 +234,15 @@ struct ProblemTests {
     @Test(arguments: [
         (
             #"{\#(plainBootSource), "boot_source": {}}"#,
-            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset; did you mean "boot-source"?"#
+            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?"#
         ),
         (
             #"{\#(plainBootSource), "drivers": []}"#,
-            "drivers: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset"
+            "drivers: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart"
         ),
         (
             machine(#""vcpus_count": 2"#),
-            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap, cpus; did you mean "vcpu_count"?"#
+            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap, dump_guest_core, cpus; did you mean "vcpu_count"?"#
         ),
         (
             boot(#""boot_agrs": """#),
@@ -347,7 +347,7 @@ struct ProblemTests {
         #expect(
             error.description == #"""
                 test.json: 12 problems in the configuration
-                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset; did you mean "boot-source"?
+                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?
                   line 3, column 18: boot-source.kernel_image_path: found nothing; allowed: a path of 1 to 4095 bytes without NUL (this key is required)
                   line 4, column 18: boot-source.boot_args: found "é\n"; allowed: one line of at most 2047 bytes without NUL
                   line 4, column 40: boot-source.initrd_path: found 7; allowed: a path of 1 to 4095 bytes without NUL

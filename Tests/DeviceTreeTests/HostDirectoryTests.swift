@@ -35,7 +35,9 @@ private struct FakeFiles: SystemCalls {
     func close(_ descriptor: CInt) {}
     func openKernelLog() throws(Errno) -> CInt { throw .noFunction }
     func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
-    func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 { throw .noFunction }
+    func openWithoutWaiting(_ path: String) throws(Errno) -> CInt { throw .noFunction }
+    func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus { throw .noFunction }
+    func fileKind(_ path: String) throws(Errno) -> FileKind { throw .noFunction }
     func readLink(_ path: String) throws(Errno) -> String { throw .noFunction }
     func pread(
         _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
@@ -58,6 +60,7 @@ private struct FakeFiles: SystemCalls {
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
     func unmap(address: UInt, size: UInt64) {}
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
+    func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
     func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
         throw .noFunction
     }

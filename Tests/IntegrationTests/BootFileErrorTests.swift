@@ -23,7 +23,7 @@ extension Integration {
         }
 
         @Test func folderIsNoKernel() throws {
-            try refusal({ $0.source.kernel = "/tmp" }, "boot-source.kernel_image_path: /tmp: EISDIR")
+            try refusal({ $0.source.kernel = "/tmp" }, "boot-source.kernel_image_path: /tmp: this is a directory")
         }
 
         @Test(

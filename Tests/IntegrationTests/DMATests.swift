@@ -230,7 +230,7 @@ extension Integration {
                     options: options)
                 configuration.iommufd = 9
                 try expectRefusal(
-                    configuration, "\(HostDevices.gpio): fcntl(F_DUPFD_CLOEXEC) of iommufd_fd 9 failed: EBADF",
+                    configuration, "\(HostDevices.gpio): fcntl(F_SETFD) of iommufd_fd 9 failed: EBADF",
                     options: options)
             }
         }

@@ -75,10 +75,16 @@ extension FakeKernel: SystemCalls {
         return isFolder
     }
 
-    public func regularFileSize(_ descriptor: CInt) throws(Errno) -> UInt64 {
+    public func openWithoutWaiting(_ path: String) throws(Errno) -> CInt { try open(path, .readOnly) }
+
+    public func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus {
         try step("fstat \(name(of: descriptor))")
-        guard let content = content(of: descriptor) else { throw .invalidArgument }
-        return UInt64(content.count)
+        guard let content = content(of: descriptor) else { return FileStatus(kind: .characterDevice, size: 0) }
+        return FileStatus(kind: .regular, size: UInt64(content.count))
+    }
+
+    public func fileKind(_ path: String) throws(Errno) -> FileKind {
+        try isDirectory(path) ? .directory : withState { $0.files[path] != nil } ? .regular : .characterDevice
     }
 
     /// The content of the file that was opened as `descriptor`.
@@ -159,6 +165,16 @@ extension FakeKernel: SystemCalls {
     }
 
     public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { try step("madvise") }
+
+    public func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) {
+        try step("madvise(MADV_DONTDUMP)")
+        let isWhole = withState { state in
+            guard state.mappings[address]?.size == size else { return false }
+            state.mappings[address]?.isExcludedFromCoreDumps = true
+            return true
+        }
+        if !isWhole { throw .noMemory }
+    }
 
     public func setAffinity(_ cpus: [Int]) throws(Errno) {
         try step("sched_setaffinity \(cpus)")

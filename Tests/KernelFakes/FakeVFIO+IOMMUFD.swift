@@ -6,7 +6,7 @@ public import VFIO
 
 /// The fake's iommufd, what an address space says that it can map, and descriptors that a launcher hands in.
 extension FakeKernel {
-    /// A descriptor that the process was started with, open for `path`. It isn't in the journal: the process doesn't close it.
+    /// A descriptor that the process was started with, open for `path`. It is in the journal once it is adopted.
     public func handIn(_ path: String) -> CInt {
         withState { state in
             state.nextDescriptor += 1
@@ -15,12 +15,10 @@ extension FakeKernel {
         }
     }
 
-    public func duplicate(_ descriptor: CInt) throws(Errno) -> CInt {
-        guard let what = withState({ $0.descriptors[descriptor] }) else {
-            try step("fcntl")
-            throw .badFileDescriptor
-        }
-        return try acquireDescriptor("fcntl \(what)")
+    public func adopt(_ descriptor: CInt) throws(Errno) {
+        try step("fcntl")
+        guard let what = withState({ $0.descriptors[descriptor] }) else { throw .badFileDescriptor }
+        withState { $0.journal.append(.acquire(what)) }
     }
 
     public func lockedMemoryLimit() throws(Errno) -> UInt64? {

@@ -126,14 +126,14 @@ import Testing
     @Test func onlyRegularFilesHaveASize() throws {
         let file = try open(try folder.write("file", "12345"), .readOnly)
         let raw = file.rawValue
-        #expect(try kernel.regularFileSize(raw) == 5)
+        #expect(try kernel.fileStatus(raw) == FileStatus(kind: .regular, size: 5))
         let directory = try open(folder.path, .readOnly)
         let rawDirectory = directory.rawValue
-        #expect(throws: Errno.isDirectory) { try kernel.regularFileSize(rawDirectory) }
+        #expect(try kernel.fileStatus(rawDirectory) == FileStatus(kind: .directory, size: 0))
         let device = try open("/dev/null", .readOnly)
         let rawDevice = device.rawValue
-        #expect(throws: Errno.invalidArgument) { try kernel.regularFileSize(rawDevice) }
-        #expect(throws: Errno.badFileDescriptor) { try kernel.regularFileSize(-1) }
+        #expect(try kernel.fileStatus(rawDevice) == FileStatus(kind: .characterDevice, size: 0))
+        #expect(throws: Errno.badFileDescriptor) { try kernel.fileStatus(-1) }
     }
 
     // MARK: Conversions

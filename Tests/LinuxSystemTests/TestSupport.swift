@@ -20,6 +20,15 @@ struct Pipe {
         for end in ends { try #require(fcntl(end, F_SETFD, FD_CLOEXEC) == 0) }
     }
 
+    /// Fills it up, so that the next write of a byte has to wait.
+    func fill() throws {
+        try #require(fcntl(writeEnd, F_SETFL, O_NONBLOCK) == 0)
+        let dots = [UInt8](repeating: 0x2E, count: 65536)
+        while write(writeEnd, dots, dots.count) > 0 {}
+        while write(writeEnd, dots, 1) > 0 {}
+        try #require(fcntl(writeEnd, F_SETFL, 0) == 0)
+    }
+
     /// Whether every descriptor of the write end is closed: the reader then sees the end.
     var isWriteEndClosed: Bool {
         var poll = pollfd(fd: readEnd, events: Int16(POLLIN), revents: 0)

@@ -12,7 +12,7 @@ import Testing
     let failures = CallLog<Errno>()
 
     func makeOutput(_ descriptor: CInt) throws -> ConsoleOutput {
-        try ConsoleOutput.ignoreBrokenPipes()
+        try CurrentProcess.setUpSignals()
         let (flushRequests, failures) = (flushRequests, failures)
         return ConsoleOutput(
             descriptor: descriptor, requestFlush: { flushRequests.note(true) }, onFailure: { failures.note($0) })

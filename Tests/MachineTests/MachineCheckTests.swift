@@ -42,6 +42,7 @@ import VFIO
     }
 
     @Test func oneProblemDoesNotHideTheNext() {
+        host.kernel.addIdleHost()
         host.kernel.withState { state in
             state.devices.remove("/dev/kvm")
             state.files["/Image"] = nil

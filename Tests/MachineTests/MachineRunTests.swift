@@ -8,6 +8,7 @@ import KVM
 import KernelFakes
 import LinuxSystem
 import PlatformBus
+import Synchronization
 import Testing
 import VFIO
 
@@ -240,6 +241,42 @@ import VFIO
                 "vm", "image", "device-tree", "memory-slots", "vcpus", "interrupt-controller", "passthrough", "devices",
                 "threads", "vcpus-joined", "devices-silenced", "console-closed", "released",
             ])
+    }
+
+    // MARK: Nobody reads
+
+    /// The guest reads where nothing is, which is logged, and then the user quits.
+    @Test func `a standard error that nobody reads doesn't keep the machine from ending`() throws {
+        let pipe = try DescriptorPair.pipe()
+        try #require(fcntl(pipe.console, F_SETFL, O_NONBLOCK) == 0)
+        let dots = [UInt8](repeating: 0x2E, count: 65536)
+        while write(pipe.console, dots, dots.count) > 0 {}
+        while write(pipe.console, dots, 1) > 0 {}
+        try #require(fcntl(pipe.console, F_SETFL, 0) == 0)
+        let writer = LineWriter(to: pipe.console)
+        let log = Log(threshold: .warning) { _, text in writer.add("\(text)\n") }
+        script(0, .mmioRead(address: 0x500_0000, length: 4))
+        let hypervisor = try host.makeHypervisor()
+        let plan = try MachinePlan(host.configuration(), calls: host.kernel, hypervisor: hypervisor, log: log)
+        let machine = try Machine(
+            plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+        let hasEnded = Atomic<Bool>(false)
+        let thread = try SystemThread(name: "machine") {
+            let end = try? machine.run().end
+            hasEnded.store(end == .quit, ordering: .releasing)
+        }
+        usleep(100_000)
+        terminal.type("\u{1}x")
+        #expect(waits(5000) { hasEnded.load(ordering: .acquiring) })
+        writer.finish(timeoutMilliseconds: 10)
+        // Lets those end that wait for a reader, if any does.
+        var text: [UInt8] = []
+        #expect(
+            waits(5000) {
+                text += pipe.readAvailable()
+                return String(decoding: text, as: UTF8.self).hasSuffix("at 0x5000000, where there is nothing\n")
+            })
+        thread.join()
     }
 
     // MARK: Again and again

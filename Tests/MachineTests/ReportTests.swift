@@ -55,6 +55,13 @@ import Testing
                 """)
     }
 
+    @Test func `lines that standard error didn't take are shown`() throws {
+        var report = report()
+        report.droppedLogLines = 3
+        #expect(report.text.hasSuffix("\nlog: 3 lines dropped"))
+        #expect(try json(report)["dropped_log_lines"] as? Int == 3)
+    }
+
     @Test func `what the CPU was left to try again is told`() {
         let report = Report(
             end: .powerOff, devices: [], exits: ExitCounts(nisvEmulated: 1, nisvReentered: 3), unclaimedReads: 0,
@@ -69,7 +76,10 @@ import Testing
         let object = try json(report(unclaimed: (8, 9), dropped: 7))
         #expect(
             Set(object.keys)
-                == ["exit", "devices", "exits", "unclaimed", "profile", "restarts", "dropped_console_bytes"])
+                == [
+                    "exit", "devices", "exits", "unclaimed", "profile", "restarts", "dropped_console_bytes",
+                    "dropped_log_lines",
+                ])
         #expect(
             object["exits"] as? [String: Int]
                 == [

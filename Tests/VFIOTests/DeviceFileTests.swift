@@ -114,6 +114,29 @@ import VFIO
         #expect(kernel.held.isEmpty)
     }
 
+    @Test func `a container without the device's files is told which`() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.addFile("/sys/class/misc/iommu/dev", "10:197\n")
+        kernel.withState { _ = $0.devices.remove("/dev/vfio/devices/vfio0") }
+        #expect(
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
+                a: open /dev/vfio/devices/vfio0 failed: ENOENT (No such file or directory)
+                  the kernel has /dev/vfio/devices/vfio0, but /dev here hasn't, as in a container
+                  give it to the container: docker run, podman run: --device /dev/vfio/devices/vfio0
+                """)
+        // Its group will do.
+        #expect(try VFIOContainers(calls: kernel).open(host("a")).group?.id == 3)
+        kernel.withState { _ = $0.devices.remove("/dev/iommu") }
+        #expect(
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
+                a: open /dev/iommu failed: ENOENT (No such file or directory)
+                  the kernel has /dev/iommu, but /dev here hasn't, as in a container
+                  give it to the container: docker run, podman run: --device /dev/iommu --device /dev/vfio/devices/vfio0
+                """)
+        #expect(try VFIOContainers(calls: kernel).open(host("a")).group?.id == 3)
+        #expect(kernel.held.isEmpty)
+    }
+
     @Test func aDeviceWithoutAFileSaysSo() throws {
         kernel.addHostDevice("old", group: 3)
         kernel.addHostDevice("free", group: 4, isNoIOMMU: true, file: 0)
@@ -135,7 +158,8 @@ import VFIO
 
     // MARK: Handed in
 
-    @Test func descriptorsThatWereHandedInAreCopiedAndStayOpen() throws {
+    /// Copied, they would keep the device in use until the process ends.
+    @Test func descriptorsThatWereHandedInAreAdoptedAndClosed() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { $0.devices.subtract(["/dev/iommu", "/dev/vfio/devices/vfio0", "/dev/vfio/vfio"]) }
         let (iommufd, file) = (kernel.handIn("/dev/iommu"), kernel.handIn("/dev/vfio/devices/vfio0"))
@@ -146,7 +170,34 @@ import VFIO
         }
         #expect(kernel.held.isEmpty)
         #expect(kernel.releasedInReverseOrder, "\(kernel.journal)")
-        #expect(kernel.name(of: file) == "open /dev/vfio/devices/vfio0")
+        #expect(kernel.name(of: file) == "?")
+        #expect(kernel.name(of: iommufd) == "?")
+    }
+
+    /// The first device can't be opened; the number must not be closed, and be somebody else's, when the second asks
+    /// for it.
+    @Test func anAdoptedDescriptorOutlivesADeviceThatFails() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.addHostDevice("b", group: 4, file: 1)
+        let iommufd = kernel.handIn("/dev/iommu")
+        do {
+            let containers = VFIOContainers(calls: kernel, path: .cdev, iommufd: iommufd)
+            kernel.withState { _ = $0.busyNodes.insert("/dev/vfio/devices/vfio0") }
+            #expect(throws: VFIOError.self) { try containers.open(host("a")) }
+            #expect(kernel.name(of: iommufd) == "open /dev/iommu")
+            #expect(try containers.open(host("b")).regions.count == 1)
+        }
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.name(of: iommufd) == "?")
+    }
+
+    @Test func aDescriptorThatIsBorrowedStaysOpen() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        let iommufd = kernel.handIn("/dev/iommu")
+        for _ in 0..<2 {
+            let containers = VFIOContainers(calls: kernel, iommufd: iommufd, borrowsIOMMUFD: true)
+            #expect(try containers.open(host("a")).regions.count == 1)
+        }
         #expect(kernel.name(of: iommufd) == "open /dev/iommu")
     }
 
@@ -165,7 +216,7 @@ import VFIO
                 """)
         #expect(
             refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: 77) } == """
-                a: fcntl(F_DUPFD_CLOEXEC) of vfio_fd 77 failed: EBADF (Bad file descriptor)
+                a: fcntl(F_SETFD) of vfio_fd 77 failed: EBADF (Bad file descriptor)
                   vfio_fd is the number of a descriptor that Martlet is started with, and this one isn't open
                 """)
         #expect(kernel.held.isEmpty)

@@ -112,7 +112,7 @@ import VFIO
     /// What of the fake's name for a call an error has to show.
     private func words(of call: String) -> String {
         let words = call.split(separator: " ").map(String.init)
-        if words.first == "fcntl" { return "fcntl(F_DUPFD_CLOEXEC)" }
+        if words.first == "fcntl" { return "fcntl(F_SETFD)" }
         switch words[0] {
         case "readlink", "list", "stat", "read", "open": return words[1]
         default: return words[0]

@@ -53,6 +53,137 @@ struct CommandLineTests {
         #expect(result.text.split(separator: "\n").count == 1)
     }
 
+    // MARK: Output that is lost
+
+    /// Also the parser's own texts.
+    @Test(arguments: [
+        ["--help"], ["--version"], ["run", "--help"], ["help", "run"], ["--generate-completion-script", "bash"],
+        ["devices"], ["devices", "--json"],
+    ])
+    func `output that is lost is status 1`(arguments: [String]) throws {
+        let result = try #require(builtProgram).run(arguments, output: "/dev/full")
+        #expect(result.status == 1)
+        #expect(result.messages.hasSuffix("martlet: standard output: ENOSPC (No space left on device)\n"), "\(result)")
+    }
+
+    /// Closed before the start, and a pipe whose reader has gone: neither a signal nor a success.
+    @Test(arguments: ["\"$0\" devices >&-", "{ sleep 0.3; \"$0\" devices; echo $? >&2; } | true"])
+    func `so is output that nobody can read`(script: String) throws {
+        let result = try shell(script)
+        let isPipe = script.hasSuffix("true")
+        #expect(isPipe ? result.messages.hasSuffix("EPIPE (Broken pipe)\n1\n") : result.status == 1, "\(result)")
+        #expect(result.messages.contains("martlet: standard output: E"), "\(result)")
+    }
+
+    /// Runs a script whose $0 is the program, and whose other arguments are `arguments`.
+    private func shell(_ script: String, _ arguments: String...) throws -> HostTool.Result {
+        let sh = try #require(HostTool(onPath: "sh"))
+        return try sh.run(["-c", script, try #require(builtProgram).path] + arguments)
+    }
+
+    // MARK: Files that are none
+
+    private func makeFIFO(_ path: String) throws { try #require(mkfifo(path, 0o600) == 0) }
+
+    @Test(arguments: ["Image", "initrd", "base.dtb", "overlay.dtbo", "overlay.dts"])
+    func `a FIFO in the place of a file is refused and not waited for`(name: String) throws {
+        let folder = try ConfigurationFolder()
+        try? FileManager.default.removeItem(atPath: "\(folder.path)/\(name)")
+        try makeFIFO("\(folder.path)/\(name)")
+        var tree = "{}"
+        if name.hasPrefix("base") { tree = #"{"base": "\#(name)"}"# }
+        if name.hasPrefix("overlay") { tree = #"{"overlays": ["\#(name)"]}"# }
+        try folder.write(
+            "vm.json",
+            Array(
+                """
+                {"boot-source": {"kernel_image_path": "Image", "initrd_path": "initrd"}, "device-tree": \(tree),
+                 "machine-config": {"mem_size_mib": 16}}
+                """.utf8))
+        let result = try run("dtb", folder.config, "-o", "/dev/null")
+        #expect(result.status == 1)
+        #expect(
+            result.messages.contains("\(folder.path)/\(name): this is a FIFO; give a regular file"),
+            "\(result.messages)")
+    }
+
+    /// `martlet dtb <(command)` and `command | martlet dtb /dev/stdin`, which are pipes.
+    @Test func `a configuration may come by a pipe`() throws {
+        let folder = try ConfigurationFolder()
+        let text = String(decoding: try folder.read("vm.json"), as: UTF8.self)
+            .replacingOccurrences(of: "\"Image\"", with: "\"\(folder.path)/Image\"")
+            .replacingOccurrences(of: "\"initrd\"", with: "\"\(folder.path)/initrd\"")
+        try folder.write("vm.json", Array(text.utf8))
+        let result = try shell("cat \"$1\" | \"$0\" dtb /dev/stdin -o \"$2\"", folder.config, "\(folder.path)/vm.dtb")
+        #expect(result.status == 0, "\(result)")
+        #expect(try folder.read("vm.dtb").starts(with: [0xD0, 0x0D, 0xFE, 0xED]))
+    }
+
+    /// SIGUSR1 asks for the state, whenever it comes: here while the configuration is read.
+    @Test func `SIGUSR1 doesn't end a command that is not so far yet`() throws {
+        let folder = try ConfigurationFolder()
+        try makeFIFO("\(folder.path)/fifo.json")
+        let result = try shell(
+            """
+            cd "$1"
+            "$0" dtb fifo.json -o vm.dtb & process=$!
+            exec 3> "$1/fifo.json"
+            kill -USR1 $process; sleep 0.2; cat "$1/vm.json" >&3; exec 3>&-
+            wait $process
+            """, folder.path)
+        #expect(result.status == 0, "\(result)")
+    }
+
+    // MARK: The report's file
+
+    @Test func `a report that can't be written is known before anything starts`() throws {
+        let folder = try ConfigurationFolder()
+        try makeFIFO("\(folder.path)/fifo")
+        let cases = [
+            ("\(folder.path)/none/report", "ENOENT (No such file or directory)"),
+            (folder.path, "this is a directory; "),
+            ("\(folder.path)/fifo", "this is a FIFO that nobody reads; "),
+            ("/dev/fd/99", "EBADF (Bad file descriptor)"),
+        ]
+        for (path, text) in cases {
+            let result = try run("run", folder.config, "--report", path)
+            #expect(result.status == 1)
+            #expect(result.messages.hasPrefix("martlet: --report: \(path): \(text)"), "\(result.messages)")
+        }
+    }
+
+    #if !arch(arm64)
+    @Test func `a run that fails leaves no report and changes none`() throws {
+        let folder = try ConfigurationFolder()
+        try folder.write("old", [0x61])
+        let before = try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted()
+        for name in ["old", "new"] {
+            #expect(try run("run", folder.config, "--report", "\(folder.path)/\(name)").status == 1)
+        }
+        #expect(try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == before)
+        #expect(try folder.read("old") == [0x61])
+    }
+    #endif
+
+    // MARK: Programs
+
+    /// A launcher's descriptors of devices are for Martlet only.
+    @Test func `what was handed in doesn't reach dtc`() throws {
+        let folder = try ConfigurationFolder()
+        try folder.write("x.dts", [])
+        try folder.write("dtc", Array("#!/bin/sh\nls -l /proc/self/fd >&2\nexit 1\n".utf8))
+        try #require(chmod("\(folder.path)/dtc", 0o700) == 0)
+        try folder.write(
+            "vm.json",
+            Array(#"{"boot-source": {"kernel_image_path": "Image"}, "device-tree": {"overlays": ["x.dts"]}}"#.utf8))
+        let result = try shell(
+            "exec 7< \"$1/initrd\" 8> \"$1/other\" && PATH=\"$1:$PATH\" \"$0\" dtb \"$1/vm.json\"", folder.path)
+        #expect(result.status == 1)
+        #expect(result.messages.contains(" 2 -> "), "\(result.messages)")
+        #expect(!result.messages.contains("\(folder.path)/initrd"), "\(result.messages)")
+        #expect(!result.messages.contains("\(folder.path)/other"), "\(result.messages)")
+    }
+
     // MARK: Configuration errors
 
     @Test(arguments: ["run", "check", "dtb"])

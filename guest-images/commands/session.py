@@ -67,7 +67,9 @@ class Terminal:
         return _CONTROL.sub("", self._shown.getvalue()).replace("\r", "")
 
     def close(self):
-        """Hangs up. What runs on the terminal gets SIGHUP, and is killed if that doesn't end it."""
+        """Hangs up. What runs on the terminal gets SIGHUP, and is killed if that doesn't end it in time."""
+        if self._child.isalive():
+            self._child.ptyproc.delayafterclose = 5
         self._child.close(force=True)
 
 

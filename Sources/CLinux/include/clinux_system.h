@@ -14,9 +14,21 @@
 #include <sys/types.h>
 #include <termios.h>
 
+/// Opens with O_CLOEXEC and O_NOCTTY besides `flags`.
 int clinux_open(const char *_Nonnull path, int flags);
-/// Opens for writing, empty; made with the mode 0666 less the umask where there is no such file.
+/// Opens for writing, empty; made with the mode 0666 less the umask where there is no such file. -ENXIO for a FIFO that
+/// nobody reads.
 int clinux_create(const char *_Nonnull path);
+/// The same for a file that there is not yet: -EEXIST otherwise.
+int clinux_create_new(const char *_Nonnull path);
+/// A file of `folder` without a name, for writing (O_TMPFILE): it goes with its descriptor. -EOPNOTSUPP or -EISDIR
+/// where the file system has no such files.
+int clinux_create_unnamed(const char *_Nonnull folder);
+/// Gives such a file a name, which nothing may have yet.
+int clinux_name_unnamed(int fd, const char *_Nonnull path);
+int clinux_rename(const char *_Nonnull from, const char *_Nonnull to);
+/// Gives an open file the permissions in `mode`.
+int clinux_change_mode(int fd, uint32_t mode);
 int clinux_close(int fd);
 /// A close-on-exec copy with a number that was free.
 int clinux_duplicate(int fd);
@@ -27,14 +39,36 @@ long clinux_pwrite(int fd, const void *_Nonnull buffer, size_t count, off_t offs
 long clinux_ioctl(int fd, unsigned long request, uintptr_t argument);
 long clinux_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t count);
 int clinux_is_directory(const char *_Nonnull path);
-/// A new folder with the mode 0777 less the umask.
-int clinux_make_directory(const char *_Nonnull path);
-int clinux_unlink(const char *_Nonnull path);
+
+// Files in a folder that is open as `folder`, by names without slashes. None of these follows a symbolic link.
+
+/// A folder, for reading: -ENOTDIR or -ELOOP for a link. With -1 as `folder`, `name` is a path, whose links are
+/// followed.
+int clinux_open_folder_in(int folder, const char *_Nonnull name);
+/// A new folder with the mode 0755 less the umask. With -1 as `folder`, `name` is a path.
+int clinux_make_folder_in(int folder, const char *_Nonnull name);
+/// A file, for reading; never waits for a writer. -ELOOP for a link.
+int clinux_open_file_in(int folder, const char *_Nonnull name);
+/// A new file with the mode 0600 less the umask, for writing; -EEXIST if there is anything of that name.
+int clinux_create_file_in(int folder, const char *_Nonnull name);
+/// Gives a file another name, in the place of the file that had it.
+int clinux_rename_in(int folder, const char *_Nonnull from, const char *_Nonnull to);
+int clinux_unlink_in(int folder, const char *_Nonnull name);
+/// The user that has an open file, and its mode: type and permissions, as in struct stat.
+int clinux_file_owner(int fd, uint32_t *_Nonnull user, uint32_t *_Nonnull mode);
+int clinux_set_mode(int fd, uint32_t mode);
+/// Takes the file's lock (flock(2), LOCK_EX), which ends when `fd` is closed; -EAGAIN if another process has it.
+int clinux_try_lock(int fd);
+/// The effective user of this process.
+uint32_t clinux_user(void);
+
 /// /dev/kmsg, non-blocking and at its end.
 int clinux_kernel_log(void);
 
-/// The length in bytes; -EISDIR or -EINVAL for what is no regular file.
-int64_t clinux_regular_file_size(int fd);
+/// The mode of an open file (inode(7)), and the length in bytes of a regular one, else 0.
+int clinux_file_status(int fd, uint32_t *_Nonnull mode, uint64_t *_Nonnull size);
+/// The mode of a file, links being followed.
+int clinux_path_mode(const char *_Nonnull path, uint32_t *_Nonnull mode);
 int clinux_is_regular_file(int fd);
 
 /// Calls `body` with the name of each entry but "." and "..". Returns 0 or -errno.
@@ -45,6 +79,7 @@ int clinux_list_directory(const char *_Nonnull path, void *_Nullable context,
 intptr_t clinux_mmap(void *_Nullable address, size_t length, int protection, int flags, int fd, off_t offset);
 int clinux_munmap(void *_Nonnull address, size_t length);
 int clinux_advise_huge_pages(void *_Nonnull address, size_t length);
+int clinux_exclude_from_core_dumps(void *_Nonnull address, size_t length);
 int clinux_memfd_create(const char *_Nonnull name);
 /// The same, made of huge pages of 2^`page_shift` bytes.
 int clinux_memfd_create_huge(const char *_Nonnull name, unsigned page_shift);
@@ -100,8 +135,10 @@ int clinux_kick_signal(void);
 int clinux_install_kick_handler(void);
 /// Blocks `signal` in the calling thread (inherited by threads that it starts).
 int clinux_block_signal(int signal);
-// In the calling thread, which then is never the one that a signal for the process goes to.
-void clinux_block_all_signals(void);
+/// Blocks all signals in the calling thread, and in those that it starts: no signal for the process goes to it then.
+/// `before` takes the signals that were blocked.
+void clinux_block_all_signals(sigset_t *_Nonnull before);
+void clinux_restore_signals(const sigset_t *_Nonnull before);
 
 /// "ENOENT" for ENOENT; NULL for a number without a name.
 const char *_Nullable clinux_errno_name(int error);
@@ -113,15 +150,27 @@ int clinux_terminal_set(int fd, const struct termios *_Nonnull attributes);
 void clinux_terminal_make_raw(struct termios *_Nonnull attributes);
 /// Whether the caller is in the terminal's foreground process group; true where `fd` isn't its controlling terminal.
 int clinux_is_foreground(int fd);
-/// A second, non-blocking open file description of what `fd` refers to, for writing; O_NONBLOCK set on `fd` itself would
-/// reach the user's shell. -ENXIO for a socket and for a pipe that nobody reads, -EACCES for another user's terminal.
-int clinux_reopen_for_writing(int fd);
+/// A second, non-blocking open file description of what `fd` refers to, for writing or reading; O_NONBLOCK set on `fd`
+/// itself would reach the user's shell. -ENXIO for a socket and for a pipe that nobody reads, -EACCES for another
+/// user's terminal.
+int clinux_reopen(int fd, bool for_writing);
 /// Sends without waiting and without SIGPIPE; -ENOTSOCK if `fd` is no socket.
 long clinux_send_nonblocking(int fd, const void *_Nonnull buffer, size_t count);
+/// Receives without waiting; -ENOTSOCK if `fd` is no socket.
+long clinux_receive_nonblocking(int fd, void *_Nonnull buffer, size_t count);
+/// read(2) and write(2) for at most some 10 ms, -EINTR then: poll(2) may promise what another process takes first. A
+/// signal cuts them off, the one that `clinux_kick_signal` names.
+long clinux_read_briefly(int fd, void *_Nonnull buffer, size_t count);
+long clinux_write_briefly(int fd, const void *_Nonnull buffer, size_t count);
 /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
 int clinux_ignore_broken_pipes(void);
 /// Takes the numbers 0, 1 and 2 where they are free, with what can be neither read nor written (EBADF, as before).
 int clinux_reserve_standard_descriptors(void);
+/// Keeps all descriptors that are open, but 0, 1 and 2, from programs that are started. -ENOSYS or -EINVAL before Linux
+/// 5.11.
+int clinux_close_all_on_exec(void);
+/// The same for one; -EBADF for one that isn't open.
+int clinux_close_on_exec(int fd);
 /// Adds or clears O_NONBLOCK; returns the flags before, or -errno.
 int clinux_set_nonblocking(int fd, bool nonblocking);
 /// Waits until `fd` can be written: 1, 0 on time-out, or -errno.
@@ -131,8 +180,8 @@ int clinux_poll_readable(int fd, int timeout_milliseconds);
 
 /// Both ends of a pipe, the reading one first.
 int clinux_pipe(int ends[_Nonnull 2]);
-/// Starts `program`, which is looked for on the PATH, with no standard input. Returns its process number or -errno; it has
-/// to be waited for.
+/// Starts `program`, which is looked for on the PATH, with no standard input and no descriptor but these two. Returns
+/// its process number or -errno; it has to be waited for.
 int clinux_spawn(const char *_Nonnull program, char *_Nullable const arguments[_Nonnull], int output, int error);
 /// A program's exit status, or 256 + the number of the signal that ended it; -EAGAIN if it still runs and `blocks` is false.
 int clinux_wait(int process, bool blocks);

@@ -14,9 +14,15 @@ struct TreeFile {
     /// - Parameter limit: in bytes.
     /// - Throws: `MachineError.treeFile`
     func blob(limit: Int, system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8] {
-        if isSource { return try compiled(limit: limit, system: system, log: log) }
-        do { return try system.readFile(path, limit: limit) } catch {
-            throw failed(error == .fileTooLarge ? Self.tooLarge(limit) : error.explained)
+        if isSource {
+            // dtc would wait for a FIFO's writer.
+            if let kind = try? system.fileKind(path), kind != .regular {
+                throw failed(FileError.wrongKind(kind).description)
+            }
+            return try compiled(limit: limit, system: system, log: log)
+        }
+        do { return try RegularFile.content(path, limit: limit, of: system) } catch {
+            throw failed(error == .failed(.fileTooLarge) ? Self.tooLarge(limit) : error.description)
         }
     }
 

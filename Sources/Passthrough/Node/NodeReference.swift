@@ -47,11 +47,16 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
     case unknownVoltage(provider: String)
     case notPassed(String)
 
-    /// The outcomes in order, each run of equal ones once.
+    /// The outcomes in order, each run of equal losses once.
     static func text(_ outcomes: [ReferenceOutcome]) -> String {
         var runs: [(text: String, count: Int)] = []
-        for text in outcomes.map(\.description) {
-            if runs.last?.text == text { runs[runs.count - 1].count += 1 } else { runs.append((text, 1)) }
+        for outcome in outcomes {
+            let text = outcome.description
+            if !outcome.isCarried, runs.last?.text == text {
+                runs[runs.count - 1].count += 1
+            } else {
+                runs.append((text, 1))
+            }
         }
         return runs.map { $0.count == 1 ? $0.text : "\($0.text) (\($0.count) times)" }.joined(separator: "; ")
     }

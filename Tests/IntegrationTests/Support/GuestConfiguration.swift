@@ -24,6 +24,7 @@ struct GuestConfiguration: Encodable {
         var platformBus: [String: String]?
         var hugePages: String?
         var dmaHeap: String?
+        var dumpsGuestCore: Bool?
         var cpus: String?
 
         enum CodingKeys: String, CodingKey {
@@ -33,6 +34,7 @@ struct GuestConfiguration: Encodable {
             case platformBus = "platform_bus"
             case hugePages = "huge_pages"
             case dmaHeap = "dma_heap"
+            case dumpsGuestCore = "dump_guest_core"
             case cpus
         }
     }
@@ -133,6 +135,7 @@ struct GuestConfiguration: Encodable {
     var peerToPeer: Bool?
     var onReset: String?
     var powerKey: Bool?
+    var allowsUnresetRestart: Bool?
 
     enum CodingKeys: String, CodingKey {
         case deviceTree = "device-tree"
@@ -144,6 +147,7 @@ struct GuestConfiguration: Encodable {
         case peerToPeer = "peer_to_peer"
         case onReset = "on_reset"
         case powerKey = "power_key"
+        case allowsUnresetRestart = "allow_unreset_restart"
     }
 
     /// Linux, which runs `script` of the initramfs with `words` on its command line and powers off.

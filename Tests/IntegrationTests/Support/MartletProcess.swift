@@ -87,6 +87,7 @@ final class MartletProcess {
                                     user: options.user, hidden: hidden, locks_memory: options.locksMemory,
                                     stopped: stopped.isEmpty ? nil : stopped.baseAddress,
                                     stopped_count: stopped.count,
+                                    stops_changes: options.gate?.stopsChanges ?? false,
                                     handed: handed.baseAddress, handed_count: handed.count)
                                 result = cintegration_start(&process, &listener)
                             }

@@ -2,12 +2,12 @@
 // Copyright 2026 The Martlet authors
 
 internal import CLinux
-internal import LinuxSystem
+public import SystemPackage
 
-/// What the console writes to, in a way that never waits for the reader.
-struct ConsoleDescriptor: ~Copyable {
+/// What is written to without ever waiting for the reader.
+public struct NonBlockingOutput: ~Copyable, Sendable {
     /// What became of a write.
-    enum Outcome {
+    public enum Outcome: Sendable, Equatable {
         case wrote(Int)
         /// The reader is behind, and took nothing.
         case full
@@ -19,7 +19,8 @@ struct ConsoleDescriptor: ~Copyable {
         case direct
         /// A non-blocking open file description of our own: a terminal, a pipe.
         case reopened
-        /// A descriptor that can't be reopened. A socket has a non-blocking send; the rest is polled before each write.
+        /// A descriptor that can't be reopened. A socket has a non-blocking send; the rest is polled before each write,
+        /// which is cut off when another writer has taken the room since.
         case shared(byteLimit: Int)
     }
 
@@ -27,13 +28,16 @@ struct ConsoleDescriptor: ~Copyable {
     private let route: Route
 
     /// Writes to what `descriptor` refers to. It stays the caller's, its flags are left alone, and it must stay open.
-    init(_ descriptor: CInt) {
+    public init(_ descriptor: CInt) { self.init(descriptor, reopens: true) }
+
+    /// - Parameter reopens: false as for a file that this user may not open.
+    init(_ descriptor: CInt, reopens: Bool) {
         if clinux_is_regular_file(descriptor) > 0 {
             self.descriptor = descriptor
             route = .direct
             return
         }
-        let own = clinux_reopen_for_writing(descriptor)
+        let own = reopens ? clinux_reopen(descriptor, true) : -EACCES
         if own >= 0 {
             self.descriptor = own
             route = .reopened
@@ -49,7 +53,7 @@ struct ConsoleDescriptor: ~Copyable {
     }
 
     /// Writes as much as there is room for.
-    func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
+    public func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         // Safety: each call reads at most `bytes.count` bytes from `base`.
         guard let base = bytes.baseAddress, bytes.count > 0 else { return .wrote(0) }
         while true {
@@ -59,12 +63,13 @@ struct ConsoleDescriptor: ~Copyable {
                 result = clinux_write(descriptor, base, bytes.count)
             case .shared(let byteLimit):
                 let sent = clinux_send_nonblocking(descriptor, base, bytes.count)
-                if sent != -Int(Errno.notSocket.rawValue) {
+                if sent != -Int(ENOTSOCK) {
                     result = sent
                 } else if !waitUntilWritable(milliseconds: 0) {
                     return .full
                 } else {
-                    result = clinux_write(descriptor, base, min(bytes.count, byteLimit))
+                    result = clinux_write_briefly(descriptor, base, min(bytes.count, byteLimit))
+                    if result == -Int(EINTR) { return .full }
                 }
             }
             if result > 0 { return .wrote(result) }
@@ -80,7 +85,25 @@ struct ConsoleDescriptor: ~Copyable {
 
     /// Waits until a write would find room or fail. False when the time is over first.
     @discardableResult
-    func waitUntilWritable(milliseconds: CInt) -> Bool {
+    public func waitUntilWritable(milliseconds: CInt) -> Bool {
         clinux_poll_writable(descriptor, milliseconds) > 0
+    }
+
+    /// Writes all of it, and waits for the reader for so long in all.
+    /// - Throws: ETIMEDOUT when the time is over first, and what write(2) gives.
+    public func write(_ bytes: UnsafeRawBufferPointer, within milliseconds: UInt32) throws(Errno) {
+        let deadline = Clock.monotonicNanoseconds &+ UInt64(milliseconds) * 1_000_000
+        var done = 0
+        while done < bytes.count {
+            switch write(UnsafeRawBufferPointer(rebasing: bytes[done...])) {
+            case .wrote(let count): done += count
+            case .failed(let error): throw error
+            case .full:
+                let now = Clock.monotonicNanoseconds
+                guard now < deadline else { throw .timedOut }
+                // Rounded up, so that a wait of this length reaches the deadline.
+                waitUntilWritable(milliseconds: CInt(clamping: (deadline - now) / 1_000_000 + 1))
+            }
+        }
     }
 }

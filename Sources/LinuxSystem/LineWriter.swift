@@ -1,0 +1,257 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+internal import Synchronization
+internal import SystemPackage
+
+/// Writes messages and trace events, whole lines, from a thread of its own: who logs never waits for whoever reads the
+/// lines.
+///
+/// The lines come in the order in which they were added. So many wait for a slow reader; what comes on top is dropped,
+/// and a line says how many were at the place where they are missing. The thread starts with the first line.
+///
+/// Ownership: the thread and the owner share `Core`, whose state is under its lock. It is held for the length of an
+/// append or of a swap, below whatever lock the adding thread has, and nothing is called out to under it but the clock.
+public final class LineWriter: Sendable {
+    /// The number of lines that may wait: some 100 bytes each.
+    public static let capacity = 4096
+    /// The number of bytes of messages that may wait.
+    static let byteCapacity = 1 << 20
+
+    private let core: Core
+
+    /// Writes to what `descriptor` refers to: it stays the caller's, its flags aren't touched, and it must stay open
+    /// until the process ends.
+    public init(to descriptor: CInt) {
+        core = Core(
+            write: { text in
+                var text = text
+                // Safety: the buffer is valid for the whole closure.
+                text.withUTF8 { FileOutput.writeAll(UnsafeRawBufferPointer($0), to: descriptor) }
+            },
+            writeLast: { text, milliseconds in
+                let output = NonBlockingOutput(descriptor)
+                var text = text
+                // Safety: the buffer is valid for the whole closure.
+                text.withUTF8 { try? output.write(UnsafeRawBufferPointer($0), within: milliseconds) }
+            })
+    }
+
+    /// - Parameter write: takes whole lines, on the writer's thread; it may wait as long as it likes.
+    init(write: @escaping @Sendable (String) -> Void) {
+        core = Core(write: write, writeLast: { text, _ in write(text) })
+    }
+
+    /// How many lines were dropped so far.
+    public var droppedLineCount: UInt64 { core.state.withLock { $0.droppedInAll } }
+
+    /// Has an event written, stamped with the time since the host's boot. Never waits.
+    public func add(_ name: String, _ detail: String) {
+        // The clock under the lock, so that the order of the lines is that of their times.
+        add { .event(nanoseconds: Clock.monotonicNanoseconds, name: name, detail: detail) }
+    }
+
+    /// Has a message of one or more lines written. Never waits.
+    public func add(_ message: String) { add { .message(message) } }
+
+    /// The same for what `finish` is about to write: it has room in any case, and starts no thread.
+    public func addLast(_ message: String) {
+        core.state.withLock { $0.lines.append(.message(message)) }
+    }
+
+    private func add(_ line: () -> Line) {
+        let (worker, starts): (Worker?, Bool) = core.state.withLock { state in
+            guard state.append(line()) else { return (nil, false) }
+            let starts = state.worker == nil && !state.hasTried
+            if starts { state.hasTried = true }
+            return (state.lines.count == 1 ? state.worker : nil, starts)
+        }
+        if starts { start() } else { worker?.wakeUp.signal() }
+    }
+
+    /// Starts the thread. Without it the lines wait for `finish`.
+    private func start() {
+        let core = core
+        // The new thread has the mask of this one: a signal that is meant for the event loop must not end the process
+        // there.
+        var before = sigset_t()
+        clinux_block_all_signals(&before)
+        defer { clinux_restore_signals(&before) }
+        do throws(Errno) {
+            let (wakeUp, done) = (try EventDescriptor(of: LinuxKernel()), try EventDescriptor(of: LinuxKernel()))
+            let thread = try SystemThread(name: "log") {
+                core.run(wakeUp)
+                done.signal()
+            }
+            core.state.withLock { $0.worker = Worker(thread: thread, wakeUp: wakeUp, done: done) }
+            // For lines that came before there was a worker to wake.
+            wakeUp.signal()
+        } catch {}
+    }
+
+    /// Takes no more, and waits until all is written; not for ever, if nobody reads.
+    ///
+    /// Call it when no other thread adds lines any more. A thread that is still writing in the end is left alone: it
+    /// ends with its write, or with the process.
+    public func finish(timeoutMilliseconds: UInt32 = 1000) {
+        let (worker, rest): (Worker?, Batch) = core.state.withLock { state in
+            guard !state.isClosed else { return (nil, Batch()) }
+            state.isClosed = true
+            return (state.worker, state.worker == nil ? state.take() : Batch())
+        }
+        guard let worker else {
+            if !rest.isEmpty { core.writeLast(rest.pieces.joined(), timeoutMilliseconds) }
+            return
+        }
+        worker.wakeUp.signal()
+        let isDone = try? retrying { clinux_poll_readable(worker.done.rawValue, CInt(clamping: timeoutMilliseconds)) }
+        if isDone == 1 { worker.thread.join() }
+    }
+
+    deinit { finish() }
+}
+
+/// What waits to be written.
+private enum Line: Sendable {
+    case event(nanoseconds: UInt64, name: String, detail: String)
+    case message(String)
+
+    var text: String {
+        switch self {
+        case .event(let nanoseconds, let name, let detail): "\(LineWriter.timestamp(nanoseconds)) \(name) \(detail)\n"
+        case .message(let text): text
+        }
+    }
+}
+
+/// The thread, what wakes it, and what it signals at its end.
+private struct Worker: Sendable {
+    let thread: SystemThread
+    let wakeUp: EventDescriptor
+    let done: EventDescriptor
+}
+
+/// Lines in their order, and how many are missing behind them.
+private struct Batch: Sendable {
+    var lines: [Line] = []
+    /// Messages that had no room.
+    var droppedMessages: UInt64 = 0
+    /// Events that had none, and when the first of them came.
+    var droppedEvents: UInt64 = 0
+    var droppedSince: UInt64 = 0
+    var isClosed = false
+
+    /// The kernel keeps a write of so many bytes to a pipe in one piece (PIPE_BUF, pipe(7)): no message of another
+    /// process gets between the parts of a line.
+    private static let pieceBytes = 4096
+
+    var isEmpty: Bool { lines.isEmpty && droppedMessages == 0 && droppedEvents == 0 }
+
+    /// The text, in pieces of whole lines.
+    var pieces: [String] {
+        var pieces: [String] = []
+        var piece = ""
+        for text in lines.map(\.text) + notes {
+            if !piece.isEmpty, piece.utf8.count + text.utf8.count > Self.pieceBytes {
+                pieces.append(piece)
+                piece = ""
+            }
+            piece += text
+        }
+        if !piece.isEmpty { pieces.append(piece) }
+        return pieces
+    }
+
+    private var notes: [String] {
+        var notes: [String] = []
+        if droppedEvents > 0 {
+            notes.append(
+                "\(LineWriter.timestamp(droppedSince)) trace_dropped \(droppedEvents) lines from here on: "
+                    + "standard error was too slow\n")
+        }
+        if droppedMessages > 0 {
+            notes.append(
+                "martlet: warning: \(droppedMessages) messages are missing from here on: standard error was too slow\n")
+        }
+        return notes
+    }
+}
+
+private struct State {
+    var lines: [Line] = []
+    var messageBytes = 0
+    var missing = Batch()
+    var droppedInAll: UInt64 = 0
+    var isClosed = false
+    /// Whether the thread has been started, or couldn't be.
+    var hasTried = false
+    var worker: Worker?
+
+    /// False where there is no room.
+    mutating func append(_ line: Line) -> Bool {
+        if isClosed { return false }
+        var bytes = 0
+        if case .message(let text) = line { bytes = text.utf8.count }
+        guard lines.count < LineWriter.capacity, messageBytes + bytes <= LineWriter.byteCapacity else {
+            droppedInAll &+= 1
+            switch line {
+            case .message: missing.droppedMessages &+= 1
+            case .event(let nanoseconds, _, _):
+                if missing.droppedEvents == 0 { missing.droppedSince = nanoseconds }
+                missing.droppedEvents &+= 1
+            }
+            return false
+        }
+        lines.append(line)
+        messageBytes += bytes
+        return true
+    }
+
+    mutating func take() -> Batch {
+        var batch = missing
+        batch.lines = lines
+        batch.isClosed = isClosed
+        lines = []
+        messageBytes = 0
+        missing = Batch()
+        return batch
+    }
+}
+
+private final class Core: Sendable {
+    let state = Mutex(State())
+    /// Writes whole lines, and waits as long as it takes.
+    private let write: @Sendable (String) -> Void
+    /// Writes whole lines, and waits for so many milliseconds.
+    let writeLast: @Sendable (String, UInt32) -> Void
+
+    init(write: @escaping @Sendable (String) -> Void, writeLast: @escaping @Sendable (String, UInt32) -> Void) {
+        self.write = write
+        self.writeLast = writeLast
+    }
+
+    /// The thread's body: writes until the writer is closed and nothing is left.
+    func run(_ wakeUp: EventDescriptor) {
+        while true {
+            let batch = state.withLock { $0.take() }
+            if !batch.isEmpty {
+                batch.pieces.forEach(write)
+            } else if batch.isClosed {
+                return
+            } else {
+                _ = clinux_poll_readable(wakeUp.rawValue, -1)
+                _ = wakeUp.take()
+            }
+        }
+    }
+}
+
+extension LineWriter {
+    /// "12.000345678".
+    static func timestamp(_ nanoseconds: UInt64) -> String {
+        let (seconds, rest) = nanoseconds.quotientAndRemainder(dividingBy: 1_000_000_000)
+        let digits = String(rest)
+        return "\(seconds)." + String(repeating: "0", count: 9 - digits.utf8.count) + digits
+    }
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+internal import SystemPackage
+
+/// Reads a file that the user has named and that may be a stream: `/dev/stdin`, a FIFO, a shell's `<(command)`.
+public enum StreamFile {
+    /// How long a FIFO may be without a writer.
+    static let patienceMilliseconds: CInt = 10_000
+
+    /// The whole content, up to the stream's end.
+    ///
+    /// A pipe's writer and who types on a terminal may take their time, as with any other program. What nobody is known
+    /// to write to is given up after `patienceMilliseconds`.
+    /// - Throws: `FileError.failed` with EFBIG over `limit` bytes and EISDIR, `.wrongKind` for a socket, `.noPartner`.
+    public static func content(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
+        try content(path, limit: limit, patienceMilliseconds: patienceMilliseconds)
+    }
+
+    static func content(
+        _ path: String, limit: Int, patienceMilliseconds patience: CInt
+    ) throws(FileError) -> [UInt8] {
+        let kernel = LinuxKernel()
+        do throws(Errno) {
+            let descriptor = OwnedDescriptor(adopting: try kernel.openWithoutWaiting(path), of: kernel)
+            return try read(
+                descriptor.rawValue, try kernel.fileStatus(descriptor.rawValue).kind, limit: limit, patience: patience)
+        } catch {
+            guard error == .timedOut, let kind = try? kernel.fileKind(path) else {
+                throw FileError.opening(path, error, of: kernel)
+            }
+            throw kind == .fifo ? FileError.noPartner(isReader: false) : FileError.wrongKind(kind)
+        }
+    }
+
+    private static func read(
+        _ descriptor: CInt, _ kind: FileKind, limit: Int, patience: CInt
+    ) throws(Errno) -> [UInt8] {
+        var content: [UInt8] = []
+        /// How it was waited for a FIFO's first writer.
+        var wait: Bool?
+        let chunkSize = 4096
+        var chunk = [UInt8](repeating: 0, count: chunkSize)
+        while true {
+            // Safety: read writes at most chunkSize bytes, the length of the array that is passed.
+            let count = clinux_read(descriptor, &chunk, chunkSize)
+            switch count {
+            case 1...:
+                guard content.count + count <= limit else { throw .fileTooLarge }
+                content.append(contentsOf: chunk[..<count])
+            case 0:
+                // The end, or no writer so far: poll(2) reports a FIFO's end only once there was one.
+                if wait == false { throw .timedOut }
+                guard kind == .fifo, content.isEmpty, wait == nil else { return content }
+                wait = try retrying { clinux_poll_readable(descriptor, patience) } > 0
+            case -Int(EAGAIN):
+                wait = true
+                let hasWriter = kind == .fifo || clinux_is_terminal(descriptor) > 0
+                guard try retrying({ clinux_poll_readable(descriptor, hasWriter ? -1 : patience) }) > 0 else {
+                    throw .timedOut
+                }
+            case -Int(EINTR): continue
+            default: throw Errno(rawValue: CInt(-count))
+            }
+        }
+    }
+}
