@@ -20,7 +20,7 @@ public struct TranslationRegime: Equatable, Sendable {
         public let address: UInt64
         /// Whether EL0 may access it (AP[1] and the tables' limits).
         public let isUserAccessible: Bool
-        /// Whether a store may go there (AP[2] and the tables' limits).
+        /// Whether a store may go there (AP[2], DBM and the tables' limits).
         public let isWritable: Bool
 
         public init(address: UInt64, isUserAccessible: Bool, isWritable: Bool) {

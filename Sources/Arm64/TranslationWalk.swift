@@ -11,6 +11,9 @@ struct TranslationWalk {
     private let outputBits: UInt64
     /// The 52-bit descriptor format of 4 and 16 KiB granules (FEAT_LPA2, TCR_EL1.DS).
     private let isWide: Bool
+    /// TCR_EL1.HA and HD: the hardware makes a page with DBM writable at the first store (FEAT_HAFDBS). HD counts with
+    /// HA only.
+    private let managesDirtyState: Bool
     private let startLevel: Int
     private let table: UInt64
 
@@ -25,6 +28,7 @@ struct TranslationWalk {
             case .kibibytes16: 14
             case .kibibytes64: 16
             }
+        managesDirtyState = control & 1 << 39 != 0 && control & 1 << 40 != 0
         isWide = granule != .kibibytes64 && control & 1 << 59 != 0
         // TCR_EL1.IPS. What a descriptor can't express needs no limit.
         let size = control >> 32 & 7
@@ -82,10 +86,12 @@ struct TranslationWalk {
             case 1 where isBlockLevel(level), 3:
                 let base = output(descriptor, lowBits: shift)
                 try check(base, at: level)
+                // AP[2], unless DBM says that it stands for "clean".
+                let isReadOnly = descriptor & 1 << 7 != 0 && !(managesDirtyState && descriptor & 1 << 51 != 0)
                 return TranslationRegime.Result(
                     address: base | address & (1 << shift - 1),
                     isUserAccessible: isUserAccessible && descriptor & 1 << 6 != 0,
-                    isWritable: isWritable && descriptor & 1 << 7 == 0)
+                    isWritable: isWritable && !isReadOnly)
             default: throw .invalid(level: level)
             }
         }

@@ -291,6 +291,18 @@ int clinux_thread_start(uint64_t *thread, const char *name, void (*body)(void *)
     *thread = (uint64_t)id;
     return 0;
 }
+
+int clinux_set_affinity(const int *cpus, size_t count) {
+    // 8192 CPUs: the most that any architecture's Linux takes (NR_CPUS, x86).
+    unsigned long mask[8192 / (8 * sizeof(unsigned long))] = {0};
+    const int bits = 8 * sizeof mask[0];
+    for (size_t i = 0; i < count; i++) {
+        if (cpus[i] < 0 || cpus[i] >= 8192) return -EINVAL;
+        mask[cpus[i] / bits] |= 1ul << (cpus[i] % bits);
+    }
+    return RESULT(syscall(SYS_sched_setaffinity, 0, sizeof mask, mask));
+}
+
 int clinux_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
 int clinux_thread_kill(uint64_t thread, int signal) { return -pthread_kill((pthread_t)thread, signal); }
 

@@ -44,7 +44,9 @@ public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConverti
         case .isDirectory: "give the path of a file in it"
         case .permissionDenied: "make the file and its folders readable to this user"
         case .fileTooLarge: "a configuration has at most \(MachineConfiguration.maximumFileSize) bytes"
-        default: "check the path and the file system that it is on"
+        default:
+            errno.remedy.isEmpty
+                ? "check the path and the file system that it is on" : errno.remedy.joined(separator: "\n  ")
         }
     }
 }

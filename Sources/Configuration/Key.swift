@@ -34,6 +34,8 @@ enum KeyShape: Sendable {
     case guestAddress
     /// The number of a file descriptor that the process is started with.
     case descriptor
+    /// CPUs of the host, as a list of ranges or an array of numbers.
+    case cpuList
     /// A device-tree property's value.
     case property
     // Functions: the keys of an object that isn't in the text are never made.
@@ -61,6 +63,9 @@ enum KeyShape: Sendable {
         case .property:
             "true, a string or an array of strings, numbers from 0 to \(UInt32.max) and {\"phandle\": \"label\"} alone or in "
                 + "an array, {\"u64\": number or \"0x…\", or an array of these}, or {\"bytes\": \"00 1f …\"}"
+        case .cpuList:
+            "CPUs of the host, each once, as \"4-7\" or \"0,2-3\" or an array of numbers from 0 to "
+                + "\(CPUList.lastNumber)"
         case .descriptor: "the number of a descriptor that Martlet is started with, from 3 to \(Self.lastDescriptor)"
         case .object, .map: "an object"
         case .objects: "an array of objects"

@@ -20,6 +20,10 @@ public struct MachineSize: Equatable, Sendable {
     /// Whether a core dump of Martlet has the guest's RAM in it.
     public var dumpsGuestCore = false
 
+    /// The host's CPUs that the machine runs on, the first vCPU on the first of them alone, and so on; nil for any. At
+    /// least as many as vCPUs.
+    public var cpus: CPUList?
+
     /// What `huge_pages` may be: Firecracker's values, and pages of 1 GiB.
     public enum HugePages: String, CaseIterable, Sendable {
         /// Ordinary pages, transparent huge ones where the kernel gives them.
@@ -83,11 +87,12 @@ public struct MachineSize: Equatable, Sendable {
         static let hugePages = Key<HugePages?>.optionalChoice("huge_pages")
         static let dmaHeap = Key.text("dma_heap", .heapName)
         static let dumpsGuestCore = Key.boolean("dump_guest_core", default: false)
+        static let cpus = Key<CPUList?>.cpuList("cpus")
 
         static var all: [KeyDescription] {
             [
                 vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus,
-                hugePages.description, dmaHeap.description, dumpsGuestCore.description,
+                hugePages.description, dmaHeap.description, dumpsGuestCore.description, cpus.description,
             ]
         }
     }
@@ -100,6 +105,13 @@ public struct MachineSize: Equatable, Sendable {
         hugePages = reader.value(Keys.hugePages)
         dmaHeap = reader.value(Keys.dmaHeap)
         dumpsGuestCore = reader.value(Keys.dumpsGuestCore)
+        cpus = reader.value(Keys.cpus)
+        if let cpus, cpus.numbers.count < vcpuCount {
+            let count = cpus.numbers.count == 1 ? "1 CPU" : "\(cpus.numbers.count) CPUs"
+            reader.note(
+                Keys.cpus.name, found: "\(count), with vcpu_count \(vcpuCount)",
+                allowed: "a CPU for each vCPU at least")
+        }
         if let hugePages, let unit = hugePages.mebibytes, !memoryMebibytes.isMultiple(of: unit) {
             reader.note(
                 Keys.memoryMebibytes.name, found: "\(memoryMebibytes), with huge_pages \"\(hugePages.rawValue)\"",

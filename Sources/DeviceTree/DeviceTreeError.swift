@@ -90,6 +90,7 @@ extension DeviceTreeError: CustomStringConvertible {
         case .malformedBlob(let problem, let offset):
             return "device tree: not a valid blob: \(problem) (at byte \(offset))\n  compile it again with dtc"
         case .unreadable(let path, let errno):
+            if !errno.remedy.isEmpty { return "device tree: can't read \(path): \(errno.explained)" }
             return "device tree: can't read \(path): \(errno.nameAndText)\n"
                 + "  check that it exists, and run as root: some properties are for root alone"
         case .overlay(let name, let problem):

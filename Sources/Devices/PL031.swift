@@ -110,7 +110,9 @@ public final class PL031: MMIODevice {
             case .interruptMask:
                 state.interruptEnabled = value & 1 != 0
             case .interruptClear:
-                if value & 1 != 0 { state.interruptRaised = false }
+                // Bit 0 clears, by the manual, which leaves the others open; guests that write another one expect the
+                // same.
+                if value != 0 { state.interruptRaised = false }
             case .control:
                 break  // Section 3.3.4: once the counter runs, writes have no effect.
             case .data, .rawInterruptStatus, .maskedInterruptStatus:
@@ -165,13 +167,13 @@ public final class PL031: MMIODevice {
         line.setLevel(level)
     }
 
-    /// PeriphID0-3 and PCellID0-3, a byte in each word (sections 3.3.9 and 3.3.10): part 0x031, designer 0x41 (Arm). Without
-    /// them Linux's AMBA bus doesn't find a driver.
+    /// PeriphID0-3 and PCellID0-3, a byte in each word (sections 3.3.9 and 3.3.10): part 0x031, designer 0x41 (Arm),
+    /// revision 1. Without them Linux's AMBA bus doesn't find a driver.
     private static func identification(_ offset: UInt64) -> UInt32 {
         switch offset {
         case 0xfe0: 0x31
         case 0xfe4: 0x10
-        case 0xfe8: 0x04
+        case 0xfe8: 0x14
         case 0xfec: 0x00
         case 0xff0: 0x0d
         case 0xff4: 0xf0

@@ -26,9 +26,11 @@ public final class InterruptController: Sendable {
 
     /// The version that was made.
     public let version: Version
-    /// How many shared peripheral interrupts it has: SPIs 0 ..< spiCount. The kernel takes a multiple of 32 below 1024
-    /// for the number of interrupt IDs, so it is 992 less the 32 private ones, on every host.
-    public static let spiCount: UInt32 = 960
+    /// How many shared peripheral interrupts it can have: SPIs 0 ..< maximumSPICount. The kernel takes a multiple of
+    /// 32 below 1024 for the number of interrupt IDs, so it is 992 less the 32 private ones, on every host.
+    public static let maximumSPICount: UInt32 = 960
+    /// How many it has at least.
+    public static let minimumSPICount: UInt32 = 64
     /// Declared before the VM, so that it is closed first: stored properties go in the order of declaration.
     private let descriptor: OwnedDescriptor
     private let vm: VirtualMachine
@@ -49,8 +51,15 @@ public final class InterruptController: Sendable {
     }
 
     /// Creates the controller. All vCPUs must exist already, as the kernel fixes their number at the initialisation.
+    ///
+    /// It has no more SPIs than it needs: the kernel makes an interrupt and a route of each, and a guest's driver
+    /// writes several registers for each.
+    /// - Parameter neededSPICount: SPIs 0 up to this number are used. It is rounded up to what the kernel takes, from
+    ///   `minimumSPICount` to `maximumSPICount`.
     /// - Throws: `KVMError.call` naming the attribute that was refused.
-    public init(_ vm: VirtualMachine, version: Version, layout: Layout) throws(KVMError) {
+    public init(
+        _ vm: VirtualMachine, version: Version, layout: Layout, neededSPICount: UInt32
+    ) throws(KVMError) {
         self.vm = vm
         self.version = version
         descriptor = OwnedDescriptor(
@@ -59,7 +68,7 @@ public final class InterruptController: Sendable {
             }, of: vm.calls)
         try Self.set(
             vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS", CLINUX_VGIC_GROUP_IRQ_COUNT, 0,
-            .word(Self.spiCount + 32))
+            .word(Self.spiCount(for: neededSPICount) + 32))
         let frames: [(Int, UInt64)] =
             switch version {
             case .v3:
@@ -100,6 +109,12 @@ public final class InterruptController: Sendable {
                 vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_DIST_REGS",
                 CLINUX_VGIC_GROUP_DISTRIBUTOR_REGISTERS, 0xC00 + 4 * (Int(word) + 2), .word(value))
         }
+    }
+
+    /// arm-vgic-v3.rst and arm-vgic.rst, KVM_DEV_ARM_VGIC_GRP_NR_IRQS: in steps of 32.
+    static func spiCount(for needed: UInt32) -> UInt32 {
+        let bounded = min(max(needed, minimumSPICount), maximumSPICount)
+        return (bounded + 31) / 32 * 32
     }
 
     private static func set(

@@ -19,6 +19,9 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
     case irqfd(gsi: GSI, errno: Errno)
     case ioeventfd(address: UInt64, errno: Errno)
     case vfioGroup(errno: Errno)
+    /// A vCPU can't be set up. EINVAL is what kernels that keep a guest's vCPUs to one kind of CPU give on another
+    /// kind.
+    case vcpuInit(index: UInt32, errno: Errno)
     /// Any other ioctl or system call, by name.
     case call(String, errno: Errno)
 
@@ -48,7 +51,7 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
               the kernel has KVM, but /dev here has no \(path), as in a container
               give it to the container: docker run, podman run: --device \(path)
             """
-        case .open(let path, let errno): "\(path): \(errno.nameAndText)"
+        case .open(let path, let errno): "\(path): \(errno.explained)"
         case .apiVersion(let found):
             "/dev/kvm: API version \(found), but Martlet speaks 12, the only one since Linux 2.6.22"
         case .missingCapability(let name) where name.hasPrefix("KVM_CAP_ARM_"):
@@ -72,9 +75,9 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
               reduce machine-config.vcpu_count
             """
         case .memorySlot(let address, let size, let errno):
-            "KVM_SET_USER_MEMORY_REGION of \(size) bytes at \(hex(address)): \(errno.nameAndText)"
+            "KVM_SET_USER_MEMORY_REGION of \(size) bytes at \(hex(address)): \(errno.explained)"
         case .memorySlotRemoval(let address, let errno):
-            "KVM_SET_USER_MEMORY_REGION, removal of what is at \(hex(address)): \(errno.nameAndText)"
+            "KVM_SET_USER_MEMORY_REGION, removal of what is at \(hex(address)): \(errno.explained)"
         case .noInterruptController:
             """
             /dev/kvm: the host offers a guest neither a GICv3 nor a GICv2
@@ -84,10 +87,11 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
             "KVM_IRQFD for SPI \(gsi.rawValue): EBUSY (the eventfd is assigned already)"
         case .irqfd(let gsi, .invalidArgument):
             "KVM_IRQFD for SPI \(gsi.rawValue): EINVAL (the GSI has no route, or the kernel lacks resamplefd)"
-        case .irqfd(let gsi, let errno): "KVM_IRQFD for SPI \(gsi.rawValue): \(errno.nameAndText)"
-        case .ioeventfd(let address, let errno): "KVM_IOEVENTFD at \(hex(address)): \(errno.nameAndText)"
-        case .vfioGroup(let errno): "KVM_DEV_VFIO_GROUP_ADD: \(errno.nameAndText)"
-        case .call(let name, let errno): "\(name): \(errno.nameAndText)"
+        case .irqfd(let gsi, let errno): "KVM_IRQFD for SPI \(gsi.rawValue): \(errno.explained)"
+        case .ioeventfd(let address, let errno): "KVM_IOEVENTFD at \(hex(address)): \(errno.explained)"
+        case .vfioGroup(let errno): "KVM_DEV_VFIO_GROUP_ADD: \(errno.explained)"
+        case .vcpuInit(let index, let errno): "KVM_ARM_VCPU_INIT of vcpu\(index): \(errno.explained)"
+        case .call(let name, let errno): "\(name): \(errno.explained)"
         }
     }
 }

@@ -71,9 +71,10 @@ public final class VirtualCPU: Sendable {
 
     /// Puts the vCPU into its reset state: EL1h, MMU off, interrupts masked, PSCI 1.x by HVC.
     /// - Parameter poweredOff: whether it waits for PSCI CPU_ON, as all but the boot CPU do.
+    /// - Throws: `KVMError.vcpuInit`.
     public func initialize(poweredOff: Bool) throws(KVMError) {
-        try call("KVM_ARM_VCPU_INIT") { (vcpu) throws(Errno) in
-            try vm.calls.initializeVCPU(vm: vm.rawDescriptor, vcpu: vcpu, poweredOff: poweredOff)
+        try naming({ .vcpuInit(index: index, errno: $0) }) { () throws(Errno) in
+            try vm.calls.initializeVCPU(vm: vm.rawDescriptor, vcpu: descriptor.rawValue, poweredOff: poweredOff)
         }
     }
 

@@ -17,4 +17,16 @@ extension Errno {
 
     /// Both: "ENOENT (No such file or directory)".
     public var nameAndText: String { "\(name) (\(text))" }
+
+    /// What to do about an error that means the same whatever call gave it, a line each; empty for the others.
+    public var remedy: [String] {
+        switch self {
+        case .tooManyOpenFiles: ["this process has as many descriptors open as it may", "run: ulimit -n 4096"]
+        case .tooManyOpenFilesInSystem: ["the host has as many files open as it may", "run: sysctl fs.file-max"]
+        default: []
+        }
+    }
+
+    /// `nameAndText`, and `remedy` in indented lines below it: for the end of a message.
+    public var explained: String { ([nameAndText] + remedy).joined(separator: "\n  ") }
 }

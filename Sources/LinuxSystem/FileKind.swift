@@ -65,7 +65,7 @@ public enum FileError: Error, Sendable, Equatable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .failed(let errno): errno.nameAndText
+        case .failed(let errno): errno.explained
         case .wrongKind(let kind): "this is \(kind); give a regular file"
         case .noPartner(let isReader):
             isReader

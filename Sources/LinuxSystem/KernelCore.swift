@@ -36,7 +36,10 @@ struct KernelCore: ~Copyable {
                     return address
                 }
             }
-        } catch { throw .heapAddress(heap, reason: "/proc/kcore: \(error.nameAndText)") }
+        } catch {
+            if !error.remedy.isEmpty { throw .call("open /proc/kcore", error) }
+            throw .heapAddress(heap, reason: "/proc/kcore: \(error.nameAndText)")
+        }
         throw .heapAddress(heap, reason: "it isn't in one piece in /proc/kcore")
     }
 

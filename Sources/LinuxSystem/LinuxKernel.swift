@@ -153,6 +153,12 @@ public struct LinuxKernel: SystemCalls {
         _ = try retrying { clinux_exclude_from_core_dumps(pointer, Int(size)) }
     }
 
+    public func setAffinity(_ cpus: [Int]) throws(Errno) {
+        let numbers = cpus.map { CInt(clamping: $0) }
+        // Safety: the call reads as many numbers as there are, and keeps none.
+        try retrying { clinux_set_affinity(numbers, numbers.count) }
+    }
+
     public func openKernelLog() throws(Errno) -> CInt { try retrying { clinux_kernel_log() } }
 
     public func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] {

@@ -63,7 +63,8 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         case .addressesHidden: "be root, or give the program CAP_SYS_ADMIN"
         case .noSuchHeap, .heapIsFull: "boot the host with cma= and at least as much (CONFIG_DMABUF_HEAPS_CMA)"
         case .heapAddress: "use huge pages, or a kernel with CONFIG_PROC_KCORE, and be root"
-        case .noSuchPages, .notWholePages, .notPresent, .call: nil
+        case .call(_, let errno): errno.remedy.isEmpty ? nil : errno.remedy.joined(separator: "\n")
+        case .noSuchPages, .notWholePages, .notPresent: nil
         }
     }
 

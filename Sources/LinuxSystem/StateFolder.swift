@@ -65,7 +65,7 @@ public enum StateFolderError: Error, Equatable, Sendable {
         switch errno {
         case .permissionDenied, .notPermitted: ["run it as root"]
         case .readOnlyFileSystem: ["make it writable; in a container: --tmpfs /run"]
-        default: []
+        default: errno.remedy
         }
     }
 }

@@ -71,6 +71,11 @@ public protocol SystemCalls: Sendable {
     /// Leaves mapped memory out of core dumps (MADV_DONTDUMP).
     func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno)
 
+    /// Lets the calling thread, and those that it starts from now on, run on these CPUs only.
+    /// - Throws: EINVAL when there is none among them that it may use; others that it may not are left out without a
+    ///   word.
+    func setAffinity(_ cpus: [Int]) throws(Errno)
+
     /// The kernel's log (/dev/kmsg), from its end on; reading never waits.
     func openKernelLog() throws(Errno) -> CInt
     /// The next record of it, in one read(2).

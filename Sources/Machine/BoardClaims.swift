@@ -2,8 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 internal import Board
-internal import Devices
 internal import Configuration
+internal import Devices
 internal import KVM
 internal import PlatformBus
 
@@ -20,7 +20,7 @@ enum BoardDevices {
 extension BoardLayout {
     /// A bus with RAM and the interrupt controller on it.
     func makeBus() throws(MachineError) -> PlatformBus {
-        let bus = PlatformBus(windows: windows, spiCount: InterruptController.spiCount, fixed: [addresses])
+        let bus = PlatformBus(windows: windows, spiCount: InterruptController.maximumSPICount, fixed: [addresses])
         do throws(PlatformBusError) {
             for bank in banks { try bus.reserve("RAM", bank) }
             try bus.reserve("interrupt controller", interruptController)

@@ -10,7 +10,9 @@ internal import Synchronization
 /// Performs the loads and stores to trapped regions that the hardware doesn't describe to KVM: pairs, those with write-back,
 /// those of vector registers.
 ///
-/// One that can't be performed becomes an external data abort at that instruction, which the guest may handle.
+/// One that can't be performed becomes an external data abort at that instruction, which the guest may handle. But
+/// tables and code are the guest's, and other vCPUs change them: where what the hardware saw is gone, the guest is
+/// entered again at the same instruction, and gets the right fault, or none, from the hardware.
 ///
 /// Ownership: all vCPU threads share it. It calls only into the vCPU that it is given, which is the calling thread's own;
 /// `reported` has its lock.
@@ -32,6 +34,18 @@ final class InstructionEmulator: Sendable {
         case notOneRegion(UInt64)
         /// The instruction isn't, or is no longer, the one that the hardware stopped at.
         case changed
+
+        /// Whether the guest may have changed tables or code since the hardware's access, so that the hardware has to
+        /// look again.
+        var mayPass: Bool {
+            switch self {
+            case .fetch(.unsupported), .address(_, .unsupported): false
+            case .fetch, .address, .forbidden, .changed: true
+            // The hardware has seen a load or store there.
+            case .instruction(.unknown), .instruction(.unallocated): true
+            case .instruction, .aarch32, .exceptionLevel, .bigEndianData, .noInstruction, .notOneRegion: false
+            }
+        }
 
         var description: String {
             switch self {
@@ -61,21 +75,37 @@ final class InstructionEmulator: Sendable {
         self.log = log
     }
 
-    /// Answers `VCPUExit.noSyndrome`: performs the instruction and steps over it, or injects a data abort.
-    /// - Returns: whether it was performed.
+    /// What became of an instruction.
+    enum Outcome: Equatable {
+        case performed
+        /// The guest gets a data abort.
+        case aborted
+        /// Nothing was done: the hardware tries it again.
+        case reentered
+    }
+
+    /// Answers `VCPUExit.noSyndrome`: performs the instruction and steps over it, leaves it to the hardware to try
+    /// again, or injects a data abort.
+    /// - Parameter reentries: the vCPU's own.
     /// - Throws: `KVMError` when a register can't be read or set; the guest can't go on then.
-    func handle(_ vcpu: VirtualCPU, address: UInt64, isWrite: Bool) throws(KVMError) -> Bool {
+    func handle(
+        _ vcpu: VirtualCPU, address: UInt64, isWrite: Bool, _ reentries: inout Reentries
+    ) throws(KVMError) -> Outcome {
         let counter = try vcpu.value(of: .pc)
         var word: UInt32?
         let obstacle = try attempt(vcpu, counter, trapped: address, isWrite: isWrite, &word)
         guard let obstacle else {
+            reentries = Reentries()
             dispatcher.note(.emulated, at: GuestAddress(address))
-            return true
+            return .performed
         }
+        // KVM leaves the program counter where it is (api.rst, 5. The kvm_run structure, KVM_EXIT_ARM_NISV).
+        if obstacle.mayPass, reentries.take(at: counter) { return .reentered }
+        reentries = Reentries()
         try vcpu.injectDataAbort()
         dispatcher.note(.aborted, at: GuestAddress(address))
         report(vcpu, counter, word, address, obstacle)
-        return false
+        return .aborted
     }
 
     /// nil when the instruction was performed.

@@ -28,6 +28,7 @@ public final class Machine: Sendable {
     /// Nil once it has run. Declared before the plan, which holds the devices that the VM was given, and that before the
     /// hypervisor: stored properties go in the order of declaration.
     private let parts: Mutex<Parts?>
+    private let placement: CPUPlacement?
     private let console: Console
     private let profile: StartupProfile
     private let plan: MachinePlan
@@ -50,8 +51,12 @@ public final class Machine: Sendable {
         self.hypervisor = hypervisor
         self.console = console
         self.profile = profile
-        var stack = ResourceStack()
         let size = plan.configuration.machineSize
+        // First of all, as older kernels want to make a guest's vCPUs on CPUs of one kind.
+        placement = try size.cpus.map { (cpus) throws(MachineError) in
+            try CPUPlacement(cpus, sysfs: Sysfs(system: plan.calls))
+        }
+        var stack = ResourceStack()
         let vm: VirtualMachine
         let version: InterruptController.Version
         do throws(KVMError) {
@@ -86,12 +91,14 @@ public final class Machine: Sendable {
                 try first.set(.pc, to: boot.entry.rawValue)
                 try first.set(.x(0), to: boot.deviceTree.rawValue)
             }
-        } catch { throw .kvm(error) }
+        } catch { throw Self.explained(error, plan) }
         if let first = vcpus.first { try boot.demands?.check(first) }
         do throws(KVMError) {
             profile.mark("vcpus")
             let controller = stack.keep(
-                try InterruptController(vm, version: version, layout: plan.layout.interruptController(version)))
+                try InterruptController(
+                    vm, version: version, layout: plan.layout.interruptController(version),
+                    neededSPICount: plan.bus.neededSPICount))
             try controller.makeLevelTriggered(
                 plan.passthrough.levelTriggeredSPIs.map { GSI(rawValue: $0.rawValue) })
         } catch { throw .kvm(error) }
@@ -134,7 +141,8 @@ public final class Machine: Sendable {
         }
         // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
         stack.keep(
-            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) { [weak devices] signal in
+            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) {
+                [weak devices] signal in
                 guard signal == CurrentProcess.userSignal else { return ending.end(.signal(signal)) }
                 let reports = plan.passthrough.withFaults(devices?.reports() ?? [])
                 let memory = plan.identity?.report().lines ?? []
@@ -155,6 +163,13 @@ public final class Machine: Sendable {
         profile.mark("devices")
     }
 
+    /// An error of KVM's with what the host has to do with it.
+    private static func explained(_ error: KVMError, _ plan: MachinePlan) -> MachineError {
+        guard case .vcpuInit(_, errno: .invalidArgument) = error else { return .kvm(error) }
+        let kinds = CPUPlacement.kinds(Sysfs(system: plan.calls))
+        return kinds.count == 1 ? .kvm(error) : .mixedCPUs(error, kinds: kinds)
+    }
+
     /// Presses the power key, which asks the guest to shut down. Any thread may call it.
     /// - Returns: false where the board has none (`power_key` is false).
     @discardableResult
@@ -164,6 +179,9 @@ public final class Machine: Sendable {
     var facts: [String] {
         let size = plan.configuration.machineSize
         var facts = ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
+        if let cpus = size.cpus {
+            facts.append("on the host's CPUs \(cpus), a vCPU on each of the first \(size.vcpuCount)")
+        }
         facts += plan.identity?.report().lines ?? []
         if let reason = plan.memoryPlacement.reason { facts.append(reason) }
         facts += parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
@@ -184,7 +202,13 @@ public final class Machine: Sendable {
             let ending = parts.ending
             // As late as can be: from here on the devices may be told where to write.
             if let moved = try plan.identity?.firstMoved() { throw .memoryMoved(moved.description) }
-            for runner in parts.runners { try runner.start { ending.end($0) } }
+            for (index, runner) in parts.runners.enumerated() {
+                guard let placement else {
+                    try runner.start { ending.end($0) }
+                    continue
+                }
+                try placement.onCPU(ofVCPU: index) { () throws(MachineError) in try runner.start { ending.end($0) } }
+            }
             profile.mark("threads")
             let loop = parts.loop
             try naming("epoll_wait") { () throws(Errno) in try loop.run() }

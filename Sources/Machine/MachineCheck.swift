@@ -29,6 +29,9 @@ public struct MachineCheck: Sendable {
             }
         }
         let hypervisor = note { try Hypervisor(calls: calls) }
+        if let cpus = configuration.machineSize.cpus {
+            _ = note { try CPUPlacement(cpus, sysfs: Sysfs(system: calls)) }
+        }
         // The machine without devices, then each device alone.
         var plain = configuration
         plain.platformDevices = []

@@ -76,6 +76,14 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case memoryMoved(String)
     /// `on_reset` is "restart", and for these devices it won't be done.
     case noRestart([RestartObstacle])
+    /// A vCPU can't be set up, and the host has CPUs of these kinds, each with a list of those that are of it.
+    case mixedCPUs(KVMError, kinds: [String])
+    /// `cpus` names one that the host hasn't got, one that is offline, and one that this process may not use.
+    case cpuMissing(Int, possible: String)
+    case cpuOffline(Int)
+    case cpuNotAllowed(Int)
+    /// The process, or a vCPU's thread, can't be kept to these CPUs for another reason.
+    case affinity(cpus: String, errno: Errno)
     /// Any other system call, by name.
     case call(String, errno: Errno)
 
@@ -100,7 +108,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .passthrough(let error): error.description
         case .deviceTree(let text): "device tree: \(text)"
         case .file(let key, let path, let errno):
-            "\(key): \(path): \(errno.nameAndText)"
+            "\(key): \(path): \(errno.explained)"
         case .fileKind(let key, let path, let error): "\(key): \(path): \(error)"
         case .image(let path, let text, let remedy):
             """
@@ -142,10 +150,9 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             "\(key): no node of the guest's device tree has the label \(label)\n  "
                 + Self.suggestion(for: label, among: known)
         case .memory(let mebibytes, let call, let errno):
-            """
-            machine-config.mem_size_mib: no \(mebibytes) MiB for the guest: \(call): \(errno.nameAndText)
-              reduce machine-config.mem_size_mib, or free memory on the host
-            """
+            "machine-config.mem_size_mib: no \(mebibytes) MiB for the guest: \(call): \(errno.explained)"
+                + (errno.remedy.isEmpty
+                    ? "\n  reduce machine-config.mem_size_mib, or free memory on the host" : "")
         case .memoryUnavailable(let mebibytes, let available):
             """
             machine-config.mem_size_mib: \(mebibytes) MiB wanted, but the host has only \(available) MiB available
@@ -225,7 +232,26 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             with io_uring, which pins them
             """
         case .noRestart(let obstacles): obstacles.map(\.description).joined(separator: "\n")
-        case .call(let name, let errno): "\(name): \(errno.nameAndText)"
+        case .mixedCPUs(let error, let kinds): Self.text(of: error, kinds: kinds)
+        case .cpuMissing(let number, let possible):
+            """
+            machine-config.cpus: this host has no CPU \(number)
+              its CPUs are \(possible)
+            """
+        case .cpuOffline(let number):
+            """
+            machine-config.cpus: CPU \(number) is offline
+              run: echo 1 > /sys/devices/system/cpu/cpu\(number)/online
+            """
+        case .cpuNotAllowed(let number):
+            """
+            machine-config.cpus: this process may not run on CPU \(number), which its control group (cpuset.cpus) \
+            leaves out
+              give its container or service that CPU too: docker run --cpuset-cpus, AllowedCPUs= of systemd
+            """
+        case .affinity(let cpus, let errno):
+            "machine-config.cpus: sched_setaffinity to \(cpus): \(errno.explained)"
+        case .call(let name, let errno): "\(name): \(errno.explained)"
         }
     }
 }
@@ -239,6 +265,17 @@ extension MachineError {
     private static let wholeness =
         "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
         + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"
+
+    private static func text(of error: KVMError, kinds: [String]) -> String {
+        let lists = kinds.isEmpty ? "" : ": " + kinds.map { "\"\($0)\"" }.joined(separator: " or ")
+        let host = "the host has CPUs of several kinds,"
+        let reason = kinds.isEmpty ? "if \(host)" : "\(host) and"
+        return """
+            \(error)
+              \(reason) this kernel may want all vCPUs of a guest on one kind
+              set machine-config.cpus to CPUs of one kind\(lists)
+            """
+    }
 
     /// Lines below the first are indented.
     private static func text(_ lines: [String]) -> String {

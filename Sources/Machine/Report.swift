@@ -73,10 +73,10 @@ public struct Report: Sendable, Encodable {
         lines.append(
             "exits: \(exits.mmioReads) MMIO reads, \(exits.mmioWrites) MMIO writes, \(exits.interrupted) interrupted, "
                 + "\(exits.systemEvents) system events, \(exits.other) other")
-        if exits.nisvEmulated &+ exits.nisvAborted > 0 {
+        if exits.nisvEmulated &+ exits.nisvAborted &+ exits.nisvReentered > 0 {
             lines.append(
                 "accesses without a syndrome: \(exits.nisvEmulated) emulated, \(exits.nisvAborted) answered with a data abort"
-            )
+                    + (exits.nisvReentered > 0 ? ", \(exits.nisvReentered) left to the CPU to try again" : ""))
         }
         if unclaimedReads &+ unclaimedWrites > 0 {
             lines.append("unclaimed: \(unclaimedReads) reads, \(unclaimedWrites) writes")

@@ -12,10 +12,11 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
     public var mmioWrites: UInt64 = 0
     public var interrupted: UInt64 = 0
     public var systemEvents: UInt64 = 0
-    /// Loads and stores without a syndrome from the hardware: performed by `InstructionEmulator`, or answered with a data
-    /// abort.
+    /// Loads and stores without a syndrome from the hardware: performed by `InstructionEmulator`, answered with a data
+    /// abort, or left to the hardware to try again.
     public var nisvEmulated: UInt64 = 0
     public var nisvAborted: UInt64 = 0
+    public var nisvReentered: UInt64 = 0
     public var other: UInt64 = 0
 
     enum CodingKeys: String, CodingKey {
@@ -25,6 +26,7 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
         case systemEvents = "system_events"
         case nisvEmulated = "nisv_emulated"
         case nisvAborted = "nisv_aborted"
+        case nisvReentered = "nisv_reentered"
     }
 
     static func + (left: ExitCounts, right: ExitCounts) -> ExitCounts {
@@ -35,6 +37,7 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
         sum.systemEvents &+= right.systemEvents
         sum.nisvEmulated &+= right.nisvEmulated
         sum.nisvAborted &+= right.nisvAborted
+        sum.nisvReentered &+= right.nisvReentered
         sum.other &+= right.other
         return sum
     }
@@ -84,6 +87,7 @@ final class VCPURunner: Sendable {
 
     private func loop() -> GuestEnd? {
         var exits = ExitCounts()
+        var reentries = Reentries()
         defer { counts.withLock { $0 = exits } }
         while !stopping.load(ordering: .acquiring) {
             let exit: VCPUExit
@@ -93,7 +97,11 @@ final class VCPURunner: Sendable {
             switch exit {
             case .mmioRead(let address, let length):
                 exits.mmioReads &+= 1
-                guard let width = AccessWidth(bytes: length) else { continue }
+                guard let width = AccessWidth(bytes: length) else {
+                    // KVM takes what it finds there: left alone, that is an earlier access's value.
+                    vcpu.complete(read: 0)
+                    continue
+                }
                 vcpu.complete(read: dispatcher.read(GuestAddress(address), width))
             case .mmioWrite(let address, let length, let value):
                 exits.mmioWrites &+= 1
@@ -101,10 +109,10 @@ final class VCPURunner: Sendable {
                 dispatcher.write(GuestAddress(address), width, value)
             case .noSyndrome(let address, let isWrite):
                 do {
-                    if try emulator.handle(vcpu, address: address, isWrite: isWrite) {
-                        exits.nisvEmulated &+= 1
-                    } else {
-                        exits.nisvAborted &+= 1
+                    switch try emulator.handle(vcpu, address: address, isWrite: isWrite, &reentries) {
+                    case .performed: exits.nisvEmulated &+= 1
+                    case .aborted: exits.nisvAborted &+= 1
+                    case .reentered: exits.nisvReentered &+= 1
                     }
                 } catch { return hung("\(error)") }
             case .interrupted: exits.interrupted &+= 1

@@ -14,9 +14,11 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         /// Accesses that came to user space.
         public let reads: UInt64
         public let writes: UInt64
+        /// How many of them the host refused: such a read gave all ones, such a write was lost.
+        public let failures: UInt64
 
         enum CodingKeys: String, CodingKey {
-            case index, access, size, reads, writes
+            case index, access, size, reads, writes, failures
             case hostAddress = "host_address"
             case guestAddress = "guest_address"
         }
@@ -125,7 +127,8 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             let host = region.hostAddress.map { "host \($0) " } ?? ""
             lines.append(
                 "  region \(region.index): \(region.access), \(host)guest \(region.guestAddress) size \(region.size), "
-                    + "exits \(region.reads) reads \(region.writes) writes")
+                    + "exits \(region.reads) reads \(region.writes) writes"
+                    + (region.failures > 0 ? ", \(region.failures) of them refused by the host" : ""))
         }
         if nisvEmulated &+ nisvAborted > 0 {
             lines.append(
@@ -173,7 +176,7 @@ extension DeviceConnection {
                     index: region.info.index, access: region.isMapped ? "mapped" : "trapped",
                     hostAddress: region.hostAddress.map { "0x" + String($0, radix: 16) },
                     guestAddress: region.range.base.description, size: region.info.size, reads: region.trap.reads,
-                    writes: region.trap.writes)
+                    writes: region.trap.writes, failures: region.trap.failures)
             },
             interrupts: routes.map { $0.report(hostCounts) }, unmaps: cycles.unmaps, maps: cycles.maps,
             refusedUnmaps: cycles.refusedUnmaps,

@@ -198,8 +198,8 @@ public final class HostSurvey {
         _ device: HostDevice, _ obstacles: [BindingObstacle], _ interrupts: [DeviceSurvey.Interrupt]
     ) -> DeviceSurvey.Verdict {
         var reasons = obstacles.filter(\.isFinal).map(\.summary)
-        if interrupts.contains(where: \.isPerCPU) {
-            reasons.append("VFIO can't pass on interrupts of which each CPU has its own")
+        if !obstacles.contains(where: \.isHostPart), interrupts.contains(where: \.isPerCPU) {
+            reasons.append(BindingObstacle.hostPart(.perCPU).summary)
         }
         if !reasons.isEmpty { return .impossible(reasons) }
         if !obstacles.isEmpty { return .needs(obstacles.map(\.summary)) }

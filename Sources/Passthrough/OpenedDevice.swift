@@ -40,9 +40,10 @@ public final class OpenedDevice: Sendable {
             throw .unconfinedDMA(device: host.name, suspicion: suspicion)
         }
         let countsBefore = HostInterruptCounts.read(sysfs.system)
-        let device = try PassthroughError.vfio { () throws(VFIOError) in
-            try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
-        }
+        let device: VFIODevice
+        do throws(VFIOError) {
+            device = try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
+        } catch { throw .vfio(Self.explained(error, sysfs)) }
         try Self.check(settings.endRange, device)
         resetFailure = try Self.reset(device, isRequired: settings.requiresReset, log)
         tracer?.trace(
@@ -64,6 +65,19 @@ public final class OpenedDevice: Sendable {
         log(
             .debug,
             "\(host.name): opened, \(device.regions.count) regions, \(device.interrupts.count) interrupts")
+    }
+
+    /// Of a device that isn't ready: that it never will be, where that is so.
+    private static func explained(_ error: VFIOError, _ sysfs: Sysfs) -> VFIOError {
+        guard case .notReady(let host) = error else { return error }
+        let hasOwnLines =
+            host.deviceTreeNode.map { node in
+                HostInterrupts(tree: HostTree(sysfs)).specifiers(of: node).contains(where: \.isPerCPU)
+            } ?? false
+        // What can't be read now doesn't help; the error is what it was.
+        let part = (try? HostPart(host, sysfs: sysfs)) ?? (hasOwnLines ? .perCPU : nil)
+        guard let part else { return error }
+        return .binding(device: host.name, .refused([.hostPart(part)]))
     }
 
     /// The kernel has done the same when it opened the device, and says nothing of a failure unless resets are required

@@ -140,10 +140,12 @@ public final class PassthroughDevice: Sendable {
     private let bus: PlatformBus
 
     /// Claims what the device needs on `bus`.
-    /// - Throws: `PassthroughError.bus` when there is no room or a claim overlaps another, `.noHostAddress`. Nothing stays
-    ///   claimed.
+    /// - Parameter pageSize: the host's, in bytes, a power of two.
+    /// - Throws: `PassthroughError.bus` when there is no room or a claim overlaps another, `.noHostAddress`,
+    ///   `.offPage`. Nothing stays claimed.
     public init(
-        _ opened: OpenedDevice, bus: PlatformBus, log: Log, tracer: Tracer? = nil
+        _ opened: OpenedDevice, bus: PlatformBus, pageSize: UInt64 = MemoryMapping.pageSize, log: Log,
+        tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let (host, device, settings) = (opened.host, opened.device, opened.settings)
         let addresses = opened.hostAddresses
@@ -156,13 +158,19 @@ public final class PassthroughDevice: Sendable {
         // A region without a byte (an entry of "reg" of size 0) has no place.
         for info in settings.placement.order(of: device.regions) where info.size > 0 {
             let address = try Self.address(settings.placement.of(info.index), info, addresses[info.index], host.name)
+            let isMapped = info.canMap && !settings.trapsAll
+            // KVM maps whole pages of the host (api.rst, 4.35 KVM_SET_USER_MEMORY_REGION). Trapped accesses have no
+            // pages.
+            if isMapped, let address, !address.isAligned(to: pageSize) {
+                throw .offPage(device: host.name, region: info.index, address: address, pageSize: pageSize)
+            }
             let name = device.regions.count == 1 ? host.name : "\(host.name) region \(info.index)"
             let trap = TrappedRegion(info, of: device) { error in log(.warning, "\(error)") }
             let range = try claims.window(name, size: info.size, at: address, device: trap)
             regions.append(
                 Region(
                     info: info, range: range, hostAddress: addresses[info.index],
-                    isMapped: info.canMap && !settings.trapsAll, trap: trap))
+                    isMapped: isMapped, trap: trap))
         }
         regions.sort { $0.info.index < $1.info.index }
         var interrupts: [Interrupt] = []

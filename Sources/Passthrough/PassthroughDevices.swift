@@ -33,15 +33,17 @@ public final class PassthroughDevices: Sendable {
     }
 
     /// Places devices that are open on the bus.
+    /// - Parameter pageSize: the host's, in bytes.
     /// - Throws: for the first device that doesn't fit; nothing stays claimed.
     public init(
-        _ opened: OpenedDevices, bus: PlatformBus, log: Log, tracer: Tracer? = nil
+        _ opened: OpenedDevices, bus: PlatformBus, pageSize: UInt64 = MemoryMapping.pageSize, log: Log,
+        tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.opened = opened
         var stack = ResourceStack()
         var devices: [PassthroughDevice] = []
         for device in opened.devices {
-            let device = try PassthroughDevice(device, bus: bus, log: log, tracer: tracer)
+            let device = try PassthroughDevice(device, bus: bus, pageSize: pageSize, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
         }

@@ -39,6 +39,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case unknownClocks(device: String, [String], known: [String])
     /// What its driver needs, going by its `compatible`, is not there.
     case incompleteNode(device: String, compatible: String, String)
+    /// `guest_address` is on no page of the host, in bytes, and the region is to be mapped.
+    case offPage(device: String, region: Int, address: GuestAddress, pageSize: UInt64)
     /// `guest_address: "host"`, but where the region is on the host can't be told.
     case noHostAddress(device: String, region: Int)
 
@@ -48,7 +50,7 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         case .bus(let device, let error): "\(device): \(error)"
         case .kvm(let device, let error): "\(device): \(error)"
         case .deviceTree(let device, let error): "\(device): \(error)"
-        case .call(let device, let call, let errno): "\(device): \(call): \(errno.nameAndText)"
+        case .call(let device, let call, let errno): "\(device): \(call): \(errno.explained)"
         case .noInterruptPath(let device, let interrupt, let isChoice, let failures):
             (["\(device): no way to the guest for interrupt \(interrupt)"]
                 + failures.map { "\($0.path): \($0.reason)" }
@@ -114,6 +116,13 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             \(device): guest_address has \(given) elements, but the device has \(regions) \(regions == 1 ? "region" : "regions")
               give one for each region at most
             """
+        case .offPage(let device, let region, let address, let pageSize):
+            """
+            \(device): guest_address \(address) of region \(region) is not a multiple of \(pageSize), the size of this \
+            host's pages, by which the region is mapped
+              give \(Self.nearest(address, pageSize)), or leave guest_address out
+              or set no_mmap: a region whose accesses are all trapped may be at any multiple of 4096
+            """
         case .noHostAddress(let device, let region):
             """
             \(device): the host address of region \(region) is not known, so guest_address can't be "host"
@@ -124,6 +133,13 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
 }
 
 extension PassthroughError {
+    /// The multiple of `unit` that is nearest to an address.
+    private static func nearest(_ address: GuestAddress, _ unit: UInt64) -> GuestAddress {
+        let below = address.rawValue / unit * unit
+        let (above, overflow) = below.addingReportingOverflow(unit)
+        return GuestAddress(overflow || address.rawValue - below < unit / 2 ? below : above)
+    }
+
     /// Runs `body` and says that VFIO failed, which names the device itself.
     static func vfio<Result>(_ body: () throws(VFIOError) -> Result) throws(PassthroughError) -> Result {
         do { return try body() } catch { throw .vfio(error) }

@@ -32,6 +32,7 @@ final class TrappedRegion: MMIODevice {
 
     var reads: UInt64 { readCount.load(ordering: .relaxed) }
     var writes: UInt64 { writeCount.load(ordering: .relaxed) }
+    /// Accesses that the host refused.
     var failures: UInt64 { failureCount.load(ordering: .relaxed) }
     /// Loads and stores that the hardware hadn't described: those performed, and those answered with a data abort.
     var emulated: UInt64 { emulatedCount.load(ordering: .relaxed) }

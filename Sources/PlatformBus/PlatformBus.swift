@@ -191,6 +191,11 @@ public final class PlatformBus: Sendable {
         }
     }
 
+    /// How many SPIs the interrupt controller has to have for those in use: one more than the highest; 0 without any.
+    public var neededSPICount: UInt32 {
+        state.withLock { state in state.spiOwners.keys.max().map { $0.rawValue + 1 } ?? 0 }
+    }
+
     // MARK: Dispatch
 
     /// The attachments as they are now, for the vCPU threads; what changes on the bus later doesn't reach it.

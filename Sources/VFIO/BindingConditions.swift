@@ -30,6 +30,8 @@ public struct BindingConditions: Sendable {
     public func obstacles(
         to device: HostDevice, together: Set<String> = []
     ) throws(VFIOError) -> [BindingObstacle] {
+        // What the others ask for would be for nothing.
+        if let part = try HostPart(device, sysfs: sysfs) { return [.hostPart(part)] }
         var obstacles: [BindingObstacle] = []
         if device.driver != device.bus.vfioDriver {
             obstacles += uses.uses(of: device).map(BindingObstacle.usedByHost)

@@ -44,6 +44,7 @@ public enum BindingFailure: Equatable, Sendable {
 
     var what: String {
         switch self {
+        case .refused(let obstacles) where obstacles.contains(where: \.isHostPart): "can't be passed through"
         case .refused: "not given to VFIO"
         case .inUse: "not released"
         case .failed(.bind, _, _, _, _, _): "not given to VFIO"
@@ -78,8 +79,10 @@ public enum BindingFailure: Equatable, Sendable {
                 "run: fuser -v \(path)",
             ]
         case .useUnknown(let group, let errno):
+            let first = "whether another process uses its group can't be told: \(group.node): \(errno.nameAndText)"
+            if !errno.remedy.isEmpty { return [first] + errno.remedy }
             return [
-                "whether another process uses its group can't be told: \(group.node): \(errno.nameAndText)",
+                first,
                 errno == .noSuchFileOrDirectory
                     ? "do this on the host itself, or in a container with --device \(group.node)" : "run it as root",
             ]
@@ -91,6 +94,7 @@ public enum BindingFailure: Equatable, Sendable {
             ]
         case .step(let step, let errno):
             let first = "\(step.command): \(errno.nameAndText)"
+            if !errno.remedy.isEmpty { return [first] + errno.remedy }
             if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
             guard case .write(_, let path) = step, path.hasSuffix("/bind") else { return [first] }
             if errno == .noSuchFileOrDirectory, action == .release {

@@ -9,6 +9,8 @@ public enum BindingObstacle: Equatable, Sendable {
     case usedByHost(HostUses.Use)
     /// The driver that has it can't be made to let go (suppress_bind_attrs).
     case driverStays(String)
+    /// No guest can have it.
+    case hostPart(HostPart)
     /// It is the way to all PCI devices, which VFIO passes on one by one, and not with it.
     case pciHost
     /// The kernel has not got the bus's VFIO driver.
@@ -24,10 +26,15 @@ public enum BindingObstacle: Equatable, Sendable {
     public var isFinal: Bool {
         switch self {
         case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem): true
-        case .driverStays, .pciHost: true
+        case .driverStays, .pciHost, .hostPart: true
         case .noIOMMU(let isModeMissing): isModeMissing
         case .usedByHost, .noVFIODriver, .noReset, .groupHeld: false
         }
+    }
+
+    /// Whether no guest can have the device, whatever the host is told.
+    public var isHostPart: Bool {
+        if case .hostPart = self { true } else { false }
     }
 
     /// For a final one why not, otherwise what is needed; in a few words.
@@ -40,6 +47,7 @@ public enum BindingObstacle: Equatable, Sendable {
         case .usedByHost(.swap(let name)): "swapping to \(name) off"
         case .usedByHost(.unseen(let name)): "root on the host itself, which may have mounted \(name)"
         case .driverStays(let driver): "\(driver) can't be unbound"
+        case .hostPart(let part): part.summary
         case .pciHost: "it is a PCI host bridge"
         case .noVFIODriver(let bus): "\(bus.vfioDriver) in the kernel"
         case .noIOMMU(true): "no IOMMU knows it, and the kernel has no no-IOMMU mode"
@@ -78,6 +86,7 @@ public enum BindingObstacle: Equatable, Sendable {
                 "keep the driver from taking it when the host starts: modprobe.blacklist= for a module,",
                 "initcall_blacklist= for a driver that is built in, on the kernel command line",
             ]
+        case .hostPart(let part): part.lines
         case .pciHost:
             ["it is a PCI host bridge: the host's PCI devices would go with it, and a guest could not use it"]
         case .noVFIODriver(let bus):

@@ -87,7 +87,7 @@ public struct HostDevice: Equatable, Sendable {
     public let diagnosis: Diagnosis?
 
     /// Finds a device by its name under /sys/bus/platform/devices or /sys/bus/amba/devices.
-    /// - Throws: `VFIOError.noSuchDevice`, `.sysfs`, `.noSysfs`.
+    /// - Throws: `VFIOError.noSuchDevice`, `.notADevice`, `.sysfs`, `.noSysfs`.
     public init(host name: String, sysfs: Sysfs) throws(VFIOError) {
         let tree = SysfsDevices(sysfs: sysfs, device: name)
         // A NUL would end the path early, and find another device.
@@ -101,7 +101,9 @@ public struct HostDevice: Equatable, Sendable {
             }
         }
         try tree.checkMounted()
-        throw .noSuchDevice(device: name, similar: tree.similarNames())
+        let similar = tree.similarNames()
+        if similar.isEmpty, let part = HostPart(named: name, sysfs: sysfs) { throw .notADevice(device: name, part) }
+        throw .noSuchDevice(device: name, similar: similar)
     }
 
     /// Takes the device at `path`, which may pass through symbolic links: "/sys/bus/amba/devices/9010000.pl031".

@@ -184,7 +184,8 @@ struct SysfsDevices {
     ///
     /// A guess for an error that there is anyhow: a bus that can't be read has no names for it.
     func similarNames() -> [String] {
-        let wanted = device.split(separator: ".").map { $0.lowercased() }
+        // A node is called <node>@<address>.
+        let wanted = device.split { $0 == "." || $0 == "@" }.map { $0.lowercased() }
         guard !wanted.isEmpty else { return [] }
         var similar: [String] = []
         for bus in HostDevice.Bus.allCases {

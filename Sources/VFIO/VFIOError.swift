@@ -7,6 +7,8 @@ public import LinuxSystem
 public enum VFIOError: Error, Equatable, Sendable {
     /// Neither the platform nor the AMBA bus has a device of this name, or nothing is at this path.
     case noSuchDevice(device: String, similar: [String])
+    /// No device has this name, but a node of the host's device tree has.
+    case notADevice(device: String, HostPart)
     /// A path that doesn't lead into sysfs.
     case notInSysfs(path: String, root: String)
     /// A device of another bus, such as PCI; nil for a path that is no device.
@@ -61,7 +63,8 @@ public enum VFIOError: Error, Equatable, Sendable {
     /// The device that it is about: its name, or the path that was given for it.
     public var device: String {
         switch self {
-        case .noSuchDevice(let device, _), .notInSysfs(let device, _), .unsupportedBus(let device, _),
+        case .noSuchDevice(let device, _), .notADevice(let device, _), .notInSysfs(let device, _),
+            .unsupportedBus(let device, _),
             .noSysfs(let device, _), .hiddenNode(let device, _, _, _),
             .sysfs(let device, _, _), .malformedSysfs(let device, _, _), .incompatibleAPI(let device, _),
             .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
@@ -85,6 +88,7 @@ extension VFIOError: CustomStringConvertible {
         switch self {
         case .noSuchDevice(let device, _):
             device.hasPrefix("/") ? "no such device" : "no such device on the platform or AMBA bus"
+        case .notADevice: "not a device"
         case .notInSysfs(_, let root): "not a path in \(root)"
         case .unsupportedBus(_, let bus):
             bus.map { "a device of the \($0) bus" } ?? "not a device"
@@ -127,6 +131,7 @@ extension VFIOError: CustomStringConvertible {
             similar.isEmpty
                 ? ["run: ls /sys/bus/platform/devices /sys/bus/amba/devices"]
                 : ["is it one of these? \(similar.joined(separator: ", "))"]
+        case .notADevice(_, let part): part.lines
         case .notInSysfs(_, let root):
             ["sysfsdev takes the device's folder, such as \(root)/bus/amba/devices/9010000.pl031"]
         case .unsupportedBus: ["only devices of the platform and the AMBA bus can be passed through"]
@@ -168,7 +173,8 @@ extension VFIOError: CustomStringConvertible {
         case .wrongDescriptor(_, let key, _, _, _):
             ["\(key) is the number of a descriptor that Martlet is started with; pass the right one"]
         case .failed(_, let operation, let errno): operation.help(errno)
-        case .sysfs, .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
+        case .sysfs(_, _, let errno): errno.remedy
+        case .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
         }
     }
 

@@ -10,14 +10,7 @@ internal import LinuxSystem
 extension VFIOOperation {
     /// Lines that follow an error's first: the reason, then commands that help, each after "run: ".
     func help(_ errno: Errno) -> [String] {
-        // The few that mean the same everywhere.
-        switch errno {
-        case .tooManyOpenFiles:
-            return ["this process has as many descriptors open as it may", "run: ulimit -n 4096"]
-        case .tooManyOpenFilesInSystem:
-            return ["the host has as many files open as it may", "run: sysctl fs.file-max"]
-        default: break
-        }
+        if !errno.remedy.isEmpty { return errno.remedy }
         switch self {
         case .openContainer: return containerHelp(errno)
         case .openGroup(let group): return groupHelp(group, errno)

@@ -47,7 +47,7 @@ struct DTB: ParsableCommand {
         do { try OutputFile(path).finish(blob) } catch let error as FileError {
             throw Failure(.failure, "\(path): \(error)")
         } catch let error as Errno {
-            throw Failure(.failure, "\(path): \(error.nameAndText)")
+            throw Failure(.failure, "\(path): \(error.explained)")
         }
     }
 }

@@ -14,7 +14,8 @@ internal import Synchronization
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Boots the guest and runs it until it powers off.",
-        discussion: "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A Ctrl-A sends one Ctrl-A.")
+        discussion:
+            "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A Ctrl-A sends one Ctrl-A.")
 
     @Argument(help: "The machine's configuration, a JSON file.")
     var config: String
@@ -65,7 +66,7 @@ struct Run: ParsableCommand {
         var machine = try makeMachine(plan, hypervisor, log, Martlet.profile)
         let terminal: Terminal
         do { terminal = try Terminal(descriptor: 0) } catch {
-            throw Failure(.failure, "the console: \(error.nameAndText)")
+            throw Failure(.failure, "the console: \(error.explained)")
         }
         defer { terminal.restore() }
         var restarts = RestartPolicy(configuration)
@@ -97,7 +98,7 @@ struct Run: ParsableCommand {
         } catch let error as MachineError {
             throw Failure(.failure, error.description)
         } catch let error as Errno {
-            throw Failure(.failure, "the console: \(error.nameAndText)")
+            throw Failure(.failure, "the console: \(error.explained)")
         }
     }
 
@@ -130,7 +131,7 @@ private struct ReportFile {
             let data = try encoder.encode(report)
             try file.finish(Array(data) + [0x0A], timeoutMilliseconds: 1000)
         } catch let error as Errno {
-            throw Failure(.failure, "--report: \(path): \(error.nameAndText)")
+            throw Failure(.failure, "--report: \(path): \(error.explained)")
         } catch {
             throw Failure(.failure, "--report: \(path): \(error)")
         }

@@ -16,6 +16,6 @@ enum StandardOutput {
             // Safety: the buffer is valid for the whole closure.
             do throws(Errno) { try FileOutput.write(buffer, to: 1) } catch { failure = error }
         }
-        if let failure { throw Failure(.failure, "standard output: \(failure.nameAndText)") }
+        if let failure { throw Failure(.failure, "standard output: \(failure.explained)") }
     }
 }

@@ -245,4 +245,33 @@ import Testing
         }
         #expect(found > 10_000)
     }
+
+    /// Arm ARM, D8.5 Hardware management of dirty state: with TCR_EL1.HA and HD a page with AP[2] and DBM is one that
+    /// the hardware makes writable at the first store.
+    @Test(arguments: [
+        (dirtyState: true, accessFlag: true, modifier: true, isWritable: true),
+        (true, true, false, false), (true, false, true, false), (false, true, true, false),
+    ])
+    func `a writable-clean page is writable where the hardware manages dirty state`(
+        dirtyState: Bool, accessFlag: Bool, modifier: Bool, isWritable: Bool
+    ) throws {
+        // 4 KiB, 39 bits, a block of 1 GiB for user and kernel with AP[2] set.
+        let control: UInt64 = 25 | 25 << 16 | 2 << 30 | 2 << 32
+        let regime = TranslationRegime(
+            control: 1, translationControl: control | (accessFlag ? 1 << 39 : 0) | (dirtyState ? 1 << 40 : 0),
+            tableBase0: 0x8000_0000, tableBase1: 0x8000_0000)
+        let descriptor: UInt64 = 1 | 1 << 6 | 1 << 7 | 1 << 10 | (modifier ? 1 << 51 : 0)
+        #expect(try regime.translate(0x1000, for: .data) { _ in descriptor }.isWritable == isWritable)
+    }
+
+    /// APTable limits what a writable-clean page allows, as it does any other.
+    @Test func `a table's limit holds for a writable-clean page`() throws {
+        let control: UInt64 = 25 | 25 << 16 | 2 << 30 | 2 << 32
+        let table: UInt64 = 0x8000_1000 | 3 | 1 << 62
+        let block: UInt64 = 1 | 1 << 6 | 1 << 7 | 1 << 10 | 1 << 51
+        let regime = TranslationRegime(
+            control: 1, translationControl: control | 3 << 39, tableBase0: 0x8000_0000)
+        let result = try regime.translate(0x1000, for: .data) { $0 == 0x8000_0000 ? table : block }
+        #expect(result.isUserAccessible && !result.isWritable)
+    }
 }

@@ -49,6 +49,16 @@ struct FileTests {
         }
     }
 
+    @Test func `a process without free descriptors is told how to get more`() {
+        let error = ConfigurationError.unreadable(file: "vm.json", .tooManyOpenFiles)
+        #expect(
+            error.description == """
+                vm.json: the configuration can't be read: EMFILE (Too many open files)
+                  this process has as many descriptors open as it may
+                  run: ulimit -n 4096
+                """)
+    }
+
     @Test func `a folder`() throws {
         try withFolder { folder in
             let error = errorOf(file: folder)

@@ -242,7 +242,7 @@ struct ProblemTests {
         ),
         (
             machine(#""vcpus_count": 2"#),
-            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap, dump_guest_core; did you mean "vcpu_count"?"#
+            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap, dump_guest_core, cpus; did you mean "vcpu_count"?"#
         ),
         (
             boot(#""boot_agrs": """#),

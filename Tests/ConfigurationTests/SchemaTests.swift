@@ -76,7 +76,7 @@ struct SchemaTests {
         case .descriptor:
             expected = ["minimum": .number("3"), "maximum": .number("\(KeyShape.lastDescriptor)")]
                 .merging(type("integer")) { $1 }
-        case .guestAddress, .address, .property:
+        case .guestAddress, .address, .property, .cpuList:
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
         case .object(let keys):
             for (keyword, value) in type("object") { #expect(try property.member(keyword)?.value == value, "\(path)") }
@@ -164,6 +164,9 @@ struct SchemaTests {
             #"[1, "a"]"#, #"["0x1000", 4097]"#, #"["host", "Auto"]"#, "[[1]]",
             "[" + (0..<64).map { _ in #""auto""# }.joined(separator: ",") + "]",
             "[" + (0..<65).map { _ in #""auto""# }.joined(separator: ",") + "]",
+            #""4-7""#, #""0,2-3""#, #""8191""#, #""8192""#, #""0-8191""#, #""0-""#, #""-1""#, #""1,""#, #""01""#,
+            #""1-2-3""#,
+            #""0, 1""#, #""0-1\n""#, "[0, 8191]", "[8192]", "[0, -1]", #"["0"]"#,
             #"{"a": 1}"#, #"{"a": 0}"#, #"{"": 1}"#, #"{"phandle": 1}"#, #"{"phandle": "a"}"#, #"{"phandle": "9"}"#,
             #"{"phandle": "a", "x": 1}"#, #"[{"phandle": "a"}, 3]"#, #"[{"phandle": "a"}, "b"]"#,
             #"{"u64": 18446744073709551615}"#, #"{"u64": -1}"#, #"{"u64": "0xFFFFffffFFFFffff"}"#,
@@ -237,6 +240,8 @@ struct SchemaTests {
             device(#""host": "a", "device_tree": {"properties": {"x": true}, "delete": ["x"]}"#),
             machine(#""platform_bus": {"base": 4096.0, "size": 4096}"#),
             machine(#""huge_pages": "2M", "mem_size_mib": 129"#), machine(#""huge_pages": "1G", "mem_size_mib": 128"#),
+            machine(#""cpus": "0-1,1-2""#), machine(#""cpus": [0, 0]"#), machine(#""cpus": "3-2""#),
+            machine(#""cpus": "0-2", "vcpu_count": 4"#),
             machine(#""huge_pages": "2M", "dma_heap": "a""#), identity(#""ram_base": 4194304"#),
             identity(#""huge_pages": "None""#),
             device(#""host": "a", "vfio_fd": 3}, {"host": "b", "vfio_fd": 3"#),

@@ -21,6 +21,22 @@ extension Integration {
             #expect(report.droppedConsoleBytes == 0)
         }
 
+        /// No more than the lines in use need: each is a register or two for the guest to write, and an object of
+        /// KVM's.
+        @Test func `the interrupt controller has 64 interrupts to share`() throws {
+            var configuration = GuestConfiguration.linux("cpus")
+            configuration.source.arguments = configuration.source.arguments?.split(separator: " ")
+                .filter { $0 != "quiet" }.joined(separator: " ")
+
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            // The driver of a GICv2 doesn't say.
+            if !Host.hasOldInterruptController {
+                #expect(result.output.contains("GICv3: 64 SPIs implemented"), "\(result.output)")
+            }
+        }
+
         @Test func bootsCompressedKernel() throws {
             let result = try Guest.run(.linux("cpus", kernel: "Image.gz"))
 

@@ -20,6 +20,28 @@ extension Integration {
             try expectRefusal(guest("nothing"), "nothing: no such device", "ls /sys/bus/platform/devices")
         }
 
+        /// Of `run`, `check` and `bind` each says at once that no guest can have it, and none that something would
+        /// help.
+        @Test(arguments: [
+            ("timer", "can't be passed through", "it is the CPUs' timer"),
+            ("psci", "can't be passed through", "it is the host's firmware"),
+            ("memory", "not a device", "it is the host's memory: say how much the guest gets"),
+            ("cpus", "not a device", "it is the host's CPUs: say how many the guest gets"),
+            ("intc", "not a device", "it is part of the host's interrupt controller"),
+            ("chosen", "not a device", "the kernel makes no device of this node"),
+        ]) func `what no guest can have`(name: String, what: String, reason: String) throws {
+            let folder = try TemporaryFolder()
+            let configuration = try guest(.init(name)).write(to: folder)
+            for arguments in [["run", configuration], ["check", configuration], ["bind", name]] {
+                let process = try MartletProcess(arguments)
+                #expect(try process.waitForEnd() == 1, "\(process.transcript)")
+                let lines = process.errors.split(separator: "\n")
+                #expect(lines.first == "martlet: \(name): \(what)", "\(arguments): \(process.errors)")
+                #expect(lines.dropFirst().first?.hasPrefix("  \(reason)") == true, "\(arguments): \(process.errors)")
+                #expect(!process.errors.contains("noiommu"), "\(arguments): \(process.errors)")
+            }
+        }
+
         @Test func unknownFolder() throws {
             try expectRefusal(
                 guest(.init(sysfsdev: "/sys/bus/amba/devices/nothing")), "/sys/bus/amba/devices/nothing: no such device"

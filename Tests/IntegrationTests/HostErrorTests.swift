@@ -87,6 +87,27 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
+        /// From none to enough: whatever call finds no free descriptor, the user is told how to get more.
+        @Test func `a process without free descriptors says how to get more`() throws {
+            let folder = try TemporaryFolder()
+            let configuration = try GuestConfiguration.flat("poweroff", devices: [.init(HostDevices.gpio)])
+                .write(to: folder)
+            var refusals = 0
+            for limit in 3...64 {
+                let script = "ulimit -n \(limit) && exec \(Host.martlet) run \(configuration)"
+                let process = try MartletProcess(["-c", script], program: "/bin/sh")
+                let status = try process.waitForEnd()
+                if status == 0 { continue }
+                refusals += 1
+                #expect(status == 1, "\(limit): \(process.transcript)")
+                #expect(process.errors.contains("EMFILE (Too many open files)"), "\(limit): \(process.transcript)")
+                #expect(process.errors.contains("run: ulimit -n 4096"), "\(limit): \(process.transcript)")
+            }
+            // A machine with a device has some two dozen of them.
+            #expect((12...60).contains(refusals), "\(refusals)")
+            try expectUsable(HostDevices.gpio)
+        }
+
         /// The same guest with its kernel where any user can read it.
         private func readable(_ configuration: GuestConfiguration, _ folder: TemporaryFolder) throws
             -> GuestConfiguration

@@ -42,7 +42,7 @@ private let vgicV3: UInt32 = 7
 
     /// arm-vgic-v3.rst: the number of interrupts, the frames, and only then the initialisation.
     @Test func version3IsSetUpInTheOrderOfTheABI() throws {
-        let controller = try InterruptController(vm, version: .v3, layout: layout)
+        let controller = try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
         #expect(controller.version == .v3)
         #expect(kernel.calls("KVM_CREATE_DEVICE") == ["+ KVM_CREATE_DEVICE \(vgicV3)"])
         #expect(
@@ -53,7 +53,7 @@ private let vgicV3: UInt32 = 7
     }
 
     @Test func version2IsSetUpInTheOrderOfTheABI() throws {
-        let controller = try InterruptController(vm, version: .v2, layout: layout)
+        let controller = try InterruptController(vm, version: .v2, layout: layout, neededSPICount: 960)
         #expect(controller.version == .v2)
         #expect(kernel.calls("KVM_CREATE_DEVICE") == ["+ KVM_CREATE_DEVICE \(vgicV2)"])
         #expect(
@@ -65,7 +65,7 @@ private let vgicV3: UInt32 = 7
 
     /// GICD_ICFGR<n>: two bits for each interrupt, the upper of which says edge. INTIDs 34, 35 and 52, in words 2 and 3.
     @Test func linesAreMadeLevelTriggeredAndNoOthers() throws {
-        let controller = try InterruptController(vm, version: .v3, layout: layout)
+        let controller = try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
         let before = kernel.withState { $0.kvm.attributes.count }
         try controller.makeLevelTriggered([2, 20, 3].map { GSI(rawValue: $0) })
         #expect(
@@ -75,14 +75,14 @@ private let vgicV3: UInt32 = 7
     }
 
     @Test func withoutALevelTriggeredLineNothingIsWritten() throws {
-        let controller = try InterruptController(vm, version: .v3, layout: layout)
+        let controller = try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
         let before = kernel.journal.count
         try controller.makeLevelTriggered([])
         #expect(kernel.journal.count == before)
     }
 
     @Test func aRefusedConfigurationIsNamed() throws {
-        let controller = try InterruptController(vm, version: .v2, layout: layout)
+        let controller = try InterruptController(vm, version: .v2, layout: layout, neededSPICount: 960)
         kernel.withState { state in
             state.failingCall = state.callCount + 1
             state.failure = .resourceBusy
@@ -92,10 +92,20 @@ private let vgicV3: UInt32 = 7
     }
 
     /// arm-vgic-v3.rst, KVM_DEV_ARM_VGIC_GRP_NR_IRQS: 64 to 1024 in steps of 32; 1023 and above are special or taken.
-    @Test func theNumberOfInterruptsIsOneThatKVMTakes() {
-        let count = InterruptController.spiCount + 32
-        #expect(count % 32 == 0)
-        #expect((64...1023).contains(count))
+    /// The 32 that are private to a vCPU count.
+    @Test(
+        arguments: [
+            (0, 96), (2, 96), (64, 96), (65, 128), (96, 128), (97, 160), (959, 992), (960, 992), (.max, 992),
+        ] as [(UInt32, UInt32)])
+    func `there are as many interrupts as are needed and KVM takes`(needed: UInt32, identifiers: UInt32) throws {
+        for version in [InterruptController.Version.v2, .v3] {
+            let controller = try InterruptController(vm, version: version, layout: layout, neededSPICount: needed)
+            withExtendedLifetime(controller) {
+                #expect(
+                    kernel.withState { $0.kvm.attributes.last { $0.group == 3 } } == .init(3, 0, .word(identifiers)))
+            }
+        }
+        #expect(identifiers % 32 == 0 && (64...1023).contains(identifiers))
     }
 
     @Test(arguments: [
@@ -108,7 +118,9 @@ private let vgicV3: UInt32 = 7
             state.failingCall = state.callCount + call
             state.failure = .noSuchAddressOrDevice
         }
-        let error = #expect(throws: KVMError.self) { try InterruptController(vm, version: .v3, layout: layout) }
+        let error = #expect(throws: KVMError.self) {
+            try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
+        }
         #expect(error == .call(name, errno: .noSuchAddressOrDevice))
         #expect(kernel.held == held)
     }

@@ -29,6 +29,23 @@ import Testing
                 == "KVM_CREATE_VM: ENOMEM (Cannot allocate memory)")
     }
 
+    @Test func `a process without free descriptors is told how to get more`() {
+        let errors: [KVMError] = [
+            .open(path: "/dev/kvm", errno: .tooManyOpenFiles), .call("KVM_CREATE_VM", errno: .tooManyOpenFiles),
+            .vcpuInit(index: 0, errno: .tooManyOpenFiles), .vfioGroup(errno: .tooManyOpenFiles),
+            .irqfd(gsi: GSI(rawValue: 1), errno: .tooManyOpenFiles), .ioeventfd(address: 0, errno: .tooManyOpenFiles),
+        ]
+        for error in errors {
+            #expect(
+                error.description.hasSuffix(
+                    """
+                    : EMFILE (Too many open files)
+                      this process has as many descriptors open as it may
+                      run: ulimit -n 4096
+                    """))
+        }
+    }
+
     /// A KVM of another architecture has no PSCI: an update won't help.
     @Test func aKVMOfAnotherArchitectureIsNamedAsSuch() {
         #expect(

@@ -181,6 +181,7 @@ extension FakeKernel: KVMCalls {
 
     public func initializeVCPU(vm: CInt, vcpu: CInt, poweredOff: Bool) throws(Errno) {
         try note("KVM_ARM_VCPU_INIT\(poweredOff ? " powered off" : "")")
+        withState { $0.affinitiesAtFirstVCPU = $0.affinitiesAtFirstVCPU ?? $0.affinities.count }
     }
 
     public func register(_ identifier: UInt64, of vcpu: CInt) throws(Errno) -> UInt64 {

@@ -176,6 +176,13 @@ extension FakeKernel: SystemCalls {
         if !isWhole { throw .noMemory }
     }
 
+    public func setAffinity(_ cpus: [Int]) throws(Errno) {
+        try step("sched_setaffinity \(cpus)")
+        let usable = withState { state in cpus.filter { state.usableCPUs.contains($0) } }
+        if usable.isEmpty { throw .invalidArgument }
+        withState { $0.affinities.append(usable) }
+    }
+
     public func openKernelLog() throws(Errno) -> CInt {
         guard withState({ $0.kernelLog != nil }) else { throw .noSuchFileOrDirectory }
         return try acquireDescriptor("open /dev/kmsg")

@@ -50,6 +50,12 @@ public final class FakeKernel: Sendable {
         public var kernelLog: [[UInt8]]?
         /// Paths that `open` accepts besides `files`.
         public var devices: Set<String> = ["/proc/self/pagemap"]
+        /// CPUs that the process may run on.
+        public var usableCPUs: Set<Int> = [0, 1, 2, 3]
+        /// What each sched_setaffinity led to, oldest first.
+        public var affinities: [[Int]] = []
+        /// How many of them came before the first vCPU was set up.
+        public var affinitiesAtFirstVCPU: Int?
         /// What each program that there is does when it is run.
         public var programs: [String: ProgramRun] = [:]
         /// What each program that was run got as its standard input.

@@ -118,6 +118,40 @@ import VFIO
         #expect(number > 100)
     }
 
+    /// Calls that make a descriptor, if only for as long as they last.
+    private static let openingCalls = [
+        "open ", "read /", "list /", "eventfd", "timerfd_create", "signalfd", "epoll_create1", "memfd_create",
+        "KVM_CREATE_VM",
+        "KVM_CREATE_VCPU", "KVM_CREATE_DEVICE ", "VFIO_GROUP_GET_DEVICE_FD",
+    ]
+
+    @Test(arguments: [
+        (Errno.tooManyOpenFiles, "run: ulimit -n 4096"), (.tooManyOpenFilesInSystem, "run: sysctl fs.file-max"),
+    ])
+    func `each call that finds no free descriptor says how to get more`(errno: Errno, remedy: String) throws {
+        var refused: Set<String> = []
+        var number = 0
+        while true {
+            number += 1
+            let host = makeHost()
+            host.kernel.withState { state in
+                state.failingCall = number
+                state.failure = errno
+            }
+            var error: (any Error)?
+            var callsUntilItStood = Int.max
+            do { callsUntilItStood = try setUp(host) } catch let thrown { error = thrown }
+            if callsUntilItStood < number { break }
+            let call = try #require(host.kernel.withState { $0.failedCall })
+            guard let error, let kind = Self.openingCalls.first(where: call.hasPrefix) else { continue }
+            refused.insert(kind)
+            let lines = "\(error)".split(separator: "\n").map { $0.drop { $0 == " " } }
+            #expect(lines.count { $0 == remedy } == 1, "call \(number), \(call): \(error)")
+        }
+        // One interrupt's eventfd is survived, the loop's isn't.
+        #expect(refused == Set(Self.openingCalls))
+    }
+
     private func check(_ text: String, names call: String) {
         #expect(text.contains("EIO (Input/output error)"), "\(call): \(text)")
         for word in words(of: call) { #expect(text.contains(word), "\(call): \(text)") }

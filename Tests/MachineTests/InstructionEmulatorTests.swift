@@ -52,9 +52,15 @@ private struct StoppedGuest {
     let second = Recorder()
     let emulator: InstructionEmulator
     private let messages = Messages()
+    private let thread = OwnThread()
 
     private final class Messages: Sendable {
         let list = Mutex<[String]>([])
+    }
+
+    /// What the vCPU's thread has.
+    private final class OwnThread: Sendable {
+        let reentries = Mutex(Reentries())
     }
 
     var log: [String] { messages.list.withLock { $0 } }
@@ -94,10 +100,20 @@ private struct StoppedGuest {
     }
 
     /// Runs the one instruction.
+    /// - Returns: whether it was performed; otherwise it was answered with a data abort.
     func run(_ word: UInt32, trapped: UInt64 = device, isWrite: Bool = false, at physical: UInt64 = code) throws -> Bool
     {
         put(UInt64(word), at: physical, bytes: 4)
-        return try emulator.handle(vcpu, address: trapped, isWrite: isWrite)
+        let outcome = try handle(trapped: trapped, isWrite: isWrite)
+        #expect(outcome != .reentered)
+        return outcome == .performed
+    }
+
+    /// What becomes of the instruction that is there.
+    func handle(trapped: UInt64 = device, isWrite: Bool = false) throws -> InstructionEmulator.Outcome {
+        try thread.reentries.withLock {
+            try emulator.handle(vcpu, address: trapped, isWrite: isWrite, &$0)
+        }
     }
 
     func x(_ number: Int) throws -> UInt64 { try vcpu.value(of: .x(number)) }
@@ -113,6 +129,30 @@ private struct StoppedGuest {
         for (index, descriptor) in descriptors.enumerated() {
             put(descriptor, at: Self.tables + UInt64(index) * 8)
         }
+    }
+
+    /// An instruction that the hardware is left to try again, with nothing done, until there is an end to that.
+    func expectReentry(
+        _ word: UInt32, _ text: String, trapped: UInt64 = device, isWrite: Bool = false,
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        put(UInt64(word), at: Self.code, bytes: 4)
+        let before = kernel.withState { $0.kvm.registers }
+        for _ in 0..<Reentries.limit {
+            guard try handle(trapped: trapped, isWrite: isWrite) == .reentered else {
+                Issue.record("not left to the hardware", sourceLocation: sourceLocation)
+                return
+            }
+        }
+        #expect(abortCount == 0 && log.isEmpty, "\(log)", sourceLocation: sourceLocation)
+        #expect(first.undescribed.isEmpty && second.undescribed.isEmpty, sourceLocation: sourceLocation)
+        #expect(try handle(trapped: trapped, isWrite: isWrite) == .aborted, sourceLocation: sourceLocation)
+        #expect(abortCount == 1, sourceLocation: sourceLocation)
+        #expect(kernel.withState { $0.kvm.registers } == before, sourceLocation: sourceLocation)
+        #expect(first.accesses.isEmpty && second.accesses.isEmpty, sourceLocation: sourceLocation)
+        #expect(log.count == 1 && log.first?.contains(text) == true, "\(log)", sourceLocation: sourceLocation)
+        // The next one has all tries again.
+        #expect(try handle(trapped: trapped, isWrite: isWrite) == .reentered, sourceLocation: sourceLocation)
     }
 
     /// An instruction that isn't performed: the guest is left as it is, but for the abort.
@@ -242,12 +282,42 @@ private struct StoppedGuest {
         try guest.expectAbort(0x2940_04a0, "not wholly in one", trapped: StoppedGuest.device + 0x1ffc)
     }
 
-    @Test func otherWidthsThanTheTrappedOneAreNotDone() throws {
-        // The guest has put a load where the store was that trapped, then another address.
-        try guest.expectAbort(0x2940_04a0, "doesn't match", isWrite: true)
+    /// The guest has put a load where the store was that trapped.
+    @Test func `a load in the place of the store that trapped is left to the hardware`() throws {
+        try guest.expectReentry(0x2940_04a0, "doesn't match", isWrite: true)
+    }
+
+    /// It has changed the address.
+    @Test func `another address than the one that trapped is left to the hardware`() throws {
         try guest.vcpu.set(.x(5), to: StoppedGuest.device + 0x1000)
-        #expect(try !guest.run(0x2940_04a0))
-        #expect(guest.second.accesses.isEmpty)
+        try guest.expectReentry(0x2940_04a0, "doesn't match")
+    }
+
+    /// It has put something else where the load was.
+    @Test(
+        arguments: [(0xd503_201f, "not a known load or store"), (0xb8e0_08a0, "not allocated")] as [(UInt32, String)])
+    func `what is no load or store is left to the hardware`(word: UInt32, text: String) throws {
+        try guest.expectReentry(word, text)
+    }
+
+    /// The hardware sees what is there now, and it is performed.
+    @Test func `an instruction that comes back is performed`() throws {
+        guest.put(0, at: StoppedGuest.code, bytes: 4)
+        for _ in 0..<10 { #expect(try guest.handle() == .reentered) }
+        #expect(try guest.run(0x2940_04a0))
+        #expect(guest.first.undescribed == [.emulated] && guest.abortCount == 0)
+    }
+
+    /// Each instruction has its own tries: a program that goes on isn't given an abort for what was before.
+    @Test func `another instruction begins to count anew`() throws {
+        guest.put(0, at: StoppedGuest.code, bytes: 8)
+        for _ in 0..<3 {
+            for counter in [StoppedGuest.code, StoppedGuest.code + 4] {
+                try guest.vcpu.set(.pc, to: counter)
+                for _ in 0..<(Reentries.limit / 2) { #expect(try guest.handle() == .reentered) }
+            }
+        }
+        #expect(guest.abortCount == 0)
     }
 
     @Test(
@@ -258,7 +328,7 @@ private struct StoppedGuest {
     func permissionsOfTheTablesHold(state: UInt64, word: UInt32, descriptor: UInt64, isWrite: Bool) throws {
         guest.turnOnMMU([descriptor, 0, 2 << 30 | 1 << 10 | 1 << 6 | 1])
         try guest.vcpu.set(.pstate, to: state)
-        try guest.expectAbort(word, "not permitted", isWrite: isWrite)
+        try guest.expectReentry(word, "not permitted", isWrite: isWrite)
     }
 
     @Test func userAccessNeedsTheUsersBitUnlessOverridden() throws {
@@ -288,10 +358,32 @@ private struct StoppedGuest {
         #expect(guest.abortCount == 1 && guest.log.first?.contains("not in RAM") == true)
     }
 
-    @Test func instructionsWithoutTranslationCannotBeRead() throws {
+    /// The page of the code is unmapped behind the vCPU's back: the hardware had the translation in its TLB.
+    @Test func `a fetch that finds no page is left to the hardware`() throws {
         guest.turnOnMMU([1 << 10 | 1])
-        #expect(try !guest.run(0x2940_04a0))
-        #expect(guest.log.first?.contains("can't be read: no valid descriptor at level 1") == true)
+        try guest.expectReentry(0x2940_04a0, "can't be read: no valid descriptor at level 1")
+    }
+
+    /// The page of the device.
+    @Test func `an address without translation is left to the hardware`() throws {
+        guest.turnOnMMU([0, 0, 2 << 30 | 1 << 10 | 1])
+        try guest.expectReentry(0x2940_04a0, "address 0x10000000: no valid descriptor at level 1")
+    }
+
+    /// No other try changes what the walk can't follow.
+    @Test func `tables that are not followed are answered at once`() throws {
+        guest.turnOnMMU([1 << 10 | 1])
+        guest.set(.tcrEL1, to: 63 | 25 << 16 | 2 << 30 | 2 << 32)
+        try guest.expectAbort(0x2940_04a0, "TCR_EL1.T0SZ is not supported")
+    }
+
+    /// Linux maps what its drivers write to so, and has the hardware note the first store.
+    @Test func `a store to a writable-clean page is performed`() throws {
+        let clean: UInt64 = 1 << 51 | 1 << 10 | 1 << 7 | 1
+        guest.turnOnMMU([clean, 0, 2 << 30 | 1 << 10 | 1])
+        guest.set(.tcrEL1, to: 25 | 25 << 16 | 2 << 30 | 2 << 32 | 3 << 39)
+        #expect(try guest.run(0x2900_04a0, isWrite: true))  // stp w0, w1, [x5]
+        #expect(guest.first.accesses.map(\.offset) == [0, 4])
     }
 
     @Test func theDeviceIsToldWhatBecameOfTheInstruction() throws {
@@ -309,7 +401,7 @@ private struct StoppedGuest {
             for index in 0..<UInt64(100) {
                 try guest.vcpu.set(.pc, to: StoppedGuest.ram + index * 4)
                 guest.put(0xc85f_7ca0, at: StoppedGuest.ram + index * 4, bytes: 4)
-                #expect(try !guest.emulator.handle(guest.vcpu, address: StoppedGuest.device, isWrite: false))
+                #expect(try guest.handle() == .aborted)
             }
             #expect(guest.log.count == InstructionEmulator.reportLimit, "round \(round)")
         }
@@ -326,7 +418,7 @@ private struct StoppedGuest {
             try guest.vcpu.set(.x(5), to: StoppedGuest.device)
             guest.kernel.withState { $0.failingCall = $0.callCount + call }
             do {
-                _ = try guest.emulator.handle(guest.vcpu, address: StoppedGuest.device, isWrite: false)
+                _ = try guest.handle()
                 guest.kernel.withState { $0.failingCall = nil }
                 break
             } catch { failures += 1 }

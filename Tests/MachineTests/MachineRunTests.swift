@@ -69,6 +69,17 @@ import VFIO
         withExtendedLifetime(machine) {}
     }
 
+    /// KVM_DEV_ARM_VGIC_GRP_NR_IRQS: the 32 of each vCPU besides those that are shared.
+    @Test(arguments: [(0, 96), (61, 96), (62, 128), (100, 160)] as [(Int, UInt32)])
+    func `the controller has as many interrupts as the devices need`(lines: Int, identifiers: UInt32) throws {
+        host.add("1000.net", interrupts: [FakeVFIODevice.Interrupt](repeating: .edge, count: lines))
+        let machine = try makeMachine(host.configuration(devices: [.named("1000.net")]))
+        // Three are the serial port's, the clock's and the power key's.
+        withExtendedLifetime(machine) {
+            #expect(host.kernel.withState { $0.kvm.attributes.first } == .init(3, 0, .word(identifiers)))
+        }
+    }
+
     @Test func ramIsOneSlotAtItsAddress() throws {
         let machine = try makeMachine(host.configuration(mebibytes: 64))
         let slots = host.kernel.withState { $0.kvm.memoryRegions.mapValues { [$0.guestAddress, $0.size] } }

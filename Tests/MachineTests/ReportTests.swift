@@ -62,6 +62,16 @@ import Testing
         #expect(try json(report)["dropped_log_lines"] as? Int == 3)
     }
 
+    @Test func `what the CPU was left to try again is told`() {
+        let report = Report(
+            end: .powerOff, devices: [], exits: ExitCounts(nisvEmulated: 1, nisvReentered: 3), unclaimedReads: 0,
+            unclaimedWrites: 0, droppedConsoleBytes: 0, profile: [])
+        #expect(
+            report.text.hasSuffix(
+                "\naccesses without a syndrome: 1 emulated, 0 answered with a data abort, "
+                    + "3 left to the CPU to try again"))
+    }
+
     @Test func theJSONHasTheNamesThatScriptsReadBy() throws {
         let object = try json(report(unclaimed: (8, 9), dropped: 7))
         #expect(
@@ -75,7 +85,7 @@ import Testing
                 == [
                     "mmio_reads": 1, "mmio_writes": 2, "interrupted": 3, "system_events": 4, "other": 5,
                     "nisv_emulated": 0,
-                    "nisv_aborted": 0,
+                    "nisv_aborted": 0, "nisv_reentered": 0,
                 ])
         #expect(object["unclaimed"] as? [String: Int] == ["reads": 8, "writes": 9])
         #expect(object["dropped_console_bytes"] as? Int == 7)

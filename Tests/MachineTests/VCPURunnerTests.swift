@@ -2,13 +2,13 @@
 // Copyright 2026 The Martlet authors
 
 import Glibc
-import KVM
 import KernelFakes
 import LinuxSystem
 import PlatformBus
 import Synchronization
 import Testing
 
+@testable import KVM
 @testable import Machine
 
 /// Remembers accesses and answers with their offset.
@@ -121,6 +121,33 @@ private final class EchoDevice: MMIODevice {
         #expect(device.accesses.calls.isEmpty)
         #expect(counts.mmioWrites == 2)
         #expect(ends.calls == [.powerOff])
+    }
+
+    /// The answer is the guest's register: what an earlier access left there must not be it.
+    @Test(arguments: [3, 5, 7, 16] as [UInt32]) func `a read of a length that no access has gives zeros`(
+        length: UInt32
+    )
+        throws
+    {
+        let counts = try run(
+            .mmioRead(address: 0x10F8, length: 8), .mmioRead(address: 0x1000, length: length), .systemEvent(1))
+        #expect(host.kernel.withState { $0.kvm.answers } == [0x1111_1111_1111_11F8, 0])
+        #expect(device.accesses.calls == ["read 248 doubleword"])
+        #expect(counts.mmioReads == 2)
+        #expect(ends.calls == [.powerOff])
+    }
+
+    /// With the MMU on, a program counter whose tables are gone: they may come back.
+    @Test func `an instruction that is gone is left to the CPU to try again`() throws {
+        host.kernel.withState { state in
+            state.kvm.registers["KVM_CREATE_VCPU 3", default: [:]][SystemRegister.sctlrEL1.identifier] = 1
+            state.kvm.registers["KVM_CREATE_VCPU 3", default: [:]][SystemRegister.tcrEL1.identifier] = 25 | 25 << 16
+            state.kvm.registers["KVM_CREATE_VCPU 3", default: [:]][CoreRegister.pstate.identifier] = 0x3c5
+        }
+        let counts = try run(
+            .noSyndrome(iss: 0, address: 0x1000), .noSyndrome(iss: 0, address: 0x1000), .systemEvent(1))
+        #expect(counts == ExitCounts(systemEvents: 1, nisvReentered: 2))
+        #expect(host.kernel.withState { $0.kvm.dataAborts } == 0)
     }
 
     // MARK: Stopping

@@ -111,6 +111,29 @@ import VFIO
             ])
     }
 
+    /// Such a read gives all ones and such a write is lost, which nothing else tells the user.
+    @Test func `accesses that the host refused are in the report`() throws {
+        host.add("device", regions: [.init(size: 0x200, access: [.read, .write])], interrupts: [])
+        let connected = try connect(.init(.host("device")))
+        let dispatcher = host.bus.makeDispatcher()
+        _ = dispatcher.read(GuestAddress(0x0C00_0000), .word)
+        for _ in 0..<2 {
+            host.kernel.withState { $0.failingCall = $0.callCount + 1 }
+            #expect(dispatcher.read(GuestAddress(0x0C00_0000), .word) == 0xFFFF_FFFF)
+        }
+        host.kernel.withState { $0.failingCall = $0.callCount + 1 }
+        dispatcher.write(GuestAddress(0x0C00_0004), .word, 1)
+
+        let report = try #require(connected.reports().first)
+
+        #expect(report.regions.map(\.failures) == [3])
+        #expect(
+            report.lines.contains(
+                "  region 0: trapped, guest 0xc000000 size 512, exits 3 reads 1 writes, 3 of them refused by the host"))
+        let json = try JSONSerialization.jsonObject(with: try JSONEncoder().encode(report)) as? [String: Any]
+        #expect((json?["regions"] as? [[String: Any]])?.first?["failures"] as? Int == 3)
+    }
+
     @Test func aCountThatIsNotKnownIsSaidToBeSo() throws {
         host.add(
             "device", isNoIOMMU: true, regions: [], interrupts: [.edge], flags: .platform,
@@ -144,11 +167,11 @@ import VFIO
         let regions = try #require(object["regions"] as? [[String: Any]])
         #expect(
             Set(regions[0].keys)
-                == ["index", "access", "host_address", "guest_address", "size", "reads", "writes"])
+                == ["index", "access", "host_address", "guest_address", "size", "reads", "writes", "failures"])
         #expect(regions[0]["host_address"] as? String == "0x9010000")
         #expect(regions[0]["guest_address"] as? String == "0xc000000")
         #expect(regions[1]["host_address"] == nil)
-        #expect(regions[1]["reads"] as? Int == 1)
+        #expect(regions[1]["reads"] as? Int == 1 && regions[1]["failures"] as? Int == 0)
         let interrupts = try #require(object["interrupts"] as? [[String: Any]])
         #expect(Set(interrupts[0].keys) == ["index", "trigger", "spi", "path", "reasons", "count", "count_source"])
         #expect(interrupts[0]["trigger"] as? String == "level")

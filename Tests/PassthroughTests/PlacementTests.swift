@@ -3,6 +3,7 @@
 
 import DeviceTree
 import KernelFakes
+import LinuxSystem
 import PlatformBus
 import Testing
 import VFIO
@@ -173,6 +174,56 @@ import VFIO
                   give one for each region at most
                 """)
         #expect(host.kernel.held.isEmpty)
+    }
+
+    // MARK: The host's pages
+
+    private func place(
+        _ address: UInt64, pageSize: UInt64
+    ) throws(PassthroughError) -> PassthroughDevices {
+        let settings = PassthroughDevice.Settings(
+            .host("device"), placement: .init([.automatic, .fixed(GuestAddress(address))]))
+        return try PassthroughDevices(
+            try OpenedDevices(
+                [settings], containers: VFIOContainers(calls: host.kernel), sysfs: host.sysfs, log: host.log.log),
+            bus: host.bus, pageSize: pageSize, log: host.log.log)
+    }
+
+    @Test(
+        arguments: [
+            (0x0D00_1000, "0xd000000"), (0x0D00_7000, "0xd000000"), (0x0D00_8000, "0xd010000"),
+            (0x0D00_F000, "0xd010000"),
+        ] as [(UInt64, String)])
+    func `a mapped region that is on no page of the host is refused`(address: UInt64, nearest: String) {
+        host.add("device", regions: [.init(size: 0x1_0000), .init(size: 0x1_0000)])
+        let error = passthroughError { () throws(PassthroughError) in try place(address, pageSize: 65536) }
+        #expect(
+            error?.description == """
+                device: guest_address 0x\(String(address, radix: 16)) of region 1 is not a multiple of 65536, \
+                the size of this host's pages, by which the region is mapped
+                  give \(nearest), or leave guest_address out
+                  or set no_mmap: a region whose accesses are all trapped may be at any multiple of 4096
+                """)
+        #expect(host.bus.regions.isEmpty && host.kernel.held.isEmpty)
+    }
+
+    @Test(arguments: [(4096, 0x0D00_1000), (16384, 0x0D00_4000), (65536, 0x0D01_0000)] as [(UInt64, UInt64)])
+    func `a mapped region goes to any page of the host`(pageSize: UInt64, address: UInt64) throws {
+        host.add("device", regions: [.init(size: 0x1_0000), .init(size: 0x1_0000)])
+        #expect(try bases(place(address, pageSize: pageSize)) == [[0x0C00_0000, address]])
+    }
+
+    @Test func `a trapped region needs no page of the host`() throws {
+        host.add("device", regions: [.init(size: 0x1_0000), .init(size: 0x200, access: [.read, .write])])
+        #expect(try bases(place(0x0D00_1000, pageSize: 65536)) == [[0x0C00_0000, 0x0D00_1000]])
+        let other = try Host()
+        other.add("device", regions: [.init(size: 0x1_0000), .init(size: 0x1_0000)])
+        let settings = PassthroughDevice.Settings(
+            .host("device"), trapsAll: true, placement: .fixed(GuestAddress(0x0D00_1000)))
+        let opened = try OpenedDevices(
+            [settings], containers: VFIOContainers(calls: other.kernel), sysfs: other.sysfs, log: other.log.log)
+        let devices = try PassthroughDevices(opened, bus: other.bus, pageSize: 65536, log: other.log.log)
+        #expect(bases(devices) == [[0x0D00_1000, 0x0C00_0000]])
     }
 
     // MARK: Refusals

@@ -9,6 +9,18 @@ import Testing
     let low = GuestAddress(0x1000_0000)
     let high = GuestAddress(0x1_0000_0000)
 
+    @Test func `the controller needs SPIs up to the highest in use`() throws {
+        let bus = try makeBus(spiCount: 100)
+        #expect(bus.neededSPICount == 0)
+        _ = try bus.allocateSPI("first")
+        #expect(bus.neededSPICount == 1)
+        try bus.reserveSPI(SPI(rawValue: 70), "fixed")
+        _ = try bus.allocateSPI("second")
+        #expect(bus.neededSPICount == 71)
+        bus.releaseSPI(SPI(rawValue: 70))
+        #expect(bus.neededSPICount == 2)
+    }
+
     func makeBus(spiCount: UInt32 = 8) throws -> PlatformBus {
         // Out of order on purpose: the low one comes first all the same.
         PlatformBus(

@@ -126,7 +126,7 @@ import Testing
     }
 
     @Test func aDeviceBehindAnIOMMUNeedsNoMode() throws {
-        kernel.addHostDevice("1000.net", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1]])
+        kernel.addHostDevice("1000.net", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1], "reg": [0]])
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
         #expect(try obstacles("1000.net").isEmpty)
     }
@@ -167,6 +167,58 @@ import Testing
             }
             #expect(throws: VFIOError.self, "call \(call)") { try obstacles() }
         }
+    }
+
+    // MARK: What no guest can have
+
+    @Test(arguments: [
+        ("arm,armv8-timer", "it is the CPUs' timer, and each vCPU has one that KVM makes"),
+        ("arm,psci-1.0", "it is the host's firmware, and what the guest has is KVM's (PSCI)"),
+        ("arm,gic-v3", "it is part of the host's interrupt controller, and the guest has one that KVM makes"),
+        ("arm,gic-v3-its", "it is part of the host's interrupt controller, and the guest has one that KVM makes"),
+        ("arm,cortex-a53-pmu", "it is the CPUs' performance counters, which VFIO can't pass on"),
+    ])
+    func `a part of the host is refused for that alone`(compatible: String, reason: String) throws {
+        kernel.addHostDevice(
+            "part", group: nil, driver: "", properties: ["compatible": Array("x\0\(compatible)\0".utf8), "reg": [0]])
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try refusal("part") == "part: can't be passed through\n  \(reason)")
+        #expect(try obstacles("part").map(\.isFinal) == [true])
+    }
+
+    @Test func `an IOMMU is refused, and what is behind one isn't`() throws {
+        kernel.addHostDevice(
+            "smmu", group: 8, driver: "arm-smmu",
+            properties: ["compatible": Array("qcom,smmu\0".utf8), "#iommu-cells": [1]])
+        kernel.addHostDevice("net", driver: "net", properties: ["iommus": [1]])
+        #expect(try obstacles("smmu") == [.hostPart(.iommu)])
+        #expect(try obstacles("net").isEmpty)
+    }
+
+    /// A GPIO block is an interrupt controller, too.
+    @Test func `a device that has an interrupt controller in it is a device`() throws {
+        kernel.addHostDevice(
+            "gpio", driver: "pl061",
+            properties: ["compatible": Array("arm,pl061\0".utf8), "interrupt-controller": [], "reg": [0]])
+        #expect(try obstacles("gpio").isEmpty)
+    }
+
+    @Test func `a node without registers, interrupts and driver is refused`() throws {
+        kernel.addHostDevice("1000.x", driver: "", properties: ["compatible": Array("x\0".utf8)])
+        #expect(
+            try refusal("1000.x") == """
+                1000.x: can't be passed through
+                  it has no registers, no interrupts and no driver: there is nothing to pass through
+                """)
+        // With any of these there may be something.
+        for property in ["reg", "interrupts", "interrupts-extended", "enable-gpios", "key/gpios"] {
+            kernel.addHostDevice("2000.x", driver: "", properties: ["compatible": Array("x\0".utf8), property: [0]])
+            #expect(try obstacles("2000.x").isEmpty, "\(property)")
+            kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/2000.x/\(property)"] = nil }
+        }
+        kernel.addHostDevice("3000.x", driver: "gpio-keys", properties: ["compatible": Array("x\0".utf8)])
+        #expect(try obstacles("3000.x").isEmpty)
     }
 
     // MARK: Reset

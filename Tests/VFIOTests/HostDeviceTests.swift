@@ -122,6 +122,39 @@ import VFIO
         }
     }
 
+    @Test(arguments: [
+        ("cpus", "it is the host's CPUs: say how many the guest gets with machine-config.vcpu_count"),
+        ("memory@40000000", "it is the host's memory: say how much the guest gets with machine-config.mem_size_mib"),
+        ("memory", "it is the host's memory: say how much the guest gets with machine-config.mem_size_mib"),
+        (
+            "8000000.intc",
+            "it is part of the host's interrupt controller, and the guest has one that KVM makes"
+        ),
+        (
+            "chosen",
+            "the kernel makes no device of this node of the host's device tree\n"
+                + "  run: ls /sys/bus/platform/devices /sys/bus/amba/devices"
+        ),
+    ])
+    func `a node that is no device says so`(name: String, reason: String) {
+        for (path, content) in [
+            ("cpus/#address-cells", ""), ("memory@40000000/device_type", "memory\0"),
+            ("intc@8000000/compatible", "arm,gic-v3\0"), ("chosen/bootargs", "x\0"),
+        ] {
+            kernel.addFile("/sys/firmware/devicetree/base/\(path)", content)
+        }
+        let error = #expect(throws: VFIOError.self) { try HostDevice(host: name, sysfs: sysfs) }
+        #expect(error?.description == "\(name): not a device\n  \(reason)")
+    }
+
+    /// By what the host's device tree calls it.
+    @Test func `a node's name leads to the device`() {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.addFile("/sys/firmware/devicetree/base/pl031@9010000/compatible", "arm,pl031\0")
+        let error = #expect(throws: VFIOError.self) { try HostDevice(host: "pl031@9010000", sysfs: sysfs) }
+        #expect(error == .noSuchDevice(device: "pl031@9010000", similar: ["9010000.pl031"]))
+    }
+
     @Test func suggestsTheDeviceThatWasMeant() {
         kernel.addHostDevice("9010000.pl031", bus: .amba)
         kernel.addHostDevice("9030000.pl061", bus: .amba)

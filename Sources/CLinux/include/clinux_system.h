@@ -125,6 +125,8 @@ int clinux_get_random(void *_Nonnull buffer, size_t count);
 /// Starts a thread called `name` that runs `body(context)`. Returns 0 or -errno; `thread` identifies it.
 int clinux_thread_start(uint64_t *_Nonnull thread, const char *_Nonnull name, void (*_Nonnull body)(void *_Nonnull),
                         void *_Nonnull context);
+/// Lets the calling thread, and those that it starts, run on these CPUs only. Returns 0 or -errno.
+int clinux_set_affinity(const int *_Nonnull cpus, size_t count);
 int clinux_thread_join(uint64_t thread);
 /// Sends `signal` to the thread. Returns 0 or -errno.
 int clinux_thread_kill(uint64_t thread, int signal);

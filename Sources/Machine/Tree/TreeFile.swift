@@ -49,7 +49,7 @@ struct TreeFile {
                     makes elsewhere: dtc -@ -O dtb
                     """)
             case .fileTooLarge: throw failed("what dtc makes of it: \(Self.tooLarge(limit))")
-            default: throw failed("dtc: \(error.nameAndText)")
+            default: throw failed("dtc: \(error.explained)")
             }
         }
         return try output(of: run, "dtc", "dtc can't compile it", log: log)

@@ -25,6 +25,7 @@ struct GuestConfiguration: Encodable {
         var hugePages: String?
         var dmaHeap: String?
         var dumpsGuestCore: Bool?
+        var cpus: String?
 
         enum CodingKeys: String, CodingKey {
             case vcpus = "vcpu_count"
@@ -34,6 +35,7 @@ struct GuestConfiguration: Encodable {
             case hugePages = "huge_pages"
             case dmaHeap = "dma_heap"
             case dumpsGuestCore = "dump_guest_core"
+            case cpus
         }
     }
 

@@ -19,6 +19,7 @@ struct RunReport: Decodable {
         let size: Int
         let reads: Int
         let writes: Int
+        let failures: Int
     }
 
     struct Interrupt: Decodable {

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import Configuration
+internal import LinuxSystem
+
+/// Keeps a machine to the CPUs that the configuration gives it: each vCPU's thread to one, all else to all of them.
+///
+/// Threads inherit where they may run from the thread that starts them (sched_setaffinity(2)).
+struct CPUPlacement: Sendable {
+    private let cpus: CPUList
+    private let system: any SystemCalls
+
+    /// Moves the calling thread, and with it those that it starts from now on, to `cpus`.
+    /// - Throws: `MachineError.cpuMissing`, `.cpuOffline`, `.cpuNotAllowed`, `.affinity`: the kernel would leave such
+    ///   a CPU out without a word.
+    init(_ cpus: CPUList, sysfs: Sysfs) throws(MachineError) {
+        self.cpus = cpus
+        system = sysfs.system
+        for number in cpus.numbers {
+            do { try system.setAffinity([number]) } catch {
+                throw error == .invalidArgument
+                    ? Self.reason(against: number, sysfs) : .affinity(cpus: "\(number)", errno: error)
+            }
+        }
+        try moveToAll()
+    }
+
+    /// Runs `body`, which starts the thread of a vCPU, on that vCPU's CPU.
+    func onCPU(ofVCPU index: Int, _ body: () throws(MachineError) -> Void) throws(MachineError) {
+        // There are as many as vCPUs, which the configuration has checked.
+        let number = cpus.numbers[index % cpus.numbers.count]
+        do { try system.setAffinity([number]) } catch { throw .affinity(cpus: "\(number)", errno: error) }
+        try body()
+        try moveToAll()
+    }
+
+    private func moveToAll() throws(MachineError) {
+        do { try system.setAffinity(cpus.numbers) } catch { throw .affinity(cpus: "\(cpus)", errno: error) }
+    }
+
+    /// Why the kernel doesn't let this process run on a CPU.
+    private static func reason(against number: Int, _ sysfs: Sysfs) -> MachineError {
+        // Files that can't be read rule nothing out.
+        func list(_ name: String) -> CPUList? {
+            (try? sysfs.text("devices/system/cpu/\(name)")).flatMap { CPUList($0) }
+        }
+        if let present = list("present"), !present.numbers.contains(number) {
+            return .cpuMissing(number, possible: "\(present)")
+        }
+        if let online = list("online"), !online.numbers.contains(number) { return .cpuOffline(number) }
+        return .cpuNotAllowed(number)
+    }
+
+    /// Lists of the host's CPUs that are of one kind each, by their MIDR_EL1; empty where that can't be told.
+    static func kinds(_ sysfs: Sysfs) -> [String] {
+        guard let online = (try? sysfs.text("devices/system/cpu/online")).flatMap({ CPUList($0) }) else { return [] }
+        var kinds: [(name: String, numbers: [Int])] = []
+        for number in online.numbers {
+            guard let name = try? sysfs.text("devices/system/cpu/cpu\(number)/regs/identification/midr_el1") else {
+                return []
+            }
+            if let index = kinds.firstIndex(where: { $0.name == name }) {
+                kinds[index].numbers.append(number)
+            } else {
+                kinds.append((name, [number]))
+            }
+        }
+        return kinds.compactMap { CPUList($0.numbers)?.description }
+    }
+}
