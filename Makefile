@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test arm64 guest arm-host bench format lint clean
+.PHONY: help demo test arm64 guest arm-host bench bindings boards format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -13,7 +13,7 @@ help: ## this list
 demo: ## boot a Linux guest with a passed-through RTC and check what it did (DEVICE=NAME on an arm64 machine)
 	@guest-images/demo.sh
 
-test: ## unit tests here, then integration tests on an ARM host, emulated if this isn't one
+test: ## unit tests here, integration tests on an ARM host, emulated if this isn't one, and the documentation's commands
 	@guest-images/test.sh
 
 arm64: ## the static, stripped arm64 binary: .build/arm64/martlet
@@ -28,12 +28,19 @@ arm-host: ## a shell in the emulated ARM host (RUN=FILE runs that instead; VARIA
 bench: ## the README's figures, counted in instructions by the emulated host
 	@guest-images/bench.sh
 
+bindings: ## read the kernel's devicetree bindings anew for properties that refer to nodes
+	@guest-images/bindings/build.sh --install
+
+boards: ## the trees of all arm64 boards of Debian's kernel source through the node generator: a table (BOARDS_ONLY, BOARDS_DETAILS)
+	@guest-images/boards/run.sh
+
 format: ## format the Swift sources
 	swift format --in-place --parallel --recursive Package.swift Sources Tests
 
-lint: ## check the Swift sources' format and the shell scripts' syntax
+lint: ## check the Swift sources' format and operators, and the shell scripts' syntax
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
-	@for script in $$(git ls-files 'guest-images/*.sh' .ci/run); do bash -n $$script || exit 1; done
+	@lint/mixed-operators.sh
+	@for script in $$(git ls-files 'guest-images/*.sh' 'lint/*.sh' .ci/run); do bash -n $$script || exit 1; done
 
 clean: ## remove what was built in this clone (the cache is ~/.cache/martlet)
 	rm -rf .build guest-images/build

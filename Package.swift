@@ -43,6 +43,7 @@ let package = Package(
         .target(name: "CLinux"),
         .systemLibrary(name: "CFDT", pkgConfig: nil, providers: [.apt(["libfdt-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: nil, providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CZstd", pkgConfig: nil, providers: [.apt(["libzstd-dev"])]),
     ]
         + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
         + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
@@ -50,7 +51,8 @@ let package = Package(
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
         + module("PlatformBus", [])
         + module("Arm64", [])
-        + module("Devices", ["PlatformBus", "DeviceTree"])
+        + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
+        + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
         + module(
             "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
             fixtures: ["Fixtures"])
@@ -58,8 +60,8 @@ let package = Package(
         + module(
             "Machine",
             [
-                "Passthrough", "Devices", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
-                "LinuxSystem", "CLinux", "CZlib",
+                "Passthrough", "Devices", "Board", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
+                "LinuxSystem", "CLinux", "CZlib", "CZstd",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(
@@ -75,9 +77,13 @@ let package = Package(
             .target(
                 name: "KernelFakes", dependencies: ["KVM", "VFIO", "LinuxSystem", "CLinux"], path: "Tests/KernelFakes",
                 swiftSettings: strict),
+            // The trial on all boards (guest-images/boards/run.sh), no part of the product.
+            .executableTarget(
+                name: "boards", dependencies: ["Passthrough", "PlatformBus", "DeviceTree"], path: "Tests/Boards",
+                swiftSettings: strict),
             .target(name: "CIntegration", path: "Tests/CIntegration"),
             .testTarget(
-                name: "IntegrationTests", dependencies: ["LinuxSystem", "CLinux", "CIntegration"],
+                name: "IntegrationTests", dependencies: ["LinuxSystem", "CLinux", "CIntegration", "CZstd"],
                 swiftSettings: strict),
         ]).filter(wanted),
     swiftLanguageModes: [.v6]

@@ -168,8 +168,8 @@ need_packages() {
 
 # need_build_packages: all that the scripts here need of the machine, at once: a password is asked for at the beginning, not half-way.
 need_build_packages() {
-    local packages=(make gcc libc6-dev flex bison bc xz-utils binutils jq libfdt-dev zlib1g-dev device-tree-compiler
-        debian-archive-keyring)
+    local packages=(make gcc libc6-dev flex bison bc xz-utils binutils jq libfdt-dev zlib1g-dev libzstd-dev
+        device-tree-compiler debian-archive-keyring)
     [[ $HOST_ARCH == aarch64 ]] || packages+=(gcc-aarch64-linux-gnu patchelf qemu-system-arm)
     need_packages "${packages[@]}"
 }

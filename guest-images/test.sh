@@ -2,19 +2,22 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# "make test": the unit tests in place, then the integration tests on an ARM host: this one, or else an emulated one.
+# "make test": the unit tests in place, then the integration tests on an ARM host: this one, or else an emulated one; then,
+# where the host is emulated, the commands that the documentation prints (commands/test.sh).
 #
-# usage: test.sh [--unit | --integration] [--filter REGEX]
+# usage: test.sh [--unit | --integration | --commands] [--filter REGEX]
+# With a filter, which is one of Swift tests, the documentation's commands are left out.
 # Fails if a test fails, if a suite is empty, or if an integration test is skipped in the emulated host, where nothing may be.
 # MARTLET_TEST_LIMIT: seconds for the integration tests in one emulated host (default 1500).
 
 source "$(dirname "$0")/lib.sh"
 
-unit=1 integration=1 filter=
+unit=1 integration=1 commands=1 filter=
 while (($# > 0)); do
     case $1 in
-    --unit) integration= ;;
-    --integration) unit= ;;
+    --unit) integration= commands= ;;
+    --integration) unit= commands= ;;
+    --commands) unit= integration= ;;
     --filter)
         filter=${2:?--filter needs a value}
         shift
@@ -93,8 +96,9 @@ in_place() {
 # emulated VARIANT: the integration tests that belong to that host.
 emulated() {
     # A pattern that matches a suite takes all that is in it, so what isn't wanted there has to be skipped by name.
-    local variant=$1 status=0 options=() which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
-    [[ $variant != gicv3 ]] || options=(--devices)
+    local variant=$1 status=0 options=() arguments= which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2"
+    # One page of 1 GiB, and as much beside it as the host has by default.
+    [[ $variant != gicv3 ]] || options=(--devices --memory 3072) arguments="hugepagesz=1G hugepages=1"
     [[ $variant != gicv2 ]] || which="--filter '^IntegrationTests\\.(?=.*GICv2).*($filter)'"
     # What is run and read over and over goes into the host's memory: of a file in the share nothing stays cached once it is closed.
     cat >"$work/run.sh" <<END
@@ -109,7 +113,7 @@ END
     mkdir "$share/blobs"
     say "integration tests" "emulated ARM host, $variant"
     # Contiguous memory for a guest that is to be where the host has it.
-    KERNEL_ARGS="${KERNEL_ARGS:-} cma=160M" "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
+    KERNEL_ARGS="${KERNEL_ARGS:-} cma=160M $arguments" "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
         --log "$work/$variant.log" "${options[@]}" || status=$?
     ((status < 124)) || summary+=("$(unfinished "$work/$variant.log")")
     tally "integration tests (emulated ARM host, $variant)" "$share/results.xml" "$status" no
@@ -143,7 +147,26 @@ prepare_dt_validate() {
     ((status == 0 || status == 75)) || bad=1
 }
 
+# check_bindings: whether the list of properties that refer to nodes is what the kernel's bindings say.
+check_bindings() {
+    local status=0
+    "$GUEST_IMAGES/bindings/build.sh" --check >/dev/null || status=$?
+    case $status in
+    0)
+        summary+=("properties that refer to nodes: the list is what the kernel's bindings say")
+        passed_total=$((passed_total + 1))
+        ;;
+    75) summary+=("properties that refer to nodes: the list is from another kernel's bindings; make bindings renews it") ;;
+    *)
+        summary+=("properties that refer to nodes: the list differs from the kernel's bindings; make bindings renews it")
+        failed_total=$((failed_total + 1))
+        bad=1
+        ;;
+    esac
+}
+
 if [[ -n $unit ]]; then
+    [[ -n $filter ]] || check_bindings
     [[ -n $filter && $filter != *NodeSchema* ]] || prepare_dt_validate
     build_tests
     say "unit tests" "$HOST_ARCH, in place"
@@ -163,6 +186,17 @@ if [[ -n $integration ]]; then
         cp -r --reflink=auto "$tests/." "$share/"
         emulated gicv3
         emulated gicv2
+    fi
+fi
+if [[ -n $commands && -z $filter ]]; then
+    title="the documentation's commands"
+    if [[ $HOST_ARCH == x86_64 ]]; then
+        status=0
+        say "$title" "here and at the shell of the emulated ARM host"
+        "$GUEST_IMAGES/commands/test.sh" "$work/commands.xml" || status=$?
+        tally "$title" "$work/commands.xml" "$status" yes
+    else
+        summary+=("$title: skipped, for the emulated host needs an x86-64 machine")
     fi
 fi
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -65,8 +66,33 @@ int clinux_is_directory(const char *path) {
     return S_ISDIR(status.st_mode);
 }
 
-int clinux_make_directory(const char *path) { return RESULT(mkdir(path, 0777)); }
-int clinux_unlink(const char *path) { return RESULT(unlink(path)); }
+int clinux_open_folder_in(int folder, const char *name) {
+    int flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC;
+    return RESULT(folder < 0 ? open(name, flags) : openat(folder, name, flags | O_NOFOLLOW));
+}
+int clinux_make_folder_in(int folder, const char *name) {
+    return RESULT(mkdirat(folder < 0 ? AT_FDCWD : folder, name, 0755));
+}
+int clinux_open_file_in(int folder, const char *name) {
+    return RESULT(openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
+}
+int clinux_create_file_in(int folder, const char *name) {
+    return RESULT(openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600));
+}
+int clinux_rename_in(int folder, const char *from, const char *to) {
+    return RESULT(renameat(folder, from, folder, to));
+}
+int clinux_unlink_in(int folder, const char *name) { return RESULT(unlinkat(folder, name, 0)); }
+int clinux_file_owner(int fd, uint32_t *user, uint32_t *mode) {
+    struct stat status;
+    if (fstat(fd, &status) < 0) return -errno;
+    *user = status.st_uid;
+    *mode = status.st_mode;
+    return 0;
+}
+int clinux_set_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode)); }
+int clinux_try_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
+uint32_t clinux_user(void) { return geteuid(); }
 
 int clinux_kernel_log(void) {
     int log = clinux_open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
@@ -120,6 +146,9 @@ intptr_t clinux_mmap(void *address, size_t length, int protection, int flags, in
 }
 int clinux_munmap(void *address, size_t length) { return RESULT(munmap(address, length)); }
 int clinux_advise_huge_pages(void *address, size_t length) { return RESULT(madvise(address, length, MADV_HUGEPAGE)); }
+int clinux_exclude_from_core_dumps(void *address, size_t length) {
+    return RESULT(madvise(address, length, MADV_DONTDUMP));
+}
 int clinux_memfd_create(const char *name) { return RESULT(memfd_create(name, MFD_CLOEXEC)); }
 int clinux_memfd_create_huge(const char *name, unsigned page_shift) {
     // include/uapi/linux/memfd.h: the page's size is in bits 31:26.

@@ -7,7 +7,8 @@ public struct DeviceTreeSettings: Equatable, Sendable {
     public var properties: [DeviceTreeProperty]
     /// Properties and child nodes that the guest doesn't get, as paths below the device's node.
     public var deletions: [String]
-    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none.
+    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none; "*" stands for all whose
+    /// rates nobody knows.
     public var clocks: [String: UInt32]
     /// The path of an overlay, in which the label `device` is this device's node; nil for none.
     public var overlay: String?

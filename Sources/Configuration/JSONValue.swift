@@ -19,6 +19,16 @@ enum JSONValue: Equatable, Sendable {
     /// In the text's order; a key may occur twice.
     case object([JSONMember])
 
+    /// `null`, `false`, an empty array or object: what generated files have for a key that says nothing.
+    var isEmpty: Bool {
+        switch self {
+        case .null, .boolean(false): true
+        case .array(let elements): elements.isEmpty
+        case .object(let members): members.isEmpty
+        default: false
+        }
+    }
+
     /// How an error message shows it: short, on one line, safe to print on a terminal.
     var shown: String {
         switch self {

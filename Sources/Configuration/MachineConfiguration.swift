@@ -21,6 +21,10 @@ public struct MachineConfiguration: Equatable, Sendable {
     /// Whether devices reach the mapped regions of the others by DMA, too.
     public var peerToPeer = false
     public var onReset = OnReset.exit
+    /// Whether the board has a power key.
+    public var powerKey = true
+    /// Whether the machine is started again even if a device may write to the new guest's RAM what the last one has told it to.
+    public var allowsUnresetRestart = false
 
     /// The kernel's way of giving devices to user space.
     public enum VFIO: String, CaseIterable, Sendable {
@@ -97,11 +101,14 @@ public struct MachineConfiguration: Equatable, Sendable {
         static let iommufd = Key.descriptor("iommufd_fd")
         static let peerToPeer = Key.boolean("peer_to_peer", default: false)
         static let onReset = Key<OnReset>.choice("on_reset", default: .exit)
+        static let powerKey = Key.boolean("power_key", default: true)
+        static let allowsUnresetRestart = Key.boolean("allow_unreset_restart", default: false)
 
         static var all: [KeyDescription] {
             [
                 bootSource, machineSize, platformDevices, deviceTree, vfio.description, iommufd.description,
-                peerToPeer.description, onReset.description,
+                peerToPeer.description, onReset.description, powerKey.description,
+                allowsUnresetRestart.description,
             ]
         }
     }
@@ -119,6 +126,8 @@ public struct MachineConfiguration: Equatable, Sendable {
         iommufd = reader.value(Keys.iommufd)
         peerToPeer = reader.value(Keys.peerToPeer)
         onReset = reader.value(Keys.onReset)
+        powerKey = reader.value(Keys.powerKey)
+        allowsUnresetRestart = reader.value(Keys.allowsUnresetRestart)
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
         Self.noteRepeatedLabels(platformDevices, deviceReaders)
         noteDescriptors(reader, deviceReaders)

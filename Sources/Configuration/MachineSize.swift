@@ -17,6 +17,8 @@ public struct MachineSize: Equatable, Sendable {
     public var hugePages: HugePages?
     /// The heap below /dev/dma_heap that RAM comes from, for devices with `PlatformDevice.DMA.identity`.
     public var dmaHeap: String?
+    /// Whether a core dump of Martlet has the guest's RAM in it.
+    public var dumpsGuestCore = false
 
     /// What `huge_pages` may be: Firecracker's values, and pages of 1 GiB.
     public enum HugePages: String, CaseIterable, Sendable {
@@ -80,11 +82,12 @@ public struct MachineSize: Equatable, Sendable {
 
         static let hugePages = Key<HugePages?>.optionalChoice("huge_pages")
         static let dmaHeap = Key.text("dma_heap", .heapName)
+        static let dumpsGuestCore = Key.boolean("dump_guest_core", default: false)
 
         static var all: [KeyDescription] {
             [
                 vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus,
-                hugePages.description, dmaHeap.description,
+                hugePages.description, dmaHeap.description, dumpsGuestCore.description,
             ]
         }
     }
@@ -96,6 +99,7 @@ public struct MachineSize: Equatable, Sendable {
         platformBus = reader.object(Keys.platformBus).map(Window.init)
         hugePages = reader.value(Keys.hugePages)
         dmaHeap = reader.value(Keys.dmaHeap)
+        dumpsGuestCore = reader.value(Keys.dumpsGuestCore)
         if let hugePages, let unit = hugePages.mebibytes, !memoryMebibytes.isMultiple(of: unit) {
             reader.note(
                 Keys.memoryMebibytes.name, found: "\(memoryMebibytes), with huge_pages \"\(hugePages.rawValue)\"",

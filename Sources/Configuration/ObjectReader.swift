@@ -5,6 +5,9 @@
 ///
 /// Every read gives a value: the key's, or its fallback where it is absent or wrong. Once anything was noted in
 /// `problems` the values are thrown away, so a fallback that stands in for a wrong value is never used.
+///
+/// A key whose value is `null`, `[]`, `{}` or `false` is absent, as in the files that Firecracker's users have; `false` is a
+/// value where a key takes true or false. Names that the user makes up (`map`) and elements of arrays are no keys.
 struct ObjectReader {
     /// The object's place in the configuration; empty for the root.
     let path: String
@@ -24,7 +27,11 @@ struct ObjectReader {
         self.problems = problems
         for member in members {
             if !keys.contains(where: { $0.name == member.key }) {
-                noteUnknown(member, keys: keys)
+                if let key = FirecrackerKey.named(member.key, in: path) {
+                    noteFirecracker(member, key)
+                } else {
+                    noteUnknown(member, keys: keys)
+                }
             } else if self.members.contains(where: { $0.key == member.key }) {
                 problems.add(
                     path: pathOf(member.key), offset: member.keyOffset, found: "the key a second time",
@@ -110,8 +117,10 @@ struct ObjectReader {
         }
     }
 
-    /// Whether the text has `key`, whatever its value.
-    func has(_ name: String) -> Bool { members.contains { $0.key == name } }
+    /// Whether the text has `key`, whatever its value, absent ones aside.
+    func has(_ key: KeyDescription) -> Bool {
+        members.contains { $0.key == key.name && !Self.isAbsent($0.node.value, key.shape) }
+    }
 
     /// Notes a problem of the object as a whole.
     func note(found: String, allowed: String) {
@@ -128,13 +137,21 @@ struct ObjectReader {
 
     /// The value of `key` in the text. That a required one is missing is noted.
     private func node(of key: KeyDescription) -> JSONNode? {
-        if let member = members.first(where: { $0.key == key.name }) { return member.node }
+        if let node = members.first(where: { $0.key == key.name })?.node {
+            // An empty value of a required key is a wrong one.
+            return key.isRequired || !Self.isAbsent(node.value, key.shape) ? node : nil
+        }
         if key.isRequired {
             problems.add(
                 path: pathOf(key.name), offset: offset, found: "nothing",
                 allowed: "\(key.shape.allowed) (this key is required)")
         }
         return nil
+    }
+
+    private static func isAbsent(_ value: JSONValue, _ shape: KeyShape) -> Bool {
+        if case .boolean = value, case .boolean = shape { return false }
+        return value.isEmpty
     }
 
     private func note(_ name: String, _ node: JSONNode, allowed: String) {
@@ -145,7 +162,15 @@ struct ObjectReader {
         let names = keys.map(\.name)
         problems.add(
             path: pathOf(member.key), offset: member.keyOffset, found: "an unknown key",
-            allowed: names.joined(separator: ", "), suggestion: NearestKey.of(member.key, among: names))
+            allowed: names.joined(separator: ", "), suggestion: NearestKey.of(member.key, among: names),
+            isList: true)
+    }
+
+    private func noteFirecracker(_ member: JSONMember, _ key: FirecrackerKey) {
+        if !key.isValue(member.node.value) { return }
+        problems.add(
+            path: pathOf(member.key), offset: member.keyOffset, found: "a key of Firecracker's that Martlet lacks",
+            allowed: "nothing; remove it: \(key.remedy)")
     }
 
     /// The path of a key; one that isn't a plain word is quoted: `machine-config["a b"]`.

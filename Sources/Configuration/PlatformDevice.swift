@@ -149,7 +149,7 @@ public struct PlatformDevice: Equatable, Sendable {
         } else {
             identity = .host(host ?? "")
         }
-        if !reader.has(Keys.host.name), !reader.has(Keys.sysfsdev.name) {
+        if !reader.has(Keys.host.description), !reader.has(Keys.sysfsdev.description) {
             reader.note(found: "neither host nor sysfsdev", allowed: "one of them, to name the device")
         }
         noMmap = reader.value(Keys.noMmap)

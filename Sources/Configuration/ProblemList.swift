@@ -11,25 +11,41 @@ final class ProblemList {
         let found: String
         let allowed: String
         let suggestion: String?
+        /// Whether `allowed` is the list of an object's keys.
+        let isList: Bool
     }
 
     private var entries: [Entry] = []
 
     var isEmpty: Bool { entries.isEmpty }
 
-    func add(path: String, offset: Int, found: String, allowed: String, suggestion: String? = nil) {
-        entries.append(Entry(path: path, offset: offset, found: found, allowed: allowed, suggestion: suggestion))
+    /// - Parameter isList: `allowed` is the list of an object's keys, which is told once.
+    func add(
+        path: String, offset: Int, found: String, allowed: String, suggestion: String? = nil, isList: Bool = false
+    ) {
+        entries.append(
+            Entry(path: path, offset: offset, found: found, allowed: allowed, suggestion: suggestion, isList: isList))
     }
 
     /// The problems in the order of `text`, offsets turned into lines and columns in one pass over it.
     func problems(in text: [UInt8]) -> [ConfigurationProblem] {
         var position = TextPosition()
+        // By list of keys: the path of the problem that has told it.
+        var told: [String: String] = [:]
         // sorted(by:) keeps the order of equal elements.
         return entries.sorted { $0.offset < $1.offset }.map { entry in
             position.advance(to: entry.offset, in: text)
+            var allowed = entry.allowed
+            if entry.isList {
+                if let path = told[allowed] {
+                    allowed = "the keys listed for \(path)"
+                } else {
+                    told[allowed] = entry.path
+                }
+            }
             return ConfigurationProblem(
                 path: entry.path, line: position.line, column: position.column, found: entry.found,
-                allowed: entry.allowed, suggestion: entry.suggestion)
+                allowed: allowed, suggestion: entry.suggestion)
         }
     }
 }

@@ -37,7 +37,18 @@ public struct PhandleAllocator: Sendable {
     }
 
     /// Keeps `phandle` from being handed out.
-    public mutating func reserve(_ phandle: Phandle) { taken.insert(phandle.rawValue) }
+    public mutating func reserve(_ phandle: Phandle) {
+        if mayHandOut(phandle) { taken.insert(phandle.rawValue) }
+    }
+
+    /// Whether `phandle` is still to come, if nothing reserves it.
+    public func mayHandOut(_ phandle: Phandle) -> Bool { phandle.rawValue >= next }
+
+    /// Hands out only phandles above `highest` from now on; as before where that would leave fewer than 2^20.
+    public mutating func begin(above highest: Phandle) {
+        guard highest.rawValue < UInt32.max - 1 << 20 else { return }
+        next = max(next, highest.rawValue + 1)
+    }
 
     /// A phandle that was neither reserved nor handed out before: the lowest.
     /// - Throws: `DeviceTreeError.noPhandleLeft`

@@ -36,6 +36,9 @@ public struct PhandleIndex: Sendable {
         self.offsets = offsets
     }
 
+    /// The highest phandle; nil where no node has one.
+    public var highest: Phandle? { offsets.keys.lazy.compactMap(Phandle.init(rawValue:)).max() }
+
     /// Walks over the structure block; nil where it doesn't hold together.
     private static func offsets(_ blob: UnsafeRawPointer) -> [UInt32: CInt]? {
         // Safety, for all of this: both blocks are there to their ends, beyond which libfdt doesn't look.

@@ -14,13 +14,13 @@ public final class Hypervisor: Sendable {
     /// Opens `path` and checks it.
     /// - Parameter architecture: whether to require what an arm64 guest needs besides the generic capabilities;
     ///   tests of the generic half on another architecture pass `.generic`.
-    /// - Throws: `KVMError.open`, `.apiVersion` or `.missingCapability` for the first thing that is missing.
+    /// - Throws: `KVMError.open`, `.hidden`, `.apiVersion` or `.missingCapability` for the first thing that is missing.
     public init(
         calls: any KVMCalls, path: String = "/dev/kvm", requiring architecture: Requirement = .arm64
     ) throws(KVMError) {
         self.calls = calls
         descriptor = OwnedDescriptor(
-            adopting: try naming({ .open(path: path, errno: $0) }) { () throws(Errno) in
+            adopting: try naming({ Self.openError(path, $0, calls) }) { () throws(Errno) in
                 try calls.open(path, .readWrite)
             },
             of: calls)
@@ -29,6 +29,14 @@ public final class Hypervisor: Sendable {
         for capability in Self.required where architecture == .arm64 || !capability.armOnly {
             guard try value(of: capability.number) > 0 else { throw .missingCapability(capability.name) }
         }
+    }
+
+    private static func openError(_ path: String, _ errno: Errno, _ calls: any KVMCalls) -> KVMError {
+        // KVM registers its device file once it has found the CPU fit (virt/kvm/kvm_main.c, kvm_init).
+        if errno == .noSuchFileOrDirectory, (try? calls.isDirectory("/sys/class/misc/kvm")) == true {
+            return .hidden(path: path)
+        }
+        return .open(path: path, errno: errno)
     }
 
     /// Which capabilities are checked.

@@ -6,6 +6,8 @@ public import LinuxSystem
 /// What KVM refused, on what, why, and what to do about it.
 public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
     case open(path: String, errno: Errno)
+    /// The kernel has KVM, and /dev hasn't.
+    case hidden(path: String)
     case apiVersion(found: Int)
     case missingCapability(String)
     /// The guest-physical map needs more address bits than the host's KVM offers.
@@ -34,6 +36,17 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
             \(path): EACCES (permission denied)
               this user may not open it
               run: sudo usermod -aG kvm $USER, then log in again; or run martlet as root
+            """
+        case .open(let path, .notPermitted):
+            """
+            \(path): EPERM (operation not permitted)
+              this process may not open it; a container may not unless it is run with --device \(path)
+            """
+        case .hidden(let path):
+            """
+            \(path): ENOENT (no such device)
+              the kernel has KVM, but /dev here has no \(path), as in a container
+              give it to the container: docker run, podman run: --device \(path)
             """
         case .open(let path, let errno): "\(path): \(errno.nameAndText)"
         case .apiVersion(let found):

@@ -37,7 +37,7 @@ extension LinuxKernel: KVMCalls {
     }
 
     public func assignIRQFD(vm: CInt, gsi: UInt32, trigger: CInt, resample: CInt?) throws(Errno) {
-        let flags = resample == nil ? 0 : UInt32(KVM_IRQFD_FLAG_RESAMPLE)
+        let flags = IoctlWords.irqfd(resamples: resample != nil)
         try retrying { clinux_kvm_irqfd(vm, trigger, gsi, flags, resample ?? -1) }
     }
 
@@ -48,12 +48,12 @@ extension LinuxKernel: KVMCalls {
     public func assignIOEventFD(
         vm: CInt, address: UInt64, length: UInt32, event: CInt, match: UInt64?
     ) throws(Errno) {
-        let flags = match == nil ? 0 : ioeventfdDatamatch
+        let flags = IoctlWords.ioeventfd(matches: match != nil, isRemoved: false)
         try retrying { clinux_kvm_ioeventfd(vm, address, length, event, flags, match ?? 0) }
     }
 
     public func deassignIOEventFD(vm: CInt, address: UInt64, length: UInt32, event: CInt, match: UInt64?) {
-        let flags = ioeventfdDeassign | (match == nil ? 0 : ioeventfdDatamatch)
+        let flags = IoctlWords.ioeventfd(matches: match != nil, isRemoved: true)
         _ = clinux_kvm_ioeventfd(vm, address, length, event, flags, match ?? 0)
     }
 
@@ -94,8 +94,7 @@ extension LinuxKernel: KVMCalls {
     }
 
     public func initializeVCPU(vm: CInt, vcpu: CInt, poweredOff: Bool) throws(Errno) {
-        let features =
-            UInt32(1 << CLINUX_ARM_VCPU_PSCI_0_2 | (poweredOff ? 1 << CLINUX_ARM_VCPU_POWER_OFF : 0))
+        let features = IoctlWords.vcpuFeatures(poweredOff: poweredOff)
         try retrying { clinux_kvm_arm_vcpu_init(vm, vcpu, features) }
     }
 
@@ -113,14 +112,12 @@ extension LinuxKernel: KVMCalls {
         var low: UInt64 = 0
         var high: UInt64 = 0
         try retrying { clinux_kvm_get_one_reg_128(vcpu, identifier, &low, &high) }
-        return UInt128(high) << 64 | UInt128(low)
+        return IoctlWords.register(low: low, high: high)
     }
 
     public func setVectorRegister(_ identifier: UInt64, of vcpu: CInt, to value: UInt128) throws(Errno) {
-        try retrying {
-            clinux_kvm_set_one_reg_128(
-                vcpu, identifier, UInt64(truncatingIfNeeded: value), UInt64(truncatingIfNeeded: value >> 64))
-        }
+        let (low, high) = IoctlWords.halves(of: value)
+        try retrying { clinux_kvm_set_one_reg_128(vcpu, identifier, low, high) }
     }
 
     public func injectDataAbort(vcpu: CInt) throws(Errno) {
@@ -129,7 +126,3 @@ extension LinuxKernel: KVMCalls {
 
     public func run(vcpu: CInt) throws(Errno) { try check(clinux_kvm_run(vcpu)) }
 }
-
-// KVM_IOEVENTFD_FLAG_DATAMATCH and _DEASSIGN are computed from an enumeration, which the importer can't read.
-private let ioeventfdDatamatch: UInt32 = 1 << 0
-private let ioeventfdDeassign: UInt32 = 1 << 2

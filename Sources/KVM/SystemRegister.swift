@@ -3,7 +3,7 @@
 
 internal import CLinux
 
-/// A system register of a vCPU that says how the guest's addresses are translated.
+/// A system register of a vCPU that says how the guest's addresses are translated, or can be.
 ///
 /// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), part D, AArch64 System register descriptions, for the encodings;
 ///   arch/arm64/include/uapi/asm/kvm.h, ARM64_SYS_REG
@@ -14,6 +14,8 @@ public enum SystemRegister: String, Sendable, CustomStringConvertible {
     case tcrEL1 = "tcr_el1"
     /// Only with FEAT_TCR2.
     case tcr2EL1 = "tcr2_el1"
+    /// What the CPU has: sizes of pages, byte orders.
+    case idAA64MMFR0EL1 = "id_aa64mmfr0_el1"
 
     var identifier: UInt64 {
         switch self {
@@ -22,6 +24,7 @@ public enum SystemRegister: String, Sendable, CustomStringConvertible {
         case .ttbr1EL1: clinux_kvm_arm_system_register(3, 0, 2, 0, 1)
         case .tcrEL1: clinux_kvm_arm_system_register(3, 0, 2, 0, 2)
         case .tcr2EL1: clinux_kvm_arm_system_register(3, 0, 2, 0, 3)
+        case .idAA64MMFR0EL1: clinux_kvm_arm_system_register(3, 0, 0, 7, 0)
         }
     }
 

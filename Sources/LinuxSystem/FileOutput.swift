@@ -23,6 +23,16 @@ public enum FileOutput {
         }
     }
 
+    /// Writes all bytes, however often that takes.
+    /// - Throws: what write(2) gives.
+    static func write(_ bytes: [UInt8], to descriptor: CInt) throws(Errno) {
+        var failure: Errno?
+        bytes.withUnsafeBytes { buffer in
+            do throws(Errno) { try write(buffer, to: descriptor) } catch { failure = error }
+        }
+        if let failure { throw failure }
+    }
+
     /// Writes what can be written.
     public static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) {
         do { try write(bytes, to: descriptor) } catch {}
@@ -33,9 +43,7 @@ public enum FileOutput {
     public static func replace(_ path: String, with bytes: [UInt8]) throws(Errno) {
         let descriptor = try retrying { clinux_create(path) }
         var failure: Errno?
-        bytes.withUnsafeBytes { buffer in
-            do throws(Errno) { try write(buffer, to: descriptor) } catch { failure = error }
-        }
+        do throws(Errno) { try write(bytes, to: descriptor) } catch { failure = error }
         // A full disk may show only here, on network file systems.
         let closed = clinux_close(descriptor)
         if let failure { throw failure }

@@ -9,13 +9,14 @@ internal import SystemPackage
 public enum HugePages {
     /// A memfd of `size` bytes of huge pages, none of which it has yet.
     /// - Parameter pageSize: in bytes, a power of two.
-    /// - Throws: `PhysicalMemoryError.noSuchPages`, `.notWholePages`, `.call`.
+    /// - Throws: `PhysicalMemoryError.noSuchPages`, `.notWholePages`, `.controlGroup`, `.call`.
     public static func file(
         _ name: String, size: UInt64, pageSize: UInt64, system: any SystemCalls
     ) throws(PhysicalMemoryError) -> OwnedDescriptor {
         guard pageSize.nonzeroBitCount == 1, size.isMultiple(of: pageSize) else {
             throw .notWholePages(size: pageSize)
         }
+        try checkControlGroups(size, pageSize, system)
         do throws(Errno) {
             return OwnedDescriptor(
                 adopting: try system.createMemory(name: name, size: size, hugePageSize: pageSize), of: system)
@@ -26,6 +27,19 @@ public enum HugePages {
             default: throw .call("memfd_create(MFD_HUGETLB)", error)
             }
         }
+    }
+
+    /// Beyond the limit of a control group a page that is touched ends the process (SIGBUS).
+    private static func checkControlGroups(
+        _ size: UInt64, _ pageSize: UInt64, _ system: any SystemCalls
+    ) throws(PhysicalMemoryError) {
+        let low = try PhysicalMemoryError.naming("reading the limits of control groups") { () throws(Errno) in
+            let groups = try ControlGroups(system)
+            var limits = [try groups.limit(of: .hugePages(size: pageSize))]
+            if try groups.countHugePagesAsMemory() { limits.append(try groups.limit(of: .memory)) }
+            return limits.compactMap { $0 }.first { size > $0.bytes }
+        }
+        if let low { throw .controlGroup(size: pageSize, wanted: size, low) }
     }
 
     /// Maps all of such a file, for which the kernel takes the pages from the pool.

@@ -13,24 +13,18 @@ extension LinuxKernel {
     public func mapShared(
         _ descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64
     ) throws(Errno) -> UInt {
-        var size: UInt64 = 0
-        for part in parts {
-            let (sum, overflow) = size.addingReportingOverflow(part.upperBound - part.lowerBound)
-            if overflow { throw .invalidArgument }
-            size = sum
-        }
-        guard size > 0, size < 1 << 62, alignment < 1 << 62, alignment.nonzeroBitCount == 1 else {
-            throw .invalidArgument
-        }
+        guard let size = AlignedPlace.size(of: parts),
+            let reserved = AlignedPlace.reservation(size: size, alignment: alignment),
+            (remainder & (alignment - 1)).isMultiple(of: MemoryMapping.pageSize)
+        else { throw .invalidArgument }
         // Address space that nothing else can take, and then the parts over it. The numbers of PROT_* and MAP_* are those of
         // include/uapi/asm-generic/mman.h, which arm64 and x86-64 have.
-        let reserved = size + alignment
         let raw = try mappedAddress(
             clinux_mmap(nil, Int(reserved), 0, Flag.isPrivate | Flag.anonymous | Flag.noReserve, -1, 0))
-        let padding = UInt(remainder % alignment) &- raw & UInt(alignment - 1)
-        let base = raw + padding
-        unmap(address: raw, size: UInt64(padding))
-        unmap(address: base + UInt(size), size: alignment - UInt64(padding))
+        let place = AlignedPlace(inReservationAt: raw, alignment: alignment, remainder: remainder)
+        let base = place.base
+        unmap(address: raw, size: place.before)
+        unmap(address: base + UInt(size), size: place.behind)
         var next = base
         do throws(Errno) {
             for part in parts where !part.isEmpty {

@@ -111,7 +111,7 @@ public struct LinuxKernel: SystemCalls {
     }
 
     public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
-        guard let length = off_t(exactly: size) else { throw .invalidArgument }
+        guard let length = off_t(exactly: size), hugePageSize?.nonzeroBitCount ?? 1 == 1 else { throw .invalidArgument }
         let descriptor = try retrying {
             hugePageSize.map { clinux_memfd_create_huge(name, UInt32($0.trailingZeroBitCount)) }
                 ?? clinux_memfd_create(name)
@@ -131,7 +131,7 @@ public struct LinuxKernel: SystemCalls {
         return try mappedAddress(clinux_mmap(nil, length, 3, 1, descriptor, position))
     }
 
-    /// What mmap(2) returned: an address, which may have its highest bit set, or an errno.
+    /// What mmap(2) returned: an address, which may have its highest bit set, or an errno, which is -4095 to -1.
     func mappedAddress(_ result: Int) throws(Errno) -> UInt {
         if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
         return UInt(bitPattern: result)
@@ -139,13 +139,18 @@ public struct LinuxKernel: SystemCalls {
 
     public func unmap(address: UInt, size: UInt64) {
         guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { return }
-        // Safety: called by the mapping's one owner with what mmap returned.
+        // Safety: called by a mapping's one owner with what mmap returned, or a part of it. Of nothing the kernel unmaps nothing.
         _ = clinux_munmap(pointer, Int(size))
     }
 
     public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) {
         guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
         _ = try retrying { clinux_advise_huge_pages(pointer, Int(size)) }
+    }
+
+    public func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) {
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
+        _ = try retrying { clinux_exclude_from_core_dumps(pointer, Int(size)) }
     }
 
     public func openKernelLog() throws(Errno) -> CInt { try retrying { clinux_kernel_log() } }

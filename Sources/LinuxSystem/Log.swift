@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Synchronization
+
 /// How much a message matters.
 public enum LogLevel: Int, Comparable, Sendable {
     case trace, debug, info, warning, error
@@ -29,4 +31,18 @@ public struct Log: Sendable {
     public func callAsFunction(_ level: LogLevel, _ message: @autoclosure () -> String) {
         if level >= threshold { write(level, message()) }
     }
+
+    /// This log, which writes each message once.
+    public var withoutRepetitions: Log {
+        let written = WrittenMessages()
+        let write = write
+        return Log(threshold: threshold) { level, message in
+            if written.texts.withLock({ $0.insert(message).inserted }) { write(level, message) }
+        }
+    }
+}
+
+/// What a log has written so far; guarded by its own lock.
+private final class WrittenMessages: Sendable {
+    let texts = Mutex<Set<String>>([])
 }

@@ -45,6 +45,10 @@ public final class MemoryMapping: Sendable {
         do { try system.adviseHugePages(address: address, size: size) } catch {}
     }
 
+    /// Leaves the memory out of core dumps of this process.
+    /// - Throws: what madvise(2) gives.
+    public func excludeFromCoreDumps() throws(Errno) { try system.excludeFromCoreDumps(address: address, size: size) }
+
     /// The bytes from `offset`; nil when they are not all inside.
     public func bytes(at offset: UInt64, count: UInt64) -> UnsafeMutableRawBufferPointer? {
         let (end, overflow) = offset.addingReportingOverflow(count)

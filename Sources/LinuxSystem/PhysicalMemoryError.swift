@@ -9,6 +9,8 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
     case noSuchPages(size: UInt64)
     /// The pool of huge pages is too small; `total` is nil where sysfs doesn't say.
     case tooFewPages(size: UInt64, wanted: UInt64, free: UInt64, total: UInt64?)
+    /// This process's control group may not have as many huge pages; in bytes.
+    case controlGroup(size: UInt64, wanted: UInt64, ControlGroups.Limit)
     /// The memory is no multiple of the page's size.
     case notWholePages(size: UInt64)
     /// There is no such heap; these there are.
@@ -30,6 +32,9 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         case .tooFewPages(let size, let wanted, let free, _):
             "\(wanted) \(wanted == 1 ? "page" : "pages") of \(Self.text(size)) wanted, \(free) free "
                 + "(\(Self.folder(size))/free_hugepages)"
+        case .controlGroup(let size, let wanted, let limit):
+            "\(wanted >> 20) MiB of \(Self.text(size)) pages wanted, and this process's control group may use "
+                + "\(limit.bytes >> 20) MiB (\(limit.path))"
         case .notWholePages(let size): "the guest's RAM is no multiple of \(Self.text(size))"
         case .noSuchHeap(let name, let others):
             others.isEmpty
@@ -54,6 +59,7 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
             "run: echo \((total ?? 0) + (wanted > free ? wanted - free : 0)) > \(Self.folder(size))/nr_hugepages\n"
                 + "or, as the memory of a host that runs may be too fragmented, boot it with: "
                 + "hugepagesz=\(size >> 30 > 0 ? "\(size >> 30)G" : "\(size >> 20)M") hugepages=\(max(wanted, total ?? 0))"
+        case .controlGroup(_, let wanted, let limit): "run: echo \(wanted) > \(limit.path)"
         case .addressesHidden: "be root, or give the program CAP_SYS_ADMIN"
         case .noSuchHeap, .heapIsFull: "boot the host with cma= and at least as much (CONFIG_DMABUF_HEAPS_CMA)"
         case .heapAddress: "use huge pages, or a kernel with CONFIG_PROC_KCORE, and be root"

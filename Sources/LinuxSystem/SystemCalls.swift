@@ -68,6 +68,8 @@ public protocol SystemCalls: Sendable {
     func unmap(address: UInt, size: UInt64)
     /// Asks for transparent huge pages; a kernel without them may refuse.
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno)
+    /// Leaves mapped memory out of core dumps (MADV_DONTDUMP).
+    func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno)
 
     /// The kernel's log (/dev/kmsg), from its end on; reading never waits.
     func openKernelLog() throws(Errno) -> CInt

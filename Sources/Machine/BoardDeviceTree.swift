@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 internal import DeviceTree
 internal import KVM
 internal import PlatformBus
@@ -21,17 +22,8 @@ struct BoardDeviceTree {
     /// The interrupt controller's, to which everything on the board refers: 1, but for a base tree.
     let controllerPhandle: Phandle
 
-    /// The third cell of an interrupt specifier (arm,gic-v3.yaml).
-    static let edgeRising: UInt32 = 1
-    static let levelHigh: UInt32 = 4
-
-    /// The cells of an SPI's specifier.
-    static func specifier(_ spi: SPI, _ trigger: InterruptTrigger) -> [UInt32] {
-        [0, spi.rawValue, trigger == .level ? levelHigh : edgeRising]
-    }
-
     /// - Parameters:
-    ///   - devices: nodes of emulated devices, which sit on the board.
+    ///   - devices: nodes of the board's own devices; one of them is the serial port.
     ///   - clocks: nodes that stand beside them at the root: fixed clocks and regulators.
     ///   - passedThrough: nodes for the platform bus, or the root where they have no address.
     func tree(devices: [Node], clocks: [Node], passedThrough: [Node]) -> DeviceTree {
@@ -42,7 +34,8 @@ struct BoardDeviceTree {
                 "model": .string("Martlet virtual machine"), "interrupt-parent": .phandle(controllerPhandle),
             ])
         root.children = [
-            Node("aliases", ["serial0": .string(serialPath)]), chosen, memory, cpus, psci, timer, controller,
+            Node("aliases", ["serial0": .string(Self.serialPath(devices))]), chosen(devices), memory, cpus, psci,
+            timer, controller,
         ]
         root.children += clocks + devices
         root.children += passedThrough.filter { !isOnBus($0) }
@@ -57,7 +50,10 @@ struct BoardDeviceTree {
         node[property: "reg"] != nil || ["aliases", "chosen", "cpus", "psci", "timer"].contains(node.name)
     }
 
-    private var serialPath: String { "/" + Self.name("serial", layout.serial.base) }
+    /// The path of the console's node.
+    private static func serialPath(_ devices: [Node]) -> String {
+        "/" + (devices.first { $0.baseName == "serial" }?.name ?? "serial")
+    }
     private var busName: String {
         Self.name("platform-bus", busRanges.first?.base ?? BoardLayout.lowWindowBase)
     }
@@ -66,9 +62,9 @@ struct BoardDeviceTree {
     /// - Parameters: as for `tree`; `labels` are the devices' own.
     func names(devices: [Node], clocks: [Node], passedThrough: [Node], labels: [String?]) -> TreeAdditions.Names {
         var board: [(label: String, path: String)] = [
-            ("gic", "/" + Self.name("interrupt-controller", layout.interruptController.base)), ("serial", serialPath),
+            ("gic", "/" + Self.name("interrupt-controller", layout.interruptController.base))
         ]
-        if let rtc = devices.first(where: { $0.baseName == "rtc" }) { board.append(("rtc", "/\(rtc.name)")) }
+        for device in devices { board.append((Self.label(String(device.baseName)), "/\(device.name)")) }
         if passedThrough.contains(where: isOnBus) { board.append(("platform_bus", "/\(busName)")) }
         for clock in clocks { board.append((Self.label(clock.name), "/\(clock.name)")) }
         return TreeAdditions.Names(
@@ -94,8 +90,8 @@ struct BoardDeviceTree {
         base + "@" + String(address.rawValue, radix: 16)
     }
 
-    private var chosen: Node {
-        var node = Node("chosen", ["stdout-path": .string(serialPath + ":115200n8")])
+    private func chosen(_ devices: [Node]) -> Node {
+        var node = Node("chosen", ["stdout-path": .string(Self.serialPath(devices) + ":115200n8")])
         if let bootArguments { node[property: "bootargs"] = .string(bootArguments) }
         if let initrd = boot.initrd {
             node[property: "linux,initrd-start"] = .cell64(initrd.base.rawValue)
@@ -144,7 +140,7 @@ struct BoardDeviceTree {
             "timer",
             [
                 "compatible": .string("arm,armv8-timer"),
-                "interrupts": .cells(lines.flatMap { [1, $0, mask | Self.levelHigh] }), "always-on": .empty,
+                "interrupts": .cells(lines.flatMap { [1, $0, mask | InterruptTrigger.level.specifierFlags] }), "always-on": .empty,
             ])
     }
 

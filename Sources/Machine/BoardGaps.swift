@@ -41,6 +41,9 @@ struct BoardGaps {
         return range
     }
 
+    /// Takes what stays where it is.
+    mutating func take(_ range: GuestRange) { taken.append(range) }
+
     private func isFree(_ range: GuestRange) -> Bool {
         range.last.rawValue <= limit && !taken.contains { $0.overlaps(range) }
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 internal import Configuration
-internal import Devices
 internal import KVM
 public import PlatformBus
 
 /// Where everything is in the guest-physical address space of the virt board.
 ///
-/// From low to high: interrupt controller, serial port, RTC, room for virtio-mmio slots, the platform-bus window up to
+/// From low to high: interrupt controller, the board's own devices, room for virtio-mmio slots, the platform-bus window up to
 /// RAM, RAM, a second window for regions that don't fit into the first. The configuration may put RAM elsewhere, and may
 /// say which window the platform bus has; then it has that one only. Where RAM is at the host's physical addresses, in however
 /// many banks, the rest gives way to it.
@@ -19,24 +19,24 @@ public struct BoardLayout: Sendable {
     public let ram: GuestRange
     /// The platform-bus windows in ascending order.
     public let windows: [GuestRange]
-    /// The serial port's registers.
-    let serial: GuestRange
-    /// The registers of the PL031 that is emulated when none is passed through.
-    let clock: GuestRange
+    /// The registers of the board's own devices.
+    let fixtures: [Fixture]
     /// All addresses that there are.
     let addresses: GuestRange
     /// Every frame that an interrupt controller of either version may have.
     let interruptController: GuestRange
+
+    /// The address ranges of one of the board's own devices, in the order of its requests.
+    struct Fixture: Equatable, Sendable {
+        let name: String
+        let ranges: [GuestRange]
+    }
 
     static let distributor = GuestAddress(0x0800_0000)
     /// GICv3: 128 KiB of redistributor for each of 32 vCPUs.
     static let redistributors = GuestAddress(0x080A_0000)
     /// GICv2 only.
     static let cpuInterface = GuestAddress(0x0801_0000)
-    static let serialBase = GuestAddress(0x0900_0000)
-    static let clockBase = GuestAddress(0x0901_0000)
-    static let serialSPI = SPI(rawValue: 0)
-    static let clockSPI = SPI(rawValue: 1)
 
     /// Where room for devices begins, behind the board's own.
     static let lowWindowBase = GuestAddress(0x0C00_0000)
@@ -44,72 +44,110 @@ public struct BoardLayout: Sendable {
     private static let gibibyte: UInt64 = 1 << 30
 
     /// The layout for `size` on a host whose KVM offers `addressBits`.
-    /// - Parameter ramBase: where RAM begins, if not where `size` says.
+    /// - Parameters:
+    ///   - ramBase: where RAM begins, if not where `size` says.
+    ///   - devices: those that ask for windows, in their order.
+    ///   - others: what else stays where it is: devices with addresses that the configuration gives.
     /// - Throws: `MachineError.addressSpace` when RAM or the platform bus doesn't fit, `.overlaps` with everything that
-    ///   they are in the way of.
-    init(_ size: MachineSize, addressBits: Int, ramBase: GuestAddress? = nil) throws(MachineError) {
+    ///   they are in the way of, `.noGap`.
+    init(
+        _ size: MachineSize, addressBits: Int, ramBase: GuestAddress? = nil, devices: [any BoardDevice] = [],
+        avoiding others: [GuestRange] = []
+    ) throws(MachineError) {
         let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
         let base = ramBase ?? size.ramBase.map { GuestAddress($0) } ?? Self.ramBase
         let (byteCount, overflow) = UInt64(size.memoryMebibytes).multipliedReportingOverflow(by: 1 << 20)
-        guard !overflow, let ram = GuestRange(base: base, size: byteCount), ram.last.rawValue <= limit else {
-            throw .addressSpace(mebibytes: size.memoryMebibytes, base: base, addressBits: addressBits)
-        }
-        guard let serial = GuestRange(base: Self.serialBase, size: NS16550A.byteCount),
-            let clock = GuestRange(base: Self.clockBase, size: PL031.byteCount),
-            let interruptController = GuestRange(
-                base: Self.distributor, size: Self.interruptControllerSize),
+        guard !overflow, let ram = GuestRange(base: base, size: byteCount), ram.last.rawValue <= limit,
+            let interruptController = GuestRange(base: Self.distributor, size: Self.interruptControllerSize),
             let addresses = GuestRange(base: GuestAddress(0), size: max(limit, limit &+ 1))
         else { throw .addressSpace(mebibytes: size.memoryMebibytes, base: base, addressBits: addressBits) }
         banks = [ram]
         self.ram = ram
-        self.serial = serial
-        self.clock = clock
         self.interruptController = interruptController
         self.addresses = addresses
-        if let bus = size.platformBus {
-            guard let window = GuestRange(base: GuestAddress(bus.base), size: bus.size), window.last.rawValue <= limit
-            else { throw .busSpace(base: GuestAddress(bus.base), size: bus.size, addressBits: addressBits) }
-            windows = [window]
-        } else {
-            windows = Self.windows(beside: [ram], limit: limit)
-        }
-        // Without these keys there is nothing to find.
-        guard size.platformBus != nil || base != Self.ramBase else { return }
-        try checkOverlaps(platformBus: size.platformBus == nil ? nil : windows.first)
+        let bus = try Self.platformBus(size, limit: limit, addressBits: addressBits)
+        windows = bus.map { [$0] } ?? Self.windows(beside: [ram], limit: limit)
+        var gaps = BoardGaps(taken: [ram, interruptController] + others + (bus.map { [$0] } ?? []), limit: limit)
+        fixtures = try Self.fixtures(devices, in: &gaps, movesAll: false)
+        try checkOverlaps(platformBus: bus)
     }
 
     /// The layout around RAM that is where it is.
     /// - Parameters:
     ///   - banks: in ascending order, free of overlaps; at least one.
+    ///   - devices: those that ask for windows, in their order.
     ///   - others: what else stays where it is: devices with addresses that the configuration gives.
     /// - Throws: `MachineError.bankOutOfReach`, `.noGap`, `.busSpace`, `.overlaps`.
     init(
-        _ size: MachineSize, addressBits: Int, banks: [GuestRange], avoiding others: [GuestRange]
+        _ size: MachineSize, addressBits: Int, banks: [GuestRange], devices: [any BoardDevice] = [],
+        avoiding others: [GuestRange]
     ) throws(MachineError) {
         let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
         guard let ram = banks.first, let last = banks.last,
             let addresses = GuestRange(base: GuestAddress(0), size: max(limit, limit &+ 1))
         else { throw .doesNotFit(what: "the guest", bytes: 1, available: 0) }
         if last.last.rawValue > limit { throw .bankOutOfReach(last, addressBits: addressBits) }
-        var bus: GuestRange?
-        if let window = size.platformBus {
-            bus = GuestRange(base: GuestAddress(window.base), size: window.size)
-            guard let bus, bus.last.rawValue <= limit else {
-                throw .busSpace(base: GuestAddress(window.base), size: window.size, addressBits: addressBits)
-            }
-        }
+        let bus = try Self.platformBus(size, limit: limit, addressBits: addressBits)
         var gaps = BoardGaps(taken: banks + others + (bus.map { [$0] } ?? []), limit: limit)
         interruptController = try gaps.place(
             "interrupt controller", Self.interruptControllerSize, alignment: 0x1_0000, near: Self.distributor)
-        serial = try gaps.place("serial port", NS16550A.byteCount, alignment: 4096, near: Self.serialBase)
-        clock = try gaps.place("RTC", PL031.byteCount, alignment: 4096, near: Self.clockBase)
+        fixtures = try Self.fixtures(devices, in: &gaps, movesAll: true)
         self.banks = banks
         self.ram = ram
         self.addresses = addresses
-        let board = [interruptController, serial, clock].filter { $0.last >= Self.lowWindowBase }
+        let board = ([interruptController] + fixtures.flatMap(\.ranges)).filter { $0.last >= Self.lowWindowBase }
         windows =
             bus.map { [$0] } ?? Self.windows(beside: (banks + board).sorted { $0.base < $1.base }, limit: limit)
         if let bus { try checkOverlaps(platformBus: bus) }
+    }
+
+    /// Where the registers of a device are, in the order of its requests.
+    func ranges(of device: any BoardDevice) -> [GuestRange] {
+        for fixture in fixtures where fixture.name == device.name { return fixture.ranges }
+        return []
+    }
+
+    private static func platformBus(
+        _ size: MachineSize, limit: UInt64, addressBits: Int
+    ) throws(MachineError) -> GuestRange? {
+        guard let window = size.platformBus else { return nil }
+        guard let bus = GuestRange(base: GuestAddress(window.base), size: window.size), bus.last.rawValue <= limit
+        else { throw .busSpace(base: GuestAddress(window.base), size: window.size, addressBits: addressBits) }
+        return bus
+    }
+
+    /// Gives each device its ranges.
+    /// - Parameter movesAll: whether those that ask for a fixed address give way as well.
+    private static func fixtures(
+        _ devices: [any BoardDevice], in gaps: inout BoardGaps, movesAll: Bool
+    ) throws(MachineError) -> [Fixture] {
+        var fixtures: [Fixture] = []
+        // What stays where it is comes first, so that what may move gives way to it.
+        for device in devices {
+            for request in device.windows {
+                if case .fixed(let address) = request.address, !movesAll,
+                    let range = GuestRange(base: address, size: request.size)
+                {
+                    gaps.take(range)
+                }
+            }
+        }
+        for device in devices where !device.windows.isEmpty {
+            var ranges: [GuestRange] = []
+            for request in device.windows {
+                if case .fixed(let address) = request.address, !movesAll,
+                    let range = GuestRange(base: address, size: request.size)
+                {
+                    ranges.append(range)
+                } else {
+                    ranges.append(
+                        try gaps.place(
+                            device.name, request.size, alignment: PlatformBus.minimumAlignment, near: request.usual))
+                }
+            }
+            fixtures.append(Fixture(name: device.name, ranges: ranges))
+        }
+        return fixtures
     }
 
     /// Every frame of either version, in bytes. GICv3: a redistributor of 128 KiB for each of 32 vCPUs.
@@ -141,10 +179,11 @@ public struct BoardLayout: Sendable {
 
     private func checkOverlaps(platformBus: GuestRange?) throws(MachineError) {
         let ram = banks.map { AddressConflict.Part(name: "RAM", key: "machine-config.ram_base", range: $0) }
-        let fixed: [AddressConflict.Part] = [
-            .init(name: "interrupt controller", range: interruptController), .init(name: "serial port", range: serial),
-            .init(name: "RTC", range: clock),
-        ]
+        let fixed =
+            [AddressConflict.Part(name: "interrupt controller", range: interruptController)]
+            + fixtures.flatMap { fixture in
+                fixture.ranges.map { AddressConflict.Part(name: fixture.name, range: $0) }
+            }
         var pairs = ram.flatMap { ram in fixed.map { (ram, $0) } }
         if let platformBus {
             let bus = AddressConflict.Part(

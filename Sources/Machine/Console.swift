@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 internal import CLinux
-internal import Devices
 public import LinuxSystem
 internal import Synchronization
 
@@ -21,7 +21,8 @@ public final class Console: Sendable {
         var parser = ConsoleInput()
         /// Bytes that the guest has not had room for, oldest first.
         var pending: [UInt8] = []
-        var serial: NS16550A?
+        /// Takes bytes for the guest; returns how many. Nil while no device is connected.
+        var receive: (@Sendable ([UInt8]) -> Int)?
         var loop: EventLoop?
         /// Made for the first look at the input.
         var source: NonBlockingInput?
@@ -29,8 +30,8 @@ public final class Console: Sendable {
         var tokens: [EventLoop.Token] = []
         /// False at the end of the input.
         var isOpen = true
-        /// What Ctrl-A x does.
-        var quit: (@Sendable () -> Void)?
+        /// What Ctrl-A and a letter do.
+        var command: (@Sendable (ConsoleInput.Command) -> Void)?
     }
 
     /// Input beyond it waits where it comes from. Generous, since Ctrl-A x must get through to a guest that doesn't read.
@@ -66,28 +67,28 @@ public final class Console: Sendable {
     /// A prompt waits this long for the rest of its line.
     private static let flushDelay: UInt64 = 5_000_000
 
-    /// Joins the console to the guest's serial port; input is watched from now on.
-    /// - Parameter quit: called on the loop's thread when the user types Ctrl-A x.
+    /// Joins the console to a device of the guest's; input is watched from now on.
+    /// - Parameters:
+    ///   - receive: takes what the user types, and returns how many of the bytes it took.
+    ///   - command: called on the loop's thread when the user types Ctrl-A and a command's letter.
     func connect(
-        _ serial: NS16550A, to loop: EventLoop, quit: @escaping @Sendable () -> Void
-    ) throws(MachineError) {
+        to loop: EventLoop, receive: @escaping @Sendable ([UInt8]) -> Int,
+        command: @escaping @Sendable (ConsoleInput.Command) -> Void
+    ) throws(Errno) {
         state.withLock { state in
-            state.quit = quit
-            state.serial = serial
+            state.command = command
+            state.receive = receive
             state.loop = loop
         }
-        do {
-            let tokens = [
-                try loop.add(room.rawValue) { [self] in
-                    _ = room.take()
-                    pump()
-                },
-                try loop.add(flushTimer.rawValue) { [self] in
-                    if flushTimer.take() { output.flush() }
-                },
-            ]
-            state.withLock { $0.tokens = tokens }
-        } catch { throw .call("epoll_ctl", errno: error) }
+        let roomToken = try loop.add(room.rawValue) { [self] in
+            _ = room.take()
+            pump()
+        }
+        state.withLock { $0.tokens = [roomToken] }
+        let flushToken = try loop.add(flushTimer.rawValue) { [self] in
+            if flushTimer.take() { output.flush() }
+        }
+        state.withLock { $0.tokens.append(flushToken) }
         // The first look at the input is the loop's, like all others.
         room.signal()
     }
@@ -99,9 +100,9 @@ public final class Console: Sendable {
             state.tokens = []
             state.inputToken = nil
             state.source = nil
-            state.serial = nil
+            state.receive = nil
             state.loop = nil
-            state.quit = nil
+            state.command = nil
         }
         output.close()
     }
@@ -118,8 +119,8 @@ public final class Console: Sendable {
     }
 
     private func feed(_ state: inout State) {
-        guard let serial = state.serial, !state.pending.isEmpty else { return }
-        state.pending.removeFirst(serial.receive(state.pending))
+        guard let receive = state.receive, !state.pending.isEmpty else { return }
+        state.pending.removeFirst(receive(state.pending))
     }
 
     private func watch(_ state: inout State) {
@@ -138,7 +139,9 @@ public final class Console: Sendable {
                 }
                 // EPERM: epoll knows no regular files and no /dev/null, since they are always ready. They come in a
                 // piece at a time.
-                if read(&state) { state.quit?() } else if state.isOpen { room.signal() }
+                let commands = read(&state)
+                for command in commands { state.command?(command) }
+                if !commands.contains(.quit), state.isOpen { room.signal() }
             }
         }
     }
@@ -147,45 +150,44 @@ public final class Console: Sendable {
     private var isOurs: Bool { clinux_is_terminal(input) <= 0 || clinux_is_foreground(input) > 0 }
 
     private func readInput() {
-        let quit: (@Sendable () -> Void)? = state.withLock { state in
-            let quits = isOurs && read(&state)
+        let (commands, perform) = state.withLock { state in
+            let commands = isOurs ? read(&state) : []
             feed(&state)
             watch(&state)
-            return quits ? state.quit : nil
+            return (commands, state.command)
         }
-        quit?()
+        for command in commands { perform?(command) }
     }
 
-    /// Reads what is there. True when the user wants to quit.
-    private func read(_ state: inout State) -> Bool {
-        guard let source = state.source else { return false }
+    /// Reads what is there, and returns the user's commands to the monitor.
+    private func read(_ state: inout State) -> [ConsoleInput.Command] {
+        guard let source = state.source else { return [] }
         var buffer = [UInt8](repeating: 0, count: 1024)
         // Safety: the buffer is used within the closure only.
         switch buffer.withUnsafeMutableBytes({ source.read(into: $0) }) {
-        case .nothing: return false
+        case .nothing: return []
         case .end, .failed:
             state.isOpen = false
-            return false
+            return []
         case .read(let count):
-            let (bytes, quits) = state.parser.parse(buffer[..<count])
+            let (bytes, commands) = state.parser.parse(buffer[..<count])
             state.pending += bytes
-            return quits
+            return commands
         }
     }
 }
 
-/// A console that is joined to a guest's serial port for as long as this lives.
-final class ConsoleConnection: Sendable {
-    private let console: Console
+/// A console on a machine's event loop, as a device of the board sees it.
+struct MachineConsole: ConsoleEnd {
+    let console: Console
+    let loop: EventLoop
+    /// What Ctrl-A and a letter do.
+    let command: @Sendable (ConsoleInput.Command) -> Void
 
-    /// - Throws: what `Console.connect` throws; the console is left unconnected then.
-    init(
-        _ console: Console, _ serial: NS16550A, to loop: EventLoop, quit: @escaping @Sendable () -> Void
-    ) throws(MachineError) {
-        self.console = console
-        // From here on a throw runs deinit.
-        try console.connect(serial, to: loop, quit: quit)
+    func transmit(_ byte: UInt8) { console.output.transmit(byte) }
+    func inputReady() { console.inputReady() }
+    func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) throws(Errno) {
+        try console.connect(to: loop, receive: receive, command: command)
     }
-
-    deinit { console.disconnect() }
+    func disconnect() { console.disconnect() }
 }

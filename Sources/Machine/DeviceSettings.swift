@@ -23,7 +23,7 @@ extension PassthroughDevice.Settings {
             placement: Placement(
                 device.guestAddress.regions.map(Placement.Region.init),
                 others: Placement.Region(device.guestAddress.others)))
-        dma = VFIODMAMode(rawValue: device.dma.rawValue) ?? .automatic
+        dma = VFIODMAMode(device.dma)
         reachesPeers = peerToPeer
         requiresReset = device.requiresReset
         descriptor = device.descriptor.map { CInt(clamping: $0) }
@@ -34,6 +34,30 @@ extension PassthroughDevice.Settings {
             properties: device.deviceTree.properties.map { Property($0.name, PropertyValue($0.value)) },
             deletions: device.deviceTree.deletions, clocks: device.deviceTree.clocks,
             isStrict: device.deviceTree.isStrict, label: device.label)
+    }
+}
+
+// What decides about safety is mapped case by case: a new one of the configuration's doesn't compile until it is mapped, too.
+extension VFIODMAMode {
+    init(_ mode: PlatformDevice.DMA) {
+        self =
+            switch mode {
+            case .automatic: .automatic
+            case .iommu: .iommu
+            case .none: .none
+            case .identity: .identity
+            }
+    }
+}
+
+extension VFIOPath {
+    init(_ path: MachineConfiguration.VFIO) {
+        self =
+            switch path {
+            case .automatic: .automatic
+            case .cdev: .cdev
+            case .group: .group
+            }
     }
 }
 

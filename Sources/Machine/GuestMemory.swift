@@ -16,40 +16,50 @@ final class GuestMemory: Sendable {
     /// In ascending order, free of overlaps.
     let banks: [Bank]
 
-    /// - Parameter hugePageSize: the pages that it is made of, in bytes; nil for ordinary ones.
+    /// - Parameters:
+    ///   - hugePageSize: the pages that it is made of, in bytes; nil for ordinary ones.
+    ///   - isDumped: whether a core dump of this process has it: the guest's secrets would be in the dump.
     /// - Throws: `MachineError.memory` when the host can't give that much, or a call fails; `.hugePages`.
-    init(
-        _ ranges: [GuestRange], hugePageSize: UInt64? = nil, system: any SystemCalls
+    convenience init(
+        _ ranges: [GuestRange], hugePageSize: UInt64? = nil, isDumped: Bool = false, system: any SystemCalls
     ) throws(MachineError) {
         var banks: [Bank] = []
         for range in ranges {
-            func naming<Result>(
-                _ call: String, _ body: () throws(Errno) -> Result
-            ) throws(MachineError) -> Result {
-                do { return try body() } catch {
-                    throw .memory(mebibytes: range.size >> 20, call: call, errno: error)
-                }
-            }
             if let hugePageSize {
                 banks.append(try Self.bank(range, hugePageSize: hugePageSize, system))
                 continue
             }
             let file = OwnedDescriptor(
-                adopting: try naming("memfd_create") { () throws(Errno) in
+                adopting: try Self.naming("memfd_create", range) { () throws(Errno) in
                     try system.createMemory(name: Self.name, size: range.size)
                 }, of: system)
             let raw = file.rawValue
-            let mapping = try naming("mmap") { () throws(Errno) in
+            let mapping = try Self.naming("mmap", range) { () throws(Errno) in
                 try MemoryMapping(of: raw, size: range.size, system: system)
             }
             mapping.preferHugePages()
             banks.append(Bank(range: range, mapping: mapping))
         }
-        self.banks = banks
+        try self.init(banks, isDumped: isDumped)
     }
 
     /// Memory that there is already.
-    init(_ banks: [Bank]) { self.banks = banks }
+    /// - Throws: `MachineError.memory` when it can't be left out of core dumps.
+    init(_ banks: [Bank], isDumped: Bool = false) throws(MachineError) {
+        self.banks = banks
+        if isDumped { return }
+        for bank in banks {
+            try Self.naming("madvise(MADV_DONTDUMP)", bank.range) { () throws(Errno) in
+                try bank.mapping.excludeFromCoreDumps()
+            }
+        }
+    }
+
+    private static func naming<Result>(
+        _ call: String, _ range: GuestRange, _ body: () throws(Errno) -> Result
+    ) throws(MachineError) -> Result {
+        do { return try body() } catch { throw .memory(mebibytes: range.size >> 20, call: call, errno: error) }
+    }
 
     private static let name = "martlet-guest-ram"
 

@@ -16,6 +16,54 @@ enum HostMemory {
         if mebibytes > total { throw .memoryUnavailable(mebibytes: mebibytes, availableMebibytes: total) }
     }
 
+    /// What Martlet needs besides the guest's RAM, in bytes: its own memory, and the tables of pages for RAM, which are
+    /// the process's, KVM's and, if devices reach it, the IOMMU's, of 8 bytes for each page of 4096. All of it counts
+    /// for the control group.
+    static func ownNeed(ramSize: UInt64, isPinned: Bool) -> UInt64 { ownMemory + ramSize / 512 * (isPinned ? 3 : 2) }
+    private static let ownMemory: UInt64 = 16 << 20
+
+    /// - Parameters:
+    ///   - ramSize: the guest's RAM as far as it is ordinary memory, in bytes.
+    ///   - isPinned: whether devices' DMA keeps it from being swapped out.
+    /// - Throws: `MachineError.controlGroup` when this process's control group may not have so much: the kernel would
+    ///   end the process (the OOM killer) once the guest has touched it. A limit that can't be read is found out that
+    ///   way.
+    static func checkControlGroups(
+        ramSize: UInt64, isPinned: Bool, system: any SystemCalls, log: Log
+    ) throws(MachineError) {
+        let ownNeed = ownNeed(ramSize: ramSize, isPinned: isPinned)
+        let (needed, overflow) = ramSize.addingReportingOverflow(ownNeed)
+        let limit: ControlGroups.Limit?
+        var available: UInt64 = .max
+        do throws(Errno) {
+            let groups = try ControlGroups(system)
+            limit = try groups.limit(of: .memory)
+            guard let limit, overflow || needed > limit.bytes else { return }
+            available = limit.bytes
+            if !isPinned {
+                let swap = try swapSize(groups, memory: limit.bytes, system)
+                available = limit.bytes.addingReportingOverflow(swap).overflow ? .max : limit.bytes + swap
+            }
+        } catch {
+            log(.info, "it isn't known how much memory the control group may use: \(error.nameAndText)")
+            return
+        }
+        guard let limit, overflow || needed > available else { return }
+        throw .controlGroup(ramSize: ramSize, ownNeed: ownNeed, available: available, limit)
+    }
+
+    /// How much of the control group's memory can be swapped out.
+    private static func swapSize(
+        _ groups: ControlGroups, memory: UInt64, _ system: any SystemCalls
+    ) throws(Errno) -> UInt64 {
+        let meminfo = try system.readFile("/proc/meminfo", limit: 65536)
+        let free = (kibibytes("SwapFree:", in: meminfo) ?? 0).multipliedReportingOverflow(by: 1024)
+        guard !free.overflow else { return 0 }
+        guard let limit = try groups.limit(of: .swap) else { return free.partialValue }
+        let allowed = groups.countsSwapWithMemory ? limit.bytes - min(memory, limit.bytes) : limit.bytes
+        return min(free.partialValue, allowed)
+    }
+
     /// How much this process has locked into RAM already, in bytes; 0 where the kernel doesn't say.
     static func lockedByteCount(_ system: any SystemCalls) -> UInt64 {
         guard let text = try? system.readFile("/proc/self/status", limit: 65536),

@@ -58,9 +58,11 @@ final class IdentityMemory: Sendable {
     }
 
     /// RAM for a guest: zero, as at a power-on.
-    func guestMemory() -> GuestMemory {
+    /// - Throws: what `GuestMemory` throws.
+    func guestMemory(isDumped: Bool) throws(MachineError) -> GuestMemory {
         if isUsed.exchange(true, ordering: .relaxed) { memory.clear() }
-        return GuestMemory(zip(banks, memory.banks).map { GuestMemory.Bank(range: $0, mapping: $1.mapping) })
+        return try GuestMemory(
+            zip(banks, memory.banks).map { GuestMemory.Bank(range: $0, mapping: $1.mapping) }, isDumped: isDumped)
     }
 
     /// The first address of RAM that isn't what it was; nil when all are.

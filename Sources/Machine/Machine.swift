@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import Devices
+internal import Board
 public import KVM
 internal import LinuxSystem
 internal import Passthrough
@@ -19,6 +19,7 @@ public final class Machine: Sendable {
         let runners: [VCPURunner]
         let dispatcher: MMIODispatcher
         let devices: ConnectedDevices
+        let live: [any LiveDevice]
         let ending: Ending
         let loop: EventLoop
         let resources: ResourceStack
@@ -31,6 +32,9 @@ public final class Machine: Sendable {
     private let profile: StartupProfile
     private let plan: MachinePlan
     private let hypervisor: Hypervisor
+    /// The guest kernel's command line.
+    private let arguments: BootArguments?
+    private let controls = BoardControls()
 
     /// Builds the VM of `plan`.
     /// - Parameters:
@@ -60,8 +64,9 @@ public final class Machine: Sendable {
         let (memory, boot) = try plan.load()
         profile.mark("image")
         let tree = try plan.deviceTree(boot, version)
-        guard tree.count <= BootLoader.deviceTreeLimit, memory.write(tree, at: boot.deviceTree) else {
-            throw .doesNotFit(what: "the device tree", bytes: UInt64(tree.count), available: 0)
+        arguments = tree.arguments
+        guard tree.blob.count <= BootLoader.deviceTreeLimit, memory.write(tree.blob, at: boot.deviceTree) else {
+            throw .doesNotFit(what: "the device tree", bytes: UInt64(tree.blob.count), available: 0)
         }
         profile.mark("device-tree")
 
@@ -81,6 +86,9 @@ public final class Machine: Sendable {
                 try first.set(.pc, to: boot.entry.rawValue)
                 try first.set(.x(0), to: boot.deviceTree.rawValue)
             }
+        } catch { throw .kvm(error) }
+        if let first = vcpus.first { try boot.demands?.check(first) }
+        do throws(KVMError) {
             profile.mark("vcpus")
             let controller = stack.keep(
                 try InterruptController(vm, version: version, layout: plan.layout.interruptController(version)))
@@ -104,11 +112,34 @@ public final class Machine: Sendable {
         profile.mark("passthrough")
 
         let ending = Ending(loop: loop, profile: profile)
-        try Self.attachDevices(plan, vm, loop, console, ending, &stack) { [weak devices] in
-            let reports = plan.passthrough.withFaults(devices?.reports() ?? [])
-            let memory = plan.identity?.report().lines ?? []
-            status((reports.flatMap(\.lines) + memory).map { $0 + "\n" }.joined())
+        let context = DeviceContext(
+            vm: vm, memory: memory.banks.map { .init(address: $0.range.base.rawValue, mapping: $0.mapping) },
+            bus: plan.bus, loop: loop,
+            console: MachineConsole(console: console, loop: loop) { [controls, plan] command in
+                switch command {
+                case .quit: ending.end(.quit)
+                case .pressPowerKey:
+                    if !controls.pressPowerKey() {
+                        plan.log(.warning, "Ctrl-A p: the board has no power key (power_key is false)")
+                    }
+                }
+            }, controls: controls,
+            log: plan.log, tracer: plan.tracer)
+        var live: [any LiveDevice] = []
+        for (device, place) in plan.devices {
+            let started: any LiveDevice
+            do { started = try device.start(at: place, in: context) } catch { throw MachineError(device, error) }
+            stack.keep(started)
+            live.append(started)
         }
+        // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
+        stack.keep(
+            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) { [weak devices] signal in
+                guard signal == CurrentProcess.userSignal else { return ending.end(.signal(signal)) }
+                let reports = plan.passthrough.withFaults(devices?.reports() ?? [])
+                let memory = plan.identity?.report().lines ?? []
+                status((reports.flatMap(\.lines) + memory).map { $0 + "\n" }.joined())
+            })
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in
             log(
@@ -120,33 +151,14 @@ public final class Machine: Sendable {
         parts = Mutex(
             Parts(
                 runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher, emulator: emulator) },
-                dispatcher: dispatcher, devices: devices, ending: ending, loop: loop, resources: stack))
+                dispatcher: dispatcher, devices: devices, live: live, ending: ending, loop: loop, resources: stack))
         profile.mark("devices")
     }
 
-    /// The emulated devices: serial port, and the RTC when the plan has one; and the signals.
-    private static func attachDevices(
-        _ plan: MachinePlan, _ vm: VirtualMachine, _ loop: EventLoop, _ console: Console, _ ending: Ending,
-        _ stack: inout ResourceStack, showStatus: @escaping @Sendable () -> Void
-    ) throws(MachineError) {
-        let serial = NS16550A(
-            line: KVMInterruptLine(vm: vm, spi: BoardLayout.serialSPI), output: console.output,
-            inputReady: { console.inputReady() })
-        stack.keep(try BusAttachment(serial, "serial port", plan.layout.serial, to: plan.bus))
-        stack.keep(try ConsoleConnection(console, serial, to: loop) { ending.end(.quit) })
-        if plan.hasEmulatedClock {
-            let timer = stack.keep(try ClockTimer(loop: loop, system: plan.calls))
-            let clock = PL031(
-                line: KVMInterruptLine(vm: vm, spi: BoardLayout.clockSPI), clock: HostClock(), timer: timer)
-            timer.onExpiry { [weak clock] in clock?.alarmExpired() }
-            stack.keep(try BusAttachment(clock, "RTC", plan.layout.clock, to: plan.bus))
-        }
-        // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
-        stack.keep(
-            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) { signal in
-                if signal == CurrentProcess.userSignal { showStatus() } else { ending.end(.signal(signal)) }
-            })
-    }
+    /// Presses the power key, which asks the guest to shut down. Any thread may call it.
+    /// - Returns: false where the board has none (`power_key` is false).
+    @discardableResult
+    public func pressPowerKey() -> Bool { controls.pressPowerKey() }
 
     /// What was built, a line each.
     var facts: [String] {
@@ -155,6 +167,7 @@ public final class Machine: Sendable {
         facts += plan.identity?.report().lines ?? []
         if let reason = plan.memoryPlacement.reason { facts.append(reason) }
         facts += parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
+        if let line = arguments?.line { facts.append(line) }
         return facts + plan.additionFacts
     }
 
@@ -179,8 +192,10 @@ public final class Machine: Sendable {
         for runner in parts.runners { runner.stop() }
         let exits = parts.runners.reduce(ExitCounts()) { $0 + $1.join() }
         profile.mark("vcpus-joined")
+        for device in parts.live.reversed() { device.quiesce() }
         parts.devices.silence()
         let reports = parts.devices.reports()
+        let restartObstacles = parts.ending.reason == .reset ? parts.devices.restartObstacles() : []
         var moved: GuestAddress?
         do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
@@ -196,10 +211,11 @@ public final class Machine: Sendable {
         return (
             end,
             Report(
-                end: end, devices: devices, memory: plan.identity?.report(moved: moved), exits: exits,
+                end: end, devices: devices, memory: plan.identity?.report(moved: moved),
+                arguments: arguments?.source == .configuration ? nil : arguments, exits: exits,
                 unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
-                profile: profile.marks)
+                profile: profile.marks, restartObstacles: restartObstacles)
         )
     }
 }

@@ -11,13 +11,16 @@ internal import VFIO
 ///
 /// What can be checked by itself is checked by itself, so that one problem doesn't hide the next.
 public struct MachineCheck: Sendable {
-    /// Each with its remedy. Empty when `martlet run` would get as far as the guest's first instruction.
+    /// Each with its remedy. Empty when `martlet run` would get as far as the guest's first instruction, and would start the guest
+    /// again where it is to.
     public let problems: [String]
     /// What was found, a line each, when there are no problems.
     public let facts: [String]
 
     /// Makes the checks. Devices are opened and wired, and given back.
     public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log, tracer: Tracer? = nil) {
+        // A device's plan is made twice: alone and with all the others.
+        let log = log.withoutRepetitions
         var problems: [String] = []
         func note<Result>(_ body: () throws -> Result) -> Result? {
             do { return try body() } catch {
@@ -34,11 +37,15 @@ public struct MachineCheck: Sendable {
         plain.machineSize.dmaHeap = nil
         // The device that needs them is checked by itself.
         if configuration.platformDevices.contains(where: { $0.dma == .identity }) { plain.machineSize.hugePages = nil }
+        var demands: KernelDemands?
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
-            _ = note { try plan.load() }
+            demands = note { try plan.load() }?.boot.demands
         }
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
-        for (device, bindingProblem) in zip(configuration.platformDevices, Self.bindingProblems(configuration, calls)) {
+        let bindingProblems =
+            note { () throws(VFIOError) in try Self.bindingProblems(configuration, calls) }
+            ?? configuration.platformDevices.map { _ in nil }
+        for (device, bindingProblem) in zip(configuration.platformDevices, bindingProblems) {
             // All that a device needs, where the plan would stop at the first.
             if let problem = bindingProblem {
                 problems.append(problem)
@@ -51,9 +58,16 @@ public struct MachineCheck: Sendable {
             single.platformDevices = [alone]
             if alone.dma == .identity { single.machineSize = configuration.machineSize }
             single.iommufd = configuration.iommufd
-            _ = note { try MachinePlan(single, calls: calls, hypervisor: nil, log: log, borrowsIOMMUFD: true) }
+            guard
+                let plan = note({
+                    try MachinePlan(single, calls: calls, hypervisor: nil, log: log, borrowsIOMMUFD: true)
+                })
+            else { continue }
+            problems += plan.restartObstacles.map(\.description)
         }
         guard problems.isEmpty, let hypervisor else {
+            // Without problems the machine is built, and this is found then.
+            if let hypervisor, let demands { _ = note { try demands.check(hypervisor) } }
             self.problems = problems
             facts = []
             return
@@ -63,21 +77,25 @@ public struct MachineCheck: Sendable {
         self.problems = problems
     }
 
-    /// What keeps each device from VFIO besides not being bound; nil where there is nothing, or nothing is known.
+    /// What keeps each device from VFIO besides not being bound; nil where there is nothing, or where the plan finds
+    /// it.
+    /// - Throws: `VFIOError.sysfs` when it can't be told what the host needs for itself.
     private static func bindingProblems(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls
-    ) -> [String?] {
+    ) throws(VFIOError) -> [String?] {
         let sysfs = Sysfs(system: calls)
+        // A device that can't be found is a problem that the plan tells.
         let devices = configuration.platformDevices.map {
             try? PassthroughDevice.Settings.Identity($0.identity).find(sysfs)
         }
-        guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }),
-            let conditions = try? BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: calls))
-        else { return devices.map { _ in nil } }
+        guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }) else {
+            return devices.map { _ in nil }
+        }
+        let conditions = try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: calls))
         let together = Set(devices.compactMap { $0?.name })
-        return devices.map { device in
+        return try devices.map { device throws(VFIOError) in
             guard let device, device.state != .ready else { return nil }
-            let obstacles = conditions.obstacles(to: device, together: together)
+            let obstacles = try conditions.obstacles(to: device, together: together)
             if obstacles.isEmpty { return nil }
             let text = VFIOError.binding(device: device.name, .refused(obstacles)).description
             return obstacles.contains(where: \.isFinal) ? text : "\(text)\n  run: martlet bind \(device.name)"
@@ -89,6 +107,8 @@ public struct MachineCheck: Sendable {
         _ tracer: Tracer?
     ) throws -> [String] {
         let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer)
+        // Only those whose descriptors were handed in, which were not checked by themselves.
+        if !plan.restartObstacles.isEmpty { throw MachineError.noRestart(plan.restartObstacles) }
         let console = try Console { _ in }
         let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 internal import Configuration
 public import DeviceTree
 public import KVM
@@ -18,7 +19,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case file(key: String, path: String, errno: Errno)
     /// Such a file that is no regular one.
     case fileKind(key: String, path: String, FileError)
-    case image(path: String, String)
+    /// The kernel can't be booted, and what to do.
+    case image(path: String, String, remedy: String = MachineError.imageRemedy)
     /// Something that goes into RAM is larger than what is left there.
     case doesNotFit(what: String, bytes: UInt64, available: UInt64)
     case addressSpace(mebibytes: Int, base: GuestAddress, addressBits: Int)
@@ -34,6 +36,9 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case unknownLabel(key: String, label: String, known: [String])
     case memory(mebibytes: UInt64, call: String, errno: Errno)
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
+    /// The control group that this process is in may not have so much memory; in bytes. `available` has swap space,
+    /// too.
+    case controlGroup(ramSize: UInt64, ownNeed: UInt64, available: UInt64, ControlGroups.Limit)
     /// The IOMMU can't show a device the guest's RAM where it is to be.
     case memoryObstacle(
         device: String, mebibytes: Int, base: GuestAddress, range: String, reason: String, isFixed: Bool)
@@ -62,8 +67,24 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case memoryCheck(PhysicalMemoryError)
     /// RAM isn't where it was in the host's memory: its first address that isn't, as the report has it.
     case memoryMoved(String)
+    /// `on_reset` is "restart", and for these devices it won't be done.
+    case noRestart([RestartObstacle])
     /// Any other system call, by name.
     case call(String, errno: Errno)
+
+    /// Why a device of the board can't be described or started.
+    init(_ device: any BoardDevice, _ error: any Error) {
+        switch error {
+        case let error as BoardDeviceError:
+            switch error {
+            case .bus(let error): self = .bus(error)
+            case .node(let name, let error): self = .passthrough(.deviceTree(device: name, error))
+            case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
+            }
+        case let error as PassthroughError: self = .passthrough(error)
+        default: self = .deviceTree("\(device.name): \(error)")
+        }
+    }
 
     public var description: String {
         switch self {
@@ -74,10 +95,10 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .file(let key, let path, let errno):
             "\(key): \(path): \(errno.nameAndText)"
         case .fileKind(let key, let path, let error): "\(key): \(path): \(error)"
-        case .image(let path, let text):
+        case .image(let path, let text, let remedy):
             """
             boot-source.kernel_image_path: \(path): \(text)
-              give an arm64 Linux Image, plain or gzip-compressed (arch/arm64/boot/Image or Image.gz)
+              \(remedy)
             """
         case .doesNotFit(let what, let bytes, let available):
             """
@@ -117,6 +138,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             machine-config.mem_size_mib: \(mebibytes) MiB wanted, but the host has only \(available) MiB available
               reduce machine-config.mem_size_mib, or free memory on the host
             """
+        case .controlGroup(let ramSize, let ownNeed, let available, let limit):
+            Self.text(Self.controlGroupLines(ramSize, ownNeed, available, limit))
         case .memoryObstacle(let device, let mebibytes, let base, let range, let reason, let isFixed):
             """
             \(device): its DMA can't reach \(mebibytes) MiB of RAM \
@@ -188,12 +211,18 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
               on the host, leave its huge pages alone while a guest runs: no move_pages, no memory taken offline, and a kernel \
             with io_uring, which pins them
             """
+        case .noRestart(let obstacles): obstacles.map(\.description).joined(separator: "\n")
         case .call(let name, let errno): "\(name): \(errno.nameAndText)"
         }
     }
 }
 
 extension MachineError {
+    /// What kernels can be booted.
+    public static let imageRemedy =
+        "give an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, Image.gz, "
+        + "Image.zst), or an EFI zboot image (vmlinuz.efi)"
+
     private static let wholeness =
         "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
         + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"
@@ -201,6 +230,25 @@ extension MachineError {
     /// Lines below the first are indented.
     private static func text(_ lines: [String]) -> String {
         lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
+    }
+
+    private static func controlGroupLines(
+        _ ramSize: UInt64, _ ownNeed: UInt64, _ available: UInt64, _ limit: ControlGroups.Limit
+    ) -> [String] {
+        // In whole MiB, which is what --memory takes and MemoryMax= is mostly given in.
+        let mebibyte: UInt64 = 1 << 20
+        let (sum, overflow) = ramSize.addingReportingOverflow(ownNeed + mebibyte - 1)
+        let needed = overflow ? UInt64.max / mebibyte : sum / mebibyte
+        let swap = available - min(limit.bytes, available)
+        return [
+            "machine-config.mem_size_mib: \(ramSize / mebibyte) MiB wanted, and "
+                + "\((ownNeed + mebibyte - 1) / mebibyte) MiB for Martlet itself, "
+                + "but this process's control group may use only \(limit.bytes / mebibyte) MiB"
+                + (swap == 0 ? "" : " and \(swap / mebibyte) MiB of swap space") + " (\(limit.path))",
+            "reduce machine-config.mem_size_mib, or raise the limit: --memory \(needed)m for a container, "
+                + "MemoryMax=\(needed)M for a service, or:",
+            "run: echo \(needed)M > \(limit.path)",
+        ]
     }
 
     private static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {

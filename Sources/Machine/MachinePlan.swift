@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import Board
 public import Configuration
 internal import DeviceTree
-internal import Devices
 public import KVM
 public import LinuxSystem
-internal import Passthrough
+public import Passthrough
 internal import PlatformBus
 public import VFIO
 
@@ -28,10 +28,12 @@ public final class MachinePlan: Sendable {
     /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices, so that it
     /// goes after them: a device that is open may write to it.
     let identity: IdentityMemory?
-    /// Whether the board has a PL031 of its own: not when one is passed through, as guests use the first that they find.
-    let hasEmulatedClock: Bool
+    /// The board's own devices, in the order in which they are started.
+    let devices: [(device: any BoardDevice, place: Place)]
+    /// Whether devices' DMA needs RAM to stay where it is.
+    private let pinsMemory: Bool
     private let passthroughNodes: [Node]
-    private let emulatedNodes: [Node]
+    private let boardNodes: [Node]
     private let sharedNodes: [Node]
     /// Nil when the configuration adds nothing to the tree.
     private let additions: TreeAdditions?
@@ -72,38 +74,44 @@ public final class MachinePlan: Sendable {
                 tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
+        pinsMemory = demands != nil
         let size = configuration.machineSize
+        let board = BoardDevices.all(configuration)
         identity = try Self.identityMemory(size, opened, calls, log)
         if let identity {
             memoryPlacement = try MemoryPlacement(identity: identity.banks, demands: demands)
             layout = try BoardLayout(
-                size, addressBits: addressBits, banks: identity.banks, avoiding: opened.fixedRanges)
+                size, addressBits: addressBits, banks: identity.banks, devices: board, avoiding: opened.fixedRanges)
         } else {
             memoryPlacement = try MemoryPlacement(
                 mebibytes: size.memoryMebibytes, addressBits: addressBits, fixed: size.ramBase.map { GuestAddress($0) },
                 demands: demands)
             if let reason = memoryPlacement.reason { log(.info, reason) }
-            layout = try BoardLayout(size, addressBits: addressBits, ramBase: memoryPlacement.base)
+            layout = try BoardLayout(
+                size, addressBits: addressBits, ramBase: memoryPlacement.base, devices: board,
+                avoiding: opened.fixedRanges)
         }
         if let demands {
             try MemoryPlacement.checkLimits(bankSizes: layout.banks.map(\.size), demands: demands, calls: calls)
         }
-        bus = try Self.makeBus(layout)
+        bus = try layout.makeBus()
+        var claims = BoardClaims(bus: bus, layout: layout)
+        // Before the passed-through devices, and for the others after them.
+        try claims.reserveFixed(board)
+        var shared: SharedNodes
         do throws(PassthroughError) {
             passthrough = try PassthroughDevices(opened, bus: bus, log: log, tracer: tracer)
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let nodes = try generator.generate(passthrough.nodeRequests)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
+            for node in nodes { for warning in node.warnings { log(.warning, "\(node.device): \(warning)") } }
             passthroughNodes = nodes.map(\.node)
-            hasEmulatedClock = !passthroughNodes.contains {
-                $0[property: "compatible"]?.strings?.contains("arm,pl031") == true
-            }
-            emulatedNodes = try Self.emulatedNodes(layout, hasClock: hasEmulatedClock, &generator.shared)
-            sharedNodes = generator.shared.nodes
+            shared = generator.shared
         } catch { throw .passthrough(error) }
-        // Only now: a PL031 may be passed through to the very address.
-        guard hasEmulatedClock else { return }
-        do { try bus.reserve("RTC", layout.clock) } catch { throw .bus(error) }
+        let passedKinds = passthroughNodes.flatMap { $0[property: "compatible"]?.strings ?? [] }
+        devices = try claims.place(board.filter { $0.substitute.map { !passedKinds.contains($0) } ?? true })
+        boardNodes = try Self.nodes(devices, &shared)
+        sharedNodes = shared.nodes
     }
 
     /// The number of guest-physical address bits that the plan may use.
@@ -133,26 +141,12 @@ public final class MachinePlan: Sendable {
         return memory
     }
 
-    static func makeBus(_ layout: BoardLayout) throws(MachineError) -> PlatformBus {
-        let bus = PlatformBus(
-            windows: layout.windows, spiCount: InterruptController.spiCount, fixed: [layout.addresses])
-        do throws(PlatformBusError) {
-            for bank in layout.banks { try bus.reserve("RAM", bank) }
-            try bus.reserve("interrupt controller", layout.interruptController)
-            try bus.reserve("serial port", layout.serial)
-            try bus.reserveSPI(BoardLayout.serialSPI, "serial port")
-            try bus.reserveSPI(BoardLayout.clockSPI, "RTC")
-        } catch { throw .bus(error) }
-        return bus
-    }
-
     private static func containers(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls, _ borrowsIOMMUFD: Bool
     ) -> VFIOContainers {
-        let path = VFIOPath(rawValue: configuration.vfio.rawValue) ?? .automatic
         // Through an iommufd the kernel maps no registers.
         return VFIOContainers(
-            calls: calls, path: configuration.peerToPeer ? .group : path,
+            calls: calls, path: configuration.peerToPeer ? .group : VFIOPath(configuration.vfio),
             iommufd: configuration.iommufd.map { CInt(clamping: $0) }, borrowsIOMMUFD: borrowsIOMMUFD)
     }
 
@@ -170,26 +164,20 @@ public final class MachinePlan: Sendable {
         return 64 - top.leadingZeroBitCount
     }
 
-    private static func emulatedNodes(
-        _ layout: BoardLayout, hasClock: Bool, _ clocks: inout SharedNodes
-    ) throws(PassthroughError) -> [Node] {
-        var nodes = [
-            NS16550A.deviceTreeNode(
-                at: layout.serial, interrupts: .cells(BoardDeviceTree.specifier(BoardLayout.serialSPI, .level)))
-        ]
-        guard hasClock else { return nodes }
-        do throws(DeviceTreeError) {
-            nodes.append(
-                PL031.deviceTreeNode(
-                    at: layout.clock,
-                    interrupts: .cells(BoardDeviceTree.specifier(BoardLayout.clockSPI, .level)),
-                    busClock: try clocks.reference(hertz: 24_000_000)))
-        } catch { throw .deviceTree(device: "RTC", error) }
+    private static func nodes(
+        _ devices: [(device: any BoardDevice, place: Place)], _ shared: inout SharedNodes
+    ) throws(MachineError) -> [Node] {
+        var nodes: [Node] = []
+        for (device, place) in devices {
+            do { nodes += try device.nodes(at: place, shared: &shared) } catch { throw MachineError(device, error) }
+        }
         return nodes
     }
 
-    /// The device tree that the guest gets, as a blob.
-    func deviceTree(_ boot: BootLoader.Result, _ version: InterruptController.Version) throws(MachineError) -> [UInt8] {
+    /// The device tree that the guest gets, as a blob, and the command line in it.
+    func deviceTree(
+        _ boot: BootLoader.Result, _ version: InterruptController.Version
+    ) throws(MachineError) -> (blob: [UInt8], arguments: BootArguments?) {
         let elsewhere = passthrough.devices.flatMap(\.ranges).filter { range in
             !layout.windows.contains { $0.contains(range) }
         }
@@ -197,14 +185,28 @@ public final class MachinePlan: Sendable {
             layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
             interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
             randomSeed: try RandomSeed.bytes(), controllerPhandle: controllerPhandle)
-        var tree = board.tree(devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
+        var tree = board.tree(devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
         if let additions {
             let names = board.names(
-                devices: emulatedNodes, clocks: sharedNodes, passedThrough: passthroughNodes,
+                devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes,
                 labels: configuration.platformDevices.map(\.label))
             tree = try additions.apply(to: tree, names: names, log: log)
         }
-        do { return try tree.serialized(limits: .ofHosts) } catch { throw .deviceTree("\(error)") }
+        let arguments = BootArguments(
+            of: tree, configured: configuration.bootSource.bootArguments, base: additions?.base?.bootArguments)
+        if let arguments, let problem = GuestConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
+            log(.warning, problem)
+        }
+        do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
+    }
+
+    /// The devices for which a guest won't be started again after a reset, as far as that is known before it runs; none where that
+    /// isn't asked for.
+    public var restartObstacles: [RestartObstacle] {
+        switch configuration.onReset {
+        case .exit: []
+        case .restart: configuration.allowsUnresetRestart ? [] : passthrough.restartObstacles
+        }
     }
 
     /// What was added to the device tree, a line each.
@@ -213,18 +215,22 @@ public final class MachinePlan: Sendable {
     /// Allocates RAM and loads kernel and initrd into it.
     func load() throws(MachineError) -> (memory: GuestMemory, boot: BootLoader.Result) {
         let memory = try guestMemory()
-        let loader = BootLoader(memory: memory, system: calls)
+        let loader = BootLoader(memory: memory, system: calls, log: log)
         let source = configuration.bootSource
         return (memory, try loader.load(kernel: source.kernelImagePath, initrd: source.initrdPath))
     }
 
     private func guestMemory() throws(MachineError) -> GuestMemory {
-        if let identity { return identity.guestMemory() }
-        if let mebibytes = configuration.machineSize.hugePages?.mebibytes {
-            return try GuestMemory(layout.banks, hugePageSize: UInt64(mebibytes) << 20, system: calls)
-        }
-        try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
-        return try GuestMemory(layout.banks, system: calls)
+        let size = configuration.machineSize
+        let hugePageSize = size.hugePages?.mebibytes.map { UInt64($0) << 20 }
+        // Huge pages and heaps don't count as memory.
+        try HostMemory.checkControlGroups(
+            ramSize: identity != nil || hugePageSize != nil ? 0 : layout.ram.size, isPinned: pinsMemory, system: calls,
+            log: log)
+        if let identity { return try identity.guestMemory(isDumped: size.dumpsGuestCore) }
+        if hugePageSize == nil { try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls) }
+        return try GuestMemory(
+            layout.banks, hugePageSize: hugePageSize, isDumped: size.dumpsGuestCore, system: calls)
     }
 
     /// The names of all trace events.
@@ -240,6 +246,6 @@ public final class MachinePlan: Sendable {
             } catch { throw .kvm(error) }
         }
         let (_, boot) = try load()
-        return try deviceTree(boot, version)
+        return try deviceTree(boot, version).blob
     }
 }

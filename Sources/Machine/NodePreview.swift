@@ -18,7 +18,11 @@ public struct NodePreview: Sendable {
     /// - Parameter sysfs: the host's /sys
     /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
     public init(of devices: [DeviceSurvey], sysfs: Sysfs) throws(MachineError) {
-        let bus = try MachinePlan.makeBus(try BoardLayout(MachineSize(), addressBits: 40))
+        let board = BoardDevices.all(MachineConfiguration(bootSource: BootSource(kernelImagePath: "")))
+        let layout = try BoardLayout(MachineSize(), addressBits: 40, devices: board)
+        let bus = try layout.makeBus()
+        var claims = BoardClaims(bus: bus, layout: layout)
+        try claims.reserveFixed(board)
         do throws(PassthroughError) {
             var phandles = PhandleAllocator()
             // The interrupt controller's.

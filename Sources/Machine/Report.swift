@@ -11,6 +11,8 @@ public struct Report: Sendable, Encodable {
     public let devices: [DeviceReport]
     /// RAM at the host's physical addresses; nil where devices need none such.
     public var memory: MemoryReport?
+    /// The guest kernel's command line, where it isn't the configuration's own.
+    public var arguments: BootArguments?
     /// Exits to user space of all vCPUs together.
     public let exits: ExitCounts
     /// Accesses to guest-physical addresses where nothing is.
@@ -24,9 +26,16 @@ public struct Report: Sendable, Encodable {
     public var restarts = 0
     /// Lines of the log and of `--trace` that standard error didn't take in time.
     public var droppedLogLines: UInt64 = 0
+    /// The devices for which the machine isn't to be started again, however the configuration has it.
+    public var restartObstacles: [RestartObstacle] = []
+    /// Why a guest that asked for a reset wasn't started again; nil where that was not to be.
+    public var restartRefusal: String?
+
+    private var detail: String? { end.detail ?? restartRefusal.map { "not started again: \($0)" } }
 
     private enum CodingKeys: String, CodingKey {
         case exit, devices, memory, exits, unclaimed, profile, restarts
+        case arguments = "boot_args"
         case droppedConsoleBytes = "dropped_console_bytes"
         case droppedLogLines = "dropped_log_lines"
     }
@@ -44,9 +53,10 @@ public struct Report: Sendable, Encodable {
 
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: end.detail), forKey: .exit)
+        try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: detail), forKey: .exit)
         try container.encode(devices, forKey: .devices)
         try container.encodeIfPresent(memory, forKey: .memory)
+        try container.encodeIfPresent(arguments, forKey: .arguments)
         try container.encode(exits, forKey: .exits)
         try container.encode(Unclaimed(reads: unclaimedReads, writes: unclaimedWrites), forKey: .unclaimed)
         try container.encode(droppedConsoleBytes, forKey: .droppedConsoleBytes)
@@ -57,8 +67,9 @@ public struct Report: Sendable, Encodable {
 
     /// The report as text, a line for each fact.
     public var text: String {
-        var lines = ["guest: \(end.name)" + (end.detail.map { " (\($0))" } ?? "")]
+        var lines = ["guest: \(end.name)" + (detail.map { " (\($0))" } ?? "")]
         lines += devices.flatMap(\.lines) + (memory?.lines ?? [])
+        if let line = arguments?.line { lines.append(line) }
         lines.append(
             "exits: \(exits.mmioReads) MMIO reads, \(exits.mmioWrites) MMIO writes, \(exits.interrupted) interrupted, "
                 + "\(exits.systemEvents) system events, \(exits.other) other")

@@ -117,6 +117,11 @@ public final class ConnectedDevices: Sendable {
         }
     }
 
+    /// What keeps the machine from being started again. Meant for when the devices have been silenced.
+    public func restartObstacles() -> [RestartObstacle] {
+        state.withLock { state in state.connections.compactMap(\.restartObstacle) }
+    }
+
     /// What became of each device so far; `PassthroughDevices.withFaults` adds what its IOMMU refused it.
     public func reports() -> [DeviceReport] {
         let counts = HostInterruptCounts.read(system)

@@ -27,6 +27,8 @@ public final class DeviceConnection: Sendable {
     let regions: MappedRegions
     private let log: Log
     private let isQuiet = Atomic<Bool>(false)
+    /// Why the reset at the end failed. Guarded by the lock: written by the thread that stops the VM, read for the report.
+    private let endFailure = Mutex<VFIOError?>(nil)
 
     /// - Throws: `PassthroughError` naming the device and the call; nothing stays wired then.
     public init(
@@ -59,7 +61,21 @@ public final class DeviceConnection: Sendable {
         for path in paths.reversed() { path.disconnect() }
         let isFirst = !isQuiet.exchange(true, ordering: .relaxed)
         guard isFirst, device.device.canReset else { return }
-        do { try device.device.reset() } catch { log(.warning, "\(error)") }
+        do throws(VFIOError) { try device.device.reset() } catch {
+            endFailure.withLock { $0 = error }
+            log(.warning, "\(error)\n  what the guest has left running may go on")
+        }
+    }
+
+    /// Why the last reset of the device failed; nil where it didn't, and where the kernel has no function for that.
+    var resetFailure: VFIOError? {
+        isQuiet.load(ordering: .relaxed) ? endFailure.withLock { $0 } : device.opened.resetFailure
+    }
+
+    /// What keeps the machine from being started again, now that the device has been silenced; nil for nothing.
+    var restartObstacle: RestartObstacle? {
+        guard device.device.canReset else { return device.opened.restartObstacle }
+        return resetFailure.map(device.opened.failedReset)
     }
 
     var mapCycles: MapCycles {

@@ -93,6 +93,8 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     public let isolation: String
     public internal(set) var dma: DMA
     public let canReset: Bool
+    /// Why the last reset failed, in words; nil where it didn't.
+    public let resetFailure: String?
     public let regions: [Region]
     public let interrupts: [Interrupt]
     /// How often regions were taken from the guest for an interrupt on the eventfd path, and given back.
@@ -115,6 +117,9 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         if !canReset {
             lines.append(
                 "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped")
+        }
+        if let resetFailure {
+            lines.append("  reset failed: \(resetFailure); what was left running may go on")
         }
         for region in regions {
             let host = region.hostAddress.map { "host \($0) " } ?? ""
@@ -149,6 +154,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     enum CodingKeys: String, CodingKey {
         case host, group, isolation, dma, regions, interrupts, unmaps, maps
         case canReset = "can_reset"
+        case resetFailure = "reset_failure"
         case refusedUnmaps = "refused_unmaps"
         case nisvEmulated = "nisv_emulated"
         case nisvAborted = "nisv_aborted"
@@ -161,7 +167,7 @@ extension DeviceConnection {
         return DeviceReport(
             host: device.name, group: device.host.group?.id ?? 0,
             isolation: device.device.reach == .hostMemory ? "none" : "iommu", dma: device.opened.dmaReport,
-            canReset: device.device.canReset,
+            canReset: device.device.canReset, resetFailure: resetFailure?.shortText,
             regions: device.regions.map { region in
                 DeviceReport.Region(
                     index: region.info.index, access: region.isMapped ? "mapped" : "trapped",

@@ -17,8 +17,10 @@ public struct DeviceSurvey: Sendable {
             /// Trapped and forwarded, since VFIO maps whole pages only, of this many bytes.
             case trappedForAddress(pageSize: UInt64)
             case trappedForSize(pageSize: UInt64)
-            /// The host address isn't known, so VFIO's answer isn't either.
+            /// The host's tree doesn't translate its address: VFIO has no region for it.
             case unknown
+            /// It has no bytes, and no place in the guest.
+            case empty
         }
 
         /// Its entry in `reg-names`.
@@ -81,7 +83,12 @@ public struct DeviceSurvey: Sendable {
     public func nodeRequest(on bus: PlatformBus) throws(PassthroughError) -> NodeRequest {
         do throws(PlatformBusError) {
             var request = NodeRequest(name: device.name, path: device.deviceTreeNode, regions: [], interrupts: [])
-            for region in regions { request.regions.append(try bus.allocateWindow(device.name, size: region.size)) }
+            // The kernel makes no resource of a block that it can't translate, nor of those behind it (Linux,
+            // drivers/of/address.c, of_address_count), so VFIO has no region for them.
+            for (index, region) in regions.prefix(while: { $0.hostAddress != nil }).enumerated() where region.size > 0 {
+                request.regions.append(try bus.allocateWindow(device.name, size: region.size))
+                request.regionIndices.append(index)
+            }
             for interrupt in interrupts {
                 request.interrupts.append(
                     .init(spi: try bus.allocateSPI(device.name), trigger: interrupt.trigger ?? .level))
@@ -121,17 +128,22 @@ public final class HostSurvey {
     public func devices() throws(VFIOError) -> [DeviceSurvey] {
         let (devices, errors) = try HostDevice.all(sysfs: sysfs)
         self.errors = errors
-        return devices.map { survey($0) }.filter { !$0.regions.isEmpty || !$0.interrupts.isEmpty }
+        var surveys: [DeviceSurvey] = []
+        for device in devices {
+            do throws(VFIOError) { surveys.append(try survey(device)) } catch { self.errors.append(error) }
+        }
+        return surveys.filter { !$0.regions.isEmpty || !$0.interrupts.isEmpty }
     }
 
     /// One device.
     /// - Parameter together: devices that are given to VFIO as well, and so don't hold its group.
-    public func survey(_ device: HostDevice, together: Set<String> = []) -> DeviceSurvey {
-        let obstacles = conditions.obstacles(to: device, together: together)
+    /// - Throws: `VFIOError.sysfs` when it can't be told what keeps it from VFIO.
+    public func survey(_ device: HostDevice, together: Set<String> = []) throws(VFIOError) -> DeviceSurvey {
+        let obstacles = try conditions.obstacles(to: device, together: together)
         let lines = lines(of: device)
         let isUnconfined = device.group?.isNoIOMMU ?? (device.diagnosis?.isBehindIOMMU == false)
         return DeviceSurvey(
-            device: device, compatible: conditions.compatible(of: device), regions: regions(of: device),
+            device: device, compatible: try conditions.compatible(of: device), regions: regions(of: device),
             interrupts: lines, reset: reset(of: device, obstacles),
             needsWordOnDMA: isUnconfined && DMAMasters.suspicion(of: device, sysfs) != nil, obstacles: obstacles,
             verdict: Self.verdict(device, obstacles, lines))
@@ -149,7 +161,9 @@ public final class HostSurvey {
     private func region(_ name: String?, _ block: HostAddresses.Block) -> DeviceSurvey.Region {
         // As vfio-platform decides (Linux, drivers/vfio/platform/vfio_platform_common.c, vfio_platform_regions_init).
         let access: DeviceSurvey.Region.Access
-        if let address = block.address {
+        if block.size == 0 {
+            access = .empty
+        } else if let address = block.address {
             access =
                 if address % pageSize != 0 {
                     .trappedForAddress(pageSize: pageSize)

@@ -6,13 +6,13 @@ internal import LinuxSystem
 internal import VFIO
 
 /// Where a device's regions are on the host.
-enum HostAddresses {
+package enum HostAddresses {
     /// One entry of a `reg` property.
-    struct Block: Equatable {
+    package struct Block: Equatable {
         /// The CPU's address; nil where it can't be told.
-        var address: UInt64?
+        package var address: UInt64?
         /// In bytes.
-        let size: UInt64
+        package let size: UInt64
     }
 
     /// The CPU address of each region, through the `ranges` of every bus above it; nil where that can't be told.
@@ -27,7 +27,7 @@ enum HostAddresses {
 
     /// The entries of the `reg` of the node at `folder`.
     /// - SeeAlso: Devicetree Specification v0.4, 2.3.6 reg, 2.3.8 ranges
-    static func blocks(of folder: String, tree: HostTree) -> [Block] {
+    package static func blocks(of folder: String, tree: HostTree) -> [Block] {
         guard var bus = tree.parent(of: folder), let value = tree.value("reg", of: folder) else { return [] }
         let cells = tree.cellCounts(of: bus)
         // Entries without a byte would go on for ever.

@@ -2,23 +2,25 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
-internal import PlatformBus
+package import PlatformBus
 
 /// What the host's device tree says of a device's interrupts. For one question, by one thread.
-struct HostInterrupts {
+package struct HostInterrupts {
     /// One interrupt specifier.
-    struct Specifier: Equatable {
+    package struct Specifier: Equatable {
         /// Nil where the interrupt controller's binding is one that Martlet doesn't know.
-        let trigger: InterruptTrigger?
+        package let trigger: InterruptTrigger?
         /// Whether each CPU has a line of its own (PPI), as for timers and performance counters.
-        let isPerCPU: Bool
+        package let isPerCPU: Bool
     }
 
     let tree: HostTree
 
+    package init(tree: HostTree) { self.tree = tree }
+
     /// The interrupts of a node in VFIO's order; those behind one that makes no sense are left out, as the kernel does.
     /// - SeeAlso: Devicetree Specification v0.4, 2.4.1
-    func specifiers(of node: String) -> [Specifier] {
+    package func specifiers(of node: String) -> [Specifier] {
         var specifiers: [Specifier] = []
         if let value = tree.value("interrupts-extended", of: node) {
             var reader = value.reader

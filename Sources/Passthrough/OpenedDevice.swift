@@ -23,9 +23,12 @@ public final class OpenedDevice: Sendable {
     let hostLines: [HostLine?]
     /// Whether the kernel sees to it that the device reaches no interrupt but its own; nil where that isn't known.
     let isolatesInterrupts: Bool?
+    /// Why it couldn't be reset when it was opened; nil where it could, and where the kernel has no function for that.
+    let resetFailure: VFIOError?
     let sysfs: Sysfs
 
-    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`.
+    /// Opens the device and resets it, where the kernel can.
+    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`, `.resetFailed`.
     init(
         _ settings: PassthroughDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
@@ -41,7 +44,7 @@ public final class OpenedDevice: Sendable {
             try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
         }
         try Self.check(settings.endRange, device)
-        if settings.requiresReset, !device.canReset { throw .noReset(device: host.name) }
+        resetFailure = try Self.reset(device, isRequired: settings.requiresReset, log)
         tracer?.trace(
             .realize,
             "\(host.name) on \(host.bus) regions \(device.regions.count) interrupts \(device.interrupts.count)")
@@ -61,6 +64,26 @@ public final class OpenedDevice: Sendable {
         log(
             .debug,
             "\(host.name): opened, \(device.regions.count) regions, \(device.interrupts.count) interrupts")
+    }
+
+    /// The kernel has done the same when it opened the device, and says nothing of a failure unless resets are required
+    /// (vfio_platform_common.c, vfio_platform_open_device).
+    /// - Returns: why it failed.
+    private static func reset(
+        _ device: VFIODevice, isRequired: Bool, _ log: Log
+    ) throws(PassthroughError) -> VFIOError? {
+        guard device.canReset else {
+            if isRequired { throw .noReset(device: device.host.name) }
+            return nil
+        }
+        do throws(VFIOError) {
+            try device.reset()
+            return nil
+        } catch {
+            if isRequired { throw .resetFailed(error) }
+            log(.warning, "\(error)\n  what its last user has left running may go on, and write to the guest's RAM")
+            return error
+        }
     }
 
     /// The range is the user's: that it lies in the device shows only now.

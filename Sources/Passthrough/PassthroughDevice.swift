@@ -153,7 +153,8 @@ public final class PassthroughDevice: Sendable {
                 device: host.name, given: settings.placement.regions.count, regions: device.regions.count)
         }
         var regions: [Region] = []
-        for info in settings.placement.order(of: device.regions) {
+        // A region without a byte (an entry of "reg" of size 0) has no place.
+        for info in settings.placement.order(of: device.regions) where info.size > 0 {
             let address = try Self.address(settings.placement.of(info.index), info, addresses[info.index], host.name)
             let name = device.regions.count == 1 ? host.name : "\(host.name) region \(info.index)"
             let trap = TrappedRegion(info, of: device) { error in log(.warning, "\(error)") }

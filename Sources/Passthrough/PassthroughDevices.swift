@@ -15,6 +15,8 @@ public final class PassthroughDevices: Sendable {
     }
     let opened: OpenedDevices
     var containers: VFIOContainers { opened.containers }
+    /// What keeps a machine with them from being started again, as far as it is known before a guest has run.
+    public var restartObstacles: [RestartObstacle] { opened.restartObstacles }
     /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
     private let stack: ResourceStack
 

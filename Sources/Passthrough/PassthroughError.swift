@@ -21,6 +21,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case endRangeOutside(device: String, regions: [UInt64])
     /// `require_reset`, and the host's kernel can't reset the device.
     case noReset(device: String)
+    /// `require_reset`, and the reset failed.
+    case resetFailed(VFIOError)
     /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
     case unconfinedDMA(device: String, suspicion: String)
     /// `dma: "identity"`, but on the way from the device to memory addresses become others.
@@ -62,6 +64,11 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             \(device): require_reset is set, but the host's kernel has no function that resets the device
               the guest would find it as its last user left it, and nothing would stop what the guest leaves running;
               leave require_reset out if that does no harm
+            """
+        case .resetFailed(let error):
+            """
+            \(error)
+              require_reset is set: the guest would find the device as its last user left it, and it may do what that has told it to
             """
         case .unconfinedDMA(let device, let suspicion):
             """

@@ -125,6 +125,11 @@ public final class PlatformBus: Sendable {
         }
     }
 
+    /// Takes away the handler of `range`; the claim of its owner stays.
+    public func detach(_ name: String, _ range: GuestRange) {
+        state.withLock { state in state.attachments.removeAll { $0.name == name && $0.range == range } }
+    }
+
     /// Gives up all claims, attachments and SPIs of `owner`.
     public func removeAll(owner: String) {
         state.withLock { state in

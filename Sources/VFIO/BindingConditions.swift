@@ -19,24 +19,27 @@ public struct BindingConditions: Sendable {
     public init(sysfs: Sysfs, proc: Sysfs) throws(VFIOError) {
         self.sysfs = sysfs
         uses = try HostUses(sysfs: sysfs, proc: proc)
-        let isResetRequired = SysfsDevices(sysfs: sysfs, device: "").isResetRequired
-        resetFunctions = isResetRequired ? ResetFunctions(proc: proc) : nil
+        let isResetRequired = try SysfsDevices(sysfs: sysfs, device: "the host").isResetRequired
+        resetFunctions = isResetRequired ? try ResetFunctions(proc: proc) : nil
     }
 
     /// Everything that keeps `device` from VFIO, or from being used once VFIO has it; none when `martlet bind` is all it
     /// takes.
     /// - Parameter together: names of devices that are given to VFIO as well, and so don't hold the group.
-    public func obstacles(to device: HostDevice, together: Set<String> = []) -> [BindingObstacle] {
+    /// - Throws: `VFIOError.sysfs` for a file that can't be read, and so might have told of one.
+    public func obstacles(
+        to device: HostDevice, together: Set<String> = []
+    ) throws(VFIOError) -> [BindingObstacle] {
         var obstacles: [BindingObstacle] = []
         if device.driver != device.bus.vfioDriver {
             obstacles += uses.uses(of: device).map(BindingObstacle.usedByHost)
-            if strings("device_type", of: device) == ["pci"] { obstacles.append(.pciHost) }
-            if let driver = device.driver, !canUnbind(driver, on: device.bus) {
+            if try strings("device_type", of: device) == ["pci"] { obstacles.append(.pciHost) }
+            if let driver = device.driver, try !canUnbind(driver, of: device) {
                 obstacles.append(.driverStays(driver))
             }
             if device.diagnosis?.isVFIODriverLoaded == false { obstacles.append(.noVFIODriver(device.bus)) }
             if let resetFunctions, device.bus == .platform {
-                let compatible = compatible(of: device).first
+                let compatible = try compatible(of: device).first
                 if compatible.map(resetFunctions.contains) != true {
                     obstacles.append(.noReset(compatible: compatible))
                 }
@@ -54,17 +57,25 @@ public struct BindingConditions: Sendable {
     }
 
     /// What the device's node says it is, most specific first; empty where it has no node.
-    public func compatible(of device: HostDevice) -> [String] { strings("compatible", of: device) }
-
-    private func strings(_ property: String, of device: HostDevice) -> [String] {
-        guard let node = device.deviceTreeNode,
-            let bytes = try? sysfs.system.readFile("\(node)/\(property)", limit: 65536)
-        else { return [] }
-        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    /// - Throws: `VFIOError.sysfs` when it can't be read.
+    public func compatible(of device: HostDevice) throws(VFIOError) -> [String] {
+        try strings("compatible", of: device)
     }
 
-    private func canUnbind(_ driver: String, on bus: HostDevice.Bus) -> Bool {
-        let folder = "\(sysfs.root)/bus/\(bus.rawValue)/drivers/\(driver)"
-        return (try? sysfs.system.isDirectory("\(folder)/unbind")) != nil
+    private func strings(_ property: String, of device: HostDevice) throws(VFIOError) -> [String] {
+        guard let node = device.deviceTreeNode else { return [] }
+        let path = "\(node)/\(property)"
+        do throws(Errno) {
+            return try sysfs.system.readFile(path, limit: 65536).split(separator: 0).map {
+                String(decoding: $0, as: UTF8.self)
+            }
+        } catch .noSuchFileOrDirectory {
+            return []
+        } catch { throw .sysfs(device: device.name, path: path, errno: error) }
+    }
+
+    private func canUnbind(_ driver: String, of device: HostDevice) throws(VFIOError) -> Bool {
+        try SysfsDevices(sysfs: sysfs, device: device.name)
+            .isThere("\(sysfs.root)/bus/\(device.bus.rawValue)/drivers/\(driver)/unbind")
     }
 }

@@ -12,9 +12,17 @@ public enum BindingFailure: Equatable, Sendable {
     }
 
     /// What went wrong on the way.
-    public enum Reason: Equatable, Sendable {
+    public enum Reason: Error, Equatable, Sendable {
         /// The kernel refused this step.
         case step(BindingStep, Errno)
+        /// Martlet's own folder, or a file in it, can't be used.
+        case state(StateFolderError)
+        /// Another process had the lock of this folder for so many seconds.
+        case locked(String, seconds: Int)
+        /// Whether another process uses the group can't be told: its file can't be opened.
+        case useUnknown(HostDevice.IOMMUGroup, Errno)
+        /// The note at this path is none that `bind` has written.
+        case badNote(String)
         /// All steps were taken, and the device is not what it should be.
         case flaw(String)
     }
@@ -31,15 +39,15 @@ public enum BindingFailure: Equatable, Sendable {
     case refused([BindingObstacle])
     /// Another process uses the group, so that the device can't leave it.
     case inUse(HostDevice.IOMMUGroup)
-    /// It was tried, failed and was undone as far as that went.
-    case failed(Action, Reason, before: String?, now: Owner, isResetRequired: Bool)
+    /// It was tried, failed and was undone as far as that went; `left` are the steps back that failed.
+    case failed(Action, Reason, before: String?, now: Owner, left: [Reason] = [], isResetRequired: Bool = false)
 
     var what: String {
         switch self {
         case .refused: "not given to VFIO"
         case .inUse: "not released"
-        case .failed(.bind, _, _, _, _): "not given to VFIO"
-        case .failed(.release, _, _, _, _): "not released"
+        case .failed(.bind, _, _, _, _, _): "not given to VFIO"
+        case .failed(.release, _, _, _, _, _): "not released"
         }
     }
 
@@ -51,14 +59,36 @@ public enum BindingFailure: Equatable, Sendable {
                 "another process uses its group, and the kernel would wait for that to end",
                 "run: fuser -v \(group.node)",
             ]
-        case .failed(let action, let reason, let before, let now, let isResetRequired):
-            Self.lines(reason, action, isResetRequired) + [Self.state(before, now)]
+        case .failed(let action, let reason, let before, let now, let left, let isResetRequired):
+            Self.lines(reason, action, isResetRequired)
+                + left.flatMap { left in
+                    let lines = Self.lines(left, action, false)
+                    return lines.prefix(1).map { "this was not undone: \($0)" }
+                } + [Self.state(before, now)]
         }
     }
 
     private static func lines(_ reason: Reason, _ action: Action, _ isResetRequired: Bool) -> [String] {
         switch reason {
         case .flaw(let text): return [text, VFIOOperation.kernelLog]
+        case .state(let error): return error.lines
+        case .locked(let path, let seconds):
+            return [
+                "another martlet is giving devices to VFIO or back, and has not finished for \(seconds) s",
+                "run: fuser -v \(path)",
+            ]
+        case .useUnknown(let group, let errno):
+            return [
+                "whether another process uses its group can't be told: \(group.node): \(errno.nameAndText)",
+                errno == .noSuchFileOrDirectory
+                    ? "do this on the host itself, or in a container with --device \(group.node)" : "run it as root",
+            ]
+        case .badNote(let path):
+            return [
+                "\(path) is not what martlet bind writes there",
+                "look at it, then run: rm \(path)",
+                "without it martlet release lets the kernel choose the driver",
+            ]
         case .step(let step, let errno):
             let first = "\(step.command): \(errno.nameAndText)"
             if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }

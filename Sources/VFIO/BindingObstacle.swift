@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// Something that keeps a device from being given to VFIO, or from being used once VFIO has it.
 public enum BindingObstacle: Equatable, Sendable {
     /// The host uses it and can't do without.
@@ -36,6 +38,7 @@ public enum BindingObstacle: Equatable, Sendable {
         case .usedByHost(.rootFileSystem(let name)): "the host's root file system is on it (\(name))"
         case .usedByHost(.fileSystem(let name, let mountPoint)): "\(mountPoint) unmounted (\(name))"
         case .usedByHost(.swap(let name)): "swapping to \(name) off"
+        case .usedByHost(.unseen(let name)): "root on the host itself, which may have mounted \(name)"
         case .driverStays(let driver): "\(driver) can't be unbound"
         case .pciHost: "it is a PCI host bridge"
         case .noVFIODriver(let bus): "\(bus.vfioDriver) in the kernel"
@@ -64,6 +67,11 @@ public enum BindingObstacle: Equatable, Sendable {
             ["\(name), which is on it, is mounted at \(mountPoint)", "run: umount \(ShellText.quoted(mountPoint))"]
         case .usedByHost(.swap(let name)):
             ["the host swaps memory to it (\(name))", "run: swapoff \(ShellText.quoted(name))"]
+        case .usedByHost(.unseen(let name)):
+            [
+                "\(name), which is on it, may be in use: the host's mounts can't be seen from here, as in a container",
+                "do this on the host itself, as root",
+            ]
         case .driverStays(let driver):
             [
                 "the host driver \(driver) owns it and can't be unbound (suppress_bind_attrs)",

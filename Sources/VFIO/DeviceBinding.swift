@@ -5,8 +5,10 @@ public import LinuxSystem
 
 /// Gives a device of the host to VFIO, and back to the driver that had it.
 ///
-/// A step that fails undoes those before it, in reverse. Nothing locks sysfs: two programs that move the same device at once
-/// get each other's errors, but each leaves what the kernel accepted.
+/// A step that fails undoes those before it. A process that is killed on the way leaves the device where the next
+/// `bind` or `release` goes on: the note of its former driver is there before the first change and goes after the last.
+/// One process at a time makes changes, by the lock of /run/martlet; other programs that move the same device get the
+/// kernel's errors.
 /// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-bus-platform (driver_override), Documentation/driver-api/driver-model/binding.rst
 public struct DeviceBinding: Sendable {
     /// What there was to do.
@@ -24,109 +26,79 @@ public struct DeviceBinding: Sendable {
         }
     }
 
-    private struct Move {
-        let step: BindingStep
-        /// Takes it back; nil where nothing has to.
-        let undo: BindingStep?
-    }
+    /// How long another process may have the lock, and how often it is asked for.
+    private static let lockSeconds = 10
+    private static let lockAttemptsPerSecond = 20
 
-    private let sysfs: Sysfs
-    private let calls: any FileCalls
-    private let stateFolder: String
+    let sysfs: Sysfs
+    let calls: any FileCalls
+    /// Where is kept what the host had.
+    let notes: StateFolder
 
     /// - Parameters:
     ///   - sysfs: /sys
-    ///   - stateFolder: where is kept what the host had; a folder that a restart of the host empties, as it does sysfs.
-    public init(sysfs: Sysfs, calls: any FileCalls, stateFolder: String = "/run/martlet/former-drivers") {
+    ///   - notes: where is kept what the host had.
+    public init(sysfs: Sysfs, calls: any FileCalls, notes: StateFolder = .formerDrivers) {
         self.sysfs = sysfs
         self.calls = calls
-        self.stateFolder = stateFolder
+        self.notes = notes
     }
 
     // MARK: To VFIO
 
     /// The steps that `bind` takes; none when VFIO has the device.
-    public func bindingSteps(for device: HostDevice) -> [BindingStep] { bindingMoves(for: device).map(\.step) }
+    /// - Throws: `VFIOError.binding`: what the host has for the device can't be read.
+    public func bindingSteps(for device: HostDevice) throws(VFIOError) -> [BindingStep] {
+        try bindingMoves(for: device).map(\.step)
+    }
 
     /// Gives a device to VFIO, whatever driver has it; the caller has looked at `BindingConditions.obstacles`.
     /// - Throws: `VFIOError.binding` with the step that failed and what became of the device.
     public func bind(_ device: HostDevice) throws(VFIOError) -> Outcome {
-        let moves = bindingMoves(for: device)
-        if moves.isEmpty { return .already(device) }
-        return .done(
-            try perform(moves, on: device, .bind) { now in
-                if now.driver != now.bus.vfioDriver { return "\(now.bus.vfioDriver) did not take it" }
-                return now.group == nil ? "VFIO gave it no group" : nil
-            })
-    }
-
-    private func bindingMoves(for device: HostDevice) -> [Move] {
-        if device.state == .ready { return [] }
-        let vfio = device.bus.vfioDriver
-        let driverOverride = driverOverride(of: device)
-        var moves: [Move] = []
-        let former = FormerBinding(driver: device.driver, driverOverride: driverOverride)
-        let old = formerBinding(of: device)
-        // Reserved for VFIO but without a driver: an earlier attempt, whose note says more than can be seen now.
-        if old == nil || device.driver != nil || driverOverride != vfio {
-            moves.append(
-                Move(
-                    step: .save(former.text, as: note(of: device)),
-                    undo: old.map { .save($0.text, as: note(of: device)) } ?? .remove(note(of: device))))
+        if device.state == .ready { return .already(device) }
+        return try locked(device, .bind) { (device) throws(VFIOError) in
+            let moves = try bindingMoves(for: device)
+            if moves.isEmpty { return .already(device) }
+            return .done(
+                try perform(moves, on: device, .bind) { now in
+                    if now.driver != now.bus.vfioDriver { return "\(now.bus.vfioDriver) did not take it" }
+                    return now.group == nil ? "VFIO gave it no group" : nil
+                })
         }
-        // The driver goes first and comes back last, when the rule no longer forbids it.
-        if let driver = device.driver { moves.append(unbinding(device, from: driver)) }
-        if driverOverride != vfio { moves.append(overriding(device, with: vfio, insteadOf: driverOverride)) }
-        // Not drivers_probe: that answers EINVAL whatever the reason.
-        moves.append(binding(device, to: vfio))
-        return moves
     }
 
     // MARK: Back to the host
 
     /// The steps that `release` takes; none when VFIO has not got the device.
-    public func releaseSteps(for device: HostDevice) -> [BindingStep] { releaseMoves(for: device).map(\.step) }
+    /// - Throws: `VFIOError.binding`: what the host had for the device can't be read.
+    public func releaseSteps(for device: HostDevice) throws(VFIOError) -> [BindingStep] {
+        let moves = try releaseMoves(for: device)
+        return moves.isEmpty ? [] : (moves + [forgetting(device)]).map(\.step)
+    }
 
     /// Gives a device back to the driver that had it before `bind`, or, where nothing is known of that, to the one that the
     /// kernel chooses.
     /// - Throws: `VFIOError.binding`: another process uses it, or a step failed.
     public func release(_ device: HostDevice) throws(VFIOError) -> Outcome {
-        let moves = releaseMoves(for: device)
-        let former = formerBinding(of: device)
-        if moves.isEmpty {
-            // Somebody else gave it back: what is noted is of the past.
-            if former != nil { try? BindingStep.remove(note(of: device)).perform(calls) }
+        if try releaseMoves(for: device).isEmpty, try formerBinding(of: device, .release) == nil {
             return .already(device)
         }
-        try refuseInUse(device)
-        return .done(
-            try perform(moves, on: device, .release) { now in
-                if now.driver == now.bus.vfioDriver { return "\(now.bus.vfioDriver) still has it" }
-                guard let driver = former?.driver, now.driver != driver else { return nil }
-                return "\(driver), which had it before, did not take it"
-            })
-    }
-
-    private func releaseMoves(for device: HostDevice) -> [Move] {
-        let vfio = device.bus.vfioDriver
-        let driverOverride = driverOverride(of: device)
-        guard device.driver == vfio || (device.driver == nil && driverOverride == vfio) else { return [] }
-        let former = formerBinding(of: device)
-        var moves: [Move] = []
-        if device.driver == vfio { moves.append(unbinding(device, from: vfio)) }
-        if driverOverride != former?.driverOverride {
-            moves.append(overriding(device, with: former?.driverOverride, insteadOf: driverOverride))
+        return try locked(device, .release) { (device) throws(VFIOError) in
+            let moves = try releaseMoves(for: device)
+            let former = try formerBinding(of: device, .release)
+            if moves.isEmpty {
+                // Somebody else gave it back: what is noted is of the past.
+                if former != nil { _ = try perform([], on: device, .release, last: forgetting(device)) { _ in nil } }
+                return .already(device)
+            }
+            try refuseInUse(device)
+            return .done(
+                try perform(moves, on: device, .release, last: forgetting(device)) { now in
+                    if now.driver == now.bus.vfioDriver { return "\(now.bus.vfioDriver) still has it" }
+                    guard case .driver(let driver) = former?.owner, now.driver != driver else { return nil }
+                    return "\(driver), which had it before, did not take it"
+                })
         }
-        if let former {
-            if let driver = former.driver { moves.append(binding(device, to: driver)) }
-            moves.append(Move(step: .remove(note(of: device)), undo: .save(former.text, as: note(of: device))))
-        } else {
-            // The kernel answers EINVAL when no driver wants it, which is no failure here.
-            moves.append(
-                Move(step: .write(device.name, to: "\(sysfs.root)/bus/\(device.bus.rawValue)/drivers_probe"), undo: nil)
-            )
-        }
-        return moves
     }
 
     /// The kernel would hold an unbind until the last user is gone.
@@ -135,61 +107,60 @@ public struct DeviceBinding: Sendable {
         do throws(Errno) { calls.close(try calls.open(group.node, .readWrite)) } catch .resourceBusy {
             throw .binding(device: device.name, .inUse(group))
         } catch {
-            // Whoever may not open it gets the same answer from the first step.
+            // A kernel without files for groups (CONFIG_VFIO_GROUP) has nothing to ask.
+            if error == .noSuchFileOrDirectory, try !hasGroupFile(group, of: device) { return }
+            throw failure(device, .release, .useUnknown(group, error), undoing: [])
         }
     }
 
-    // MARK: Steps
-
-    private func note(of device: HostDevice) -> String { "\(stateFolder)/\(device.bus.rawValue)-\(device.name)" }
-
-    private func formerBinding(of device: HostDevice) -> FormerBinding? {
-        guard let bytes = try? calls.readFile(note(of: device), limit: 4096) else { return nil }
-        return FormerBinding(text: String(decoding: bytes, as: UTF8.self))
-    }
-
-    private func driverOverride(of device: HostDevice) -> String? {
-        guard let text = try? sysfs.text("\(inSysfs(device))/driver_override") else { return nil }
-        // The kernel's text for a rule that isn't there.
-        return text == "(null)" || text.isEmpty ? nil : text
-    }
-
-    private func inSysfs(_ device: HostDevice) -> String { String(device.path.dropFirst(sysfs.root.utf8.count + 1)) }
-
-    private func driverFile(_ device: HostDevice, _ driver: String, _ file: String) -> String {
-        "\(sysfs.root)/bus/\(device.bus.rawValue)/drivers/\(driver)/\(file)"
-    }
-
-    private func unbinding(_ device: HostDevice, from driver: String) -> Move {
-        Move(
-            step: .write(device.name, to: driverFile(device, driver, "unbind")),
-            undo: .write(device.name, to: driverFile(device, driver, "bind")))
-    }
-
-    private func binding(_ device: HostDevice, to driver: String) -> Move {
-        Move(
-            step: .write(device.name, to: driverFile(device, driver, "bind")),
-            undo: .write(device.name, to: driverFile(device, driver, "unbind")))
-    }
-
-    private func overriding(_ device: HostDevice, with driver: String?, insteadOf old: String?) -> Move {
-        // An empty line takes the rule away.
-        Move(
-            step: .write(driver ?? "", to: "\(device.path)/driver_override"),
-            undo: .write(old ?? "", to: "\(device.path)/driver_override"))
+    /// Whether the kernel has a file for the group, wherever /dev is from.
+    private func hasGroupFile(_ group: HostDevice.IOMMUGroup, of device: HostDevice) throws(VFIOError) -> Bool {
+        let name = "\(group.isNoIOMMU ? "noiommu-" : "")\(group.id)"
+        return try SysfsDevices(sysfs: sysfs, device: device.name).isThere("\(sysfs.root)/class/vfio/\(name)")
     }
 
     // MARK: Execution
 
-    /// - Parameter flaw: what is wrong with the device after the last step.
+    /// Calls `body` with the device as it is once no other process makes changes.
+    private func locked<Result>(
+        _ device: HostDevice, _ action: BindingFailure.Action, _ body: (HostDevice) throws(VFIOError) -> Result
+    ) throws(VFIOError) -> Result {
+        let lock: CInt
+        do throws(BindingFailure.Reason) { lock = try takeLock() } catch {
+            throw failure(device, action, error, undoing: [])
+        }
+        defer { calls.close(lock) }
+        let now: HostDevice
+        do throws(VFIOError) { now = try current(device) } catch {
+            throw failure(device, action, .flaw(error.description), undoing: [])
+        }
+        return try body(now)
+    }
+
+    private func takeLock() throws(BindingFailure.Reason) -> CInt {
+        let folder = notes.outermost
+        for _ in 0..<Self.lockSeconds * Self.lockAttemptsPerSecond {
+            do throws(StateFolderError) {
+                if let lock = try calls.lock(folder) { return lock }
+            } catch { throw .state(error) }
+            calls.sleep(milliseconds: 1000 / Self.lockAttemptsPerSecond)
+        }
+        throw .locked(folder.path, seconds: Self.lockSeconds)
+    }
+
+    /// - Parameters:
+    ///   - last: what is done when the device is what it should be.
+    ///   - flaw: what is wrong with the device after all other steps.
     private func perform(
-        _ moves: [Move], on device: HostDevice, _ action: BindingFailure.Action, flaw: (HostDevice) -> String?
+        _ moves: [Move], on device: HostDevice, _ action: BindingFailure.Action, last: Move? = nil,
+        flaw: (HostDevice) -> String?
     ) throws(VFIOError) -> HostDevice {
         var done: [Move] = []
         for move in moves {
-            do throws(Errno) { try move.step.perform(calls) } catch {
-                if isProbe(move.step) { continue }
-                throw failure(device, action, .step(move.step, error), undoing: done)
+            do throws(BindingFailure.Reason) { try move.step.perform(calls) } catch {
+                // The kernel's answer when no driver wants the device, which is no failure.
+                if move.isProbe, error == .step(move.step, .invalidArgument) { continue }
+                throw failure(device, action, error, undoing: done)
             }
             done.append(move)
         }
@@ -198,28 +169,38 @@ public struct DeviceBinding: Sendable {
             throw failure(device, action, .flaw(error.description), undoing: done)
         }
         if let flaw = flaw(now) { throw failure(device, action, .flaw(flaw), undoing: done) }
+        do throws(BindingFailure.Reason) { try last?.step.perform(calls) } catch {
+            throw failure(device, action, error, undoing: done)
+        }
         return now
-    }
-
-    private func isProbe(_ step: BindingStep) -> Bool {
-        guard case .write(_, let path) = step else { return false }
-        return path.hasSuffix("/drivers_probe")
     }
 
     private func failure(
         _ device: HostDevice, _ action: BindingFailure.Action, _ reason: BindingFailure.Reason, undoing done: [Move]
     ) -> VFIOError {
-        for move in done.reversed() {
-            // What can't be undone shows in the device's present state.
-            try? move.undo?.perform(calls)
+        var left: [BindingFailure.Reason] = []
+        for move in done.sorted(by: { $0.undoRank < $1.undoRank }) {
+            guard let undo = move.isProbe ? unbindingFromWhoever(device) : move.undo else { continue }
+            // While anything of it is left, the note says what `release` has to do.
+            if case .save = move.step, !left.isEmpty { continue }
+            do throws(BindingFailure.Reason) { try undo.perform(calls) } catch { left.append(error) }
         }
-        let isResetRequired = device.bus == .platform && SysfsDevices(sysfs: sysfs, device: device.name).isResetRequired
+        // A hint: without it the error stands for itself.
+        let isResetRequired =
+            device.bus == .platform && (try? SysfsDevices(sysfs: sysfs, device: device.name).isResetRequired) == true
+        // What can't be read is said to be so.
         let now = try? current(device)
         return .binding(
             device: device.name,
             .failed(
-                action, reason, before: device.driver, now: now.map { .driver($0.driver) } ?? .unknown,
+                action, reason, before: device.driver, now: now.map { .driver($0.driver) } ?? .unknown, left: left,
                 isResetRequired: isResetRequired))
+    }
+
+    /// What undoes a probe by which a driver has taken the device.
+    private func unbindingFromWhoever(_ device: HostDevice) -> BindingStep? {
+        guard let driver = (try? current(device))?.driver else { return nil }
+        return .write(device.name, to: driverFile(device, driver, "unbind"))
     }
 
     private func current(_ device: HostDevice) throws(VFIOError) -> HostDevice {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 extension HostDevice {
     /// What stands in the way, for an error's first line.
     var obstacle: String {

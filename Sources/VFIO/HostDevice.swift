@@ -87,7 +87,7 @@ public struct HostDevice: Equatable, Sendable {
     public let diagnosis: Diagnosis?
 
     /// Finds a device by its name under /sys/bus/platform/devices or /sys/bus/amba/devices.
-    /// - Throws: `VFIOError.noSuchDevice`, `.sysfs`.
+    /// - Throws: `VFIOError.noSuchDevice`, `.sysfs`, `.noSysfs`.
     public init(host name: String, sysfs: Sysfs) throws(VFIOError) {
         let tree = SysfsDevices(sysfs: sysfs, device: name)
         // A NUL would end the path early, and find another device.
@@ -100,17 +100,19 @@ public struct HostDevice: Equatable, Sendable {
                 return
             }
         }
+        try tree.checkMounted()
         throw .noSuchDevice(device: name, similar: tree.similarNames())
     }
 
     /// Takes the device at `path`, which may pass through symbolic links: "/sys/bus/amba/devices/9010000.pl031".
-    /// - Throws: `VFIOError.notInSysfs`, `.noSuchDevice`, `.unsupportedBus`, `.sysfs`.
+    /// - Throws: `VFIOError.notInSysfs`, `.noSuchDevice`, `.unsupportedBus`, `.sysfs`, `.noSysfs`.
     public init(sysfsdev path: String, sysfs: Sysfs) throws(VFIOError) {
         let prefix = "\(sysfs.root)/"
         guard path.hasPrefix(prefix), !path.utf8.contains(0) else { throw .notInSysfs(path: path, root: sysfs.root) }
         let tree = SysfsDevices(sysfs: sysfs, device: path)
         let physical = try tree.physical(String(path.dropFirst(prefix.count)))
         guard let name = physical.split(separator: "/").last, try tree.exists(physical) else {
+            try tree.checkMounted()
             throw .noSuchDevice(device: path, similar: [])
         }
         let subsystem = try tree.linkName("\(physical)/subsystem")
@@ -128,10 +130,11 @@ public struct HostDevice: Equatable, Sendable {
     }
 
     /// Every device of the two buses, sorted by bus and name, and what can't be read.
-    /// - Throws: `VFIOError.sysfs` when a bus itself can't be read.
+    /// - Throws: `VFIOError.sysfs` when a bus itself can't be read, `.noSysfs`.
     public static func all(sysfs: Sysfs) throws(VFIOError) -> (devices: [HostDevice], errors: [VFIOError]) {
         var devices: [HostDevice] = []
         var errors: [VFIOError] = []
+        try SysfsDevices(sysfs: sysfs, device: "the host").checkMounted()
         for bus in Bus.allCases {
             let folder = "bus/\(bus.rawValue)/devices"
             let names: [String]
@@ -163,7 +166,7 @@ public struct HostDevice: Equatable, Sendable {
             return
         }
         deviceFile = nil
-        let diagnosis = tree.diagnosis(of: path, on: bus, node: deviceTreeNode)
+        let diagnosis = try tree.diagnosis(of: path, on: bus, node: deviceTreeNode)
         self.diagnosis = diagnosis
         if let driver {
             // VFIO's own driver takes no device without a group, so the second is only seen while it is unbound.

@@ -17,6 +17,8 @@ public struct HostUses: Sendable {
         case fileSystem(String, mountPoint: String)
         /// A block device that memory is swapped to.
         case swap(String)
+        /// A block device of which this process can't see whether the host has mounted it.
+        case unseen(String)
     }
 
     /// Each use with the folder in sysfs, free of links, that the device which serves it is at or above.
@@ -30,7 +32,9 @@ public struct HostUses: Sendable {
     /// - SeeAlso: proc_pid_mountinfo(5); Linux, fs/proc/consoles.c
     public init(sysfs: Sysfs, proc: Sysfs) throws(VFIOError) {
         let reader = HostUsesReader(sysfs: sysfs, proc: proc)
-        uses = try reader.consoles() + reader.mounts() + reader.swaps()
+        let hostsMounts = try reader.hostsMounts()
+        uses = try reader.consoles() + reader.mounts(and: hostsMounts ?? []) + reader.swaps()
+        if hostsMounts == nil { uses += try reader.disks().map { ($0.folder, .unseen($0.name)) } }
     }
 
     /// What the host uses the device for, or something behind it.
@@ -59,6 +63,13 @@ private struct HostUsesReader {
         } catch { throw .sysfs(device: "the host", path: path, errno: error) }
     }
 
+    /// The names in a folder of sysfs; none where there is no such folder.
+    private func names(_ path: String) throws(VFIOError) -> [String] {
+        do { return try sysfs.names(path) } catch {
+            throw .sysfs(device: "the host", path: "\(sysfs.root)/\(path)", errno: error)
+        }
+    }
+
     private func folder(_ link: String, _ name: String) throws(VFIOError) -> String? {
         let tree = SysfsDevices(sysfs: sysfs, device: name)
         return try tree.target(link).map(tree.absolute)
@@ -82,29 +93,32 @@ private struct HostUsesReader {
         }
         // It has no tty that leads to the device, and is by the kernel's default where the tree says (Devicetree
         // Specification v0.4, 3.6 /chosen).
-        if hasBootConsole, let node = bootConsoleNode() { found.append((node, .bootConsole(node))) }
+        if hasBootConsole, let node = try bootConsoleNode() { found.append((node, .bootConsole(node))) }
         return found
     }
 
     /// A hypervisor's console has a tty without a device, which may be behind any port of a virtio console.
     private func virtioPorts() throws(VFIOError) -> [String] {
         var folders: [String] = []
-        for name in (try? sysfs.names("class/virtio-ports")) ?? [] {
+        for name in try names("class/virtio-ports") {
             if let folder = try folder("class/virtio-ports/\(name)", name) { folders.append(folder) }
         }
         return folders
     }
 
     /// The folder of the node that /chosen/stdout-path means: a path or an alias, then options after a colon.
-    private func bootConsoleNode() -> String? {
+    private func bootConsoleNode() throws(VFIOError) -> String? {
         let base = "firmware/devicetree/base"
-        func string(_ path: String) -> Substring? {
-            guard let text = try? sysfs.text("\(base)/\(path)") else { return nil }
-            return text.prefix { $0 != "\0" }
+        func string(_ path: String) throws(VFIOError) -> Substring? {
+            do throws(Errno) {
+                return try sysfs.text("\(base)/\(path)").prefix { $0 != "\0" }
+            } catch .noSuchFileOrDirectory {
+                return nil
+            } catch { throw .sysfs(device: "the host", path: "\(sysfs.root)/\(base)/\(path)", errno: error) }
         }
-        guard var path = string("chosen/stdout-path")?.prefix(while: { $0 != ":" }) else { return nil }
+        guard var path = try string("chosen/stdout-path")?.prefix(while: { $0 != ":" }) else { return nil }
         if !path.hasPrefix("/") {
-            guard let target = string("aliases/\(path)") else { return nil }
+            guard let target = try string("aliases/\(path)") else { return nil }
             path = target
         }
         return "\(sysfs.root)/\(base)\(path)"
@@ -112,11 +126,50 @@ private struct HostUsesReader {
 
     // MARK: Block devices
 
-    /// "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/sda1 rw"
-    func mounts() throws(VFIOError) -> Found {
-        guard let lines = try lines("self/mountinfo") else {
+    /// What this process sees mounted, and what else the host has: a service may have a table of its own.
+    func mounts(and hosts: [Substring]) throws(VFIOError) -> Found {
+        guard let own = try lines("self/mountinfo") else {
             throw .sysfs(device: "the host", path: "\(proc.root)/self/mountinfo", errno: .noSuchFileOrDirectory)
         }
+        return try mounts(own + hosts)
+    }
+
+    /// The table of mounts of the host's first process. Nil where it can't be seen: in a container the first process is
+    /// the container's, and an ordinary user may not see it.
+    func hostsMounts() throws(VFIOError) -> [Substring]? {
+        let namespace: String
+        do throws(Errno) {
+            namespace = try proc.system.readLink("\(proc.root)/self/ns/pid")
+        } catch .noSuchFileOrDirectory {
+            namespace = Self.firstNamespace
+        } catch { throw .sysfs(device: "the host", path: "\(proc.root)/self/ns/pid", errno: error) }
+        guard namespace == Self.firstNamespace else { return nil }
+        do throws(VFIOError) { return try lines("1/mountinfo") } catch {
+            switch error {
+            case .sysfs(_, _, .permissionDenied), .sysfs(_, _, .notPermitted): return nil
+            default: throw error
+            }
+        }
+    }
+
+    /// PROC_PID_INIT_INO, the number of the namespace that the kernel starts with (include/linux/proc_ns.h).
+    private static let firstNamespace = "pid:[4026531836]"
+
+    /// All disks of the host, with their folders.
+    func disks() throws(VFIOError) -> [(folder: String, name: String)] {
+        var found: [(folder: String, name: String)] = []
+        for name in try names("class/block") {
+            // ".../block/sda", and not its partition ".../block/sda/sda1".
+            guard let folder = try folder("class/block/\(name)", name),
+                folder.split(separator: "/").dropLast().last == "block"
+            else { continue }
+            found.append((folder, name))
+        }
+        return found
+    }
+
+    /// "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/sda1 rw"
+    private func mounts(_ lines: [Substring]) throws(VFIOError) -> Found {
         var found: Found = []
         // Each device once for each of the two: a container host mounts the same one hundreds of times.
         var isRootKnown: [String: Bool] = [:]
@@ -160,7 +213,13 @@ private struct HostUsesReader {
     /// names.
     private func folder(ofBlockDevice path: String) throws(VFIOError) -> String? {
         var name = path
-        if let target = try? sysfs.system.readLink(path) { name = target }
+        do throws(Errno) { name = try sysfs.system.readLink(path) } catch {
+            // No link, or not in /dev, as /dev/root: then it is the kernel's own name. Below a file there is none
+            // either.
+            guard [.invalidArgument, .noSuchFileOrDirectory, .notDirectory].contains(error) else {
+                throw .sysfs(device: "the host", path: path, errno: error)
+            }
+        }
         guard let last = name.split(separator: "/").last else { return nil }
         return try folder("class/block/\(last)", path)
     }
@@ -175,11 +234,7 @@ private struct HostUsesReader {
             // A partition has no slaves of its own, but the disk that it is on may.
             let disk = inSysfs.split(separator: "/").dropLast().joined(separator: "/")
             for slaves in ["\(inSysfs)/slaves", "\(disk)/slaves"] {
-                let names: [String]
-                do { names = try sysfs.names(slaves) } catch {
-                    throw .sysfs(device: "the host", path: "\(sysfs.root)/\(slaves)", errno: error)
-                }
-                for name in names {
+                for name in try names(slaves) {
                     if let folder = try folder("\(slaves)/\(name)", name) { pending.append(folder) }
                 }
             }

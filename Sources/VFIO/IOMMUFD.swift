@@ -17,19 +17,22 @@ final class IOMMUFD: Sendable {
     /// Opens it.
     /// - Parameters:
     ///   - device: which errors are about.
+    ///   - file: the device's own file, which is opened next.
     ///   - handedIn: a descriptor of it that this process was started with. It is this object's from now on.
     ///   - isBorrowed: whether that descriptor stays open instead.
-    /// - Throws: `VFIOError.failed`, `.wrongDescriptor`.
-    init(for device: String, handedIn: CInt?, isBorrowed: Bool, calls: any VFIOCalls) throws(VFIOError) {
+    /// - Throws: `VFIOError.failed`, `.hiddenNode`, `.wrongDescriptor`.
+    init(
+        for device: String, file: String? = nil, handedIn: CInt?, isBorrowed: Bool, calls: any VFIOCalls
+    ) throws(VFIOError) {
         self.calls = calls
         if let handedIn {
             try calls.adopt(handedIn, key: "iommufd_fd", named: "iommu", for: device)
             rawValue = handedIn
             descriptor = isBorrowed ? nil : OwnedDescriptor(adopting: handedIn, of: calls)
         } else {
-            rawValue = try attempt(.openIOMMUFD, device) { () throws(Errno) in
-                try calls.open("/dev/iommu", .readWrite)
-            }
+            rawValue = try calls.openNode(
+                "/dev/iommu", .openIOMMUFD, for: device, sysfs: "/sys/class/misc/iommu",
+                others: file.map { [$0] } ?? [])
             descriptor = OwnedDescriptor(adopting: rawValue, of: calls)
         }
     }

@@ -27,16 +27,10 @@ extension LinuxKernel: VFIOCalls {
     }
 
     public func vfioIOMMUInfo(_ container: CInt) throws(Errno) -> [UInt8] {
-        // Room for the few capabilities that there are; a kernel with more says in the first word how much it takes.
-        var size = 512
-        while true {
-            var info = [UInt8](repeating: 0, count: size)
+        try GrowingAnswer.bytes { (info) throws(Errno) in
+            let size = UInt32(info.count)
             // Safety: the kernel writes no more bytes than it is told of, which is the array's length.
-            try retrying { clinux_vfio_iommu_get_info(container, &info, UInt32(size)) }
-            let needed = info.withUnsafeBytes { Int($0.loadUnaligned(as: UInt32.self)) }
-            guard needed > size else { return info }
-            guard needed <= 1 << 20 else { throw .messageTooLong }
-            size = needed
+            try retrying { clinux_vfio_iommu_get_info(container, &info, size) }
         }
     }
 
@@ -122,17 +116,9 @@ extension LinuxKernel: VFIOCalls {
     }
 
     public func iommuUsableRanges(_ iommufd: CInt, addressSpace: UInt32) throws(Errno) -> [IOVARange] {
-        var count: UInt32 = 16
-        while true {
-            var pairs = [UInt64](repeating: 0, count: 2 * Int(count))
-            let room = count
-            do throws(Errno) {
-                // Safety: the kernel writes at most `count` pairs, for which the array has room.
-                try retrying { clinux_iommu_ioas_iova_ranges(iommufd, addressSpace, &pairs, &count) }
-                return (0..<Int(min(count, room))).map { IOVARange(first: pairs[2 * $0], last: pairs[2 * $0 + 1]) }
-            } catch .messageTooLong {
-                guard count > room, count <= 1 << 16 else { throw .messageTooLong }
-            }
+        try GrowingAnswer.ranges { (pairs, count) throws(Errno) in
+            // Safety: the kernel writes at most `count` pairs, for which the array has room.
+            try retrying { clinux_iommu_ioas_iova_ranges(iommufd, addressSpace, &pairs, &count) }
         }
     }
 

@@ -14,18 +14,21 @@ struct ResetFunctions: Sendable {
     /// Compatible strings for which the running kernel's modules have one.
     private let ofModules: Set<String>
 
-    init(proc: Sysfs) {
+    /// - Throws: `VFIOError.sysfs` for a file that can't be read. A kernel without modules has no list of them.
+    init(proc: Sysfs) throws(VFIOError) {
         var found: Set<String> = []
-        if let release = try? proc.text("sys/kernel/osrelease"),
-            let aliases = try? proc.system.readFile("/lib/modules/\(release)/modules.alias", limit: 64 << 20)
-        {
+        var path = "\(proc.root)/sys/kernel/osrelease"
+        do throws(Errno) {
+            path = "/lib/modules/\(try proc.text("sys/kernel/osrelease"))/modules.alias"
+            let aliases = try proc.system.readFile(path, limit: 64 << 20)
             // "alias vfio-reset:amd,xgbe-seattle-v1a vfio_platform_amdxgbe"
             let start = Array("alias vfio-reset:".utf8)
             for line in aliases.split(separator: 0x0A) where line.starts(with: start) {
                 let name = line.dropFirst(start.count).prefix { $0 != 0x20 }
                 found.insert(String(decoding: name, as: UTF8.self))
             }
-        }
+        } catch .noSuchFileOrDirectory {
+        } catch { throw .sysfs(device: "the host", path: path, errno: error) }
         ofModules = found
     }
 

@@ -108,19 +108,14 @@ struct SysfsDevices {
         }
         // The kernel names its made-up groups so (drivers/vfio/group.c, vfio_noiommu_group_alloc); the others have
         // no file for a name, or one of their driver's making.
-        let groupName = try reading("\(folder)/name") { () throws(Errno) -> String? in
-            do throws(Errno) { return try sysfs.text("\(folder)/name") } catch .noSuchFileOrDirectory { return nil }
-        }
-        let isNoIOMMU = groupName == "vfio-noiommu"
+        let isNoIOMMU = try self.text("\(folder)/name") == "vfio-noiommu"
         return HostDevice.IOMMUGroup(
             id: id, isNoIOMMU: isNoIOMMU, others: others, reserved: isNoIOMMU ? [] : try reservedRegions(ofGroup: id))
     }
 
     private func reservedRegions(ofGroup id: Int) throws(VFIOError) -> [ReservedRegion] {
         let path = "kernel/iommu_groups/\(id)/reserved_regions"
-        let text = try reading(path) { () throws(Errno) -> String in
-            do throws(Errno) { return try sysfs.text(path) } catch .noSuchFileOrDirectory { return "" }
-        }
+        let text = try text(path) ?? ""
         var regions: [ReservedRegion] = []
         for line in text.split(separator: "\n") {
             guard let region = ReservedRegion(line: line, group: id) else {
@@ -138,24 +133,56 @@ struct SysfsDevices {
         return names.first { $0.hasPrefix("vfio") }.map { "/dev/vfio/devices/\($0)" }
     }
 
-    /// Reads what may help; what can't be read doesn't help, and is no further error.
-    func diagnosis(of path: String, on bus: HostDevice.Bus, node: String?) -> HostDevice.Diagnosis {
-        func text(_ path: String) -> String? { try? sysfs.text(path) }
-        let driver = "bus/\(bus.rawValue)/drivers/\(bus.vfioDriver)"
-        let driverOverride = text("\(path)/driver_override")
-        return HostDevice.Diagnosis(
-            isVFIODriverLoaded: (try? sysfs.hasDirectory(driver)) ?? false,
-            isNoIOMMUModeOn: text("module/vfio/parameters/enable_unsafe_noiommu_mode").map { $0 == "Y" },
-            // The kernel's text for a rule that isn't there.
-            driverOverride: driverOverride == "(null)" ? nil : driverOverride,
-            isResetRequired: bus == .platform && isResetRequired,
-            isBehindIOMMU: node.map { (try? sysfs.system.isDirectory("\($0)/iommus")) != nil } ?? false)
+    /// A file's text; nil where there is no such file.
+    private func text(_ path: String) throws(VFIOError) -> String? {
+        try reading(path) { () throws(Errno) -> String? in
+            do throws(Errno) { return try sysfs.text(path) } catch .noSuchFileOrDirectory { return nil }
+        }
+    }
+
+    /// What helps to say how a device becomes ready. A file that isn't there is an answer; one that can't be read is an
+    /// error.
+    func diagnosis(
+        of path: String, on bus: HostDevice.Bus, node: String?
+    ) throws(VFIOError) -> HostDevice.Diagnosis {
+        HostDevice.Diagnosis(
+            isVFIODriverLoaded: try exists("bus/\(bus.rawValue)/drivers/\(bus.vfioDriver)"),
+            isNoIOMMUModeOn: try text("module/vfio/parameters/enable_unsafe_noiommu_mode").map { $0 == "Y" },
+            driverOverride: try driverOverride(of: path),
+            isResetRequired: bus == .platform ? try isResetRequired : false,
+            isBehindIOMMU: try node.map { node throws(VFIOError) in try isThere("\(node)/iommus") } ?? false)
+    }
+
+    /// The only driver that may have the device; nil where there is no such rule.
+    func driverOverride(of path: String) throws(VFIOError) -> String? {
+        let driver = try text("\(path)/driver_override")
+        // The kernel's text for a rule that isn't there.
+        return driver == "(null)" || driver?.isEmpty == true ? nil : driver
     }
 
     /// vfio_platform.reset_required; false where the driver isn't there.
-    var isResetRequired: Bool { (try? sysfs.text("module/vfio_platform/parameters/reset_required")) == "Y" }
+    var isResetRequired: Bool {
+        get throws(VFIOError) { try text("module/vfio_platform/parameters/reset_required") == "Y" }
+    }
+
+    /// - Throws: `VFIOError.noSysfs` where there is no sysfs at all, as in some containers.
+    func checkMounted() throws(VFIOError) {
+        if try !exists("bus") { throw .noSysfs(device: device, root: sysfs.root) }
+    }
+
+    /// Whether there is anything at an absolute path.
+    func isThere(_ path: String) throws(VFIOError) -> Bool {
+        do throws(Errno) {
+            _ = try sysfs.system.isDirectory(path)
+            return true
+        } catch .noSuchFileOrDirectory {
+            return false
+        } catch { throw .sysfs(device: device, path: path, errno: error) }
+    }
 
     /// Up to three names of devices that the wanted one may have been meant to be.
+    ///
+    /// A guess for an error that there is anyhow: a bus that can't be read has no names for it.
     func similarNames() -> [String] {
         let wanted = device.split(separator: ".").map { $0.lowercased() }
         guard !wanted.isEmpty else { return [] }

@@ -37,18 +37,20 @@ public final class VFIOContainer: Sendable {
     private let groups = Mutex<[Int: Weak]>([:])
 
     /// Opens /dev/vfio/vfio and checks that this kernel's VFIO is the one that is spoken here.
-    /// - Parameter device: the name of the first device, which errors are about.
-    /// - Throws: `VFIOError.failed`, `.incompatibleAPI`, `.iommuUnsupported`.
+    /// - Parameters:
+    ///   - device: the name of the first device, which errors are about.
+    ///   - node: the file of its group, which is opened next.
+    /// - Throws: `VFIOError.failed`, `.hiddenNode`, `.incompatibleAPI`, `.iommuUnsupported`.
     public init(
-        _ type: VFIOIOMMUType, isClosed: Bool = false, for device: String, calls: any VFIOCalls
+        _ type: VFIOIOMMUType, isClosed: Bool = false, for device: String, node: String? = nil, calls: any VFIOCalls
     ) throws(VFIOError) {
         self.type = type
         self.isClosed = isClosed
         self.calls = calls
         descriptor = OwnedDescriptor(
-            adopting: try attempt(.openContainer, device) { () throws(Errno) in
-                try calls.open("/dev/vfio/vfio", .readWrite)
-            }, of: calls)
+            adopting: try calls.openNode(
+                "/dev/vfio/vfio", .openContainer, for: device, sysfs: "/sys/class/misc/vfio",
+                others: node.map { [$0] } ?? []), of: calls)
         let raw = descriptor.rawValue
         let version = try attempt(.getAPIVersion, device) { () throws(Errno) in try calls.vfioAPIVersion(raw) }
         // VFIO_API_VERSION has been 0 since the interface exists.

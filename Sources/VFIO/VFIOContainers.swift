@@ -12,7 +12,18 @@ internal import Synchronization
 /// remembers what its devices keep alive, but for a descriptor that was handed in.
 public final class VFIOContainers: Sendable {
     /// What the devices of a container or an address space have in common.
-    private enum Purpose: Hashable, CaseIterable { case guest, nothing, untranslated }
+    private enum Purpose: Hashable, CaseIterable {
+        case guest, nothing, untranslated
+
+        init(_ group: HostDevice.IOMMUGroup, _ dma: VFIODMAMode) {
+            self =
+                switch dma {
+                case _ where group.isNoIOMMU: .untranslated
+                case .none: .nothing
+                case .automatic, .iommu, .identity: .guest
+                }
+        }
+    }
     private struct WeakContainer { weak var container: VFIOContainer? }
     private struct WeakSpace { weak var space: IOAddressSpace? }
     private struct State {
@@ -58,8 +69,11 @@ public final class VFIOContainers: Sendable {
         _ host: HostDevice, dma: VFIODMAMode = .automatic, descriptor: CInt? = nil
     ) throws(VFIOError) -> VFIODevice {
         let group = try host.readyGroup()
-        if group.isNoIOMMU, dma == .iommu { throw .noIOMMU(device: host.name) }
-        if !group.isNoIOMMU, dma == .identity { throw .identityBehindIOMMU(device: host.name, group: group.id) }
+        switch dma {
+        case .iommu where group.isNoIOMMU: throw .noIOMMU(device: host.name)
+        case .identity where !group.isNoIOMMU: throw .identityBehindIOMMU(device: host.name, group: group.id)
+        case .automatic, .iommu, .none, .identity: break
+        }
         if descriptor == nil, group.isNoIOMMU || path == .group || (path == .automatic && host.deviceFile == nil) {
             return try VFIODevice(host, in: self.group(of: host, dma: dma))
         }
@@ -75,7 +89,7 @@ public final class VFIOContainers: Sendable {
         guard let file = host.deviceFile, !group.isNoIOMMU else {
             throw .noDeviceFile(device: host.name, isNoIOMMU: group.isNoIOMMU)
         }
-        let purpose: Purpose = dma == .none ? .nothing : .guest
+        let purpose = Purpose(group, dma)
         try checkGroup(group, of: host, purpose)
         return try VFIODevice(
             host, file: file, handedIn: descriptor, in: try space(purpose, for: host), dma: dma)
@@ -87,7 +101,8 @@ public final class VFIOContainers: Sendable {
         if let open = known.withLock({ $0.iommufd }) {
             iommufd = open
         } else {
-            iommufd = try IOMMUFD(for: host.name, handedIn: handedIn, isBorrowed: isBorrowed, calls: calls)
+            iommufd = try IOMMUFD(
+                for: host.name, file: host.deviceFile, handedIn: handedIn, isBorrowed: isBorrowed, calls: calls)
             known.withLock { state in
                 state.iommufd = iommufd
                 if handedIn != nil { state.adopted = iommufd }
@@ -104,11 +119,12 @@ public final class VFIOContainers: Sendable {
     /// - Throws: `VFIOError.notReady`, `.groupSharesDMA`, and what `VFIOContainer` and `VFIOGroup` throw.
     public func group(of host: HostDevice, dma: VFIODMAMode = .automatic) throws(VFIOError) -> VFIOGroup {
         let group = try host.readyGroup()
-        let purpose: Purpose = group.isNoIOMMU ? .untranslated : dma == .none ? .nothing : .guest
+        let purpose = Purpose(group, dma)
         try checkGroup(group, of: host, purpose)
         if let container = container(purpose) { return try container.group(of: host) }
         let container = try VFIOContainer(
-            purpose == .untranslated ? .noIOMMU : .type1v2, isClosed: purpose == .nothing, for: host.name, calls: calls)
+            purpose == .untranslated ? .noIOMMU : .type1v2, isClosed: purpose == .nothing, for: host.name,
+            node: group.node, calls: calls)
         known.withLock { $0.containers[purpose] = WeakContainer(container: container) }
         return try container.group(of: host)
     }
@@ -154,6 +170,7 @@ extension VFIOError {
         switch self {
         case .failed(_, .openIOMMUFD, let errno), .failed(_, .openDeviceFile, let errno):
             return reasons.contains(errno)
+        case .hiddenNode(_, .openIOMMUFD, _, _), .hiddenNode(_, .openDeviceFile, _, _): return true
         default: return false
         }
     }

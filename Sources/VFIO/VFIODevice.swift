@@ -51,9 +51,12 @@ public final class VFIODevice: Sendable {
     convenience init(
         _ host: HostDevice, file: String, handedIn: CInt?, in space: IOAddressSpace, dma: VFIODMAMode
     ) throws(VFIOError) {
-        try self.init(
-            host, try VFIODeviceFile(host, file: file, handedIn: handedIn, in: space),
-            dma == .none ? .nothing : .guestMemory)
+        let reach: VFIOReach =
+            switch dma {
+            case .none: .nothing
+            case .automatic, .iommu, .identity: .guestMemory
+            }
+        try self.init(host, try VFIODeviceFile(host, file: file, handedIn: handedIn, in: space), reach)
     }
 
     private init(_ host: HostDevice, _ file: VFIODeviceFile, _ reach: VFIOReach) throws(VFIOError) {

@@ -61,9 +61,9 @@ final class VFIODeviceFile: Sendable {
                 descriptor = OwnedDescriptor(adopting: handedIn, of: calls)
             } else {
                 descriptor = OwnedDescriptor(
-                    adopting: try VFIO.attempt(.openDeviceFile(file), name) { () throws(Errno) in
-                        try calls.open(file, .readWrite)
-                    }, of: calls)
+                    adopting: try calls.openNode(
+                        file, .openDeviceFile(file), for: name,
+                        sysfs: "\(host.path)/vfio-dev/\(file.split(separator: "/").last ?? "")/dev"), of: calls)
             }
         } catch {
             space.unclaim(name)

@@ -11,6 +11,10 @@ public enum VFIOError: Error, Equatable, Sendable {
     case notInSysfs(path: String, root: String)
     /// A device of another bus, such as PCI; nil for a path that is no device.
     case unsupportedBus(device: String, bus: String?)
+    /// There is nothing of sysfs where it should be.
+    case noSysfs(device: String, root: String)
+    /// The kernel has this device file, and /dev hasn't; `others` are the ones that are needed besides.
+    case hiddenNode(device: String, VFIOOperation, path: String, others: [String])
     /// A file of sysfs that can't be read.
     case sysfs(device: String, path: String, errno: Errno)
     /// A file of sysfs that says what it can't.
@@ -58,6 +62,7 @@ public enum VFIOError: Error, Equatable, Sendable {
     public var device: String {
         switch self {
         case .noSuchDevice(let device, _), .notInSysfs(let device, _), .unsupportedBus(let device, _),
+            .noSysfs(let device, _), .hiddenNode(let device, _, _, _),
             .sysfs(let device, _, _), .malformedSysfs(let device, _, _), .incompatibleAPI(let device, _),
             .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
             .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
@@ -83,6 +88,9 @@ extension VFIOError: CustomStringConvertible {
         case .notInSysfs(_, let root): "not a path in \(root)"
         case .unsupportedBus(_, let bus):
             bus.map { "a device of the \($0) bus" } ?? "not a device"
+        case .noSysfs(_, let root): "no sysfs is mounted at \(root)"
+        case .hiddenNode(_, let operation, _, _):
+            "\(operation.description) failed: \(Errno.noSuchFileOrDirectory.nameAndText)"
         case .sysfs(_, let path, let errno): "reading \(path) failed: \(errno.nameAndText)"
         case .malformedSysfs(_, let path, let content): "\(path) says \"\(content)\", which makes no sense"
         case .notReady(let host): host.obstacle
@@ -122,6 +130,14 @@ extension VFIOError: CustomStringConvertible {
         case .notInSysfs(_, let root):
             ["sysfsdev takes the device's folder, such as \(root)/bus/amba/devices/9010000.pl031"]
         case .unsupportedBus: ["only devices of the platform and the AMBA bus can be passed through"]
+        case .noSysfs(_, let root):
+            ["run: mount -t sysfs sysfs \(root)", "or give the container that of the host: --volume /sys:\(root)"]
+        case .hiddenNode(_, _, let path, let others):
+            [
+                "the kernel has \(path), but /dev here hasn't, as in a container",
+                "give it to the container: docker run, podman run: "
+                    + ([path] + others).map { "--device \($0)" }.joined(separator: " "),
+            ]
         case .notReady(let host): host.remedy
         case .binding(_, let failure): failure.help
         case .incompatibleAPI: ["this kernel is not one that Martlet knows"]

@@ -26,7 +26,7 @@ public final class VFIOGroup: Sendable {
     /// Owned by this object, guarded by the lock.
     private let state = Mutex(State())
 
-    /// - Throws: `VFIOError.failed`, `.groupNotViable`.
+    /// - Throws: `VFIOError.failed`, `.hiddenNode`, `.groupNotViable`.
     init(
         _ facts: HostDevice.IOMMUGroup, of host: HostDevice, in container: VFIOContainer, setsIOMMU: Bool
     ) throws(VFIOError) {
@@ -35,9 +35,9 @@ public final class VFIOGroup: Sendable {
         self.container = container
         deviceName = host.name
         descriptor = OwnedDescriptor(
-            adopting: try attempt(.openGroup(facts), host.name) { () throws(Errno) in
-                try calls.open(facts.node, .readWrite)
-            }, of: calls)
+            adopting: try calls.openNode(
+                facts.node, .openGroup(facts), for: host.name,
+                sysfs: "/sys/class/vfio/\(facts.isNoIOMMU ? "noiommu-" : "")\(facts.id)"), of: calls)
         // From here on a throw runs deinit, which undoes what was done.
         let raw = descriptor.rawValue
         let status = try attempt(.getGroupStatus, host.name) { () throws(Errno) in try calls.vfioGroupStatus(raw) }

@@ -55,6 +55,11 @@ extension VFIOOperation {
         "run: setcap cap_sys_rawio+ep \"$(command -v martlet)\"",
     ]
 
+    /// EPERM: the permissions of the file allow it, and the devices of the control group don't.
+    private static func forbidden(_ path: String) -> [String] {
+        ["this process may not open it; a container may not unless it is run with --device \(path)"]
+    }
+
     private func containerHelp(_ errno: Errno) -> [String] {
         switch errno {
         case .noSuchFileOrDirectory, .operationNotSupportedByDevice, .noSuchAddressOrDevice:
@@ -62,8 +67,8 @@ extension VFIOOperation {
                 "the kernel has no VFIO container: its module isn't loaded, or CONFIG_VFIO_CONTAINER is off",
                 "run: modprobe vfio",
             ]
-        case .permissionDenied, .notPermitted:
-            ["this user may not open it", "run: chmod a+rw /dev/vfio/vfio"]
+        case .permissionDenied: ["this user may not open it", "run: chmod a+rw /dev/vfio/vfio"]
+        case .notPermitted: Self.forbidden("/dev/vfio/vfio")
         default: []
         }
     }
@@ -78,7 +83,7 @@ extension VFIOOperation {
         case .permissionDenied:
             ["this user may not open it", "run: chown \"$USER\" \(group.node)"]
         case .notPermitted:
-            group.isNoIOMMU ? Self.rawIO : ["this process may not open it"]
+            group.isNoIOMMU ? Self.rawIO : Self.forbidden(group.node)
         case .resourceBusy:
             ["another process uses the group", "run: fuser -v \(group.node)"]
         case .operationNotSupportedByDevice:
@@ -131,8 +136,9 @@ extension VFIOOperation {
                 "the kernel has no iommufd: its module isn't loaded, or CONFIG_IOMMUFD is off",
                 "run: modprobe iommufd", "or leave vfio out, or set it to \"group\", to use the device's group",
             ]
-        case .permissionDenied, .notPermitted:
+        case .permissionDenied:
             ["this user may not open it: hand it in as iommufd_fd, or", "run: chown \"$USER\" /dev/iommu"]
+        case .notPermitted: Self.forbidden("/dev/iommu")
         default: []
         }
     }
@@ -144,8 +150,9 @@ extension VFIOOperation {
                 "the device has no file of its own: CONFIG_VFIO_DEVICE_CDEV is off, or /dev isn't the host's own",
                 "leave vfio out, or set it to \"group\", to use the device's group",
             ]
-        case .permissionDenied, .notPermitted:
+        case .permissionDenied:
             ["this user may not open it: hand it in as vfio_fd, or", "run: chown \"$USER\" \(path)"]
+        case .notPermitted: Self.forbidden(path)
         case .operationNotSupportedByDevice: ["the device has just left its VFIO driver"]
         default: []
         }

@@ -28,9 +28,11 @@ struct Bind: ParsableCommand {
         let together = Set(devices.map(\.name))
         try ThisHost.fail(
             devices.filter { $0.state != .ready }.compactMap { device in
-                let obstacles = conditions.obstacles(to: device, together: together)
-                return obstacles.isEmpty
-                    ? nil : VFIOError.binding(device: device.name, .refused(obstacles)).description
+                do throws(VFIOError) {
+                    let obstacles = try conditions.obstacles(to: device, together: together)
+                    return obstacles.isEmpty
+                        ? nil : VFIOError.binding(device: device.name, .refused(obstacles)).description
+                } catch { return error.description }
             })
         let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
         try carryOut(
@@ -87,20 +89,22 @@ struct Release: ParsableCommand {
 /// the others from it.
 /// - Throws: `Failure` with all that failed.
 private func carryOut(
-    _ devices: [HostDevice], dryRun: Bool, steps: (HostDevice) -> [BindingStep],
+    _ devices: [HostDevice], dryRun: Bool, steps: (HostDevice) throws(VFIOError) -> [BindingStep],
     text: (DeviceBinding.Outcome) -> String, action: (HostDevice) throws(VFIOError) -> DeviceBinding.Outcome
 ) throws {
     var problems: [String] = []
     for device in devices {
         let line: String
-        if dryRun {
-            let steps = steps(device)
-            line = steps.isEmpty ? "# \(text(.already(device)))" : steps.map(\.command).joined(separator: "\n")
-        } else {
-            do throws(VFIOError) { line = text(try action(device)) } catch {
-                problems.append(error.description)
-                continue
+        do throws(VFIOError) {
+            if dryRun {
+                let steps = try steps(device)
+                line = steps.isEmpty ? "# \(text(.already(device)))" : steps.map(\.command).joined(separator: "\n")
+            } else {
+                line = text(try action(device))
             }
+        } catch {
+            problems.append(error.description)
+            continue
         }
         // Nor does output that is lost keep the others from it.
         do { try StandardOutput.print(line) } catch let error as Failure {

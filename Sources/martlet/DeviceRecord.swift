@@ -25,7 +25,7 @@ struct DeviceRecord: Encodable {
         let name: String?
         let hostAddress: String?
         let size: UInt64
-        /// "mappable", "trapped", or "unknown" without a host address.
+        /// "mappable", "trapped", "empty" without a byte, or "unknown" without a host address.
         let access: String
         /// What of it isn't on a page boundary, for a trapped one: "address" or "size".
         let reason: String?
@@ -65,6 +65,8 @@ struct DeviceRecord: Encodable {
             /// "copied", "rewritten", "dropped" or "added".
             let fate: String
             let reason: String
+            /// What follows from a loss, and what mends it; absent where nothing has to be done.
+            let advice: String?
         }
 
         struct Dependency: Encodable {
@@ -76,8 +78,16 @@ struct DeviceRecord: Encodable {
             /// What the guest gets instead; empty for what only the host needs.
             let outcome: String
             let dependencies: [Dependency]
+            /// Whether `dependencies` is empty because they stand at an entry before it that has the same provider.
+            let toldAbove: Bool
+
+            private enum CodingKeys: String, CodingKey {
+                case property, name, provider, arguments, outcome, dependencies
+                case toldAbove = "told_above"
+            }
 
             init(_ dependency: NodeDependency) {
+                toldAbove = dependency.isToldAbove
                 property = dependency.property
                 name = dependency.name
                 provider = dependency.provider
@@ -91,6 +101,8 @@ struct DeviceRecord: Encodable {
         let source: String?
         /// Why there is none.
         let error: String?
+        /// What guest or host may come to grief over.
+        let warnings: [String]
         let properties: [Property]
         let dependencies: [Dependency]
 
@@ -99,14 +111,17 @@ struct DeviceRecord: Encodable {
             case .failure(let failure):
                 source = nil
                 error = "\(failure)"
+                warnings = []
                 properties = []
                 dependencies = []
             case .success(let preview):
                 source = (preview.nodes.map(\.node) + preview.shared).map(\.description).joined()
                 error = nil
+                warnings = preview.nodes.flatMap(\.warnings)
                 properties = preview.nodes.flatMap(\.fates).map { fate in
                     Property(
-                        node: fate.node, name: fate.property, fate: fate.fate.rawValue, reason: fate.reason)
+                        node: fate.node, name: fate.property, fate: fate.fate.rawValue, reason: fate.reason,
+                        advice: fate.advice)
                 }
                 dependencies = preview.nodes.flatMap(\.dependencies).map(Dependency.init)
             }
@@ -153,6 +168,7 @@ struct DeviceRecord: Encodable {
                 case .trappedForAddress: ("trapped", "address")
                 case .trappedForSize: ("trapped", "size")
                 case .unknown: ("unknown", nil)
+                case .empty: ("empty", nil)
                 }
             return Region(
                 index: index, name: region.name, hostAddress: region.hostAddress.map { "0x" + String($0, radix: 16) },

@@ -47,6 +47,7 @@ struct DeviceTable {
                 case .mappable: "\(region.size.shortText) mapped"
                 case .trappedForAddress: "\(region.size.shortText) trapped (address)"
                 case .trappedForSize: "\(region.size.shortText) trapped (size)"
+                case .empty: "empty"
                 case .unknown: region.size.shortText
                 }
             }.joined(separator: ", ")

@@ -8,10 +8,10 @@ internal import VFIO
 /// One device in full.
 struct DeviceText {
     private let survey: DeviceSurvey
-    private let steps: [BindingStep]
+    private let steps: [BindingStep]?
 
-    /// - Parameter steps: those of `martlet bind`.
-    init(_ survey: DeviceSurvey, steps: [BindingStep]) {
+    /// - Parameter steps: those of `martlet bind`; nil where they can't be told.
+    init(_ survey: DeviceSurvey, steps: [BindingStep]?) {
         self.survey = survey
         self.steps = steps
     }
@@ -64,7 +64,8 @@ struct DeviceText {
             case .mappable: "can be mapped"
             case .trappedForAddress(let size): "trapped: it doesn't begin on a page of \(size) bytes"
             case .trappedForSize(let size): "trapped: its size is no multiple of a page of \(size) bytes"
-            case .unknown: "host address not known"
+            case .unknown: "not in the guest: the host's tree doesn't translate its address, so VFIO has no region for it"
+            case .empty: "not in the guest: it has no bytes"
             }
         return "\(host)size \(region.size), \(access)"
     }
@@ -84,6 +85,7 @@ struct DeviceText {
         if survey.device.state != .ready {
             lines.append(survey.obstacles.isEmpty ? "  to make it ready:" : "  and then:")
             lines.append("    run: martlet bind \(survey.device.name)")
+            guard let steps else { return lines }
             lines.append("  which does:")
             lines += steps.map { "    \($0.command)" }
         }

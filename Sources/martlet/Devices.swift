@@ -32,7 +32,9 @@ struct Devices: ParsableCommand {
         } else {
             let named = try ThisHost.devices(names)
             let together = Set(named.map(\.name))
-            devices = named.map { survey.survey($0, together: together) }
+            devices = try failing { () throws(VFIOError) in
+                try named.map { device throws(VFIOError) in try survey.survey(device, together: together) }
+            }
         }
         // What could be read is worth more than a failure, but the rest is not passed over in silence.
         defer { for error in survey.errors { StandardError.write("martlet: warning: \(error)\n") } }
@@ -46,7 +48,11 @@ struct Devices: ParsableCommand {
         } else {
             let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
             let texts = devices.map { device in
-                let text = DeviceText(device, steps: binding.bindingSteps(for: device.device)).text
+                var steps: [BindingStep]?
+                do throws(VFIOError) { steps = try binding.bindingSteps(for: device.device) } catch {
+                    StandardError.write("martlet: warning: \(error)\n")
+                }
+                let text = DeviceText(device, steps: steps).text
                 return ([text] + NodeText(device, sysfs: ThisHost.sysfs).lines).joined(separator: "\n")
             }
             try StandardOutput.print(texts.joined(separator: "\n\n"))

@@ -21,7 +21,9 @@ struct Martlet: ParsableCommand {
         profile.mark("runtime")
         do {
             try setUpProcess()
-            if let config = plainRun(CommandLine.arguments) { try Run.execute(config) }
+            if let run = RunArguments(CommandLine.arguments) {
+                try Run.execute(run.config, logLevel: run.logLevel, report: run.report)
+            }
             var command = try parseAsRoot()
             profile.mark("arguments")
             try command.run()
@@ -49,14 +51,6 @@ struct Martlet: ParsableCommand {
             throw Failure(.failure, "standard input, output or error: \(error.nameAndText)")
         }
         CurrentProcess.keepDescriptorsFromPrograms()
-    }
-
-    /// The configuration of a plain `martlet run CONFIG`, which needs no parser.
-    ///
-    /// ArgumentParser's reflection costs as much as all the rest of the start-up twice over (see the README's figures).
-    static func plainRun(_ arguments: [String]) -> String? {
-        guard arguments.count == 3, arguments[1] == "run", !arguments[2].hasPrefix("-") else { return nil }
-        return arguments[2]
     }
 
     /// Not ArgumentParser's exit, which makes up a usage text (5 million instructions) before it looks at the status.

@@ -33,14 +33,14 @@ struct NodeText {
 
     private static func fates(_ node: GuestNode) -> [String] {
         if node.fates.isEmpty { return [] }
-        let places = node.fates.map { fate in
-            fate.node.isEmpty ? fate.property : fate.property.isEmpty ? fate.node : "\(fate.node)/\(fate.property)"
-        }
+        let places = node.fates.map(\.path)
         let width = places.map(\.count).max() ?? 0
         return ["  its properties:"]
-            + zip(places, node.fates).map { place, fate in
+            + zip(places, node.fates).flatMap { place, fate in
                 let padding = String(repeating: " ", count: width - place.count)
-                return "    \(place)\(padding)  \(fate.fate.rawValue): \(fate.reason)"
+                let sign = fate.isWarning ? "warning: " : ""
+                return ["    \(place)\(padding)  \(fate.fate.rawValue): \(sign)\(fate.reason)"]
+                    + (fate.advice.map { ["    \(String(repeating: " ", count: width))  \($0)"] } ?? [])
             }
     }
 
@@ -52,7 +52,9 @@ struct NodeText {
     private static func lines(_ dependency: NodeDependency, depth: Int) -> [String] {
         let name = dependency.name.map { " \($0)" } ?? ""
         let arguments = dependency.arguments.map { " \($0)" }.joined()
-        let outcome = dependency.outcome.isEmpty ? "" : ": \(dependency.outcome)"
+        let outcome =
+            (dependency.outcome.isEmpty ? "" : ": \(dependency.outcome)")
+            + (dependency.isToldAbove ? "; its own needs: see above" : "")
         let indentation = String(repeating: "  ", count: depth + 2)
         return ["\(indentation)\(dependency.property)\(name): \(dependency.provider)\(arguments)\(outcome)"]
             + dependency.dependencies.flatMap { lines($0, depth: depth + 1) }

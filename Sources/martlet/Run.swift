@@ -7,13 +7,14 @@ internal import FoundationEssentials
 internal import KVM
 internal import LinuxSystem
 internal import Machine
+internal import Passthrough
 internal import Synchronization
 
 /// `martlet run`: the main job.
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Boots the guest and runs it until it powers off.",
-        discussion: "On a terminal: Ctrl-A x ends the guest, Ctrl-A Ctrl-A sends one Ctrl-A.")
+        discussion: "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A Ctrl-A sends one Ctrl-A.")
 
     @Argument(help: "The machine's configuration, a JSON file.")
     var config: String
@@ -59,24 +60,26 @@ struct Run: ParsableCommand {
             try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log, tracer: tracer)
         }
         Martlet.profile.mark("plan")
+        // The guest may never ask for a reset, so this is no error yet.
+        for obstacle in plan.restartObstacles { log(.warning, obstacle.description) }
         var machine = try makeMachine(plan, hypervisor, log, Martlet.profile)
         let terminal: Terminal
         do { terminal = try Terminal(descriptor: 0) } catch {
             throw Failure(.failure, "the console: \(error.nameAndText)")
         }
         defer { terminal.restore() }
-        var restarts = RestartLimit()
+        var restarts = RestartPolicy(configuration)
         while true {
             let running = machine
             var (end, report) = try failing { () throws(MachineError) in try running.run() }
             report.restarts = restarts.count
-            guard end == .reset, configuration.onReset == .restart else { return (end, report) }
-            guard restarts.take(at: Clock.monotonicNanoseconds) else {
-                log(
-                    .warning,
-                    "the guest asked for \(RestartLimit.maximum) resets within \(RestartLimit.windowSeconds) s, and for one "
-                        + "more: it is not started again")
+            switch restarts.decide(after: report, at: Clock.monotonicNanoseconds) {
+            case .end: return (end, report)
+            case .refuse(let reason):
+                report.restartRefusal = reason
+                log(.warning, "the guest asked for a reset and is not started again: \(reason)")
                 return (end, report)
+            case .restart: break
             }
             log(.info, "the guest asked for a reset: start \(restarts.count + 1)")
             // The devices stay open; RAM, VM and console are new.

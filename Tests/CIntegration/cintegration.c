@@ -25,7 +25,9 @@
 static void become(const struct cintegration_process *process, int program, int socket) {
     // A test that is cut off must not leave guests behind.
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (process->stopped && gate_install(socket, process->stopped, process->stopped_count) < 0) return;
+    if (process->stopped &&
+        gate_install(socket, process->stopped, process->stopped_count, process->stops_changes) < 0)
+        return;
     // The three may overlap with 0, 1 and 2, so they go out of the way first.
     int wanted[3] = {process->input, process->output, process->error};
     for (int i = 0; i < 3; i++)

@@ -67,6 +67,7 @@ struct MachineConfigurationTests {
     @Test func `what is said of DMA, resets and descriptors is read`() throws {
         let plain = try decode(device(#""host": "a""#))
         #expect(plain.vfio == .automatic && plain.iommufd == nil && plain.onReset == .exit)
+        #expect(!plain.allowsUnresetRestart && !plain.machineSize.dumpsGuestCore)
         #expect(plain.platformDevices.map(\.dma) == [.automatic])
         #expect(plain.platformDevices.map(\.requiresReset) == [false])
         #expect(plain.platformDevices.map(\.descriptor) == [nil])
@@ -75,6 +76,7 @@ struct MachineConfigurationTests {
             #"""
             {
               "boot-source": {"kernel_image_path": "Image"}, "vfio": "cdev", "iommufd_fd": 3, "on_reset": "restart",
+              "allow_unreset_restart": true, "machine-config": {"dump_guest_core": true},
               "platform-devices": [
                 {"host": "a", "dma": "iommu", "vfio_fd": 4}, {"host": "b", "dma": "none", "require_reset": true}
               ]
@@ -82,6 +84,7 @@ struct MachineConfigurationTests {
             """#)
 
         #expect(configuration.vfio == .cdev && configuration.iommufd == 3 && configuration.onReset == .restart)
+        #expect(configuration.allowsUnresetRestart && configuration.machineSize.dumpsGuestCore)
         #expect(configuration.platformDevices.map(\.dma) == [.iommu, .none])
         #expect(configuration.platformDevices.map(\.requiresReset) == [false, true])
         #expect(configuration.platformDevices.map(\.descriptor) == [4, nil])

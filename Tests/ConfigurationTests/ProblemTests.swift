@@ -26,10 +26,8 @@ struct ProblemTests {
         (#"[]"#, "found an array; allowed: an object"),
         (#"null"#, "found null; allowed: an object"),
         (#"{"boot-source": "Image"}"#, #"boot-source: found "Image"; allowed: an object"#),
-        (#"{\#(plainBootSource), "machine-config": []}"#, "machine-config: found an array; allowed: an object"),
-        (#"{\#(plainBootSource), "machine-config": null}"#, "machine-config: found null; allowed: an object"),
         (
-            #"{\#(plainBootSource), "platform-devices": {}}"#,
+            #"{\#(plainBootSource), "platform-devices": {"host": "a"}}"#,
             "platform-devices: found an object; allowed: an array of objects"
         ),
         (
@@ -39,10 +37,10 @@ struct ProblemTests {
         (machine(#""vcpu_count": "2""#), #"machine-config.vcpu_count: found "2"; allowed: \#(count)"#),
         (machine(#""mem_size_mib": true"#), "machine-config.mem_size_mib: found true; allowed: \(memory)"),
         (boot(#""initrd_path": 5"#), "boot-source.initrd_path: found 5; allowed: \(path)"),
-        (boot(#""initrd_path": null"#), "boot-source.initrd_path: found null; allowed: \(path)"),
+        (boot(#""initrd_path": true"#), "boot-source.initrd_path: found true; allowed: \(path)"),
         (boot(#""boot_args": ["quiet"]"#), "boot-source.boot_args: found an array; allowed: \(line)"),
         (device(#""host": 1"#), "platform-devices[0].host: found 1; allowed: \(name)"),
-        (device(#""sysfsdev": false"#), "platform-devices[0].sysfsdev: found false; allowed: \(devicePath)"),
+        (device(#""sysfsdev": true"#), "platform-devices[0].sysfsdev: found true; allowed: \(devicePath)"),
         (device(#""host": "a", "no_mmap": 1"#), "platform-devices[0].no_mmap: found 1; allowed: true or false"),
         (
             device(#""host": "a", "irqfd": "false""#),
@@ -53,8 +51,8 @@ struct ProblemTests {
             #"platform-devices[0].interrupts: found "irq"; allowed: "auto", "irqfd", "relay", "eventfd""#
         ),
         (
-            device(#""host": "a", "interrupts": null"#),
-            #"platform-devices[0].interrupts: found null; allowed: "auto", "irqfd", "relay", "eventfd""#
+            device(#""host": "a", "interrupts": 1"#),
+            #"platform-devices[0].interrupts: found 1; allowed: "auto", "irqfd", "relay", "eventfd""#
         ),
         (
             device(#""host": "a", "storm_limit": -1"#),
@@ -236,15 +234,15 @@ struct ProblemTests {
     @Test(arguments: [
         (
             #"{\#(plainBootSource), "boot_source": {}}"#,
-            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset; did you mean "boot-source"?"#
+            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?"#
         ),
         (
-            #"{\#(plainBootSource), "drives": []}"#,
-            "drives: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset"
+            #"{\#(plainBootSource), "drivers": []}"#,
+            "drivers: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart"
         ),
         (
             machine(#""vcpus_count": 2"#),
-            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap; did you mean "vcpu_count"?"#
+            #"machine-config.vcpus_count: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap, dump_guest_core; did you mean "vcpu_count"?"#
         ),
         (
             boot(#""boot_agrs": """#),
@@ -261,6 +259,22 @@ struct ProblemTests {
     ])
     func `an unknown key`(json: String, expected: String) {
         #expect(problemsOf(json) == [expected])
+    }
+
+    @Test func `the keys that there are, are listed once`() {
+        let devices = #""platform-devices": [{"host": "a", "x": 1}, {"host": "b", "y": 1, "no_mmpa": true}]"#
+        #expect(
+            problemsOf(#"{\#(plainBootSource), "one": 1, \#(devices), "machine-config": {"vcpus": 2, "ram": 3}}"#) == [
+                "one: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, "
+                    + "iommufd_fd, peer_to_peer, on_reset",
+                "platform-devices[0].x: found an unknown key; allowed: \(Self.deviceKeys)",
+                "platform-devices[1].y: found an unknown key; allowed: the keys listed for platform-devices[0].x",
+                "platform-devices[1].no_mmpa: found an unknown key; allowed: the keys listed for platform-devices[0].x; "
+                    + #"did you mean "no_mmap"?"#,
+                "machine-config.vcpus: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, "
+                    + "huge_pages, dma_heap",
+                "machine-config.ram: found an unknown key; allowed: the keys listed for machine-config.vcpus",
+            ])
     }
 
     @Test func `an unknown key of a mebibyte`() {
@@ -319,7 +333,7 @@ struct ProblemTests {
               "boot-source": {
                 "boot_args": "é\n", "initrd_path": 7
               },
-              "machine-config": { "vcpu_count": 64, "mem_size_mib": 1.5, "smt": false },
+              "machine-config": { "vcpu_count": 64, "mem_size_mib": 1.5, "smt": true },
               "platform-devices": [
                 { "host": "9010000.pl031", "no_mmpa": true, "irqfd": 1 },
                 3,
@@ -333,13 +347,13 @@ struct ProblemTests {
         #expect(
             error.description == #"""
                 test.json: 12 problems in the configuration
-                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset; did you mean "boot-source"?
+                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?
                   line 3, column 18: boot-source.kernel_image_path: found nothing; allowed: a path of 1 to 4095 bytes without NUL (this key is required)
                   line 4, column 18: boot-source.boot_args: found "é\n"; allowed: one line of at most 2047 bytes without NUL
                   line 4, column 40: boot-source.initrd_path: found 7; allowed: a path of 1 to 4095 bytes without NUL
                   line 6, column 37: machine-config.vcpu_count: found 64; allowed: a whole number from 1 to 32
                   line 6, column 57: machine-config.mem_size_mib: found 1.5; allowed: a whole number from 16 to 1048576
-                  line 6, column 62: machine-config.smt: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, huge_pages, dma_heap
+                  line 6, column 62: machine-config.smt: found a key of Firecracker's that Martlet lacks; allowed: nothing; remove it: set vcpu_count to the number of threads; the guest sees each vCPU as a core
                   line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree, dma, allow_unsafe_dma, require_reset, vfio_fd; did you mean "no_mmap"?
                   line 8, column 58: platform-devices[0].irqfd: found 1; allowed: true or false
                   line 9, column 5: platform-devices[1]: found 3; allowed: an object

@@ -43,6 +43,7 @@ enum SchemaChecker {
         case "type": try isType(argument.string(), node.value)
         case "const": Tree(node) == Tree(argument)
         case "enum": try argument.elements().contains { Tree(node) == Tree($0) }
+        case "not": try !conforms(node, to: argument)
         case "anyOf": try argument.elements().count { try conforms(node, to: $0) } > 0
         case "minimum": try node.value.number.map { try $0 >= argument.number() } ?? true
         case "maximum": try node.value.number.map { try $0 <= argument.number() } ?? true

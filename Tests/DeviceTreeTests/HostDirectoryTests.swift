@@ -60,6 +60,7 @@ private struct FakeFiles: SystemCalls {
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
     func unmap(address: UInt, size: UInt64) {}
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
+    func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
     func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
         throw .noFunction
     }

@@ -31,13 +31,22 @@ extension Integration {
                 ("text", Array("#!/bin/sh\n".utf8) + Array(repeating: 0x20, count: 100), "no arm64 Linux Image"),
                 ("short", [0x4D, 0x5A], "2 bytes are too few for the header: the file is truncated"),
                 ("nothing", [], "0 bytes are too few for the header: the file is truncated"),
-                ("xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], "compressed with xz, which Martlet can't read"),
             ] as [(String, [UInt8], String)])
         func fileThatIsNoImage(name: String, content: [UInt8], text: String) throws {
             let folder = try TemporaryFolder()
             let file = try folder.file(name, content)
 
             try refusal({ $0.source.kernel = file }, "boot-source.kernel_image_path: \(file): \(text)", "Image.gz")
+        }
+
+        @Test func fileOfAnotherFormatIsNamedWithTheCommand() throws {
+            let folder = try TemporaryFolder()
+            let file = try folder.file("xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00])
+
+            try refusal(
+                { $0.source.kernel = file },
+                "boot-source.kernel_image_path: \(file): compressed with xz, which Martlet can't read",
+                "run: xz -dc < \(file) > Image")
         }
 
         @Test func truncatedGzip() throws {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import FoundationEssentials
 import Testing
 
 extension Integration {
@@ -25,6 +26,60 @@ extension Integration {
 
             try expectPowerOff(result)
             #expect(result.line("cpus") == "cpus 1")
+        }
+
+        /// What `make vmlinuz.efi` leaves: an EFI program with the kernel as its payload.
+        @Test(arguments: ["gzip", "zstd22"])
+        func bootsZbootKernel(compression: String) throws {
+            let folder = try TemporaryFolder()
+            var configuration = GuestConfiguration.linux("cpus")
+            configuration.source.kernel = try folder.file("vmlinuz.efi", try KernelFiles.zboot(compression))
+
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            #expect(result.line("cpus") == "cpus 1")
+            #expect(!result.errors.contains("warning"), "\(result.errors)")
+        }
+
+        /// Two members, as pigz and others make them, and what somebody has put behind.
+        @Test func bootsKernelOfSeveralGzipMembers() throws {
+            let folder = try TemporaryFolder()
+            // RFC 1952: a member without data.
+            let empty: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]
+            let image = try Data(contentsOf: URL(fileURLWithPath: Host.image("Image.gz")))
+            var configuration = GuestConfiguration.linux("cpus")
+            configuration.source.kernel = try folder.file("Image.gz", empty + image + Array("signature".utf8))
+
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            #expect(result.line("cpus") == "cpus 1")
+            #expect(result.errors.contains("what follows the compressed data is ignored"), "\(result.errors)")
+        }
+
+        /// The CPUs of the emulated host with a GICv3 have all sizes of pages, and both byte orders.
+        @Test(.onEmulatedHost, arguments: [0, 2, 4, 6, 1] as [UInt8])
+        func bootsImageForAnyPages(flags: UInt8) throws {
+            let folder = try TemporaryFolder()
+            var configuration = GuestConfiguration.flat("poweroff")
+            configuration.source.kernel = try folder.file("Image", try KernelFiles.flat("poweroff", flags: flags))
+
+            let result = try Guest.run(configuration)
+
+            #expect(result.status == 0, "\(result.errors)")
+        }
+
+        @Test func consoleThatIsNotThereIsWarnedOf() throws {
+            var configuration = GuestConfiguration.flat("poweroff")
+            configuration.source.arguments = "console=ttyAMA0"
+
+            let result = try Guest.run(configuration)
+
+            #expect(result.status == 0)
+            #expect(
+                result.errors.contains(#"boot-source.boot_args: "console=ttyAMA0": this machine has no such console"#))
+            #expect(result.errors.contains("use console=ttyS0"), "\(result.errors)")
         }
 
         /// The kernel finds no root file system, panics, and restarts.

@@ -36,6 +36,27 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
+        /// The emulated host with a GICv2 has CPUs without pages of 16 KiB (Cortex-A72), on which such a kernel hangs.
+        @Test(.onEmulatedHost)
+        func imageForPagesThatTheCPUsLackIsRefused() throws {
+            let folder = try TemporaryFolder()
+            var configuration = GuestConfiguration.flat("poweroff")
+            configuration.source.kernel = try folder.file("Image", try KernelFiles.flat("poweroff", flags: 4))
+            let text = "the kernel was built for pages of 16 KiB, and this host's CPUs have those of 4 and 64 KiB"
+
+            try expectRefusal(configuration, text, "CONFIG_ARM64_4K_PAGES")
+
+            for devices in [[], ["nothing"]] as [[GuestConfiguration.Device]] {
+                configuration.devices = devices
+                let process = try MartletProcess(["check", try configuration.write(to: folder)])
+                #expect(try process.waitForEnd() == 1)
+                #expect(process.errors.contains(text), "\(process.errors)")
+            }
+            configuration.devices = []
+            configuration.source.kernel = try folder.file("Image64", try KernelFiles.flat("poweroff", flags: 6))
+            #expect(try Guest.run(configuration).status == 0)
+        }
+
         // MARK: Interrupts that can't be lost or stuck
 
         @Test(.onEmulatedHost) func everyAlarmComes() throws { try InterruptProof.everyAlarmComes("irqfd") }

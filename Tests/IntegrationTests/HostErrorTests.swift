@@ -12,8 +12,8 @@ extension Integration {
 
         @Test func missingKVM() throws {
             try expectRefusal(
-                .flat("poweroff"), "/dev/kvm: ENOENT", "this kernel has no KVM", "CONFIG_KVM",
-                options: .init(hiddenFolder: "/dev"))
+                .flat("poweroff"), "/dev/kvm: ENOENT", "the kernel has KVM, but /dev here has no /dev/kvm",
+                "--device /dev/kvm", options: .init(hiddenFolder: "/dev"))
         }
 
         @Test func forbiddenKVM() throws {
@@ -37,7 +37,7 @@ extension Integration {
         @Test func missingVFIO() throws {
             try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.rtc)]), HostDevices.rtc, "/dev/vfio/vfio", "ENOENT",
-                "modprobe vfio", options: .init(hiddenFolder: "/dev/vfio"))
+                "the kernel has /dev/vfio/vfio", "--device /dev/vfio/vfio", options: .init(hiddenFolder: "/dev/vfio"))
             try expectUsable(HostDevices.rtc)
         }
 

@@ -29,7 +29,7 @@ extension Integration {
         }
 
         /// The guest's own driver has read the disk and written to it, by DMA that nothing translates.
-        private func expectDiskDriven(_ result: Guest.Result) throws -> RunReport.Memory {
+        private func expectDiskDriven(_ result: Guest.Result, mebibytes: Int = 128) throws -> RunReport.Memory {
             try expectPowerOff(result)
             let first = try md5("dd if=\(Host.deviceFiles)/virtio.img bs=1M count=8 2>/dev/null")
             #expect(result.line("vda ")?.hasSuffix(".virtio_mmio driver virtio-mmio") == true, "\(result.output)")
@@ -55,7 +55,7 @@ extension Integration {
                 return [address, size].map { String(repeating: "0", count: 16 - $0.count) + $0 }.joined()
             }
             #expect(result.line("memory") == "memory \(cells.joined())")
-            #expect(memory.banks.reduce(0) { $0 + $1.size } == 128 << 20)
+            #expect(memory.banks.reduce(0) { $0 + $1.size } == mebibytes << 20)
             #expect(memory.moved == nil)
             // The host's own driver sees what the guest has written.
             try HostDevices.giveToHost(Self.disk)
@@ -85,6 +85,24 @@ extension Integration {
             #expect(memory.source == "2 MiB pages")
             #expect(memory.pinned && memory.notPinned == nil)
             #expect(HugePagePool.free == pool.count)
+        }
+
+        /// The host has one such page, from its start on.
+        @Test func `guest drives its disk on a page of 1 GiB`() throws {
+            var configuration = linux()
+            configuration.size.mebibytes = 1024
+            configuration.size.hugePages = "1G"
+
+            let memory = try expectDiskDriven(try Guest.run(configuration), mebibytes: 1024)
+
+            #expect(memory.source == "1 GiB pages")
+            #expect(memory.pinned && memory.notPinned == nil)
+            #expect(memory.banks.map(\.size) == [1 << 30])
+            #expect(memory.banks.first?.address.hasSuffix("0000000") == true)
+            // It is what is taken first, and it is there again.
+            configuration = flat("poweroff")
+            configuration.size.mebibytes = 1024
+            #expect(try Guest.run(configuration).report.memory?.source == "1 GiB pages")
         }
 
         @Test func guestDrivesItsDiskInSeveralBanks() throws {
@@ -214,6 +232,13 @@ extension Integration {
             }
             var configuration = flat("reset")
             configuration.onReset = "restart"
+            // The disk has no reset, and RAM is the same for each guest.
+            let refused = try Guest.run(configuration)
+            #expect(try refused.status == 3 && refused.report.restarts == 0, "\(refused.errors)")
+            #expect(
+                try refused.report.exit.detail
+                    == "not started again: \(Self.disk): the host's kernel can't reset the device")
+            configuration.allowsUnresetRestart = true
             let result = try Guest.run(configuration)
             #expect(try result.status == 3 && result.report.restarts == 10, "\(result.errors)")
             #expect(HugePagePool.free == pool.count)

@@ -77,6 +77,27 @@ extension Integration {
             #expect(try properties(result.output)["reg"] == "000000000c0000000000000000001000")
         }
 
+        @Test func commandLineOfBaseIsReportedAsItsOwn() throws {
+            let folder = try TemporaryFolder()
+            var configuration = GuestConfiguration.linux("cpus")
+            let text = try #require(configuration.source.arguments)
+            let blob = try deviceTreeBlob(of: try configuration.write(to: folder))
+            configuration.deviceTree = .init(base: try folder.file("base.dtb", blob))
+            configuration.source.arguments = nil
+
+            let check = try MartletProcess(["check", try configuration.write(to: folder)])
+            #expect(try check.waitForEnd() == 0, "\(check.errors)")
+            let result = try Guest.run(configuration)
+
+            try expectPowerOff(result)
+            #expect(result.line("cpus") == "cpus 1")
+            let line = "boot_args: \"\(text)\" (from device-tree.base)\n"
+            #expect(check.output.contains(line), "\(check.output)")
+            #expect(result.errors.contains(line), "\(result.errors)")
+            let reported = try #require(try result.report.bootArgs)
+            #expect(reported.text == text && reported.source == "device-tree.base")
+        }
+
         // MARK: Refusals
 
         @Test(arguments: [

@@ -36,6 +36,32 @@ import Testing
                 """)
     }
 
+    @Test func `a device that only this container lacks is explained`() {
+        kernel.withState { $0.devices = [] }
+        kernel.addFile("/sys/class/misc/kvm/dev", "10:232\n")
+        let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
+        #expect(
+            error?.description == """
+                /dev/kvm: ENOENT (no such device)
+                  the kernel has KVM, but /dev here has no /dev/kvm, as in a container
+                  give it to the container: docker run, podman run: --device /dev/kvm
+                """)
+    }
+
+    /// The devices of a control group.
+    @Test func `a device that a container may not open is explained`() {
+        kernel.withState { state in
+            state.failingCall = 1
+            state.failure = .notPermitted
+        }
+        let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
+        #expect(
+            error?.description == """
+                /dev/kvm: EPERM (operation not permitted)
+                  this process may not open it; a container may not unless it is run with --device /dev/kvm
+                """)
+    }
+
     @Test func aForbiddenDeviceIsExplained() {
         kernel.withState { state in
             state.failingCall = 1

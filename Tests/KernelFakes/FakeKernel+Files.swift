@@ -26,17 +26,52 @@ extension FakeKernel: FileCalls {
         withState { $0.journal.append(.call("write \(text) > \(path)")) }
     }
 
-    public func createFile(_ path: String, _ content: [UInt8]) throws(Errno) {
-        try note("create \(path)")
+    /// Journals "flock FOLDER" as something held.
+    public func lock(_ folder: StateFolder) throws(StateFolderError) -> CInt? {
+        let what = "flock \(folder.path)"
+        try failState(folder.path)
+        let isBusy = withState { state in
+            state.sysfs.lockAttemptsRefused -= 1
+            return state.sysfs.lockAttemptsRefused >= 0 || state.descriptors.values.contains(what)
+        }
+        do throws(Errno) {
+            if isBusy {
+                try step(what)
+                return nil
+            }
+            return try acquireDescriptor(what)
+        } catch { throw .call("flock", path: folder.path, error) }
+    }
+
+    public func read(_ name: String, in folder: StateFolder, limit: Int) throws(StateFolderError) -> [UInt8]? {
+        let path = "\(folder.path)/\(name)"
+        try failState(path)
+        do throws(Errno) { return try readFile(path, limit: limit) } catch .noSuchFileOrDirectory {
+            return nil
+        } catch { throw .call("read", path: path, error) }
+    }
+
+    /// Journals "create PATH".
+    public func save(_ name: String, in folder: StateFolder, _ content: [UInt8]) throws(StateFolderError) {
+        let path = "\(folder.path)/\(name)"
+        try failState(path)
+        do throws(Errno) { try note("create \(path)") } catch { throw .call("write", path: path, error) }
         withState { $0.files[path] = content }
     }
 
-    public func createDirectory(_ path: String) throws(Errno) { try step("mkdir \(path)") }
-
-    public func removeFile(_ path: String) throws(Errno) {
-        try step("unlink \(path)")
-        guard withState({ $0.files.removeValue(forKey: path) }) != nil else { throw .noSuchFileOrDirectory }
+    /// Journals "unlink PATH" where there is such a file.
+    public func remove(_ name: String, in folder: StateFolder) throws(StateFolderError) {
+        let path = "\(folder.path)/\(name)"
+        try failState(path)
+        do throws(Errno) { try step("unlink \(path)") } catch { throw .call("unlink", path: path, error) }
+        guard withState({ $0.files.removeValue(forKey: path) }) != nil else { return }
         withState { $0.journal.append(.call("unlink \(path)")) }
+    }
+
+    public func sleep(milliseconds: Int) { withState { $0.sysfs.sleptMilliseconds += milliseconds } }
+
+    private func failState(_ path: String) throws(StateFolderError) {
+        if let error = withState({ $0.sysfs.stateErrors[path] }) { throw error }
     }
 
     // MARK: Drivers
@@ -78,6 +113,8 @@ extension FakeKernel: FileCalls {
                 state.links["\(folder)/iommu_group"] = "../../../kernel/iommu_groups/99"
                 state.devices.insert("/dev/vfio/noiommu-99")
             }
+            let group = state.links["\(folder)/iommu_group"]?.split(separator: "/").last
+            if driver.hasPrefix("vfio-"), let group, group != "99" { state.devices.insert("/dev/vfio/\(group)") }
             state.links["\(folder)/driver"] = "../../../bus/\(bus)/drivers/\(driver)"
             return nil
         }
@@ -99,6 +136,12 @@ public struct FakeSysfsState {
     public var refusals: [String: Errno] = [:]
     /// The driver of the host that matches a device.
     public var naturalDrivers: [String: String] = [:]
+    /// What the use of a folder or a file of Martlet's own fails with, by path.
+    public var stateErrors: [String: StateFolderError] = [:]
+    /// How many more attempts to lock such a folder find it locked by another process.
+    public var lockAttemptsRefused = 0
+    /// How long has been slept.
+    public var sleptMilliseconds = 0
 
     public init() {}
 }

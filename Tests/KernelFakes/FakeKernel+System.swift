@@ -166,6 +166,16 @@ extension FakeKernel: SystemCalls {
 
     public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { try step("madvise") }
 
+    public func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) {
+        try step("madvise(MADV_DONTDUMP)")
+        let isWhole = withState { state in
+            guard state.mappings[address]?.size == size else { return false }
+            state.mappings[address]?.isExcludedFromCoreDumps = true
+            return true
+        }
+        if !isWhole { throw .noMemory }
+    }
+
     public func openKernelLog() throws(Errno) -> CInt {
         guard withState({ $0.kernelLog != nil }) else { throw .noSuchFileOrDirectory }
         return try acquireDescriptor("open /dev/kmsg")

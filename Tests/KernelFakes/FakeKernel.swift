@@ -43,7 +43,8 @@ public final class FakeKernel: Sendable {
         public var failedCall: String?
         /// Told of each call that can fail before it is made, without the lock; fails it with what it returns.
         public var beforeCall: (@Sendable (String) -> Errno?)?
-        public var files: [String: [UInt8]] = [:]
+        /// With a sysfs that has nothing in it.
+        public var files: [String: [UInt8]] = ["/sys/bus/platform/uevent": []]
         public var links: [String: String] = [:]
         /// The records of the kernel's log that are yet to be read; nil where there is no log.
         public var kernelLog: [[UInt8]]?
@@ -69,6 +70,7 @@ public final class FakeKernel: Sendable {
         public var what: String
         public var descriptor: CInt
         public var size: UInt64
+        public var isExcludedFromCoreDumps = false
     }
 
     /// Over what a process may have open.

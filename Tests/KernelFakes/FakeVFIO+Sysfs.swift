@@ -61,6 +61,7 @@ extension FakeKernel {
     /// A host with a file system in memory and no console: what it needs of its devices is nothing.
     public func addIdleHost() {
         addFile("/proc/self/mountinfo", "1 1 0:2 / / rw - rootfs none rw\n")
+        addFile("/proc/1/mountinfo", "1 1 0:2 / / rw - rootfs none rw\n")
         addFile("/proc/consoles", "")
     }
 

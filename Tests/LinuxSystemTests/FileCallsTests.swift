@@ -21,23 +21,4 @@ import Testing
         #expect(throws: Errno.noSuchFileOrDirectory) { try kernel.writeFile("\(folder.path)/none", [1]) }
         #expect(throws: Errno.noSpace) { try kernel.writeFile("/dev/full", [1]) }
     }
-
-    @Test func aFileIsMadeOrReplaced() throws {
-        try kernel.createFile("\(folder.path)/note", Array("a long text".utf8))
-        try kernel.createFile("\(folder.path)/note", Array("short".utf8))
-        #expect(try folder.read("note") == "short")
-    }
-
-    @Test func aFolderMayBeThereAlready() throws {
-        try kernel.createDirectory("\(folder.path)/a")
-        try kernel.createDirectory("\(folder.path)/a")
-        #expect(try kernel.isDirectory("\(folder.path)/a"))
-        #expect(throws: Errno.noSuchFileOrDirectory) { try kernel.createDirectory("\(folder.path)/b/c") }
-    }
-
-    @Test func aFileIsRemovedOnce() throws {
-        try folder.write("note", "")
-        try kernel.removeFile("\(folder.path)/note")
-        #expect(throws: Errno.noSuchFileOrDirectory) { try kernel.removeFile("\(folder.path)/note") }
-    }
 }

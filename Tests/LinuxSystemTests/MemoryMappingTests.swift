@@ -69,6 +69,22 @@ import Testing
         #expect(throws: Errno.invalidArgument) { try kernel.createMemory(name: "too large", size: .max) }
     }
 
+    /// The flags of the part of this process's memory that begins at `address`.
+    private func flags(at address: UInt) throws -> [Substring] {
+        let text = String(decoding: try kernel.readFile("/proc/self/smaps", limit: 64 << 20), as: UTF8.self)
+        let lines = text.split(separator: "\n").drop { !$0.hasPrefix("\(String(address, radix: 16))-") }
+        return try #require(lines.first { $0.hasPrefix("VmFlags:") }).split(separator: " ")
+    }
+
+    @Test func `memory is left out of core dumps when that is asked for`() throws {
+        let memory = try makeMemory()
+        let mapping = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
+        #expect(try flags(at: mapping.address).contains("sh"))
+        #expect(try !flags(at: mapping.address).contains("dd"))
+        try mapping.excludeFromCoreDumps()
+        #expect(try flags(at: mapping.address).contains("dd"))
+    }
+
     @Test func isUnmappedWhenItsLastUserLetsGo() throws {
         let fake = FakeKernel()
         var first: MemoryMapping? = try MemoryMapping(of: 0, size: size, system: fake)

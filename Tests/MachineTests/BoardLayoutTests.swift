@@ -9,14 +9,15 @@ import Testing
 
 @Suite struct BoardLayoutTests {
     private func layout(_ mebibytes: Int, addressBits: Int = 40) throws(MachineError) -> BoardLayout {
-        try BoardLayout(MachineSize(memoryMebibytes: mebibytes), addressBits: addressBits)
+        try BoardLayout(MachineSize(memoryMebibytes: mebibytes), addressBits: addressBits, devices: standardDevices)
     }
 
     private func layout(
         ram: UInt64, mebibytes: Int = 128, bus: MachineSize.Window? = nil, addressBits: Int = 40
     ) throws(MachineError) -> BoardLayout {
         try BoardLayout(
-            MachineSize(memoryMebibytes: mebibytes, ramBase: ram, platformBus: bus), addressBits: addressBits)
+            MachineSize(memoryMebibytes: mebibytes, ramBase: ram, platformBus: bus), addressBits: addressBits,
+            devices: standardDevices)
     }
 
     @Test func everythingHasItsPlaceFromLowToHigh() throws {
@@ -24,6 +25,7 @@ import Testing
         #expect(layout.interruptController.description == "0x8000000-0x849ffff")
         #expect(layout.serial.description == "0x9000000-0x9000007")
         #expect(layout.clock.description == "0x9010000-0x9010fff")
+        #expect(layout.powerKey.description == "0x9030000-0x9030fff")
         #expect(layout.windows.first?.description == "0xc000000-0x7fffffff")
         #expect(layout.ram.description == "0x80000000-0x87ffffff")
         // On the next whole GiB above RAM, up to what the host has.
@@ -34,7 +36,8 @@ import Testing
     @Test(arguments: [16, 128, 2048, 4096, 1_044_480])
     func nothingOverlaps(mebibytes: Int) throws {
         let layout = try layout(mebibytes)
-        let ranges = [layout.interruptController, layout.serial, layout.clock, layout.ram] + layout.windows
+        let ranges =
+            [layout.interruptController, layout.serial, layout.clock, layout.powerKey, layout.ram] + layout.windows
         for (index, range) in ranges.enumerated() {
             for other in ranges[(index + 1)...] { #expect(!range.overlaps(other), "\(range), \(other)") }
         }
@@ -134,6 +137,23 @@ import Testing
                 machine-config.platform_bus: the platform bus at 0x\(String(base, radix: 16))-0x\(last) overlaps the \(owner)
                   choose other addresses, or leave these keys out: then the board is laid out without overlaps
                 """)
+    }
+
+    /// The power key's address is only preferred: RAM, the platform bus and passed-through devices may be there.
+    @Test(
+        arguments: [
+            (0x960_0000, nil, [], 0x903_0000), (0x8000_0000, (0x903_0000, 0x1000), [], 0x902_f000),
+            (0x8000_0000, nil, [(0x903_0000, 0x1000)], 0x902_f000),
+            (0x8000_0000, nil, [(0x902_f000, 0x2000)], 0x903_1000),
+        ] as [(UInt64, (UInt64, UInt64)?, [(UInt64, UInt64)], UInt64)])
+    func `a device that may move gives way`(
+        ram: UInt64, bus: (UInt64, UInt64)?, others: [(UInt64, UInt64)], key: UInt64
+    ) throws {
+        let layout = try BoardLayout(
+            MachineSize(memoryMebibytes: 16, ramBase: ram, platformBus: bus.map { .init(base: $0.0, size: $0.1) }),
+            addressBits: 40, devices: standardDevices,
+            avoiding: try others.map { try #require(GuestRange(base: GuestAddress($0), size: $1)) })
+        #expect(layout.powerKey.base.rawValue == key)
     }
 
     @Test func everyOverlapIsTold() {

@@ -35,8 +35,9 @@ struct ConsoleTests {
             loop = try EventLoop(of: system)
             let failures = failures
             console = try Console(input: input, outputDescriptor: output.console) { failures.note($0) }
-            try console.connect(NS16550A(line: SilentLine(), output: NoOutput()), to: loop) { [weak self] in
-                self?.quits.wrappingAdd(1, ordering: .relaxed)
+            let port = NS16550A(line: SilentLine(), output: NoOutput())
+            try console.connect(to: loop, receive: { port.receive($0) }) { [weak self] command in
+                if command == .quit { self?.quits.wrappingAdd(1, ordering: .relaxed) }
             }
             let thread = try SystemThread(name: "loop") { [self] in
                 try? loop.run()

@@ -39,11 +39,11 @@ struct FakeHost {
     func add(
         _ name: String, bus: HostDevice.Bus = .platform, group: Int = 7, isNoIOMMU: Bool = false,
         regions: [FakeVFIODevice.Region] = [.init()], interrupts: [FakeVFIODevice.Interrupt] = [.level],
-        file: Int? = nil, properties: [String: PropertyValue] = ["compatible": .string("test,device")]
+        flags: VFIODeviceInfo.Flags = [.platform, .reset], file: Int? = nil, properties: [String: PropertyValue] = ["compatible": .string("test,device")]
     ) {
         kernel.addHostDevice(
             name, bus: bus, group: group, isNoIOMMU: isNoIOMMU,
-            vfio: FakeVFIODevice(regions: regions, interrupts: interrupts), file: file)
+            vfio: FakeVFIODevice(flags: flags, regions: regions, interrupts: interrupts), file: file)
         // "9010000.pl031" is what Linux calls the device of pl031@9010000.
         let parts = name.split(separator: ".")
         let node = parts.count == 2 ? "\(parts[1])@\(parts[0])" : name

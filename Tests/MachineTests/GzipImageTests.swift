@@ -10,7 +10,7 @@ import Testing
 @testable import Machine
 
 /// The bytes as a gzip file (RFC 1952): zlib's own stream in another wrapper.
-private func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
+func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
     var length = compressBound(uLong(bytes.count))
     var stream = [UInt8](repeating: 0, count: Int(length))
     try #require(compress2(&stream, &length, bytes, uLong(bytes.count), 6) == Z_OK)
@@ -25,6 +25,7 @@ private func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
 
 @Suite struct GzipImageTests {
     private let kernel = FakeKernel()
+    private let lines = LogLines()
     private let ram: GuestRange
     private let memory: GuestMemory
     private let image: [UInt8]
@@ -32,19 +33,12 @@ private func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
     init() throws {
         ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
         memory = try GuestMemory([ram], system: kernel)
-        // Larger than the stream's buffer, and not compressible to nothing.
-        var noise: UInt32 = 1
-        image =
-            arm64Image(fileSize: 64, textOffset: 0x1000, imageSize: 0x20_0000)
-            + (0..<900_000).map { _ in
-                noise = noise &* 1_664_525 &+ 1_013_904_223
-                return UInt8(truncatingIfNeeded: noise >> 29)
-            }
+        image = noisyImage(textOffset: 0x1000)
     }
 
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
         kernel.withState { $0.files["/Image"] = file }
-        return try BootLoader(memory: memory, system: kernel).load(kernel: "/Image", initrd: nil)
+        return try BootLoader(memory: memory, system: kernel, log: lines.log).load(kernel: "/Image", initrd: nil)
     }
 
     private func error(_ file: [UInt8]) -> String {
@@ -58,6 +52,49 @@ private func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
         #expect(result.deviceTree.rawValue == 0x8020_1000)
         let bytes = try #require(memory.bytes(at: result.entry, count: UInt64(image.count)))
         #expect(Array(bytes) == image)
+    }
+
+    private func expectLoaded(_ result: BootLoader.Result) throws {
+        let bytes = try #require(memory.bytes(at: result.entry, count: UInt64(image.count)))
+        #expect(Array(bytes) == image)
+    }
+
+    /// RFC 1952, 2.2: "A gzip file consists of a series of members". pigz and `cat a.gz b.gz` make such files.
+    @Test(arguments: [1, 10, 63, 64, 65, 300_000, 900_000])
+    func allMembersOfAFileAreRead(cut: Int) throws {
+        let file = try gzip(Array(image[..<cut])) + gzip([]) + gzip(Array(image[cut...]), name: "rest")
+        try expectLoaded(try load(file))
+        #expect(lines.all.isEmpty)
+    }
+
+    /// Each cut of the file's buffer, which has 256 KiB, through the two bytes that begin a member.
+    @Test func aMemberMayBeginAnywhereInTheBuffer() throws {
+        let second = try gzip(Array(image[64...]))
+        for name in (262_144 - 100)..<(262_144 - 80) {
+            let first = try gzip(Array(image[..<64]), name: String(repeating: "n", count: name))
+            try expectLoaded(try load(first + second))
+        }
+    }
+
+    @Test func aMemberThatIsTruncatedOrCorruptIsRefused() throws {
+        let file = try gzip(image)
+        #expect(error(file + file.prefix(100)).contains("the gzip stream ends early"))
+        #expect(error(file + [0x1F, 0x8B, 0xFF, 1, 2, 3]).contains("the gzip stream is corrupt"))
+    }
+
+    @Test func zerosBehindTheDataArePadding() throws {
+        try expectLoaded(try load(try gzip(image) + [UInt8](repeating: 0, count: 1000)))
+        #expect(lines.all.isEmpty)
+    }
+
+    /// As gzip(1): "decompression OK, trailing garbage ignored".
+    @Test(arguments: [[1], [0x1F], [0, 0, 7], Array("signature".utf8)] as [[UInt8]])
+    func anythingElseBehindTheDataIsIgnoredWithAWarning(bytes: [UInt8]) throws {
+        try expectLoaded(try load(try gzip(image) + bytes))
+        #expect(
+            lines.all == [
+                "warning: boot-source.kernel_image_path: /Image: what follows the compressed data is ignored"
+            ])
     }
 
     @Test func aTruncatedFileIsRefused() throws {

@@ -39,7 +39,9 @@ import Testing
         _ banks: [GuestRange], avoiding others: [GuestRange] = [], addressBits: Int = 40,
         bus: MachineSize.Window? = nil
     ) throws(MachineError) -> BoardLayout {
-        try BoardLayout(MachineSize(platformBus: bus), addressBits: addressBits, banks: banks, avoiding: others)
+        try BoardLayout(
+            MachineSize(platformBus: bus), addressBits: addressBits, banks: banks, devices: standardDevices,
+            avoiding: others)
     }
 
     // MARK: Layout
@@ -111,7 +113,7 @@ import Testing
 
         let layout = try layout(banks, avoiding: others)
 
-        let board = [layout.interruptController, layout.serial, layout.clock]
+        let board = [layout.interruptController, layout.serial, layout.clock, layout.powerKey]
         let all = banks + board + layout.windows
         for (index, range) in all.enumerated() {
             for other in all[(index + 1)...] { #expect(!range.overlaps(other), "\(range), \(other)") }

@@ -49,17 +49,6 @@ import Testing
         #expect(fault([UInt8](repeating: 0, count: 4096)) == .notArm64)
     }
 
-    @Test(
-        arguments: [
-            ([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00], "xz"), ([0x28, 0xB5, 0x2F, 0xFD], "zstd"),
-            ([0x42, 0x5A, 0x68, 0x39], "bzip2"),
-            ([0x02, 0x21, 0x4C, 0x18], "lz4"), ([0x04, 0x22, 0x4D, 0x18], "lz4"),
-        ] as [([UInt8], String)])
-    func otherCompressionsAreNamed(start: [UInt8], name: String) {
-        #expect(fault(start + [UInt8](repeating: 0, count: 100)) == .compressed(name))
-        #expect(fault(start) == .compressed(name))
-    }
-
     @Test func nonsenseIsRefusedBeforeItOverflows() {
         #expect(fault(arm64Image(textOffset: 1 << 40, imageSize: 1)) == .implausible("text_offset"))
         #expect(fault(arm64Image(textOffset: .max, imageSize: 1)) == .implausible("text_offset"))

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Configuration
+import DeviceTree
 import KernelFakes
 import LinuxSystem
 import Testing
@@ -25,7 +26,23 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
+    @Test func `power domains that nobody switches on are a warning, once`() {
+        host.add(
+            "1000.net",
+            properties: ["compatible": .string("test,net"), "power-domains": .cells([5, 1, 5, 2])])
+        host.kernel.withState { state in
+            state.files["/sys/firmware/devicetree/base/pd/phandle"] = PropertyValue.cell(5).bytes
+            state.files["/sys/firmware/devicetree/base/pd/#power-domain-cells"] = PropertyValue.cell(1).bytes
+        }
+        let check = check(host.configuration(devices: [.named("1000.net")]))
+        #expect(check.problems.isEmpty)
+        let warnings = host.log.all.filter { $0.hasPrefix("warning: 1000.net: power-domains: ") }
+        #expect(warnings.count == 1, "\(host.log.all)")
+        #expect(warnings.first?.contains("\n  Keep them on while the guest runs") == true)
+    }
+
     @Test func oneProblemDoesNotHideTheNext() {
+        host.kernel.addIdleHost()
         host.kernel.withState { state in
             state.devices.remove("/dev/kvm")
             state.files["/Image"] = nil
@@ -85,6 +102,14 @@ import VFIO
                   run: martlet bind 1000.net
                 """
             ])
+    }
+
+    /// The kernel is loaded for the machine without devices, and for the whole.
+    @Test func aWarningIsToldOnce() throws {
+        let image = try gzip(arm64Image(imageSize: 0x1000)) + [1]
+        host.kernel.withState { $0.files["/Image"] = image }
+        #expect(check(host.configuration()).problems.isEmpty)
+        #expect(host.log.all.filter { $0.contains("what follows the compressed data is ignored") }.count == 1)
     }
 
     @Test func whatOnlyShowsTogetherIsFound() {

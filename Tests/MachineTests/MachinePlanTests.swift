@@ -21,16 +21,37 @@ import VFIO
 
     @Test func everyPartOfTheBoardHasItsClaim() throws {
         let plan = try host.makePlan(host.configuration())
-        #expect(plan.bus.regions.map(\.name) == ["interrupt controller", "serial port", "RTC", "RAM"])
-        #expect(plan.bus.interrupts.map(\.name) == ["serial port", "RTC"])
-        #expect(plan.hasEmulatedClock)
+        #expect(plan.bus.regions.map(\.name) == ["interrupt controller", "serial port", "RTC", "power key", "RAM"])
+        #expect(plan.bus.interrupts.map(\.name) == ["serial port", "RTC", "power key"])
+        #expect(plan.boardNames == ["serial port", "RTC", "power key"])
     }
 
     @Test func aPassedThroughClockTakesThePlaceOfTheEmulatedOne() throws {
         host.add("9010000.pl031", bus: .amba, properties: ["compatible": .strings(["arm,pl031", "arm,primecell"])])
-        #expect(try !host.makePlan(host.configuration(devices: [.named("9010000.pl031")])).hasEmulatedClock)
+        #expect(
+            try host.makePlan(host.configuration(devices: [.named("9010000.pl031")])).boardNames
+                == ["serial port", "power key"])
         host.add("9030000.pl061", bus: .amba, group: 8, properties: ["compatible": .strings(["arm,pl061"])])
-        #expect(try host.makePlan(host.configuration(devices: [.named("9030000.pl061")])).hasEmulatedClock)
+        #expect(
+            try host.makePlan(host.configuration(devices: [.named("9030000.pl061")])).boardNames
+                == ["serial port", "RTC", "power key"])
+    }
+
+    @Test func `a board without a power key`() throws {
+        var configuration = host.configuration()
+        configuration.powerKey = false
+        let plan = try host.makePlan(configuration)
+        #expect(plan.boardNames == ["serial port", "RTC"])
+        #expect(plan.bus.regions.map(\.name) == ["interrupt controller", "serial port", "RTC", "RAM"])
+    }
+
+    @Test func `a passed-through device may have the power key's address`() throws {
+        host.add("9030000.pl061", bus: .amba, properties: ["compatible": .strings(["arm,pl061"])])
+        let plan = try host.makePlan(host.configuration(devices: [.named("9030000.pl061", at: .fixed(0x903_0000))]))
+        let place = try #require(plan.devices.first { $0.device.name == "power key" }?.place)
+        #expect(place.windows.map(\.base.rawValue) == [0x902_f000])
+        // Fixed devices have the first interrupts, then come the passed-through ones.
+        #expect(place.lines.map(\.rawValue) == [3])
     }
 
     // MARK: Addresses

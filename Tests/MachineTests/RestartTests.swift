@@ -3,6 +3,7 @@
 
 import Configuration
 import KernelFakes
+import LinuxSystem
 import Testing
 import VFIO
 
@@ -26,7 +27,8 @@ import VFIO
             for start in 1...3 {
                 host.kernel.withState { $0.kvm.exits[0] = [.systemEvent(2)] }
                 #expect(try run(plan).end == .reset)
-                #expect(host.kernel.withState { $0.vfio.devices["1000.net"]?.resetCount } == start)
+                // Once when it was opened, and after each guest.
+                #expect(host.kernel.withState { $0.vfio.devices["1000.net"]?.resetCount } == 1 + start)
                 #expect(host.kernel.withState { $0.vfio.dmaMappings.isEmpty })
             }
             let journal = host.kernel.journal.map(\.description)
@@ -55,6 +57,100 @@ import VFIO
         #expect(!take(60, 1))
         #expect(take(61))
         #expect(limit.count == 12)
+    }
+
+    // MARK: Devices that nothing has stopped
+
+    /// The machine's configuration, with a device that may do DMA.
+    private func configuration(canReset: Bool, isAllowed: Bool = false) -> MachineConfiguration {
+        host.add("1000.net", flags: canReset ? [.platform, .reset] : .platform)
+        var configuration = host.configuration(devices: [.named("1000.net")])
+        configuration.onReset = .restart
+        configuration.allowsUnresetRestart = isAllowed
+        return configuration
+    }
+
+    /// What follows a guest that asks for a reset.
+    private func decision(_ configuration: MachineConfiguration, resetFailure: Errno? = nil) throws
+        -> RestartPolicy.Decision
+    {
+        let plan = try host.makePlan(configuration)
+        host.kernel.withState { state in
+            state.kvm.exits[0] = [.systemEvent(2)]
+            state.vfio.devices["1000.net"]?.resetFailure = resetFailure
+        }
+        var policy = RestartPolicy(configuration)
+        let decision = policy.decide(after: try run(plan).report, at: 0)
+        #expect(policy.count == (decision == .restart ? 1 : 0))
+        return decision
+    }
+
+    @Test func `a device without a reset ends the machine instead of another start`() throws {
+        #expect(
+            try decision(configuration(canReset: false))
+                == .refuse("1000.net: the host's kernel can't reset the device"))
+    }
+
+    @Test func `a device whose reset has failed ends the machine instead of another start`() throws {
+        let configuration = configuration(canReset: true)
+        #expect(try decision(configuration) == .restart)
+        #expect(
+            try decision(configuration, resetFailure: .ioError)
+                == .refuse("1000.net: the device's reset failed: EIO (Input/output error)"))
+    }
+
+    @Test func `the user may allow it`() throws {
+        #expect(try decision(configuration(canReset: false, isAllowed: true)) == .restart)
+        #expect(try decision(configuration(canReset: true, isAllowed: true), resetFailure: .ioError) == .restart)
+    }
+
+    @Test func `check refuses it, and run knows it beforehand`() throws {
+        let text = """
+            1000.net: on_reset is "restart", but the host's kernel can't reset the device
+              what one guest has told the device to do could write to the RAM of the next
+              set dma to "none" if the guest needs no DMA of it; set on_reset to "exit"; or set allow_unreset_restart to true if \
+            the device writes nothing after the guest's reset
+            """
+        func problems(_ configuration: MachineConfiguration) -> [String] {
+            MachineCheck(configuration, calls: host.kernel, log: host.log.log).problems
+        }
+        let refused = configuration(canReset: false)
+        #expect(problems(refused) == [text])
+        #expect(try host.makePlan(refused).restartObstacles.map(\.description) == [text])
+        var allowed = refused
+        allowed.allowsUnresetRestart = true
+        #expect(problems(allowed) == [])
+        #expect(try host.makePlan(allowed).restartObstacles.isEmpty)
+        var ending = refused
+        ending.onReset = .exit
+        #expect(problems(ending) == [])
+        var quiet = refused
+        quiet.platformDevices[0].dma = .none
+        #expect(problems(quiet) == [])
+        #expect(problems(configuration(canReset: true)) == [])
+        #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
+    }
+
+    @Test func `why a guest is not started again is in the report`() throws {
+        host.kernel.withState { $0.kvm.exits[0] = [.systemEvent(2)] }
+        var report = try run(try host.makePlan(host.configuration())).report
+        #expect(report.text.hasPrefix("guest: reset\n"))
+        report.restartRefusal = "a: b"
+        #expect(report.text.hasPrefix("guest: reset (not started again: a: b)\n"))
+    }
+
+    @Test func `a guest that ends otherwise, or a reset that is to end it, is an end`() throws {
+        host.kernel.withState { $0.kvm.exits[0] = [.systemEvent(1)] }
+        var configuration = host.configuration()
+        configuration.onReset = .restart
+        var policy = RestartPolicy(configuration)
+        #expect(policy.decide(after: try run(try host.makePlan(configuration)).report, at: 0) == .end)
+        host.kernel.withState { $0.kvm.exits[0] = [.systemEvent(2)] }
+        let report = try run(try host.makePlan(configuration)).report
+        for _ in 0..<RestartLimit.maximum { #expect(policy.decide(after: report, at: 0) == .restart) }
+        #expect(policy.decide(after: report, at: 0) == .refuse("it asked for 10 resets within 60 s, and for one more"))
+        var ending = RestartPolicy(host.configuration())
+        #expect(ending.decide(after: report, at: 0) == .end)
     }
 
     @Test func restartsAreInTheReport() throws {

@@ -307,10 +307,89 @@ import VFIO
 
     @Test func aResetThatFailsAtTheEndIsSaid() throws {
         host.add("device")
-        host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
         let connected = try connect(host.open(settings("device")))
+        #expect(connected.reports().first?.resetFailure == nil)
+        host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
         connected.silence()
         #expect(host.log.all.count == 1)
         #expect(host.log.all.first?.hasPrefix("warning: device: VFIO_DEVICE_RESET failed: EIO") == true)
+        #expect(host.log.all.first?.hasSuffix("\n  what the guest has left running may go on") == true)
+        let report = try #require(connected.reports().first)
+        #expect(report.resetFailure == "EIO (Input/output error)")
+        #expect(
+            report.lines.contains("  reset failed: EIO (Input/output error); what was left running may go on"))
+    }
+
+    @Test func `a reset that fails when the device is opened is said, and an error where one is required`() throws {
+        host.add("device")
+        host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
+        let error = passthroughError { () throws(PassthroughError) in
+            try host.open(settings("device", requiresReset: true))
+        }
+        #expect(error?.description.hasPrefix("device: VFIO_DEVICE_RESET failed: EIO (Input/output error)\n") == true)
+        #expect(error?.description.contains("\n  require_reset is set: ") == true)
+        #expect(!host.kernel.held.contains { $0.contains("VFIO") })
+
+        let connected = try connect(host.open(settings("device")))
+        #expect(host.log.all.count == 1)
+        #expect(host.log.all.first?.hasPrefix("warning: device: VFIO_DEVICE_RESET failed: EIO") == true)
+        #expect(connected.reports().first?.resetFailure == "EIO (Input/output error)")
+        // The next one counts.
+        host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = nil }
+        connected.silence()
+        #expect(connected.reports().first?.resetFailure == nil)
+        #expect(connected.restartObstacles() == [])
+    }
+
+    // MARK: Another start
+
+    /// What the last guest has told the device to do reaches the next one's RAM only where that is mapped for it, or where it is: at the
+    /// addresses of the last one's.
+    @Test(arguments: [
+        // Behind an IOMMU: what may do DMA, what is known to do none, and what is to reach nothing.
+        (false, "test,device", VFIODMAMode.automatic, true), (false, "test,device", .iommu, true),
+        (false, "arm,pl061", .automatic, false), (false, "arm,pl061", .iommu, false),
+        (false, "test,device", .none, false),
+        // Without one: by its kind, by the user's word, and in RAM that the next guest gets, too.
+        (true, "arm,pl031", .automatic, false), (true, "test,device", .none, false),
+        (true, "test,device", .identity, true), (true, "arm,pl031", .identity, true),
+    ])
+    func `a device without a reset stands in the way of another start if it may reach the new guest's RAM`(
+        isNoIOMMU: Bool, compatible: String, dma: VFIODMAMode, isInTheWay: Bool
+    ) throws {
+        for (flags, isExpected) in [(VFIODeviceInfo.Flags.platform, isInTheWay), ([.platform, .reset], false)] {
+            let host = try Host()
+            host.add(
+                "device", isNoIOMMU: isNoIOMMU, flags: flags, properties: ["compatible": .string(compatible)])
+            let devices = try host.open(settings("device", dma: dma))
+            let memory = try MemoryMapping(of: 0, size: 1 << 20, system: host.kernel)
+            let connected = try ConnectedDevices(
+                devices, vm: try host.makeVM(), memory: [(0x8000_0000, memory)], loop: host.loop, log: host.log.log)
+            connected.silence()
+            #expect(connected.restartObstacles().map(\.reason) == (isExpected ? [.noReset] : []))
+            // It is known before, too.
+            #expect(devices.restartObstacles == connected.restartObstacles())
+            guard isExpected else { continue }
+            let text = try #require(devices.restartObstacles.first?.description)
+            #expect(
+                text.hasPrefix(
+                    "device: on_reset is \"restart\", but the host's kernel can't reset the device\n"), "\(text)")
+            #expect(text.contains("allow_unreset_restart"))
+            #expect(text.contains("set dma to \"none\"") == !isNoIOMMU, "\(text)")
+        }
+    }
+
+    /// Whatever the device is: what was to be reset and wasn't is not what the next guest expects.
+    @Test(arguments: ["test,device", "arm,pl061"], [VFIODMAMode.automatic, .none])
+    func `a reset that fails stands in the way of another start`(compatible: String, dma: VFIODMAMode) throws {
+        host.add("device", properties: ["compatible": .string(compatible)])
+        let devices = try host.open(settings("device", dma: dma))
+        let connected = try connect(devices)
+        host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
+        connected.silence()
+        #expect(devices.restartObstacles == [])
+        #expect(
+            connected.restartObstacles().map(\.summary) == ["device: the device's reset failed: EIO (Input/output error)"])
+        #expect(connected.restartObstacles().map(\.reason) == [.failedReset("EIO (Input/output error)")])
     }
 }

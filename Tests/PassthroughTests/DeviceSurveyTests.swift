@@ -101,6 +101,33 @@ import VFIO
         #expect(regions.map(\.access) == [.unknown])
     }
 
+    private func bus() throws -> PlatformBus {
+        PlatformBus(
+            windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x100_0000))], spiCount: 988)
+    }
+
+    @Test func aBlockWithoutBytesGetsNoWindow() throws {
+        add("device", ["reg": .cells64([0x1000, 0x1000, 0x2000, 0, 0x3000, 0x1000]), "interrupts": .cells([0, 1, 4])])
+        let survey = try survey("device")
+        #expect(survey.regions.map(\.access) == [.mappable, .empty, .mappable])
+        let request = try survey.nodeRequest(on: try bus())
+        #expect(request.regions.map(\.size) == [0x1000, 0x1000])
+        #expect(request.regionIndices == [0, 2])
+        #expect(request.interrupts.map(\.trigger) == [.level])
+    }
+
+    /// The kernel counts no block behind one that it can't translate, so VFIO has no region for either.
+    @Test func aBlockThatIsNotTranslatedGetsNoWindow() throws {
+        add("device", ["reg": .cells64([0x1000, 0x1000, 0x9000, 0x1000, 0x2000, 0x1000])])
+        kernel.withState { state in
+            let ranges = PropertyValue.cells64([0x1000, 0x10_1000, 0x4000])
+            state.files["/sys/firmware/devicetree/base/soc/ranges"] = ranges.bytes
+        }
+        let survey = try survey("device")
+        #expect(survey.regions.map(\.hostAddress) == [0x10_1000, nil, 0x10_2000])
+        #expect(try survey.nodeRequest(on: try bus()).regionIndices == [0])
+    }
+
     @Test func withoutANodeTheKernelsTableSaysWhereRegistersAre() throws {
         kernel.addHostDevice("ARMH0031:00", bus: .amba, driver: "rtc")
         kernel.addFile(

@@ -25,7 +25,7 @@ struct NodeFixtureTests {
             tree: HostTree(host, clockRates: fixture.clockRates), phandles: try Self.allocator(), explains: explains)
     }
 
-    @Test(arguments: NodeFixture.all) func `the guest's nodes are the expected ones`(fixture: NodeFixture) throws {
+    @Test(arguments: NodeFixture.all + NodeFixture.cases) func `the guest's nodes are the expected ones`(fixture: NodeFixture) throws {
         // Arrange
         let host = try fixture.hostTree()
         var generator = try generator(fixture, host)
@@ -40,7 +40,7 @@ struct NodeFixtureTests {
         #expect(found == expected, "generated:\n\(found)\nexpected:\n\(expected)")
     }
 
-    @Test(arguments: NodeFixture.all) func `dtc has no complaint`(fixture: NodeFixture) throws {
+    @Test(arguments: NodeFixture.all + NodeFixture.cases) func `dtc has no complaint`(fixture: NodeFixture) throws {
         let host = try fixture.hostTree()
         var generator = try generator(fixture, host)
         let nodes = try generator.generate(try fixture.requests(host))
@@ -56,7 +56,7 @@ struct NodeFixtureTests {
     }
 
     /// Explaining changes nothing but what is told.
-    @Test(arguments: NodeFixture.all) func `each property of the host has a fate`(fixture: NodeFixture) throws {
+    @Test(arguments: NodeFixture.all + NodeFixture.cases) func `each property of the host has a fate`(fixture: NodeFixture) throws {
         let host = try fixture.hostTree()
         let requests = try fixture.requests(host)
         var plain = try generator(fixture, host)
@@ -94,7 +94,7 @@ struct NodeFixtureTests {
     }
 
     /// The same from a live tree: as folders and files, and with the blob that the host was booted with or without it.
-    @Test(arguments: NodeFixture.all, [true, false])
+    @Test(arguments: NodeFixture.all + NodeFixture.cases, [true, false])
     func `a live tree gives the same`(fixture: NodeFixture, hasBlob: Bool) throws {
         // Arrange
         let host = try fixture.hostTree()

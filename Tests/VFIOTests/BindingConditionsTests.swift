@@ -15,7 +15,7 @@ import Testing
 
     private func obstacles(_ name: String, together: Set<String> = []) throws -> [BindingObstacle] {
         let conditions = try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel))
-        return conditions.obstacles(to: try HostDevice(host: name, sysfs: sysfs), together: together)
+        return try conditions.obstacles(to: try HostDevice(host: name, sysfs: sysfs), together: together)
     }
 
     /// What `martlet bind` says.
@@ -142,6 +142,31 @@ import Testing
                   vfio-platform is not in the kernel (CONFIG_VFIO_PLATFORM)
                   run: modprobe vfio-platform
                 """)
+    }
+
+    /// Whatever can't be read might have been the reason not to take the device.
+    @Test func `no obstacle is lost to an error of the kernel`() throws {
+        kernel.addHostDevice(
+            "1000.net", driver: "stmmac",
+            properties: ["device_type": Array("pci\0".utf8), "compatible": Array("vendor,dma\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        kernel.addFile("/proc/sys/kernel/osrelease", "6.12.0-vendor\n")
+        kernel.addFile("/lib/modules/6.12.0-vendor/modules.alias", "alias vfio-reset:vendor,dma vfio_platform_vendor\n")
+        let device = try HostDevice(host: "1000.net", sysfs: sysfs)
+        func obstacles() throws -> [BindingObstacle] {
+            try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel)).obstacles(to: device)
+        }
+        let start = kernel.withState { $0.callCount }
+        #expect(try obstacles() == [.pciHost])
+        let count = kernel.withState { $0.callCount } - start
+        try #require(count > 6)
+        for call in 1...count {
+            kernel.withState { state in
+                state.failingCall = state.callCount + call
+                state.failure = .ioError
+            }
+            #expect(throws: VFIOError.self, "call \(call)") { try obstacles() }
+        }
     }
 
     // MARK: Reset

@@ -7,27 +7,27 @@ import Testing
 import VFIO
 
 @Suite struct DeviceBindingTests {
-    private let kernel = FakeKernel()
-    private var sysfs: Sysfs { Sysfs(system: kernel) }
-    private var binding: DeviceBinding { DeviceBinding(sysfs: sysfs, calls: kernel) }
-    private let note = "/run/martlet/former-drivers/amba-9010000.pl031"
+    let kernel = FakeKernel()
+    var sysfs: Sysfs { Sysfs(system: kernel) }
+    var binding: DeviceBinding { DeviceBinding(sysfs: sysfs, calls: kernel) }
+    let note = "/run/martlet/former-drivers/amba-9010000.pl031"
 
     init() { kernel.addHostDevice("9010000.pl031", bus: .amba, driver: "rtc-pl031") }
 
-    private func device(_ name: String = "9010000.pl031") throws -> HostDevice {
+    func device(_ name: String = "9010000.pl031") throws -> HostDevice {
         try HostDevice(host: name, sysfs: sysfs)
     }
 
     /// What was changed so far.
-    private var changes: [String] {
+    var changes: [String] {
         kernel.journal.compactMap { if case .call(let text) = $0 { text } else { nil } }
     }
 
-    private func text(_ path: String) -> String? {
+    func text(_ path: String) -> String? {
         kernel.withState { $0.files[path] }.map { String(decoding: $0, as: UTF8.self) }
     }
 
-    private var driverOverride: String? { text("/sys/devices/platform/9010000.pl031/driver_override") }
+    var driverOverride: String? { text("/sys/devices/platform/9010000.pl031/driver_override") }
 
     // MARK: Bind
 
@@ -37,20 +37,20 @@ import VFIO
         #expect(outcome.device.state == .ready)
         #expect(
             changes == [
-                "create \(note)", "write 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind",
-                "write vfio-amba > /sys/devices/platform/9010000.pl031/driver_override",
+                "create \(note)", "write vfio-amba > /sys/devices/platform/9010000.pl031/driver_override",
+                "write 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind",
                 "write 9010000.pl031 > /sys/bus/amba/drivers/vfio-amba/bind",
             ])
         #expect(text(note) == "driver=rtc-pl031\n")
     }
 
     @Test func theStepsAreCommandsForAShell() throws {
-        let steps = binding.bindingSteps(for: try device())
+        let steps = try binding.bindingSteps(for: try device())
         #expect(
             steps.map(\.command) == [
-                "mkdir -p /run/martlet/former-drivers && echo driver=rtc-pl031 > \(note)",
-                "echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind",
+                "(umask 022 && mkdir -p /run/martlet/former-drivers && echo driver=rtc-pl031 > \(note))",
                 "echo vfio-amba > /sys/devices/platform/9010000.pl031/driver_override",
+                "echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind",
                 "echo 9010000.pl031 > /sys/bus/amba/drivers/vfio-amba/bind",
             ])
         #expect(changes.isEmpty)
@@ -59,7 +59,7 @@ import VFIO
     @Test func bindLeavesWhatVFIOHas() throws {
         kernel.addHostDevice("1000.net")
         #expect(try binding.bind(try device("1000.net")) == .already(try device("1000.net")))
-        #expect(binding.bindingSteps(for: try device("1000.net")).isEmpty)
+        #expect(try binding.bindingSteps(for: try device("1000.net")).isEmpty)
         #expect(changes.isEmpty)
     }
 
@@ -138,8 +138,17 @@ import VFIO
         let error = #expect(throws: VFIOError.self) { try binding.bind(before) }
         #expect(
             error?.description.hasSuffix(
-                "\n  undoing what was done failed too: it has no driver now, and was with rtc-pl031") == true)
+                """
+
+                  this was not undone: echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/bind: EIO \
+                (Input/output error)
+                  undoing what was done failed too: it has no driver now, and was with rtc-pl031
+                """) == true)
         #expect(try device().driver == nil)
+        // The note stays, so that it can still be given back.
+        #expect(text(note) == "driver=rtc-pl031\n")
+        kernel.withState { $0.sysfs.refusals = [:] }
+        #expect(try binding.release(device()).device.driver == "rtc-pl031")
     }
 
     /// Every call fails once; whenever bind throws, the device is as it was.
@@ -219,7 +228,10 @@ import VFIO
         let outcome = try binding.release(try device("1000.net"))
         #expect(outcome.device.driver == "stmmac")
         #expect(
-            changes.last == "write 1000.net > /sys/bus/platform/drivers_probe")
+            changes.suffix(2) == [
+                "write 1000.net > /sys/bus/platform/drivers_probe",
+                "unlink /run/martlet/former-drivers/platform-1000.net",
+            ])
     }
 
     @Test func aDeviceThatNoDriverWantsIsReleasedAllTheSame() throws {

@@ -114,6 +114,29 @@ import VFIO
         #expect(kernel.held.isEmpty)
     }
 
+    @Test func `a container without the device's files is told which`() throws {
+        kernel.addHostDevice("a", group: 3, file: 0)
+        kernel.addFile("/sys/class/misc/iommu/dev", "10:197\n")
+        kernel.withState { _ = $0.devices.remove("/dev/vfio/devices/vfio0") }
+        #expect(
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
+                a: open /dev/vfio/devices/vfio0 failed: ENOENT (No such file or directory)
+                  the kernel has /dev/vfio/devices/vfio0, but /dev here hasn't, as in a container
+                  give it to the container: docker run, podman run: --device /dev/vfio/devices/vfio0
+                """)
+        // Its group will do.
+        #expect(try VFIOContainers(calls: kernel).open(host("a")).group?.id == 3)
+        kernel.withState { _ = $0.devices.remove("/dev/iommu") }
+        #expect(
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
+                a: open /dev/iommu failed: ENOENT (No such file or directory)
+                  the kernel has /dev/iommu, but /dev here hasn't, as in a container
+                  give it to the container: docker run, podman run: --device /dev/iommu --device /dev/vfio/devices/vfio0
+                """)
+        #expect(try VFIOContainers(calls: kernel).open(host("a")).group?.id == 3)
+        #expect(kernel.held.isEmpty)
+    }
+
     @Test func aDeviceWithoutAFileSaysSo() throws {
         kernel.addHostDevice("old", group: 3)
         kernel.addHostDevice("free", group: 4, isNoIOMMU: true, file: 0)

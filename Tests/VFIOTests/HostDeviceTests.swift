@@ -248,6 +248,49 @@ import VFIO
         }
     }
 
+    /// As in a container that isn't given it.
+    @Test func `a host without sysfs says so`() {
+        let kernel = FakeKernel()
+        kernel.withState { $0.files = [:] }
+        let sysfs = Sysfs(system: kernel)
+        let error = #expect(throws: VFIOError.self) { try HostDevice(host: "1000.serial", sysfs: sysfs) }
+        #expect(
+            error?.description == """
+                1000.serial: no sysfs is mounted at /sys
+                  run: mount -t sysfs sysfs /sys
+                  or give the container that of the host: --volume /sys:/sys
+                """)
+        #expect(throws: VFIOError.noSysfs(device: "/sys/devices/a", root: "/sys")) {
+            try HostDevice(sysfsdev: "/sys/devices/a", sysfs: sysfs)
+        }
+        #expect(throws: VFIOError.noSysfs(device: "the host", root: "/sys")) { _ = try HostDevice.all(sysfs: sysfs) }
+    }
+
+    /// What can't be read is an error, and never a device that seems to need something else.
+    @Test func `nothing of a device is lost to an error of the kernel`() throws {
+        kernel.addHostDevice("1000.serial", group: 5, driver: "serial", properties: ["iommus": []])
+        kernel.addHostDevice("2000.other", group: 5, driver: "")
+        kernel.addFile("/sys/devices/platform/1000.serial/driver_override", "serial\n")
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        let start = kernel.withState { $0.callCount }
+        let device = try HostDevice(host: "1000.serial", sysfs: sysfs)
+        let count = kernel.withState { $0.callCount } - start
+        let diagnosis = try #require(device.diagnosis)
+        #expect(diagnosis.isVFIODriverLoaded && diagnosis.isResetRequired && diagnosis.isBehindIOMMU)
+        #expect(diagnosis.isNoIOMMUModeOn == true && diagnosis.driverOverride == "serial")
+        try #require(count > 12)
+        for call in 1...count {
+            for errno: Errno in [.permissionDenied, .ioError] {
+                kernel.withState { state in
+                    state.failingCall = state.callCount + call
+                    state.failure = errno
+                }
+                #expect(throws: VFIOError.self, "call \(call)") { try HostDevice(host: "1000.serial", sysfs: sysfs) }
+            }
+        }
+    }
+
     /// The real kernel answers a readlink of what is no link with EINVAL, where the fake says ENOENT.
     @Test func readsTheRealSysfs() throws {
         let real = Sysfs(system: LinuxKernel())

@@ -177,6 +177,73 @@ import VFIO
         }
     }
 
+    /// The ways that are taken where a tty or a disk has no plain name.
+    @Test(arguments: [Errno.ioError, .permissionDenied])
+    func `no hidden use is lost to an error of the kernel`(errno: Errno) throws {
+        addDisk("dm-0", "253:0", behind: nil)
+        addDisk("sda", "8:0", behind: "2000.sata")
+        kernel.withState { state in
+            state.links["/sys/devices/virtual/block/dm-0/slaves/sda"] =
+                "../../../../platform/2000.sata/ata1/block/sda"
+            state.links["/dev/mapper/root"] = "../dm-0"
+            state.links["/sys/class/virtio-ports/vport0p0"] =
+                "../../devices/platform/2000.sata2/virtio0/virtio-ports/vport0p0"
+            state.links["/sys/class/tty/hvc0"] = "../../devices/virtual/tty/hvc0"
+        }
+        mount("22 1 0:30 /@ / rw - btrfs /dev/mapper/root rw,subvol=/@")
+        kernel.addFile("/proc/consoles", "hvc0        -W- (EC p  )  229:0\npl11        -W- (EB  p  )\n")
+        kernel.addFile("/proc/swaps", "Filename Type Size Used Priority\n/dev/mapper/root partition 1 0 -2\n")
+        kernel.addFile("/sys/firmware/devicetree/base/chosen/stdout-path", "serial0:115200\0")
+        kernel.addFile("/sys/firmware/devicetree/base/aliases/serial0", "/soc/1000.uart\0")
+        let devices = try ["1000.uart", "2000.sata", "2000.sata2"].map { try HostDevice(host: $0, sysfs: sysfs) }
+        let start = kernel.withState { $0.callCount }
+        let uses = try HostUses(sysfs: sysfs, proc: proc)
+        let count = kernel.withState { $0.callCount } - start
+        #expect(
+            devices.map { uses.uses(of: $0) } == [
+                [.bootConsole("/sys/firmware/devicetree/base/soc/1000.uart")],
+                [.rootFileSystem("dm-0"), .swap("/dev/mapper/root")], [.console("hvc0")],
+            ])
+        try #require(count > 15)
+        for call in 1...count {
+            kernel.withState { state in
+                state.failingCall = state.callCount + call
+                state.failure = errno
+            }
+            let found = try? HostUses(sysfs: sysfs, proc: proc)
+            guard let found else { continue }
+            // Who may not see the host's first process takes each disk for one in use.
+            #expect(errno == .permissionDenied, "call \(call)")
+            #expect(kernel.withState { $0.failedCall } == "read /proc/1/mountinfo", "call \(call)")
+            for device in devices {
+                let seen = found.uses(of: device)
+                #expect(uses.uses(of: device).allSatisfy(seen.contains), "call \(call)")
+            }
+        }
+    }
+
+    /// A service with mounts of its own, on a host that has others.
+    @Test func `the mounts of the host's first process count`() throws {
+        addDisk("sda2", "8:2", behind: "2000.sata", parent: "sda")
+        kernel.addFile("/proc/1/mountinfo", "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n")
+        #expect(try uses("2000.sata") == [.rootFileSystem("sda2")])
+    }
+
+    @Test(arguments: [true, false])
+    func `a disk is in use when the host's mounts can't be seen`(isContainer: Bool) throws {
+        addDisk("sda", "8:0", behind: "2000.sata")
+        addDisk("sda2", "8:2", behind: "2000.sata", parent: "sda")
+        #expect(try uses("2000.sata").isEmpty)
+        if isContainer {
+            kernel.withState { $0.links["/proc/self/ns/pid"] = "pid:[4026532000]" }
+        } else {
+            kernel.withState { $0.files["/proc/1/mountinfo"] = nil }
+        }
+        #expect(try uses("2000.sata") == [.unseen("sda")])
+        #expect(try uses("2000.sata2").isEmpty)
+        #expect(try uses("1000.uart").isEmpty)
+    }
+
     @Test func readsTheRealHost() throws {
         let kernel = LinuxKernel()
         _ = try HostUses(sysfs: Sysfs(system: kernel), proc: Sysfs(root: "/proc", system: kernel))

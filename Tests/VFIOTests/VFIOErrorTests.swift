@@ -46,6 +46,9 @@ import VFIO
             .openContainer, .permissionDenied,
             ["  this user may not open it", "  run: chmod a+rw /dev/vfio/vfio"])
         check(
+            .openContainer, .notPermitted,
+            ["  this process may not open it; a container may not unless it is run with --device /dev/vfio/vfio"])
+        check(
             .openContainer, .tooManyOpenFiles,
             ["  this process has as many descriptors open as it may", "  run: ulimit -n 4096"])
     }
@@ -58,7 +61,9 @@ import VFIO
             .openGroup(Self.group), .permissionDenied,
             ["  this user may not open it", "  run: chown \"$USER\" /dev/vfio/7"])
         check(.openGroup(Self.noIOMMUGroup), .notPermitted, Self.rawIO)
-        check(.openGroup(Self.group), .notPermitted, ["  this process may not open it"])
+        check(
+            .openGroup(Self.group), .notPermitted,
+            ["  this process may not open it; a container may not unless it is run with --device /dev/vfio/7"])
         check(
             .openGroup(Self.group), .operationNotSupportedByDevice,
             ["  the last device of the group has just left VFIO"])

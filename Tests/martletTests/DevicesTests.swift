@@ -69,8 +69,10 @@ import VFIO
     @Test func oneDeviceIsShownInFull() throws {
         try addSome()
         let survey = try makeSurvey().survey(try HostDevice(host: "b000000.ethernet", sysfs: host.sysfs))
-        let steps = DeviceBinding(sysfs: host.sysfs, calls: LinuxKernel(), stateFolder: "/nowhere")
-            .bindingSteps(for: survey.device)
+        let steps = try DeviceBinding(
+            sysfs: host.sysfs, calls: LinuxKernel(), notes: StateFolder(base: "/nowhere", names: ["martlet"])
+        )
+        .bindingSteps(for: survey.device)
         let root = host.sysfs.root
         #expect(
             DeviceText(survey, steps: steps).text == """
@@ -89,9 +91,10 @@ import VFIO
                   to make it ready:
                     run: martlet bind b000000.ethernet
                   which does:
-                    mkdir -p /nowhere && echo driver=stmmac > /nowhere/platform-b000000.ethernet
-                    echo b000000.ethernet > \(root)/bus/platform/drivers/stmmac/unbind
+                    (umask 022 && mkdir -p /nowhere/martlet && \
+                echo driver=stmmac > /nowhere/martlet/platform-b000000.ethernet)
                     echo vfio-platform > \(root)/devices/platform/b000000.ethernet/driver_override
+                    echo b000000.ethernet > \(root)/bus/platform/drivers/stmmac/unbind
                     echo b000000.ethernet > \(root)/bus/platform/drivers/vfio-platform/bind
                 """)
     }

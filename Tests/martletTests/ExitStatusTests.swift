@@ -55,6 +55,6 @@ import Testing
             (["martlet"], nil), ([], nil),
         ] as [([String], String?)])
     func onlyAPlainRunGoesPastTheParser(arguments: [String], config: String?) {
-        #expect(Martlet.plainRun(arguments) == config)
+        #expect(RunArguments(arguments)?.config == config)
     }
 }

@@ -20,7 +20,7 @@
 # What the host offers for passing through is listed in the README; "martlet bind NAME…" in the host gives it to VFIO. What its devices
 # have behind them, unless the host is deterministic, is in FOLDER/devices:
 #   sata.img, usb.img, virtio.img   disks of 64 MiB; the first 8 are what seq counts from 1000000, 3000000 and 5000000
-#   pl011.txt, serial.txt           what was sent by each port; a cable joins the two
+#   pl011.txt, serial.txt           what was sent by each port; a cable (cable.c) joins the two
 
 source "$(dirname "$0")/../lib.sh"
 
@@ -54,6 +54,8 @@ build_firmware() {
     rm "$new/firmware.elf"
 }
 
+build_cable() { gcc -O2 -Wall -Wextra -Werror -o "$1/cable" "$ARM_HOST/cable.c"; }
+
 need_build_packages
 kernel=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
 initramfs=$(MARTLET_QUIET=1 "$GUEST_IMAGES/initramfs/build.sh")/initramfs.cpio.gz
@@ -71,7 +73,10 @@ cpu=max,pauth=off
 deterministic=()
 case $variant in
 gicv3) machine+=,gic-version=3 ;;
-gicv2) machine+=,gic-version=2 ;;
+gicv2)
+    machine+=,gic-version=2
+    cpu=cortex-a72 # has no pages of 16 KiB
+    ;;
 deterministic)
     machine+=,gic-version=3,dtb-randomness=off
     deterministic=(-icount shift=0,sleep=off -rtc base=2026-01-01,clock=vm -seed 1)
@@ -102,6 +107,7 @@ disk() {
 }
 
 image=$kernel/Image
+cable=()
 if [[ -z $devices ]]; then
     qemu+=(-serial chardev:console)
 else
@@ -114,8 +120,11 @@ else
         qemu+=(-chardev null,id=pl011 -chardev null,id=serial)
     else
         files=$share/devices
-        qemu+=(-chardev "socket,id=pl011,path=$work/cable,server=on,wait=off,logfile=$files/pl011.txt"
-            -chardev "socket,id=serial,path=$work/cable,logfile=$files/serial.txt")
+        cached cable_folder cable "$(cache_key "$ARM_HOST/cable.c" -- "$(declare -f build_cable)" \
+            "$(gcc --version | head -n 1)")" build_cable
+        cable=("$cable_folder/cable")
+        qemu+=(-chardev "socket,id=pl011,fd=10,logfile=$files/pl011.txt"
+            -chardev "socket,id=serial,fd=11,logfile=$files/serial.txt")
     fi
     mkdir -p "$files"
     disk sata 1000000
@@ -179,7 +188,7 @@ if [[ -z $run ]]; then
     [[ -t 0 ]] || die "a shell needs a terminal" "to run a script: --run SCRIPT"
     say arm-host "booting ($variant); the end of the shell is the end of the host"
     status=0
-    "${tied[@]}" "${qemu[@]}" -chardev stdio,id=console,signal=off || status=$?
+    "${tied[@]}" "${cable[@]}" "${qemu[@]}" -chardev stdio,id=console,signal=off || status=$?
     exit "$status"
 fi
 
@@ -187,7 +196,7 @@ last_line() { grep -av '^qemu-system-aarch64: terminating' "$work/output" | grep
 
 begin=$EPOCHSECONDS
 set +e
-"${tied[@]}" timeout -k 5 "$limit" "${tied[@]}" "${qemu[@]}" -chardev stdio,id=console </dev/null 2>&1 |
+"${tied[@]}" timeout -k 5 "$limit" "${tied[@]}" "${cable[@]}" "${qemu[@]}" -chardev stdio,id=console </dev/null 2>&1 |
     sed -u 's/\r$//' | tee "$work/output" "$log"
 status=${PIPESTATUS[0]}
 set -e

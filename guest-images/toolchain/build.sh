@@ -5,12 +5,12 @@
 # Builds a Swift SDK bundle that compiles for arm64 Linux on an x86-64 Debian, and prints its folder:
 #   compiler   Debian sid's swiftlang for amd64, run on its own (sid) libraries: patchelf points it at them
 #   stdlib     Debian sid's swiftlang for arm64; it has to be the compiler's very version
-#   C sysroot  Debian trixie's libraries for arm64; libfdt and zlib without their .so, so that they are linked statically
+#   C sysroot  Debian trixie's libraries for arm64; libfdt, zlib and libzstd without their .so, so that they are linked statically
 # SwiftPM itself is the user's own.
 
 source "$(dirname "$0")/../lib.sh"
 
-SYSROOT_PACKAGES=(libc6-dev libcrypt-dev zlib1g-dev libfdt-dev)
+SYSROOT_PACKAGES=(libc6-dev libcrypt-dev zlib1g-dev libfdt-dev libzstd-dev)
 
 build_toolchain() {
     local new=$1 final=$2 work version
@@ -79,7 +79,7 @@ unpack_sysroot() {
     for package in "$work"/sysroot/*.deb; do
         dpkg-deb --fsys-tarfile "$package" | tar -x -C "$new" --keep-directory-symlink
     done
-    rm -rf "$new"/usr/share "$new"/usr/lib/*/lib{fdt,z}.so
+    rm -rf "$new"/usr/share "$new"/usr/lib/*/lib{fdt,z,zstd}.so
     dpkg-deb --fsys-tarfile "$work"/runtime/swiftlang_*.deb | tar -x -C "$work/s" --wildcards \
         --exclude='*/embedded/*' --exclude='*/host/*' --exclude='*/pm/*' --exclude='*/FrameworkABIBaseline/*' \
         "$lib/swift/*" "$lib/swift_static/*" "$lib/clang/*"

@@ -39,9 +39,29 @@ long clinux_pwrite(int fd, const void *_Nonnull buffer, size_t count, off_t offs
 long clinux_ioctl(int fd, unsigned long request, uintptr_t argument);
 long clinux_readlink(const char *_Nonnull path, char *_Nonnull buffer, size_t count);
 int clinux_is_directory(const char *_Nonnull path);
-/// A new folder with the mode 0777 less the umask.
-int clinux_make_directory(const char *_Nonnull path);
-int clinux_unlink(const char *_Nonnull path);
+
+// Files in a folder that is open as `folder`, by names without slashes. None of these follows a symbolic link.
+
+/// A folder, for reading: -ENOTDIR or -ELOOP for a link. With -1 as `folder`, `name` is a path, whose links are
+/// followed.
+int clinux_open_folder_in(int folder, const char *_Nonnull name);
+/// A new folder with the mode 0755 less the umask. With -1 as `folder`, `name` is a path.
+int clinux_make_folder_in(int folder, const char *_Nonnull name);
+/// A file, for reading; never waits for a writer. -ELOOP for a link.
+int clinux_open_file_in(int folder, const char *_Nonnull name);
+/// A new file with the mode 0600 less the umask, for writing; -EEXIST if there is anything of that name.
+int clinux_create_file_in(int folder, const char *_Nonnull name);
+/// Gives a file another name, in the place of the file that had it.
+int clinux_rename_in(int folder, const char *_Nonnull from, const char *_Nonnull to);
+int clinux_unlink_in(int folder, const char *_Nonnull name);
+/// The user that has an open file, and its mode: type and permissions, as in struct stat.
+int clinux_file_owner(int fd, uint32_t *_Nonnull user, uint32_t *_Nonnull mode);
+int clinux_set_mode(int fd, uint32_t mode);
+/// Takes the file's lock (flock(2), LOCK_EX), which ends when `fd` is closed; -EAGAIN if another process has it.
+int clinux_try_lock(int fd);
+/// The effective user of this process.
+uint32_t clinux_user(void);
+
 /// /dev/kmsg, non-blocking and at its end.
 int clinux_kernel_log(void);
 
@@ -59,6 +79,7 @@ int clinux_list_directory(const char *_Nonnull path, void *_Nullable context,
 intptr_t clinux_mmap(void *_Nullable address, size_t length, int protection, int flags, int fd, off_t offset);
 int clinux_munmap(void *_Nonnull address, size_t length);
 int clinux_advise_huge_pages(void *_Nonnull address, size_t length);
+int clinux_exclude_from_core_dumps(void *_Nonnull address, size_t length);
 int clinux_memfd_create(const char *_Nonnull name);
 /// The same, made of huge pages of 2^`page_shift` bytes.
 int clinux_memfd_create_huge(const char *_Nonnull name, unsigned page_shift);

@@ -21,15 +21,25 @@ struct BootLoader {
         let initrd: GuestRange?
         /// The first address that is free for the device tree.
         let deviceTree: GuestAddress
+        /// What the kernel wants of the CPU; nil for what isn't known.
+        var demands: KernelDemands?
+    }
+
+    /// A kernel that is in guest memory.
+    private struct Kernel {
+        let range: GuestRange
+        let demands: KernelDemands
     }
 
     private let memory: GuestMemory
     private let system: any SystemCalls
+    private let log: Log
     private var room: BootRoom
 
-    init(memory: GuestMemory, system: any SystemCalls) {
+    init(memory: GuestMemory, system: any SystemCalls, log: Log) {
         self.memory = memory
         self.system = system
+        self.log = log
         room = BootRoom(banks: memory.banks.map(\.range))
     }
 
@@ -47,11 +57,12 @@ struct BootLoader {
     private mutating func loadAll(_ kernel: String, _ initrd: String?) throws(MachineError) -> Result {
         let kernel = try loadKernel(kernel)
         var disk: GuestRange?
-        if let initrd { disk = try loadInitrd(initrd, with: kernel) }
+        if let initrd { disk = try loadInitrd(initrd, with: kernel.range) }
         return Result(
-            entry: kernel.base, initrd: disk,
-            deviceTree: try room.place("the device tree", Self.deviceTreeLimit, isLimit: true, alignment: Self.pageSize)
-        )
+            entry: kernel.range.base, initrd: disk,
+            deviceTree: try room.place(
+                "the device tree", Self.deviceTreeLimit, isLimit: true, alignment: Self.pageSize),
+            demands: kernel.demands)
     }
 
     private mutating func loadInitrd(_ path: String, with kernel: GuestRange) throws(MachineError) -> GuestRange {
@@ -66,11 +77,11 @@ struct BootLoader {
         return range
     }
 
-    /// - Returns: what the kernel takes in memory.
-    private mutating func loadKernel(_ path: String) throws(MachineError) -> GuestRange {
+    private mutating func loadKernel(_ path: String) throws(MachineError) -> Kernel {
         let file = try BootFile(key: "boot-source.kernel_image_path", path: path, system: system)
         let start = try file.prefix(ImageHeader.size)
-        if GzipStream.hasMagic(start) { return try loadCompressed(file) }
+        // What is compressed with it has the header inside.
+        guard ImageHeader.hasMagic(start) else { return try loadOther(file, start) }
         let header = try parse(start, path)
         let size = max(file.size, header.imageSize)
         let entry = try room.place(
@@ -80,42 +91,66 @@ struct BootLoader {
         }
         // Safety: the file's bytes are a prefix of target, which is at least as long.
         let count = try file.read(into: UnsafeMutableRawBufferPointer(rebasing: target[..<Int(file.size)]), at: 0)
-        try checkComplete(target, count: count, expected: Int(file.size), path)
-        return try take(entry, header.footprint(fileSize: file.size))
+        try checkComplete(target, count: count, expected: Int(file.size), header, path)
+        return try take(entry, header, size: file.size, path)
     }
 
-    private mutating func loadCompressed(_ file: BootFile) throws(MachineError) -> GuestRange {
-        var stream: GzipStream
-        do { stream = try GzipStream() } catch { throw .image(path: file.path, "zlib can't be started") }
-        // Where the image goes is in its header, so the first 64 bytes are decompressed on the side.
-        let scratch = UnsafeMutableRawBufferPointer.allocate(byteCount: ImageHeader.size, alignment: 16)
-        defer { scratch.deallocate() }
-        let count = try stream.read(into: scratch, from: file)
-        let header = try parse(Array(scratch.prefix(count)), file.path)
-        // Something is behind the header, whatever it says.
-        let needed = max(UInt64(ImageHeader.size) + 1, header.imageSize)
-        let entry = try self.room.place(
-            "the kernel \(file.path)", needed, alignment: Self.kernelAlignment, offset: header.textOffset)
-        guard let room = memory.bytes(at: entry, count: self.room.left(from: entry)), room.count >= needed else {
-            throw self.room.failure("the kernel \(file.path)", header.imageSize, from: entry)
+    /// A kernel that is no plain Image.
+    private mutating func loadOther(_ file: BootFile, _ start: [UInt8]) throws(MachineError) -> Kernel {
+        if let zboot = ZbootImage(start) {
+            let (payload, kind) = try zboot.payload(of: file)
+            return try loadCompressed(payload, kind)
         }
-        // Safety: room is larger than the header; the rest of the stream is bounded by what is left of it.
-        room.copyMemory(from: UnsafeRawBufferPointer(scratch))
-        let rest = UnsafeMutableRawBufferPointer(rebasing: room[ImageHeader.size...])
-        let size = ImageHeader.size + (try stream.read(into: rest, from: file))
-        guard stream.isAtEnd else {
-            throw self.room.failure("the kernel \(file.path)", UInt64(room.count) + 1, from: entry)
+        if let kind = KernelCompression(start) {
+            return try loadCompressed(BootPayload(file: file, range: 0..<file.size), kind)
         }
-        try checkComplete(room, count: size, expected: size, file.path)
-        return try take(entry, header.footprint(fileSize: UInt64(size)))
+        if let kind = ForeignKernel(try file.prefix(ForeignKernel.prefixSize)) { throw kind.error(of: file.path) }
+        // Throws what is wrong with it.
+        _ = try parse(start, file.path)
+        throw .image(path: file.path, "no arm64 Linux Image")
     }
 
-    private mutating func take(_ entry: GuestAddress, _ size: UInt64) throws(MachineError) -> GuestRange {
+    private mutating func loadCompressed(
+        _ payload: BootPayload, _ kind: KernelCompression
+    ) throws(MachineError) -> Kernel {
+        let path = payload.file.path
+        let what = "the kernel \(path)"
+        // Where the image goes is in its header, which isn't known yet: until it is, the image is where most room is.
+        let first = try room.place(what, .max, isLimit: true, alignment: Self.kernelAlignment)
+        guard let space = memory.bytes(at: first, count: room.left(from: first)) else {
+            throw room.failure(what, UInt64(ImageHeader.size), from: first)
+        }
+        let result: UnpackedPayload
+        switch kind {
+        case .gzip:
+            var stream = try GzipStream(payload)
+            result = try stream.unpack(into: space)
+        case .zstd: result = try ZstdFrames.unpack(payload, into: space, system: system)
+        }
+        guard result.isWhole else { throw room.failure(what, UInt64(space.count) + 1, from: first) }
+        if result.hasTrailingBytes {
+            log(.warning, "\(payload.file.key): \(path): what follows the compressed data is ignored")
+        }
+        let header = try parse(Array(space.prefix(min(result.count, ImageHeader.size))), path)
+        let size = max(UInt64(result.count), header.imageSize)
+        let entry = try room.place(what, size, alignment: Self.kernelAlignment, offset: header.textOffset)
+        guard let target = memory.bytes(at: entry, count: size) else { throw room.failure(what, size, from: entry) }
+        // Safety: both have as many bytes, and may overlap.
+        if entry != first { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: space[..<result.count])) }
+        try checkComplete(target, count: result.count, expected: result.count, header, path)
+        return try take(entry, header, size: UInt64(result.count), path)
+    }
+
+    /// Notes what the kernel takes in memory.
+    private mutating func take(
+        _ entry: GuestAddress, _ header: ImageHeader, size: UInt64, _ path: String
+    ) throws(MachineError) -> Kernel {
+        let size = header.footprint(fileSize: size)
         guard let range = GuestRange(base: entry, size: size) else {
             throw room.failure("the kernel", size, from: entry)
         }
         room.take(range)
-        return range
+        return Kernel(range: range, demands: KernelDemands(flags: header.flags, path: path))
     }
 
     private func parse(_ bytes: [UInt8], _ path: String) throws(MachineError) -> ImageHeader {
@@ -124,22 +159,27 @@ struct BootLoader {
             case .short:
                 throw .image(path: path, "\(bytes.count) bytes are too few for the header: the file is truncated")
             case .notArm64: throw .image(path: path, "no arm64 Linux Image: the magic number at byte 56 is missing")
-            case .compressed(let kind): throw .image(path: path, "compressed with \(kind), which Martlet can't read")
             case .implausible(let field): throw .image(path: path, "the header's \(field) is implausible")
             }
         }
     }
 
-    /// An image that is also a PE executable says how long its file must be; a plain one doesn't.
+    /// An image that is also a PE executable says how long its file must be. A plain one only says what it takes in memory, of
+    /// which the file has most.
     private func checkComplete(
-        _ image: UnsafeMutableRawBufferPointer, count: Int, expected: Int, _ path: String
+        _ image: UnsafeMutableRawBufferPointer, count: Int, expected: Int, _ header: ImageHeader, _ path: String
     ) throws(MachineError) {
         guard count == expected else {
             throw .image(path: path, "\(count) of \(expected) bytes: the file is truncated")
         }
         let bytes = UnsafeRawBufferPointer(image)
-        if let needed = PEImage.fileSize(bytes), needed > count {
-            throw .image(path: path, "\(count) of \(needed) bytes: the file is truncated")
+        if let needed = PEImage.fileSize(bytes) {
+            if needed > count { throw .image(path: path, "\(count) of \(needed) bytes: the file is truncated") }
+        } else if UInt64(count) < header.imageSize / 2 {
+            log(
+                .warning,
+                "boot-source.kernel_image_path: \(path): \(count) bytes, and \(header.imageSize) in memory (image_size): the "
+                    + "file may be truncated")
         }
     }
 }

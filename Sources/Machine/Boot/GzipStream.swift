@@ -5,21 +5,22 @@ internal import CZlib
 
 /// Decompresses a gzip file piece by piece, straight to where the bytes belong.
 ///
-/// - SeeAlso: RFC 1952; zlib.h, inflate
+/// A file may have several members, as two gzip files in one or what pigz makes; what they hold is one text. Zeros behind the
+/// last are padding, and anything else is left alone, as gzip(1) does.
+///
+/// - SeeAlso: RFC 1952, 2.2; zlib.h, inflate
 struct GzipStream: ~Copyable {
-    enum Fault: Error, Equatable {
-        case corrupt(String)
-        case truncated
-    }
-
+    private let payload: BootPayload
     private let stream: UnsafeMutablePointer<z_stream>
     private let input: UnsafeMutableRawBufferPointer
     private var inputOffset: UInt64 = 0
-    private(set) var isAtEnd = false
+    private var isAtEnd = false
 
-    static func hasMagic(_ bytes: [UInt8]) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
+    static func hasMagic(_ bytes: some Sequence<UInt8>) -> Bool { bytes.starts(with: [0x1F, 0x8B]) }
 
-    init() throws(Fault) {
+    /// - Throws: `MachineError.image` when zlib can't be started.
+    init(_ payload: BootPayload) throws(MachineError) {
+        self.payload = payload
         // Safety: zlib keeps a pointer to the stream in its own state, so the stream must not move; freed in deinit.
         stream = .allocate(capacity: 1)
         stream.initialize(to: z_stream())
@@ -27,7 +28,7 @@ struct GzipStream: ~Copyable {
         guard czlib_gunzip_init(stream) == Z_OK else {
             stream.deallocate()
             input.deallocate()
-            throw .corrupt("zlib can't be started")
+            throw .image(path: payload.file.path, "zlib can't be started")
         }
     }
 
@@ -37,19 +38,14 @@ struct GzipStream: ~Copyable {
         input.deallocate()
     }
 
-    /// Fills `target` with decompressed bytes; returns how many there were, fewer only at the end.
-    mutating func read(
-        into target: UnsafeMutableRawBufferPointer, from file: BootFile
-    ) throws(MachineError) -> Int {
+    /// Decompresses all members into `target`.
+    /// - Throws: `MachineError.image` for data that is corrupt or ends early, `.file`.
+    mutating func unpack(into target: UnsafeMutableRawBufferPointer) throws(MachineError) -> UnpackedPayload {
         stream.pointee.next_out = target.baseAddress?.assumingMemoryBound(to: UInt8.self)
         var left = target.count
         while left > 0, !isAtEnd {
-            if stream.pointee.avail_in == 0 {
-                let count = try file.read(into: input, at: inputOffset)
-                if count == 0 { throw .image(path: file.path, "the gzip stream ends early: the file is truncated") }
-                inputOffset += UInt64(count)
-                stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
-                stream.pointee.avail_in = UInt32(count)
+            if try fill(1) == 0 {
+                throw .image(path: payload.file.path, "the gzip stream ends early: the file is truncated")
             }
             // Safety: next_out and avail_out together stay inside target.
             let chunk = UInt32(clamping: left)
@@ -58,13 +54,43 @@ struct GzipStream: ~Copyable {
             left -= Int(chunk - stream.pointee.avail_out)
             switch result {
             case Z_OK: break
-            case Z_STREAM_END: isAtEnd = true
+            case Z_STREAM_END: isAtEnd = try !beginMember()
             case Z_BUF_ERROR where stream.pointee.avail_in == 0: break
             default:
                 let text = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(result)"
-                throw .image(path: file.path, "the gzip stream is corrupt (\(text))")
+                throw .image(path: payload.file.path, "the gzip stream is corrupt (\(text))")
             }
         }
-        return target.count - left
+        return UnpackedPayload(
+            count: target.count - left, isWhole: isAtEnd,
+            hasTrailingBytes: isAtEnd && unread.contains { $0 != 0 })
+    }
+
+    /// Goes on with the next member, if there is one.
+    private mutating func beginMember() throws(MachineError) -> Bool {
+        guard try fill(2) >= 2, Self.hasMagic(unread) else { return false }
+        return inflateReset(stream) == Z_OK
+    }
+
+    /// The input that is at hand.
+    private var unread: UnsafeBufferPointer<UInt8> {
+        // Safety: next_in and avail_in are inside the input buffer, which lives as long as self.
+        UnsafeBufferPointer(start: stream.pointee.next_in, count: Int(stream.pointee.avail_in))
+    }
+
+    /// Has at least `count` bytes of input at hand, unless the payload ends before; returns how many there are.
+    private mutating func fill(_ count: Int) throws(MachineError) -> Int {
+        let rest = Int(stream.pointee.avail_in)
+        guard rest < count else { return rest }
+        // Safety: the rest is inside the buffer, and both places may overlap; next_in and avail_in stay inside it.
+        if rest > 0, let start = stream.pointee.next_in {
+            input.copyMemory(from: UnsafeRawBufferPointer(start: start, count: rest))
+        }
+        let added = try payload.read(
+            into: UnsafeMutableRawBufferPointer(rebasing: input[rest...]), at: inputOffset)
+        inputOffset += UInt64(added)
+        stream.pointee.next_in = input.baseAddress?.assumingMemoryBound(to: UInt8.self)
+        stream.pointee.avail_in = UInt32(rest + added)
+        return rest + added
     }
 }

@@ -15,15 +15,14 @@ struct ImageHeader: Equatable {
     let flags: UInt64
 
     enum Fault: Error, Equatable {
-        case short, notArm64, compressed(String)
+        case short, notArm64
         case implausible(String)
     }
 
     /// - Parameter bytes: at least the first 64 bytes of the image.
     init(_ bytes: [UInt8]) throws(Fault) {
-        if let kind = Self.otherCompression(bytes) { throw .compressed(kind) }
         guard bytes.count >= Self.size else { throw .short }
-        guard bytes[56..<60].elementsEqual([0x41, 0x52, 0x4D, 0x64]) else { throw .notArm64 }  // "ARM\u{64}"
+        guard Self.hasMagic(bytes) else { throw .notArm64 }
         func field(_ offset: Int) -> UInt64 {
             (0..<8).reduce(0) { $0 | UInt64(bytes[offset + $1]) << UInt64($1 * 8) }
         }
@@ -44,13 +43,8 @@ struct ImageHeader: Equatable {
         imageSize == 0 ? fileSize + (8 << 20) : max(fileSize, imageSize)
     }
 
-    private static func otherCompression(_ bytes: [UInt8]) -> String? {
-        if bytes.starts(with: [0xFD, 0x37, 0x7A, 0x58, 0x5A]) { return "xz" }
-        if bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) { return "zstd" }
-        if bytes.starts(with: [0x42, 0x5A, 0x68]) { return "bzip2" }
-        if bytes.starts(with: [0x02, 0x21, 0x4C, 0x18]) || bytes.starts(with: [0x04, 0x22, 0x4D, 0x18]) {
-            return "lz4"
-        }
-        return nil
+    /// "ARM\x64" at byte 56.
+    static func hasMagic(_ bytes: [UInt8]) -> Bool {
+        bytes.count >= size && bytes[56..<60].elementsEqual([0x41, 0x52, 0x4D, 0x64])
     }
 }

@@ -44,6 +44,9 @@ struct BaseTree: Sendable {
         }
     }
 
+    /// The command line in it; nil where there is none.
+    var bootArguments: String? { tree.node(at: "/chosen")?[property: "bootargs"]?.string }
+
     /// The tree's own labels, of nodes that are left.
     var labels: [(label: String, path: String)] { tree.labels.filter { tree.node(at: $0.path) != nil } }
 

@@ -12,12 +12,18 @@ struct ClockRate: Equatable, Sendable {
         /// The host's kernel says so of the clock of this name.
         case kernel(String)
         case configuration
+        /// From the configuration's word on all clocks whose rates aren't known.
+        case configurationForAll
+        /// Nobody knows it, and nobody asks for it.
+        case standIn
 
         var description: String {
             switch self {
             case .fixed: "fixed on the host"
             case .kernel(let name): "its rate on the host now, by /sys/kernel/debug/clk/\(name)"
             case .configuration: "from the configuration"
+            case .configurationForAll: "from the configuration's \"*\""
+            case .standIn: "a stand-in: Linux needs the clock and never asks for its rate"
             }
         }
     }
@@ -45,6 +51,12 @@ struct ClockRate: Equatable, Sendable {
 
     let hertz: UInt32
     let origin: Origin
+
+    /// The bus clock of a primecell (ARM's AMBA peripherals), without which Linux tries no driver on it.
+    /// - SeeAlso: Linux, drivers/amba/bus.c (amba_get_enable_pclk)
+    static let primecellClock = "apb_pclk"
+    /// Stands in for it where its rate isn't known.
+    static let primecellRate: UInt32 = 24_000_000
 }
 
 extension HostTree {

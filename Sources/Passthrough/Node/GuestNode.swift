@@ -16,6 +16,13 @@ public struct GuestNode: Equatable, Sendable {
     /// What the device needs of other nodes of the host; empty unless it was to be explained.
     public let dependencies: [NodeDependency]
 
+    /// What guest or host may come to grief over, a text each.
+    public var warnings: [String] {
+        fates.filter(\.isWarning).map { fate in
+            "\(fate.path): \(fate.reason)" + (fate.advice.map { "\n  \($0)" } ?? "")
+        }
+    }
+
     /// Properties that were left out since they refer to something that the guest hasn't got.
     public var omitted: [String] {
         fates.filter(\.isLostReference).map { $0.node.isEmpty ? $0.property : "\($0.node)/\($0.property)" }

@@ -25,6 +25,8 @@ public final class HostTree {
     private var index: PhandleIndex??
     /// Every node with a phandle, once the whole tree had to be searched.
     private var folders: [Phandle: String]?
+    /// See `unexplainedPhandles`; nil until somebody asks.
+    private var unexplained: Set<UInt32>?
 
     private init(root: String, _ source: Source) {
         self.root = root
@@ -88,13 +90,49 @@ public final class HostTree {
             let folder = path == "/" ? root : root + path
             if try self.phandle(of: folder) == phandle { return folder }
         }
+        return try allFolders()[phandle]
+    }
+
+    /// The highest phandle of the tree, or of the blob that the host was booted with; nil where there is none.
+    func highestPhandle() throws(DeviceTreeError) -> Phandle? {
+        if let folders { return folders.keys.max() }
+        if let sysfs = live, let index = bootIndex(sysfs) { return index.highest }
+        return try allFolders().keys.max()
+    }
+
+    private func allFolders() throws(DeviceTreeError) -> [Phandle: String] {
+        if let folders { return folders }
         var scan = PhandleScan(limits: limits)
         switch source {
         case .live(let sysfs): try scan.visit(root, depth: 1, system: sysfs.system)
         case .parsed(let tree, _): scan.visit(tree.root, at: root)
         }
         folders = scan.folders
-        return scan.folders[phandle]
+        return scan.folders
+    }
+
+    /// The phandles that no property refers to which is known to refer to anything.
+    ///
+    /// A node has a phandle because something refers to it, so one of these in a property of which nothing is known is
+    /// hardly there by chance. Empty where nodes have phandles for their labels too (dtc -@).
+    func unexplainedPhandles() throws(DeviceTreeError) -> Set<UInt32> {
+        if let unexplained { return unexplained }
+        var scan = PhandleUse()
+        if let whole = try wholeTree(), whole.child(named: "__symbols__") == nil { scan.visit(whole) }
+        let found = scan.phandles.subtracting(scan.used)
+        unexplained = found
+        return found
+    }
+
+    private func wholeTree() throws(DeviceTreeError) -> Node? {
+        switch source {
+        case .parsed(let tree, _): return tree.root
+        case .live(let sysfs):
+            if let blob = try? readBlob(sysfs), let tree = try? DeviceTree(parsing: blob, limits: limits) {
+                return tree.root
+            }
+            return try node(at: root)
+        }
     }
 
     /// The host's rate of a clock in Hz, as debugfs has it; nil where that isn't mounted, isn't for this user, or hasn't
@@ -143,12 +181,16 @@ public final class HostTree {
     }
 
     private func readBootIndex(_ sysfs: Sysfs) throws(Errno) -> PhandleIndex? {
+        try readBlob(sysfs).flatMap { PhandleIndex(blob: $0) }
+    }
+
+    /// The blob that the host was booted with, without what pads it; nil where it is none.
+    private func readBlob(_ sysfs: Sysfs) throws(Errno) -> [UInt8]? {
         let system = sysfs.system
         let file = OwnedDescriptor(adopting: try system.open("\(sysfs.root)/firmware/fdt", .readOnly), of: system)
-        var blob = try Self.read(file, count: PhandleIndex.headerByteCount, system)
-        guard let count = PhandleIndex.byteCount(header: blob), count <= limits.byteCount else { return nil }
-        blob = try Self.read(file, count: count, system)
-        return PhandleIndex(blob: blob)
+        let header = try Self.read(file, count: PhandleIndex.headerByteCount, system)
+        guard let count = PhandleIndex.byteCount(header: header), count <= limits.byteCount else { return nil }
+        return try Self.read(file, count: count, system)
     }
 
     /// The first `count` bytes, or as many as there are.
@@ -217,5 +259,25 @@ private struct PhandleScan {
         _ path: String, _ body: () throws(Errno) -> Result
     ) throws(DeviceTreeError) -> Result {
         do throws(Errno) { return try body() } catch { throw .unreadable(path: path, error) }
+    }
+}
+
+/// Finds which phandles there are, and which of them are referred to.
+private struct PhandleUse {
+    private(set) var phandles: Set<UInt32> = []
+    /// All numbers in properties that refer to nodes: more than the phandles among them.
+    private(set) var used: Set<UInt32> = []
+
+    mutating func visit(_ node: Node) {
+        if let phandle = node.phandle { phandles.insert(phandle.rawValue) }
+        for property in node.properties {
+            switch property.name {
+            case "interrupt-map", "msi-map", "iommu-map": break
+            default: guard ReferenceRule(property: property.name) != nil || property.name.hasPrefix("assigned-") else { continue }
+            }
+            var reader = property.value.reader
+            while let cell = reader.cell() { used.insert(cell) }
+        }
+        for child in node.children { visit(child) }
     }
 }

@@ -32,7 +32,8 @@ public struct NodeGenerator {
     public mutating func generate(_ requests: [NodeRequest]) throws(PassthroughError) -> [GuestNode] {
         var passed = PassedNodes()
         let sources = try read(requests, &passed)
-        for source in sources { source.reserveSuspects(&shared) }
+        try beginAboveTheHosts(sources)
+        for source in sources { source.reserveNumbers(&shared) }
         var drafts: [NodeWriter] = []
         for (index, source) in sources.enumerated() {
             let name = uniqueName(source, others: drafts)
@@ -49,6 +50,14 @@ public struct NodeGenerator {
         }
         // Only now is it known which nodes are referred to.
         return drafts.map { $0.finished(passed) }
+    }
+
+    /// No phandle of the host's may lead to another node in the guest, should one be copied.
+    private mutating func beginAboveTheHosts(_ sources: [NodeSource]) throws(PassthroughError) {
+        guard let first = sources.first(where: \.isOnHost) else { return }
+        do throws(DeviceTreeError) {
+            if let highest = try tree.highestPhandle() { shared.begin(above: highest) }
+        } catch { throw .deviceTree(device: first.request.name, error) }
     }
 
     private func read(

@@ -25,21 +25,25 @@ public struct NodeRequest: Equatable, Sendable {
     public var name: String
     /// The folder of its node in the host's tree (its `of_node`); nil on a host without a device tree.
     public var path: String?
-    /// Where the guest sees its regions, by VFIO's index: that of the entry of `reg`.
+    /// Where the guest sees its regions.
     public var regions: [GuestRange]
+    /// VFIO's index of each region: that of the entry of `reg`. Some have none in the guest, since they have no bytes.
+    public var regionIndices: [Int]
     /// Its interrupts, by VFIO's index: that of the entry of `interrupts`.
     public var interrupts: [Interrupt]
     /// What the user says about the node.
     public var settings: NodeSettings
 
     /// A request of these parts.
+    /// - Parameter regionIndices: those of `regions` themselves by default.
     public init(
-        name: String, path: String?, regions: [GuestRange], interrupts: [Interrupt],
+        name: String, path: String?, regions: [GuestRange], regionIndices: [Int]? = nil, interrupts: [Interrupt],
         settings: NodeSettings = NodeSettings()
     ) {
         self.name = name
         self.path = path
         self.regions = regions
+        self.regionIndices = regionIndices ?? Array(regions.indices)
         self.interrupts = interrupts
         self.settings = settings
     }
@@ -51,6 +55,7 @@ extension PassthroughDevices {
         devices.map { device in
             NodeRequest(
                 name: device.name, path: device.host.deviceTreeNode, regions: device.ranges,
+                regionIndices: device.regions.map(\.info.index),
                 interrupts: device.interrupts.map { .init(spi: $0.spi, trigger: $0.trigger) },
                 settings: device.settings.node)
         }

@@ -11,12 +11,16 @@ public struct NodeSettings: Equatable, Sendable {
     public var deletions: [String]
     /// Rates in Hz of the device's clocks, by entry of `clock-names`; by index ("0", "1", …) where clocks have no names.
     ///
-    /// They take precedence over what can be found out on the host.
+    /// They take precedence over what can be found out on the host. That of `everyClock` is for all clocks of which nothing is
+    /// known otherwise.
     public var clocks: [String: UInt32]
     /// Whether it is an error when a reference that the device's driver may need can't be carried over.
     public var isStrict: Bool
     /// A name for the node, for overlays to refer to.
     public var label: String?
+
+    /// The name in `clocks` that stands for all clocks of unknown rate.
+    public static let everyClock = "*"
 
     /// Nothing but what is said.
     public init(

@@ -17,6 +17,10 @@ struct NodeSource {
     /// The nodes, as paths below the device's, that lost children.
     private(set) var thinned: Set<String> = []
 
+    /// Whether it is a bridge to a PCI bus.
+    /// - SeeAlso: Devicetree Specification v0.4, 2.3.11; IEEE Std 1275 PCI bus binding, 2.1.2
+    var isPCIBridge: Bool { node[property: "device_type"]?.string == "pci" }
+
     /// - Parameter others: The devices that are passed through besides, by the folders of their nodes.
     init(_ request: NodeRequest, tree: HostTree, others: [String: String]) throws(DeviceTreeError) {
         self.request = request
@@ -121,8 +125,11 @@ struct NodeSource {
             size: try tree.property("#size-cells", of: parent)?.cell.map(Int.init(truncatingIfNeeded:))
                 ?? CellCounts.unspecified.size)
         guard let blocks = node[property: "reg"]?.registerBlocks(counts: outer) else { return [] }
-        let windows = zip(blocks, request.regions).map { block, region in
-            BusRange(child: block.address, parent: region.base.rawValue, size: min(block.size, region.size))
+        let windows = zip(request.regionIndices, request.regions).compactMap { index, region in
+            blocks.indices.contains(index)
+                ? BusRange(
+                    child: blocks[index].address, parent: region.base.rawValue,
+                    size: min(blocks[index].size, region.size)) : nil
         }
         if value.bytes.isEmpty { return windows.filter { $0.size > 0 } }
         var pieces: [BusRange] = []
@@ -156,24 +163,21 @@ struct NodeSource {
 
     // MARK: What could be mistaken for a reference
 
-    /// Sees to it that a number in a vendor's property, should it be a phandle of the host's after all, leads to no node of
-    /// the guest's: a lookup that fails is better than the wrong node.
-    func reserveSuspects(_ shared: inout SharedNodes) { Self.reserveSuspects(node, &shared) }
+    /// Keeps the numbers that are copied from being handed out as phandles: should one be a phandle of the host's after all,
+    /// of a node that came after the boot, it leads to no node of the guest's. A lookup that fails is better than the wrong
+    /// node.
+    func reserveNumbers(_ shared: inout SharedNodes) { Self.reserveNumbers(node, &shared) }
 
-    private static func reserveSuspects(_ node: Node, _ shared: inout SharedNodes) {
-        for property in node.properties {
-            if let suspect = suspect(property) { shared.reserve(suspect) }
+    private static func reserveNumbers(_ node: Node, _ shared: inout SharedNodes) {
+        for property in node.properties where property.value.bytes.count % 4 == 0 {
+            if property.name == "reg" || property.name == "interrupts" { continue }
+            var reader = property.value.reader
+            while let cell = reader.cell() {
+                guard let phandle = Phandle(rawValue: cell), shared.mayHandOut(phandle) else { continue }
+                if PropertyRole(property.name) != .data { break }
+                shared.reserve(phandle)
+            }
         }
-        for child in node.children { reserveSuspects(child, &shared) }
-    }
-
-    /// What might be a phandle in a property of which nothing is known: the first of its cells, if it has a vendor's
-    /// prefix. Properties without one are described by common bindings, and those that refer to others are known.
-    static func suspect(_ property: Property) -> Phandle? {
-        guard property.value.bytes.count % 4 == 0, property.name.utf8.contains(UInt8(ascii: ",")),
-            ReferenceRule(property: property.name) == nil
-        else { return nil }
-        var reader = property.value.reader
-        return reader.phandle()
+        for child in node.children { reserveNumbers(child, &shared) }
     }
 }

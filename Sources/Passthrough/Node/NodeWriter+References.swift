@@ -9,54 +9,70 @@ extension NodeWriter {
         _ property: Property, _ rule: ReferenceRule, of source: Node, place: String, to node: inout Node
     ) throws(DeviceTreeError) {
         let names = source.properties.filter { PropertyRole.owner(ofNames: $0.name) == property.name }
-        guard needsLook(property.value, rule) else {
+        guard needsLook(property, rule) else {
             lose(property, rule, names, place: place, .notLookedAt)
             return
         }
+        let entryNames = names.first?.value.strings
         let references: [NodeReference?]
         switch try tree.references(property.value, rule, passed) {
         case .success(let found): references = found
         case .failure(let flaw):
-            if place.isEmpty, rule.kind == .clock, !settings.clocks.isEmpty {
-                try writeConfiguredClocks(names: names.first?.value.strings, to: &node)
+            if place.isEmpty, rule.kind == .clock, hasRate(forAny: entryNames, of: source) {
+                try writeConfiguredClocks(names: entryNames, to: &node)
             } else {
                 lose(property, rule, names, place: place, .flaw(flaw))
             }
             return
         }
-        let entryNames = names.first?.value.strings
         if place.isEmpty, rule.kind == .clock { checkClocks(entryNames, count: references.count) }
         var outcomes: [ReferenceOutcome] = []
         for (index, reference) in references.enumerated() {
             let key = entryNames.map { $0.indices.contains(index) ? $0[index] : "" } ?? "\(index)"
             let configured = place.isEmpty ? settings.clocks[key] : nil
-            outcomes.append(try outcome(reference, rule, configured: configured))
+            outcomes.append(
+                try outcome(reference, rule, configured: configured, standIn: standIn(key, of: source)))
         }
-        if explains { try explain(property, entryNames, references, outcomes, place: place) }
+        if explains { try explain(property, rule, entryNames, references, outcomes, place: place) }
         guard outcomes.contains(where: { $0.isCarried && $0 != .empty }) else {
-            lose(property, rule, names, place: place, .entries(outcomes))
+            lose(property, rule, names, place: place, .entries(outcomes), outcomes)
             return
         }
-        if outcomes.contains(where: { !$0.isCarried }) { miss(property, rule, place, .entries(outcomes)) }
-        node.properties.append(Property(property.name, try value(references, outcomes)))
+        var advice: String?
+        if outcomes.contains(where: { !$0.isCarried }) {
+            miss(property, rule, place, .entries(outcomes))
+            if explains { advice = self.advice(property.name, rule, entryNames, outcomes) }
+        }
+        let kept = kept(rule, entryNames, outcomes)
+        node.properties.append(
+            Property(property.name, try value(kept.map { references[$0] }, kept.map { outcomes[$0] })))
         note(place, property.name, .rewritten, .entries(outcomes))
+        fates[fates.count - 1].advice = advice
         for name in names {
-            node.properties.append(name)
-            note(place, name.name, .copied, .goesWith(property.name))
+            if rule.kind == .clock, kept.count < outcomes.count, let entryNames, name.name == names.first?.name {
+                node.properties.append(Property(name.name, .strings(kept.map { entryNames[$0] })))
+                note(place, name.name, .rewritten, .goesWith(property.name))
+            } else {
+                node.properties.append(name)
+                note(place, name.name, .copied, .goesWith(property.name))
+            }
         }
     }
 
     /// Whether what the value refers to makes a difference: a start reads no more of the host's tree than it has to.
-    private func needsLook(_ value: PropertyValue, _ rule: ReferenceRule) -> Bool {
+    private func needsLook(_ property: Property, _ rule: ReferenceRule) -> Bool {
         switch rule.kind {
         case .clock, .supply: true
-        case .link: explains || settings.isStrict || passed.mayContain(value)
-        case .host: explains || passed.mayContain(value)
+        case .link: explains || settings.isStrict || passed.mayContain(property.value)
+        case .host(.power):
+            // One cell is one domain.
+            explains || passed.mayContain(property.value) || property.value.bytes.count > 4
+        case .host: explains || passed.mayContain(property.value)
         }
     }
 
     private func outcome(
-        _ reference: NodeReference?, _ rule: ReferenceRule, configured: UInt32?
+        _ reference: NodeReference?, _ rule: ReferenceRule, configured: UInt32?, standIn: ClockRate?
     ) throws(DeviceTreeError) -> ReferenceOutcome {
         guard let reference else { return .empty }
         let provider = tree.path(reference.provider)
@@ -66,7 +82,9 @@ extension NodeWriter {
             if let configured { return .clock(hertz: configured, .configuration, provider: provider) }
             switch try tree.rate(of: reference) {
             case .success(let rate): return .clock(hertz: rate.hertz, rate.origin, provider: provider)
-            case .failure(let problem): return .unknownRate(provider: provider, problem)
+            case .failure(let problem):
+                if let standIn { return .clock(hertz: standIn.hertz, standIn.origin, provider: provider) }
+                return .unknownRate(provider: provider, problem)
             }
         case .supply:
             // Binding regulator/regulator.yaml: one that has no choice runs at that voltage.
@@ -76,6 +94,18 @@ extension NodeWriter {
             return .regulator(microvolts: lowest, provider: provider)
         case .link, .host: return .notPassed(provider)
         }
+    }
+
+    /// The entries that the guest's property has, by index.
+    private func kept(_ rule: ReferenceRule, _ names: [String]?, _ outcomes: [ReferenceOutcome]) -> [Int] {
+        if !rule.keepsPlaces { return outcomes.indices.filter { outcomes[$0].isCarried && outcomes[$0] != .empty } }
+        // Linux takes an empty clock for an error where a driver asks for all that there are (drivers/clk/clk-bulk.c,
+        // clk_bulk_get_all). Entries in front of others keep their places: drivers ask by index too.
+        let isCarried = outcomes.map(\.isCarried)
+        guard rule.kind == .clock, names?.count == outcomes.count, let end = isCarried.firstIndex(of: false),
+            !isCarried[end...].contains(true)
+        else { return Array(outcomes.indices) }
+        return Array(0..<end)
     }
 
     /// The guest's value. What is not carried leaves an empty entry, so that the others keep their places.
@@ -88,10 +118,12 @@ extension NodeWriter {
                 value.append(cell: 0)
                 continue
             }
+            value.append(cells: reference.leading)
             switch outcome {
             case .passed:
                 value.append(phandle: try passed.guestPhandle(of: reference.provider, &shared))
                 value.append(cells: reference.arguments)
+            case .clock(let hertz, .standIn, _): value.append(phandle: try standIn(hertz))
             case .clock(let hertz, _, let provider):
                 value.append(
                     phandle: try shared.clock(provider: provider, arguments: reference.arguments, hertz: hertz))
@@ -108,107 +140,30 @@ extension NodeWriter {
     }
 
     private mutating func lose(
-        _ property: Property, _ rule: ReferenceRule, _ names: [Property], place: String, _ cause: PropertyFate.Cause
+        _ property: Property, _ rule: ReferenceRule, _ names: [Property], place: String, _ cause: PropertyFate.Cause,
+        _ outcomes: [ReferenceOutcome] = []
     ) {
         var cause = cause
-        if case .host(let duty) = rule.kind { cause = .host(duty) }
+        if case .host(let duty) = rule.kind {
+            let isSeveral = property.name == "power-domains" && outcomes.count > 1
+            cause = isSeveral ? .severalPowerDomains(outcomes.count) : .host(duty)
+        }
         note(place, property.name, .dropped, cause)
+        if explains || fates[fates.count - 1].isWarning {
+            fates[fates.count - 1].advice = advice(property.name, rule, names.first?.value.strings, outcomes)
+        }
         for name in names { note(place, name.name, .dropped, .goesWith(property.name)) }
         miss(property, rule, place, cause)
     }
 
-    /// Remembers that something is not there that a driver may ask for. What the host sees to is no loss.
+    /// Remembers that something is not there that a driver may ask for. What the host sees to is no loss, but for a reset
+    /// line: there are drivers that insist on one.
     private mutating func miss(
         _ property: Property, _ rule: ReferenceRule, _ place: String, _ cause: PropertyFate.Cause
     ) {
-        if case .host = rule.kind { return }
+        if case .host(let duty) = rule.kind, duty != .reset { return }
         guard settings.isStrict else { return }
-        losses.append("\(NodeSource.join(place, property.name)): \(cause)")
-    }
-
-    // MARK: Clocks that the configuration knows
-
-    /// The names in the configuration must be the device's.
-    private mutating func checkClocks(_ names: [String]?, count: Int) {
-        let known = names ?? (0..<count).map { "\($0)" }
-        let unknown = settings.clocks.keys.filter { !known.contains($0) }.sorted()
-        if !unknown.isEmpty { fail(.unknownClocks(device: request.name, unknown, known: known)) }
-    }
-
-    /// Gives the device the clocks of the configuration where the host's tree can't say which there are.
-    /// - Parameter names: `clock-names` of the host's node; without them, that of the configuration's keys, unless those
-    ///   are indices.
-    mutating func writeConfiguredClocks(names: [String]?, to node: inout Node) throws(DeviceTreeError) {
-        let indices = settings.clocks.keys.compactMap { Int($0) }
-        let isIndexed = names == nil && indices.count == settings.clocks.count
-        // Any more are a slip of the pen.
-        let count = min(max(indices.max() ?? 0, 0), 63) + 1
-        let keys = isIndexed ? (0..<count).map { "\($0)" } : names ?? settings.clocks.keys.sorted()
-        checkClocks(keys, count: keys.count)
-        var value = PropertyValue.empty
-        for key in keys {
-            guard let hertz = settings.clocks[key] else {
-                value.append(cell: 0)
-                continue
-            }
-            value.append(phandle: try shared.clock(provider: "\(request.name) \(key)", arguments: [], hertz: hertz))
-        }
-        node[property: "clocks"] = value
-        let isNew = source.node[property: "clocks"] == nil
-        note("", "clocks", isNew ? .added : .rewritten, .configuration)
-        if isIndexed { return }
-        node[property: "clock-names"] = .strings(keys)
-        note("", "clock-names", isNew ? .added : .copied, .goesWith("clocks"))
-    }
-
-    // MARK: Explanations
-
-    private mutating func explain(
-        _ property: Property, _ names: [String]?, _ references: [NodeReference?], _ outcomes: [ReferenceOutcome],
-        place: String
-    ) throws(DeviceTreeError) {
-        for (index, reference) in references.enumerated() {
-            guard let reference else { continue }
-            let isPassed = passed.folder(of: reference.phandle) != nil
-            // A dozen nodes are enough to see what it hangs on.
-            var budget = 64
-            dependencies.append(
-                NodeDependency(
-                    property: NodeSource.join(place, property.name),
-                    name: names.flatMap { $0.indices.contains(index) ? $0[index] : nil },
-                    provider: tree.path(reference.provider), arguments: reference.arguments,
-                    outcome: outcomes[index].description,
-                    dependencies: isPassed
-                        ? [] : try needs(of: reference.provider, above: [reference.provider], budget: &budget)))
-        }
-    }
-
-    /// What a provider refers to itself. Circles end where they close.
-    private func needs(
-        of folder: String, above: [String], budget: inout Int
-    ) throws(DeviceTreeError) -> [NodeDependency] {
-        guard above.count < 8, let provider = try tree.properties(of: folder) else { return [] }
-        var needs: [NodeDependency] = []
-        for property in provider.properties {
-            guard let rule = ReferenceRule(property: property.name),
-                case .success(let references) = try tree.references(property.value, rule, passed)
-            else { continue }
-            let names = provider.properties.first { PropertyRole.owner(ofNames: $0.name) == property.name }?.value
-                .strings
-            for (index, reference) in references.enumerated() {
-                guard let reference, budget > 0 else { continue }
-                budget -= 1
-                let isKnown = above.contains(reference.provider)
-                needs.append(
-                    NodeDependency(
-                        property: property.name, name: names.flatMap { $0.indices.contains(index) ? $0[index] : nil },
-                        provider: tree.path(reference.provider), arguments: reference.arguments, outcome: "",
-                        dependencies: isKnown
-                            ? []
-                            : try self.needs(
-                                of: reference.provider, above: above + [reference.provider], budget: &budget)))
-            }
-        }
-        return needs
+        let reason = rule.kind == .host(.reset) ? "a driver that insists on a reset line does not start" : "\(cause)"
+        losses.append("\(NodeSource.join(place, property.name)): \(reason)")
     }
 }

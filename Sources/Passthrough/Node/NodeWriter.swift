@@ -17,6 +17,10 @@ struct NodeWriter {
     private(set) var node: Node
     var fates: [PropertyFate]
     var dependencies: [NodeDependency] = []
+    /// The providers whose own needs were looked up, and whether there are any.
+    var told: [String: Bool] = [:]
+    /// How many needs of providers were told.
+    var toldCount = 0
     /// Why the node can't be used; the first reason.
     private(set) var problem: PassthroughError?
     /// References that were lost and may be missed.
@@ -76,9 +80,7 @@ struct NodeWriter {
         removeIdleCellCounts(from: &node, place: "")
         writeRegions(to: &node)
         writeInterrupts(to: &node, trigger: quirks.compactMap(\.trigger).first)
-        if source.node[property: "clocks"] == nil, !settings.clocks.isEmpty {
-            try writeConfiguredClocks(names: nil, to: &node)
-        }
+        if source.node[property: "clocks"] == nil { try writeClocksOfItsOwn(compatible, to: &node) }
         try writeCoherence(to: &node)
         for quirk in quirks {
             for property in quirk.properties where node[property: property.name] != property.value {
@@ -116,6 +118,13 @@ struct NodeWriter {
             note("", property.name, .dropped, .status)
         case "interrupt-parent":
             note("", property.name, .dropped, .role(.interruptParent))
+        case "device_type", "bus-range":
+            // Without its windows it is no bridge.
+            if source.isPCIBridge, source.ranges == nil {
+                note("", property.name, .dropped, .noBus)
+            } else {
+                try write(property, of: source.node, place: "", to: &node)
+            }
         case "ranges":
             node[property: "ranges"] = source.ranges
             note("", "ranges", source.ranges == nil ? .dropped : .rewritten, source.ranges == nil ? .noBus : .bus)
@@ -136,7 +145,7 @@ struct NodeWriter {
         // The platform bus has two cells for an address and two for a size.
         node[property: "reg"] = .cells64(request.regions.flatMap { [$0.base.rawValue, $0.size] })
         note("", "reg", had ? .rewritten : .added, .windows)
-        writeNames("reg-names", count: request.regions.count, to: &node)
+        writeNames("reg-names", indices: request.regionIndices, to: &node)
     }
 
     private mutating func writeInterrupts(to node: inout Node, trigger: InterruptTrigger?) {
@@ -155,19 +164,21 @@ struct NodeWriter {
                 [0, interrupt.spi.rawValue, (trigger ?? interrupt.trigger) == .level ? 4 : 1]
             })
         note("", "interrupts", had ? .rewritten : .added, .lines)
-        writeNames("interrupt-names", count: request.interrupts.count, to: &node)
+        writeNames("interrupt-names", indices: Array(request.interrupts.indices), to: &node)
     }
 
     /// Names of no more than there is.
-    private mutating func writeNames(_ name: String, count: Int, to node: inout Node) {
+    /// - Parameter indices: those of the host's entries that the guest has.
+    private mutating func writeNames(_ name: String, indices: [Int], to node: inout Node) {
         guard let value = source.node[property: name], !isSet(name) else { return }
         let names = value.strings ?? []
-        guard names.count > count else {
+        let kept = indices.filter(names.indices.contains)
+        guard kept.count < names.count else {
             node[property: name] = value
             note("", name, .copied, .plainData)
             return
         }
-        node[property: name] = .strings(Array(names.prefix(count)))
+        node[property: name] = .strings(kept.map { names[$0] })
         note("", name, .rewritten, .inStep)
     }
 
@@ -225,36 +236,6 @@ struct NodeWriter {
         }
         removeIdleCellCounts(from: &node, place: place)
         return node
-    }
-
-    /// Takes one property over as its role asks.
-    private mutating func write(
-        _ property: Property, of source: Node, place: String, to node: inout Node
-    ) throws(DeviceTreeError) {
-        switch PropertyRole(property.name) {
-        case .reference(let rule):
-            // The cells of a hog are its controller's, without a phandle (binding gpio/gpio.txt).
-            if source[property: "gpio-hog"] != nil, property.name == "gpios" {
-                copy(property, place: place, to: &node)
-            } else {
-                try write(property, rule, of: source, place: place, to: &node)
-            }
-        case .names(let owner):
-            if source[property: owner] == nil { copy(property, place: place, to: &node) }
-        case .dropped(let reason):
-            note(place, property.name, .dropped, .role(reason))
-        case .data:
-            copy(property, place: place, to: &node)
-            if explains, let suspect = NodeSource.suspect(property), let folder = try tree.folder(of: suspect) {
-                fates.removeLast()
-                note(place, property.name, .copied, .maybeReference(tree.path(folder)))
-            }
-        }
-    }
-
-    private mutating func copy(_ property: Property, place: String, to node: inout Node) {
-        node.properties.append(property)
-        note(place, property.name, .copied, .plainData)
     }
 
     /// Cell counts on a node none of whose children has an address are a mistake (dtc says so).

@@ -23,15 +23,26 @@ public struct PropertyFate: Equatable, Sendable {
     public let fate: Fate
     /// Kept as it is, since most starts print no reasons.
     let cause: Cause
+    /// What follows from a loss, and what mends it: a text of one line. Nil where nothing has to be done, or nobody asked.
+    public internal(set) var advice: String?
 
     /// Why, as a text of one line.
     public var reason: String { cause.description }
+
+    /// Whether the guest, or the host, may come to grief over it, whatever the device's driver makes of its node.
+    public var isWarning: Bool {
+        if case .severalPowerDomains = cause { return true }
+        return false
+    }
+
+    /// The property's path below the device's node: "mdio/phy@1/reset-gpios".
+    public var path: String { property.isEmpty ? node : NodeSource.join(node, property) }
 
     /// Whether something was lost that referred to another node of the host.
     var isLostReference: Bool {
         guard fate == .dropped else { return false }
         switch cause {
-        case .entries, .flaw, .host, .notLookedAt, .childInterrupts: return true
+        case .entries, .flaw, .host, .notLookedAt, .childInterrupts, .severalPowerDomains: return true
         case .role(.assignedClocks), .role(.interruptMap), .role(.idMap): return true
         default: return false
         }
@@ -39,8 +50,10 @@ public struct PropertyFate: Equatable, Sendable {
 
     enum Cause: Equatable, Sendable {
         case plainData
-        /// Not known to be a reference, but its first number could be one to this node.
+        /// Not known to be a reference, but nothing else explains why this node has its first number for a phandle.
         case maybeReference(String)
+        /// The same, and the guest has these nodes.
+        case takenForReference([String])
         case windows, noWindows, lines, noLines, inStep
         /// A bus of the device's own, whose addresses lie in its regions, or nowhere in them.
         case bus, noBus
@@ -51,9 +64,11 @@ public struct PropertyFate: Equatable, Sendable {
         case role(PropertyRole.DropReason)
         case status
         case host(ReferenceRule.HostDuty)
+        /// More power domains than the host's kernel attaches by itself: so many.
+        case severalPowerDomains(Int)
         case entries([ReferenceOutcome])
         case flaw(ReferenceFlaw)
-        /// Its node isn't passed through; which it is was not looked up.
+        /// Refers to a node that isn't passed through.
         case notLookedAt
         case goesWith(String)
         case childInterrupts
@@ -70,6 +85,8 @@ extension PropertyFate.Cause: CustomStringConvertible {
         case .plainData: "plain data"
         case .maybeReference(let path):
             "taken for plain data, though its first number is also the phandle of \(path) on the host"
+        case .takenForReference(let paths):
+            "taken for a reference, as nothing else refers to \(paths.joined(separator: ", "))"
         case .windows: "the guest's windows"
         case .noWindows: "VFIO exposes no region"
         case .lines: "the guest's SPIs; level (high) or edge (rising) as VFIO says, for a GIC's SPIs are nothing else"
@@ -82,7 +99,9 @@ extension PropertyFate.Cause: CustomStringConvertible {
         case .role(let reason): reason.description
         case .status: "what is passed through is there"
         case .host(let duty): duty.description
-        case .entries(let outcomes): outcomes.map(\.description).joined(separator: "; ")
+        case .severalPowerDomains(let count):
+            "Linux and VFIO switch on a single power domain at most, and it has \(count): they may go off with the host's driver"
+        case .entries(let outcomes): ReferenceOutcome.text(outcomes)
         case .flaw(let flaw): flaw.description
         case .notLookedAt: "refers to nodes of the host that are not passed through"
         case .goesWith(let property): "goes with \(property)"
@@ -116,7 +135,7 @@ extension ReferenceRule.HostDuty {
         case .interrupts: "the host's interrupt controller; interrupts come through VFIO"
         case .pins: "pins stay as the host has set them"
         case .power: "the host keeps the device powered"
-        case .reset: "VFIO resets the device"
+        case .reset: "VFIO resets the device where the host's kernel can"
         case .memory: "the host's reserved memory is not the guest's"
         case .bandwidth: "the host's interconnect stays as it is"
         case .scaling: "the host decides on frequencies, voltages and cooling"

@@ -30,6 +30,8 @@ struct cintegration_process {
     /// The ioctl requests that wait for an answer before the kernel sees them; NULL: none. At most 16.
     const uint32_t *_Nullable stopped;
     size_t stopped_count;
+    /// Whether the system calls that change files wait for an answer, too.
+    bool stops_changes;
     /// Descriptors that it has from 3 up, at most 8; NULL: none.
     const int *_Nullable handed;
     size_t handed_count;
@@ -39,9 +41,11 @@ struct cintegration_process {
 /// `listener` is where the stopped ioctls arrive: a descriptor, or -errno; -1 when none is to be stopped.
 pid_t cintegration_start(const struct cintegration_process *_Nonnull process, int *_Nonnull listener);
 
-/// An ioctl that a process is about to make.
+/// An ioctl, or a change to a file, that a process is about to make.
 struct cintegration_call {
     uint64_t id;
+    /// Whether it is a change to a file; what follows the thread is an ioctl's.
+    bool is_change;
     /// The thread that makes it.
     pid_t thread;
     int descriptor;

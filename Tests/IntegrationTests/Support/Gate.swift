@@ -34,6 +34,8 @@ final class Gate {
 
     enum Verdict {
         case goOn
+        /// The process ends without making the call (SIGKILL).
+        case kill
         case fail(Errno)
     }
 
@@ -46,6 +48,8 @@ final class Gate {
     }
 
     let requests: [UInt32]
+    /// Whether what changes files is stopped, too: its name is "change".
+    let stopsChanges: Bool
     /// The names of all calls so far.
     private(set) var calls: [String] = []
     private let judge: (Call) throws -> Verdict
@@ -57,7 +61,21 @@ final class Gate {
     ///   - judge: says what becomes of a call. What it throws lets the call fail with EPERM.
     init(stopsRuns: Bool = false, judge: @escaping (Call) throws -> Verdict) {
         requests = [Request.irqfd, Request.irqLine, Request.setIRQs] + (stopsRuns ? [Request.run] : [])
+        stopsChanges = false
         self.judge = judge
+    }
+
+    /// - Parameter judgeOfChanges: says what becomes of a call that changes a file, a folder or a mode, from its
+    ///   number, counted from 0.
+    init(judgeOfChanges: @escaping (Int) throws -> Verdict) {
+        requests = [Request.irqfd]
+        stopsChanges = true
+        var count = 0
+        judge = { call in
+            guard call.name == "change" else { return .goOn }
+            count += 1
+            return try judgeOfChanges(count - 1)
+        }
     }
 
     /// A gate that lets calls of one name fail, `count` times.
@@ -95,13 +113,21 @@ final class Gate {
         calls.append(call.name)
         var failure: CInt = 0
         do {
-            if case .fail(let errno) = try judge(call) { failure = errno.rawValue }
+            switch try judge(call) {
+            case .goOn: break
+            case .fail(let errno): failure = errno.rawValue
+            case .kill:
+                // An answer could come first.
+                Glibc.kill(process, SIGKILL)
+                return
+            }
         } catch { failure = EPERM }
         // It is refused only when the process was killed while it waited.
         _ = cintegration_answer_call(listener.rawValue, stopped.id, failure)
     }
 
     private func name(of call: cintegration_call) -> String {
+        if call.is_change { return "change" }
         switch call.request {
         case Request.irqfd:
             // struct kvm_irqfd: fd, gsi, flags.

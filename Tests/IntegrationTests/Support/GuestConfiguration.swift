@@ -24,6 +24,7 @@ struct GuestConfiguration: Encodable {
         var platformBus: [String: String]?
         var hugePages: String?
         var dmaHeap: String?
+        var dumpsGuestCore: Bool?
 
         enum CodingKeys: String, CodingKey {
             case vcpus = "vcpu_count"
@@ -32,6 +33,7 @@ struct GuestConfiguration: Encodable {
             case platformBus = "platform_bus"
             case hugePages = "huge_pages"
             case dmaHeap = "dma_heap"
+            case dumpsGuestCore = "dump_guest_core"
         }
     }
 
@@ -130,6 +132,8 @@ struct GuestConfiguration: Encodable {
     var iommufd: Int?
     var peerToPeer: Bool?
     var onReset: String?
+    var powerKey: Bool?
+    var allowsUnresetRestart: Bool?
 
     enum CodingKeys: String, CodingKey {
         case deviceTree = "device-tree"
@@ -140,6 +144,8 @@ struct GuestConfiguration: Encodable {
         case iommufd = "iommufd_fd"
         case peerToPeer = "peer_to_peer"
         case onReset = "on_reset"
+        case powerKey = "power_key"
+        case allowsUnresetRestart = "allow_unreset_restart"
     }
 
     /// Linux, which runs `script` of the initramfs with `words` on its command line and powers off.

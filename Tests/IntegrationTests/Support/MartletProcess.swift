@@ -87,6 +87,7 @@ final class MartletProcess {
                                     user: options.user, hidden: hidden, locks_memory: options.locksMemory,
                                     stopped: stopped.isEmpty ? nil : stopped.baseAddress,
                                     stopped_count: stopped.count,
+                                    stops_changes: options.gate?.stopsChanges ?? false,
                                     handed: handed.baseAddress, handed_count: handed.count)
                                 result = cintegration_start(&process, &listener)
                             }
@@ -122,6 +123,12 @@ final class MartletProcess {
     func waitForOutput(_ text: String, patience: Double = MartletProcess.patience) throws {
         try wait("\"\(text)\" in its output", patience) { self.output.contains(text) || self.status != nil }
         guard output.contains(text) else { throw TestError("ended before it said \"\(text)\"\n\(transcript)") }
+    }
+
+    /// Waits until standard error contains `text`.
+    func waitForErrors(_ text: String, patience: Double = MartletProcess.patience) throws {
+        try wait("\"\(text)\" on its standard error", patience) { self.errors.contains(text) || self.status != nil }
+        guard errors.contains(text) else { throw TestError("ended before it said \"\(text)\"\n\(transcript)") }
     }
 
     /// Goes on reading for a while.

@@ -101,7 +101,14 @@ struct RunReport: Decodable {
         let writes: Int
     }
 
+    /// The guest kernel's command line, where it isn't the configuration's own.
+    struct BootArguments: Decodable {
+        let text: String
+        let source: String
+    }
+
     let exit: Exit
+    let bootArgs: BootArguments?
     let unclaimed: Unclaimed
     let devices: [Device]
     let memory: Memory?

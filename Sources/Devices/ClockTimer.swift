@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import Devices
+internal import Board
 internal import LinuxSystem
 internal import Synchronization
 
@@ -10,7 +10,7 @@ struct HostClock: WallClock {
     var seconds: Int64 { Clock.realtimeSeconds }
 }
 
-/// An RTC's alarm on a timerfd, watched by the machine's event loop.
+/// A one-shot timer on a timerfd, watched by the machine's event loop: an RTC's alarm, the end of a key's press.
 ///
 /// Ownership: the handler to call is set once, before the VM runs, under its lock.
 final class ClockTimer: AlarmTimer {
@@ -23,14 +23,15 @@ final class ClockTimer: AlarmTimer {
         let expired = Mutex<(@Sendable () -> Void)?>(nil)
     }
 
-    init(loop: EventLoop, system: any SystemCalls) throws(MachineError) {
-        let timer = try naming("timerfd_create") { () throws(Errno) in try TimerDescriptor(of: system) }
+    init(loop: EventLoop, system: any SystemCalls) throws(BoardDeviceError) {
+        let timer: TimerDescriptor
+        do { timer = try TimerDescriptor(of: system) } catch { throw .call("timerfd_create", errno: error) }
         let handler = Handler()
-        token = try naming("epoll_ctl for the RTC's alarm") { () throws(Errno) in
-            try loop.add(timer.rawValue) {
+        do {
+            token = try loop.add(timer.rawValue) {
                 if timer.take() { handler.expired.withLock { $0 }?() }
             }
-        }
+        } catch { throw .call("epoll_ctl for a timer", errno: error) }
         self.timer = timer
         self.loop = loop
         self.handler = handler
@@ -41,7 +42,10 @@ final class ClockTimer: AlarmTimer {
     /// What to call on the event loop's thread when the timer expires.
     func onExpiry(_ body: @escaping @Sendable () -> Void) { handler.expired.withLock { $0 = body } }
 
-    func arm(afterSeconds seconds: UInt32) { timer.arm(nanoseconds: UInt64(seconds) * 1_000_000_000) }
+    func arm(afterSeconds seconds: UInt32) { arm(nanoseconds: UInt64(seconds) * 1_000_000_000) }
+
+    /// Expires once, so long from now.
+    func arm(nanoseconds: UInt64) { timer.arm(nanoseconds: nanoseconds) }
 
     func disarm() { timer.disarm() }
 }

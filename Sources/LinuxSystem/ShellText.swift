@@ -2,9 +2,9 @@
 // Copyright 2026 The Martlet authors
 
 /// Words for commands that a person may paste into a shell.
-enum ShellText {
+public enum ShellText {
     /// `text` as one word.
-    static func quoted(_ text: String) -> String {
+    public static func quoted(_ text: String) -> String {
         let isPlain =
             !text.isEmpty
             && text.utf8.allSatisfy { byte in

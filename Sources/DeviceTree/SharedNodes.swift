@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-public import DeviceTree
-
 /// The nodes that devices share, for the root of the guest's tree: fixed clocks and regulators. Hands out phandles as well.
 public struct SharedNodes: Sendable {
     private struct Clock: Equatable {
@@ -27,7 +25,7 @@ public struct SharedNodes: Sendable {
     }
 
     /// A fixed clock that stands for one of the host's; the same one for all who use that.
-    mutating func clock(
+    package mutating func clock(
         provider: String, arguments: [UInt32], hertz: UInt32
     ) throws(DeviceTreeError) -> Phandle {
         let clock = Clock(provider: provider, arguments: arguments, hertz: hertz)
@@ -41,7 +39,7 @@ public struct SharedNodes: Sendable {
     }
 
     /// A fixed regulator that stands for one of the host's.
-    mutating func regulator(
+    package mutating func regulator(
         provider: String, name: String, microvolts: UInt32
     ) throws(DeviceTreeError) -> Phandle {
         if let known = regulators.first(where: { $0.provider == provider }) { return known.phandle }
@@ -55,11 +53,17 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
+    /// Hands out only phandles above the host's from now on.
+    package mutating func begin(above highest: Phandle) { phandles.begin(above: highest) }
+
     /// A phandle for a node of a device.
-    mutating func allocate() throws(DeviceTreeError) -> Phandle { try phandles.allocate() }
+    public mutating func allocate() throws(DeviceTreeError) -> Phandle { try phandles.allocate() }
+
+    /// Whether a number could be handed out as a phandle.
+    package func mayHandOut(_ phandle: Phandle) -> Bool { phandles.mayHandOut(phandle) }
 
     /// Keeps a number from being handed out as a phandle.
-    mutating func reserve(_ phandle: Phandle) { phandles.reserve(phandle) }
+    package mutating func reserve(_ phandle: Phandle) { phandles.reserve(phandle) }
 
     private mutating func add(
         _ name: String, _ properties: KeyValuePairs<String, PropertyValue>
@@ -83,48 +87,5 @@ public struct SharedNodes: Sendable {
             return Character(UnicodeScalar(isPlain ? byte : 0x2D))
         }
         return String(letters)
-    }
-}
-
-/// The nodes of the host that the guest gets, with what is below them.
-struct PassedNodes {
-    private var folders: [Phandle: String] = [:]
-    /// What the guest's copies are called by, where something refers to them.
-    private(set) var guestPhandles: [String: Phandle] = [:]
-
-    /// Adds a node and what is below it. Where a phandle is there twice, the first node has it.
-    mutating func add(_ node: Node, _ folder: String) {
-        if let phandle = node.phandle, folders[phandle] == nil { folders[phandle] = folder }
-        for child in node.children { add(child, "\(folder)/\(child.name)") }
-    }
-
-    /// Where the node with a phandle of the host is, if the guest gets it.
-    func folder(of phandle: Phandle) -> String? { folders[phandle] }
-
-    /// Whether one of a value's cells could lead to such a node.
-    func mayContain(_ value: PropertyValue) -> Bool {
-        if folders.isEmpty { return false }
-        var reader = value.reader
-        while let cell = reader.cell() {
-            if let phandle = Phandle(rawValue: cell), folders[phandle] != nil { return true }
-        }
-        return false
-    }
-
-    /// The phandle of the guest's copy of `folder`.
-    mutating func guestPhandle(of folder: String, _ shared: inout SharedNodes) throws(DeviceTreeError) -> Phandle {
-        if let known = guestPhandles[folder] { return known }
-        let phandle = try shared.allocate()
-        guestPhandles[folder] = phandle
-        return phandle
-    }
-
-    /// Writes the phandles into the copies.
-    func label(_ node: inout Node, _ folder: String) {
-        if guestPhandles.isEmpty { return }
-        if let phandle = guestPhandles[folder] { node.phandle = phandle }
-        for index in node.children.indices {
-            label(&node.children[index], "\(folder)/\(node.children[index].name)")
-        }
     }
 }

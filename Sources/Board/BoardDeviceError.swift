@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import DeviceTree
+public import LinuxSystem
+public import PlatformBus
+
+/// Why an emulated device can't be described or started.
+public enum BoardDeviceError: Error, Sendable {
+    /// Its address range has a handler already.
+    case bus(PlatformBusError)
+    /// Its node can't be made.
+    case node(device: String, DeviceTreeError)
+    /// A system call failed; `call` says which, and for what.
+    case call(String, errno: Errno)
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import KVM
+public import LinuxSystem
+public import PlatformBus
+
+/// What a device finds when it comes alive: the VM, its memory, its bus, and the threads and channels of its host.
+public struct DeviceContext: Sendable {
+    /// A bank of the guest's RAM.
+    public struct Bank: Sendable {
+        /// The guest-physical address of its first byte.
+        public let address: UInt64
+        /// Its memory in this process.
+        public let mapping: MemoryMapping
+
+        /// A bank at `address`.
+        public init(address: UInt64, mapping: MemoryMapping) {
+            self.address = address
+            self.mapping = mapping
+        }
+    }
+
+    /// The VM that it is a part of.
+    public let vm: VirtualMachine
+    /// The guest's RAM.
+    public let memory: [Bank]
+    /// Takes handlers of trapped accesses.
+    public let bus: PlatformBus
+    /// The thread that waits for what happens outside.
+    public let loop: EventLoop
+    /// The user's end of the guest's console.
+    public let console: any ConsoleEnd
+    /// What a device offers to whoever runs the machine.
+    public let controls: BoardControls
+    public let log: Log
+    public let tracer: Tracer?
+
+    public init(
+        vm: VirtualMachine, memory: [Bank], bus: PlatformBus, loop: EventLoop, console: any ConsoleEnd,
+        controls: BoardControls, log: Log, tracer: Tracer? = nil
+    ) {
+        self.vm = vm
+        self.memory = memory
+        self.bus = bus
+        self.loop = loop
+        self.console = console
+        self.controls = controls
+        self.log = log
+        self.tracer = tracer
+    }
+
+    /// The kernel, for calls outside KVM and VFIO.
+    public var system: any SystemCalls { vm.system }
+
+    /// The wire to the interrupt controller for `spi`.
+    public func line(_ spi: SPI) -> any InterruptLine { KVMInterruptLine(vm: vm, spi: spi) }
+}
+
+/// The user's end of the guest's console. One device at a time is connected to it.
+public protocol ConsoleEnd: Sendable {
+    /// Takes a byte from the guest, on a vCPU thread. It may wait for a slow reader, but not for ever.
+    func transmit(_ byte: UInt8)
+    /// The guest has read all that it had: `receive` may be offered more. Called on a vCPU thread; it only signals.
+    func inputReady()
+    /// Feeds what the user types to `receive`, on the event loop's thread, until `disconnect`.
+    /// - Parameter receive: returns how many of the bytes it took, from the first on.
+    /// - Throws: the errno of epoll_ctl(2); the console is not connected then.
+    func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) throws(Errno)
+    /// Feeds nothing any more, and writes what is left of the guest's output.
+    func disconnect()
+}

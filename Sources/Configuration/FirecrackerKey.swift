@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// A key of Firecracker's configuration file that Martlet has no part for.
+///
+/// - SeeAlso: Firecracker, src/vmm/src/resources.rs, VmmConfig, and vmm_config/machine_config.rs, MachineConfig
+struct FirecrackerKey: Sendable {
+    let name: String
+    /// What to do without it.
+    let remedy: String
+    /// Whether `{}` asks for a device, where it says nothing elsewhere.
+    var isDeviceWhenEmpty = false
+    /// The word that means nothing besides the empty values; nil where there is none.
+    var emptyWord: String?
+
+    /// The key `name` of the object at `path`, if it is one of these.
+    static func named(_ name: String, in path: String) -> FirecrackerKey? {
+        switch path {
+        case "": root.first { $0.name == name }
+        case "machine-config": machineConfig.first { $0.name == name }
+        default: nil
+        }
+    }
+
+    /// Whether `value` asks for something that Martlet can't give.
+    func isValue(_ value: JSONValue) -> Bool {
+        switch value {
+        case .object(let members) where members.isEmpty: isDeviceWhenEmpty
+        case .string(let text): text != emptyWord
+        default: !value.isEmpty
+        }
+    }
+
+    // Computed, not stored: only a file that has such a key pays for them.
+    static var root: [FirecrackerKey] {
+        [
+            FirecrackerKey(
+                name: "drives",
+                remedy: "boot from an initrd (boot-source.initrd_path), or pass a disk controller through "
+                    + "(platform-devices)"),
+            FirecrackerKey(
+                name: "network-interfaces", remedy: "pass a network controller through (platform-devices)"),
+            FirecrackerKey(
+                name: "vsock",
+                remedy: "use the serial console, or pass a network controller through (platform-devices)"),
+            FirecrackerKey(name: "balloon", remedy: "set machine-config.mem_size_mib to what the guest needs"),
+            FirecrackerKey(name: "pmem", remedy: "put the data into the initrd (boot-source.initrd_path)"),
+            FirecrackerKey(
+                name: "memory-hotplug", remedy: "set machine-config.mem_size_mib to the most that the guest needs"),
+            FirecrackerKey(
+                name: "entropy", remedy: "the guest gets a fresh random seed at each start (rng-seed)",
+                isDeviceWhenEmpty: true),
+            FirecrackerKey(
+                name: "logger", remedy: "messages go to standard error; choose them by martlet run --log-level LEVEL"),
+            FirecrackerKey(
+                name: "metrics", remedy: "use martlet run --report FILE, or send SIGUSR1 while the guest runs"),
+            FirecrackerKey(
+                name: "mmds-config", remedy: "give the guest its data in the initrd or in boot-source.boot_args"),
+            FirecrackerKey(name: "serial", remedy: "the serial port is standard input and output; redirect these"),
+            FirecrackerKey(name: "cpu-config", remedy: "the guest has the features of the host's CPUs"),
+        ]
+    }
+
+    static var machineConfig: [FirecrackerKey] {
+        [
+            FirecrackerKey(name: "smt", remedy: threads),
+            FirecrackerKey(name: "ht_enabled", remedy: threads),
+            FirecrackerKey(name: "track_dirty_pages", remedy: "it serves snapshots, which Martlet doesn't take"),
+            FirecrackerKey(
+                name: "cpu_template", remedy: "the guest has the features of the host's CPUs", emptyWord: "None"),
+        ]
+    }
+
+    private static let threads = "set vcpu_count to the number of threads; the guest sees each vCPU as a core"
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import Board
+public import DeviceTree
+internal import LinuxSystem
+public import PlatformBus
+
+/// The board's power key: line 3 of a PL061, described to the guest as a `gpio-keys` key with the code KEY_POWER. Pressing
+/// it asks the guest to shut down; systemd-logind, elogind and acpid do so.
+public struct PowerKey: BoardDevice {
+    /// The PL061's line that the key is at.
+    static let gpio = 3
+    /// KEY_POWER of include/uapi/linux/input-event-codes.h.
+    static let code: UInt32 = 116
+    /// How long a press lasts, in nanoseconds: gpio-keys takes nothing for a press that is shorter than 5 ms, its
+    /// default debounce interval (binding input/gpio-keys.yaml, `debounce-interval`).
+    static let pressNanoseconds: UInt64 = 100_000_000
+
+    public let name = "power key"
+    public var windows: [WindowRequest] {
+        [WindowRequest(size: PL061.byteCount, .preferred(GuestAddress(0x0903_0000)))]
+    }
+    public var lines: [InterruptTrigger] { [.level] }
+
+    /// A key that isn't pressed.
+    public init() {}
+
+    /// - SeeAlso: Devicetree bindings gpio/pl061-gpio.yaml and input/gpio-keys.yaml
+    /// - Throws: `BoardDeviceError.node` when there is no phandle left.
+    public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {
+        let phandle: Phandle
+        do { phandle = try shared.allocate() } catch { throw .node(device: name, error) }
+        var block = Node(
+            place.nodeName("gpio"),
+            [
+                "compatible": .strings(["arm,pl061", "arm,primecell"]), "reg": place.registers,
+                "interrupts": place.interrupt(0, .level), "gpio-controller": .empty, "#gpio-cells": .cell(2),
+                "interrupt-controller": .empty, "#interrupt-cells": .cell(2),
+            ])
+        block.properties += try shared.primecellClock(of: name)
+        block.phandle = phandle
+        let key = Node(
+            "key-power",
+            [
+                "label": .string("Power key"), "linux,code": .cell(Self.code),
+                // Active high.
+                "gpios": .cells([phandle.rawValue, UInt32(Self.gpio), 0]),
+            ])
+        // Not called gpio-keys, as a device of the host's that is passed through may be.
+        return [block, Node("power-key", ["compatible": .string("gpio-keys")], children: [key])]
+    }
+
+    /// - Throws: `BoardDeviceError.bus`, `.call` for the timerfd that ends a press.
+    public func start(at place: Place, in context: DeviceContext) throws(BoardDeviceError) -> any LiveDevice {
+        try LivePowerKey(name, place, context)
+    }
+}
+
+/// A power key on the bus. A timer lets go of it.
+private final class LivePowerKey: LiveDevice {
+    private let controls: BoardControls
+    private let release: ClockTimer
+    private let attachment: BusAttachment
+
+    init(_ name: String, _ place: Place, _ context: DeviceContext) throws(BoardDeviceError) {
+        let block = PL061(line: context.line(place.lines[0]))
+        let release = try ClockTimer(loop: context.loop, system: context.system)
+        release.onExpiry { [weak block] in block?.setInput(PowerKey.gpio, high: false) }
+        do throws(PlatformBusError) {
+            attachment = try BusAttachment(block, name: name, range: place.windows[0], on: context.bus)
+        } catch { throw .bus(error) }
+        self.release = release
+        controls = context.controls
+        controls.setPowerKey {
+            block.setInput(PowerKey.gpio, high: true)
+            release.arm(nanoseconds: PowerKey.pressNanoseconds)
+        }
+    }
+
+    deinit { controls.setPowerKey(nil) }
+}

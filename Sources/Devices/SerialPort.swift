@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import Board
+public import DeviceTree
+internal import LinuxSystem
+public import PlatformBus
+
+/// The board's serial port: an ns16550a that is joined to the user's console.
+public struct SerialPort: BoardDevice {
+    /// The name that the guest's `/aliases` and overlays know it by is `serial0` or `serial`.
+    public let name = "serial port"
+    public var windows: [WindowRequest] {
+        [WindowRequest(size: NS16550A.byteCount, .fixed(GuestAddress(0x0900_0000)))]
+    }
+    public var lines: [InterruptTrigger] { [.level] }
+
+    /// The console of the board.
+    public init() {}
+
+    /// - SeeAlso: Devicetree binding serial/8250.yaml
+    public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {
+        // A byte to each register is what the binding assumes, so `reg-shift` and `reg-io-width` are left out.
+        [
+            Node(
+                place.nodeName("serial"),
+                [
+                    "compatible": .string("ns16550a"), "reg": place.registers,
+                    "interrupts": place.interrupt(0, .level), "clock-frequency": .cell(NS16550A.clockFrequency),
+                ])
+        ]
+    }
+
+    /// - Throws: `BoardDeviceError.bus`, `.call` when the console can't be watched.
+    public func start(at place: Place, in context: DeviceContext) throws(BoardDeviceError) -> any LiveDevice {
+        try LiveSerialPort(name, place, context)
+    }
+}
+
+/// A serial port on the bus, connected to the console.
+private final class LiveSerialPort: LiveDevice {
+    private let console: any ConsoleEnd
+    private let attachment: BusAttachment
+
+    init(_ name: String, _ place: Place, _ context: DeviceContext) throws(BoardDeviceError) {
+        let console = context.console
+        let port = NS16550A(
+            line: context.line(place.lines[0]), output: ConsoleOutputPin(console: console),
+            inputReady: { console.inputReady() })
+        do throws(PlatformBusError) {
+            attachment = try BusAttachment(port, name: name, range: place.windows[0], on: context.bus)
+        } catch { throw .bus(error) }
+        self.console = console
+        // From here on a throw runs deinit.
+        do { try console.connect { port.receive($0) } } catch { throw .call("epoll_ctl", errno: error) }
+    }
+
+    deinit { console.disconnect() }
+}
+
+/// The transmit pin of a serial port.
+private struct ConsoleOutputPin: SerialOutput {
+    let console: any ConsoleEnd
+    func transmit(_ byte: UInt8) { console.transmit(byte) }
+}

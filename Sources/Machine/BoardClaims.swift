@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import Board
+internal import Devices
+internal import Configuration
+internal import KVM
+internal import PlatformBus
+
+/// The board's own devices. To add one, add its line here.
+enum BoardDevices {
+    /// Those that a machine has, in the order in which they are placed and started.
+    static func all(_ configuration: MachineConfiguration) -> [any BoardDevice] {
+        var devices: [any BoardDevice] = [SerialPort(), RealTimeClock()]
+        if configuration.powerKey { devices.append(PowerKey()) }
+        return devices
+    }
+}
+
+extension BoardLayout {
+    /// A bus with RAM and the interrupt controller on it.
+    func makeBus() throws(MachineError) -> PlatformBus {
+        let bus = PlatformBus(windows: windows, spiCount: InterruptController.spiCount, fixed: [addresses])
+        do throws(PlatformBusError) {
+            for bank in banks { try bus.reserve("RAM", bank) }
+            try bus.reserve("interrupt controller", interruptController)
+        } catch { throw .bus(error) }
+        return bus
+    }
+}
+
+/// Claims places on the bus for the board's own devices. Those with a fixed address claim theirs before the passed-through
+/// devices, and those that can move after them.
+struct BoardClaims {
+    private let bus: PlatformBus
+    private let layout: BoardLayout
+    private var fixed: [(name: String, place: Place)] = []
+
+    init(bus: PlatformBus, layout: BoardLayout) {
+        self.bus = bus
+        self.layout = layout
+    }
+
+    /// Claims what devices at fixed addresses need. The address of one with a substitute is claimed by `place`: the
+    /// substitute may have the very same.
+    /// - Throws: `MachineError.bus` when something else is there.
+    mutating func reserveFixed(_ devices: [any BoardDevice]) throws(MachineError) {
+        for device in devices where device.windows.allSatisfy(\.isFixed) {
+            fixed.append((device.name, try claim(device, reservesWindows: device.substitute == nil)))
+        }
+    }
+
+    /// The place of each device; what isn't claimed yet is claimed now.
+    /// - Throws: `MachineError.bus` when something else is there.
+    func place(_ devices: [any BoardDevice]) throws(MachineError) -> [(device: any BoardDevice, place: Place)] {
+        var placed: [(device: any BoardDevice, place: Place)] = []
+        for device in devices {
+            if let known = fixed.first(where: { $0.name == device.name }) {
+                if device.substitute != nil { try reserve(device, known.place.windows) }
+                placed.append((device, known.place))
+            } else {
+                placed.append((device, try claim(device, reservesWindows: true)))
+            }
+        }
+        return placed
+    }
+
+    private func claim(_ device: any BoardDevice, reservesWindows: Bool) throws(MachineError) -> Place {
+        var place = Place(windows: layout.ranges(of: device))
+        if reservesWindows { try reserve(device, place.windows) }
+        do throws(PlatformBusError) {
+            for _ in device.lines { place.lines.append(try bus.allocateSPI(device.name)) }
+        } catch { throw .bus(error) }
+        return place
+    }
+
+    private func reserve(_ device: any BoardDevice, _ ranges: [GuestRange]) throws(MachineError) {
+        do throws(PlatformBusError) {
+            for range in ranges { try bus.reserve(device.name, range) }
+        } catch { throw .bus(error) }
+    }
+}

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceTree
+
+/// The guest kernel's command line as the device tree has it (/chosen, bootargs), and whose it is.
+public struct BootArguments: Equatable, Sendable, Encodable {
+    /// Who wrote it.
+    public enum Source: String, Sendable, Encodable {
+        case configuration = "boot-source.boot_args"
+        /// The base tree's stays where the configuration has none.
+        case base = "device-tree.base"
+        case overlay = "device-tree.overlays"
+    }
+
+    public let text: String
+    public let source: Source
+
+    /// Nil when the tree has none.
+    /// - Parameters:
+    ///   - tree: with everything applied.
+    ///   - configured: what the configuration says.
+    ///   - base: what the base tree said.
+    init?(of tree: DeviceTree, configured: String?, base: String?) {
+        guard let text = tree.node(at: "/chosen")?[property: "bootargs"]?.string else { return nil }
+        self.text = text
+        if text == configured {
+            source = .configuration
+        } else if configured == nil, text == base {
+            source = .base
+        } else {
+            source = .overlay
+        }
+    }
+
+    /// A line for the report; nil when the configuration itself says it, or there is nothing to say.
+    var line: String? {
+        if source == .configuration || text.isEmpty { return nil }
+        return "boot_args: \(PropertyValue.string(text)) (from \(source.rawValue))"
+    }
+
+    /// The values of its `console=` parameters, in their order.
+    ///
+    /// - SeeAlso: Linux, lib/cmdline.c, next_arg: blanks in double quotes belong to the value; kernel/params.c, parse_args:
+    ///   what follows "--" is for init.
+    var consoles: [String] {
+        var words: [[UInt8]] = [[]]
+        var isQuoted = false
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): isQuoted.toggle()
+            case 0x09...0x0D where !isQuoted, 0x20 where !isQuoted: words.append([])
+            default: words[words.count - 1].append(byte)
+            }
+        }
+        return words.prefix { $0 != Array("--".utf8) }
+            .filter { $0.starts(with: "console=".utf8) }
+            .map { String(decoding: $0.dropFirst("console=".utf8.count), as: UTF8.self) }
+    }
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import Configuration
+internal import Passthrough
+
+/// What follows the end of a guest, over all its starts.
+public struct RestartPolicy: Sendable {
+    public enum Decision: Equatable, Sendable {
+        /// The guest didn't ask for a reset, or a reset ends the machine.
+        case end
+        /// The guest would be started again, but for this.
+        case refuse(String)
+        case restart
+    }
+
+    private let onReset: MachineConfiguration.OnReset
+    private let allowsUnreset: Bool
+    private var limit = RestartLimit()
+
+    /// How often the guest was started again.
+    public var count: Int { limit.count }
+
+    /// As the configuration says.
+    public init(_ configuration: MachineConfiguration) {
+        onReset = configuration.onReset
+        allowsUnreset = configuration.allowsUnresetRestart
+    }
+
+    /// Decides what follows, and counts a restart.
+    /// - Parameters:
+    ///   - report: of the guest that has ended.
+    ///   - now: CLOCK_MONOTONIC in nanoseconds.
+    public mutating func decide(after report: Report, at now: UInt64) -> Decision {
+        guard report.end == .reset else { return .end }
+        switch onReset {
+        case .exit: return .end
+        case .restart: break
+        }
+        if !allowsUnreset, !report.restartObstacles.isEmpty {
+            return .refuse(report.restartObstacles.map(\.summary).joined(separator: ", "))
+        }
+        guard limit.take(at: now) else {
+            return .refuse(
+                "it asked for \(RestartLimit.maximum) resets within \(RestartLimit.windowSeconds) s, and for one more")
+        }
+        return .restart
+    }
+}

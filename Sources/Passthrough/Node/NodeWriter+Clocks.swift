@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceTree
+
+/// Clocks that the configuration knows, and those that any rate will do for.
+extension NodeWriter {
+    /// What a clock of unknown rate becomes; nil for nothing.
+    /// - Parameters:
+    ///   - key: its name, or its index.
+    ///   - node: the host's node that refers to it.
+    func standIn(_ key: String, of node: Node) -> ClockRate? {
+        if let hertz = settings.clocks[NodeSettings.everyClock] {
+            return ClockRate(hertz: hertz, origin: .configurationForAll)
+        }
+        let isBusClock = key == ClockRate.primecellClock && Self.isPrimecell(node[property: "compatible"]?.strings ?? [])
+        return isBusClock ? ClockRate(hertz: ClockRate.primecellRate, origin: .standIn) : nil
+    }
+
+    /// One clock is enough for all devices.
+    mutating func standIn(_ hertz: UInt32) throws(DeviceTreeError) -> Phandle {
+        try shared.clock(provider: ClockRate.primecellClock, arguments: [], hertz: hertz)
+    }
+
+    private static func isPrimecell(_ compatible: [String]) -> Bool { compatible.contains("arm,primecell") }
+
+    /// Whether there is a rate for one of these clocks, whatever they are on the host.
+    func hasRate(forAny names: [String]?, of node: Node) -> Bool {
+        !settings.clocks.isEmpty || (names ?? []).contains { standIn($0, of: node) != nil }
+    }
+
+    /// The names in the configuration must be the device's.
+    mutating func checkClocks(_ names: [String]?, count: Int) {
+        let known = names ?? (0..<count).map { "\($0)" }
+        let unknown = settings.clocks.keys.filter { $0 != NodeSettings.everyClock && !known.contains($0) }.sorted()
+        if !unknown.isEmpty { fail(.unknownClocks(device: request.name, unknown, known: known)) }
+    }
+
+    /// Gives a device clocks of which the host's node says nothing.
+    mutating func writeClocksOfItsOwn(_ compatible: [String], to node: inout Node) throws(DeviceTreeError) {
+        let keys = settings.clocks.keys.filter { $0 != NodeSettings.everyClock }
+        if !keys.isEmpty {
+            try writeConfiguredClocks(names: nil, to: &node)
+        } else if !self.source.isOnHost, Self.isPrimecell(compatible), !settings.properties.contains(where: { $0.name == "clocks" }) {
+            node[property: "clocks"] = .phandle(try standIn(ClockRate.primecellRate))
+            note("", "clocks", .added, .entries([.clock(hertz: ClockRate.primecellRate, .standIn, provider: "")]))
+            node[property: "clock-names"] = .string(ClockRate.primecellClock)
+            note("", "clock-names", .added, .goesWith("clocks"))
+        }
+    }
+
+    /// Gives the device the clocks of the configuration where the host's tree can't say which there are.
+    /// - Parameter names: `clock-names` of the host's node; without them, that of the configuration's keys, unless those
+    ///   are indices.
+    mutating func writeConfiguredClocks(names: [String]?, to node: inout Node) throws(DeviceTreeError) {
+        let given = settings.clocks.keys.filter { $0 != NodeSettings.everyClock }
+        let indices = given.compactMap { Int($0) }
+        let isIndexed = names == nil && indices.count == given.count
+        // Any more are a slip of the pen.
+        let count = min(max(indices.max() ?? 0, 0), 63) + 1
+        let keys = isIndexed ? (0..<count).map { "\($0)" } : names ?? given.sorted()
+        checkClocks(keys, count: keys.count)
+        var value = PropertyValue.empty
+        for key in keys {
+            if let hertz = settings.clocks[key] {
+                value.append(
+                    phandle: try shared.clock(provider: "\(request.name) \(key)", arguments: [], hertz: hertz))
+            } else if let rate = standIn(key, of: source.node) {
+                let isShared = rate.origin == .standIn
+                let provider = isShared ? ClockRate.primecellClock : "\(request.name) \(key)"
+                value.append(phandle: try shared.clock(provider: provider, arguments: [], hertz: rate.hertz))
+            } else {
+                value.append(cell: 0)
+            }
+        }
+        node[property: "clocks"] = value
+        let isNew = source.node[property: "clocks"] == nil
+        note("", "clocks", isNew ? .added : .rewritten, .configuration)
+        if isIndexed { return }
+        node[property: "clock-names"] = .strings(keys)
+        note("", "clock-names", isNew ? .added : .copied, .goesWith("clocks"))
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import PlatformBus
+import Testing
+
+@testable import Machine
+
+/// Kernels in formats that others boot: the error names what a file is, and the command that makes an Image of it.
+@Suite struct ForeignKernelTests {
+    private let kernel = FakeKernel()
+
+    private func error(_ file: [UInt8], path: String = "/boot/kernel") throws -> String {
+        let ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
+        let memory = try GuestMemory([ram], system: kernel)
+        kernel.withState { $0.files[path] = file }
+        let loader = BootLoader(memory: memory, system: kernel, log: .silent)
+        return machineError { () throws(MachineError) in try loader.load(kernel: path, initrd: nil) }?.description ?? ""
+    }
+
+    /// `parts` at their offsets in a file of `count` bytes.
+    private static func file(_ parts: [(offset: Int, bytes: [UInt8])], count: Int = 8192) -> [UInt8] {
+        var file = [UInt8](repeating: 0, count: count)
+        for part in parts { file.replaceSubrange(part.offset..<part.offset + part.bytes.count, with: part.bytes) }
+        return file
+    }
+
+    private static let elf: [UInt8] = [0x7F] + Array("ELF".utf8) + [2, 1, 1]
+
+    static let formats: [(file: [UInt8], text: String, remedy: String)] = [
+        (
+            file([(0, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0])]), "compressed with xz, which Martlet can't read",
+            "run: xz -dc < /boot/kernel > Image"
+        ),
+        (
+            file([(0, Array("BZh9".utf8))]), "compressed with bzip2, which Martlet can't read",
+            "run: bzip2 -dc < /boot/kernel > Image"
+        ),
+        (
+            file([(0, [0x02, 0x21, 0x4C, 0x18])]), "compressed with lz4, which Martlet can't read",
+            "run: lz4 -dc < /boot/kernel > Image"
+        ),
+        (
+            file([(0, [0x04, 0x22, 0x4D, 0x18])]), "compressed with lz4, which Martlet can't read",
+            "run: lz4 -dc < /boot/kernel > Image"
+        ),
+        (
+            file([(0, [0x89, 0x4C, 0x5A, 0x4F, 0])]), "compressed with lzop, which Martlet can't read",
+            "run: lzop -dc < /boot/kernel > Image"
+        ),
+        (
+            file([(0, [0x5D, 0, 0, 0x80, 0])]), "compressed with lzma, which Martlet can't read",
+            "run: xz --format=lzma -dc < /boot/kernel > Image"
+        ),
+        (
+            file([(0, elf), (18, [183, 0])]), "an ELF file, such as vmlinux, and no Image",
+            "run: aarch64-linux-gnu-objcopy -O binary -R .note -R .note.gnu.build-id -R .comment -S /boot/kernel Image"
+        ),
+        (file([(0, elf), (18, [62, 0])]), "an ELF file for another CPU than arm64", MachineError.imageRemedy),
+        (
+            file([(0, Array("MZ".utf8)), (0x1FE, [0x55, 0xAA]), (0x202, Array("HdrS".utf8))]),
+            "a kernel for x86 (bzImage)", MachineError.imageRemedy
+        ),
+        (file([(36, [0x18, 0x28, 0x6F, 0x01])]), "a kernel for 32-bit Arm (zImage)", MachineError.imageRemedy),
+        (
+            file([(0, [0x27, 0x05, 0x19, 0x56])]), "a U-Boot image (uImage)",
+            "run: tail -c +65 /boot/kernel > Image"
+        ),
+        (
+            file([(0, [0xD0, 0x0D, 0xFE, 0xED]), (0x60, [0, 0, 0, 1] + Array("images\0".utf8))]), "a U-Boot FIT image",
+            "run: dumpimage -l /boot/kernel, and with the kernel's number for N: "
+                + "dumpimage -T flat_dt -p N -o Image /boot/kernel"
+        ),
+        (
+            file([(0, [0xD0, 0x0D, 0xFE, 0xED]), (0x60, [0, 0, 0, 1] + Array("cpus\0".utf8))]),
+            "a device tree and no kernel", MachineError.imageRemedy
+        ),
+        (
+            file([(0, Array("ANDROID!".utf8))]), "an Android boot image",
+            "run: unpack_bootimg --boot_img /boot/kernel --out DIR, and give DIR/kernel"
+        ),
+        (
+            file([(0, Array("MZ".utf8)), (60, [0x80]), (0x80, Array("PE\0\0".utf8))]),
+            "an EFI program without a Linux kernel's header, such as a unified kernel image",
+            "run: objcopy --dump-section .linux=Image /boot/kernel"
+        ),
+    ]
+
+    @Test(arguments: formats)
+    func whatAFileIsAndWhatToRunIsSaid(file: [UInt8], text: String, remedy: String) throws {
+        #expect(try error(file) == "boot-source.kernel_image_path: /boot/kernel: \(text)\n  \(remedy)")
+    }
+
+    @Test func aFormatIsKnownByItsFirstBytesAlone() throws {
+        #expect(try error([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]).contains("compressed with xz"))
+        #expect(try error([0x7F] + Array("ELF".utf8)).contains("an ELF file for another CPU"))
+        #expect(try error([0xD0, 0x0D, 0xFE, 0xED]).contains("a device tree and no kernel"))
+    }
+
+    @Test func aPathIsOneWordOfTheCommand() throws {
+        #expect(
+            try error([0x42, 0x5A, 0x68], path: "/my kernel's").hasSuffix(
+                #"run: bzip2 -dc < '/my kernel'\''s' > Image"#))
+    }
+
+    @Test func randomFilesAreRefusedWithoutATrap() throws {
+        var generator = SystemRandomNumberGenerator()
+        for count in 0..<300 {
+            let file = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
+            #expect(try error(file).hasPrefix("boot-source.kernel_image_path: /boot/kernel: "), "\(file)")
+        }
+    }
+}

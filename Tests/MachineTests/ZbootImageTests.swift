@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import PlatformBus
+import Testing
+
+@testable import Machine
+
+/// An EFI zboot image as drivers/firmware/efi/libstub/zboot-header.S lays it out, with a stub of `stubSize` bytes before and
+/// `tail` behind the payload.
+private func zboot(
+    _ payload: [UInt8], _ compression: String, stubSize: Int = 0x1000, tail: [UInt8] = Array("stub".utf8),
+    size: UInt32? = nil, offset: UInt32? = nil
+) -> [UInt8] {
+    var image: [UInt8] = Array("MZ\0\0zimg".utf8)
+    image += littleEndian(offset ?? UInt32(stubSize)) + littleEndian(size ?? UInt32(payload.count))
+    image += [UInt8](repeating: 0, count: 8) + Array(compression.utf8)
+    image += [UInt8](repeating: 0, count: 56 - image.count)
+    // LINUX_PE_MAGIC, and where the PE header is.
+    image += littleEndian(UInt32(0x8182_23CD)) + littleEndian(UInt32(64)) + Array("PE\0\0".utf8)
+    image += [UInt8](repeating: 0x5A, count: stubSize - image.count)
+    return image + payload + tail
+}
+
+@Suite struct ZbootImageTests {
+    private let kernel = FakeKernel()
+    private let lines = LogLines()
+    private let memory: GuestMemory
+    private let image = noisyImage()
+
+    init() throws {
+        let ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
+        memory = try GuestMemory([ram], system: kernel)
+    }
+
+    private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
+        kernel.withState { $0.files["/vmlinuz"] = file }
+        return try BootLoader(memory: memory, system: kernel, log: lines.log).load(kernel: "/vmlinuz", initrd: nil)
+    }
+
+    private func error(_ file: [UInt8]) -> String {
+        machineError { () throws(MachineError) in try load(file) }?.description ?? ""
+    }
+
+    private func expectLoaded(_ file: [UInt8]) throws {
+        let result = try load(file)
+        #expect(result.entry.rawValue == 0x8000_0000)
+        #expect(result.demands?.pageSize == 4096)
+        let bytes = try #require(memory.bytes(at: result.entry, count: UInt64(image.count)))
+        #expect(Array(bytes) == image)
+        #expect(lines.all.isEmpty, "the stub behind the payload is no part of it: \(lines.all)")
+    }
+
+    @Test(arguments: [0x80, 0x1000, 300_000])
+    func aPayloadOfGzipIsLoaded(stubSize: Int) throws {
+        try expectLoaded(zboot(try gzip(image), "gzip", stubSize: stubSize))
+    }
+
+    /// Makefile.zboot: the length is behind what zstd has made, and no part of the payload.
+    @Test func aPayloadOfZstdIsLoaded() throws {
+        let size = littleEndian(UInt32(image.count))
+        try expectLoaded(zboot(try zstd(image, hasSize: false), "zstd22", tail: size + Array("stub".utf8)))
+    }
+
+    @Test(arguments: [("lz4", "lz4 -dc"), ("lzma", "xz --format=lzma -dc"), ("lzo", "lzop -dc"), ("xzkern", "xz -dc")])
+    func anotherPayloadIsNamedWithTheCommandThatUnpacksIt(compression: String, program: String) {
+        #expect(
+            error(zboot([1, 2, 3], compression)) == """
+                boot-source.kernel_image_path: /vmlinuz: an EFI zboot image compressed with \(compression), which Martlet \
+                can't read
+                  run: tail -c +4097 /vmlinuz | head -c 3 | \(program) > Image
+                """)
+    }
+
+    @Test func aTruncatedFileIsRefused() throws {
+        let whole = zboot(try gzip(image), "gzip", tail: [])
+        #expect(
+            error(Array(whole.dropLast())).contains(
+                "/vmlinuz: \(whole.count - 1) of \(whole.count) bytes: the file is truncated"))
+    }
+
+    @Test func aHeaderThatMakesNoSenseIsRefused() throws {
+        let payload = try gzip(image)
+        for bad in [
+            zboot(payload, "gzip", size: 0), zboot(payload, "gzip", offset: 0), zboot(payload, "gzip", offset: 63),
+        ] {
+            #expect(error(bad).contains("the zboot header's payload is implausible"))
+        }
+        #expect(error(zboot(payload, "gzip", size: .max)).contains("the file is truncated"))
+        #expect(error(zboot(payload, "gzip", size: .max, offset: .max)).contains("the file is truncated"))
+        #expect(error(zboot(payload, "gzip", size: 100)).contains("the gzip stream ends early"))
+        #expect(error(zboot(payload, "zstd22")).contains("there is no zstd data where it should be"))
+        #expect(error(zboot(try zstd(image), "gzip")).contains("the gzip stream is corrupt (incorrect header check)"))
+        #expect(error(zboot(payload, String(repeating: "x", count: 32))).contains("which Martlet can't read"))
+    }
+
+    @Test func whatIsInsideMustBeAnArm64Image() throws {
+        #expect(
+            error(zboot(try gzip([UInt8](repeating: 0, count: 4096)), "gzip"))
+                .contains("the magic number at byte 56 is missing"))
+    }
+}
