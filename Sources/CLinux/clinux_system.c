@@ -49,6 +49,7 @@ int clinux_name_unnamed(int fd, const char *path) {
     snprintf(source, sizeof source, "/proc/self/fd/%d", fd);
     return RESULT(linkat(AT_FDCWD, source, AT_FDCWD, path, AT_SYMLINK_FOLLOW));
 }
+int clinux_unlink(const char *path) { return RESULT(unlink(path)); }
 int clinux_rename(const char *from, const char *to) { return RESULT(rename(from, to)); }
 int clinux_change_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode & 07777)); }
 int clinux_close(int fd) { return RESULT(close(fd)); }

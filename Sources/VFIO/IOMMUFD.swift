@@ -82,11 +82,12 @@ extension VFIOCalls {
     /// - Parameter key: what the configuration calls it.
     /// - Throws: `VFIOError.failed` for a number that isn't open, `.wrongDescriptor` for one of another file.
     func adopt(_ handedIn: CInt, key: String, named name: String, for device: String) throws(VFIOError) {
-        try attempt(.adopt(key: key, handedIn), device) { () throws(Errno) in try adopt(handedIn) }
-        // Without /proc the kernel's own checks are all that there is.
-        guard let path = try? readLink("/proc/self/fd/\(handedIn)") else { return }
-        guard path.split(separator: "/").last.map(String.init) == name else {
+        // A number that isn't open has no link. Without /proc the kernel's own checks are all that there is.
+        if let path = try? readLink("/proc/self/fd/\(handedIn)"),
+            path.split(separator: "/").last.map(String.init) != name
+        {
             throw .wrongDescriptor(device: device, key: key, number: handedIn, found: path, wanted: name)
         }
+        try attempt(.adopt(key: key, handedIn), device) { () throws(Errno) in try adopt(handedIn) }
     }
 }

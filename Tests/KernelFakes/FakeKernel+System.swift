@@ -52,7 +52,7 @@ extension FakeKernel: SystemCalls {
     public func readLink(_ path: String) throws(Errno) -> String {
         try step("readlink \(path)")
         if path.hasPrefix("/proc/self/fd/"), let number = CInt(path.dropFirst("/proc/self/fd/".count)),
-            let file = name(of: number).split(separator: " ").last
+            withState({ $0.descriptors[number] != nil }), let file = name(of: number).split(separator: " ").last
         {
             return String(file)
         }

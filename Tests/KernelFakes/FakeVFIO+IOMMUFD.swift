@@ -18,7 +18,8 @@ extension FakeKernel {
     public func adopt(_ descriptor: CInt) throws(Errno) {
         try step("fcntl")
         guard let what = withState({ $0.descriptors[descriptor] }) else { throw .badFileDescriptor }
-        withState { $0.journal.append(.acquire(what)) }
+        // One that is only borrowed may be adopted by others afterwards.
+        if !held.contains(what) { withState { $0.journal.append(.acquire(what)) } }
     }
 
     public func lockedMemoryLimit() throws(Errno) -> UInt64? {

@@ -26,6 +26,7 @@ int clinux_create_new(const char *_Nonnull path);
 int clinux_create_unnamed(const char *_Nonnull folder);
 /// Gives such a file a name, which nothing may have yet.
 int clinux_name_unnamed(int fd, const char *_Nonnull path);
+int clinux_unlink(const char *_Nonnull path);
 int clinux_rename(const char *_Nonnull from, const char *_Nonnull to);
 /// Gives an open file the permissions in `mode`.
 int clinux_change_mode(int fd, uint32_t mode);
