@@ -83,7 +83,6 @@ int clinux_create_file_in(int folder, const char *name) {
 int clinux_rename_in(int folder, const char *from, const char *to) {
     return RESULT(renameat(folder, from, folder, to));
 }
-int clinux_unlink(const char *path) { return RESULT(unlink(path)); }
 int clinux_unlink_in(int folder, const char *name) { return RESULT(unlinkat(folder, name, 0)); }
 int clinux_file_owner(int fd, uint32_t *user, uint32_t *mode) {
     struct stat status;

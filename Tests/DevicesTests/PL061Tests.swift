@@ -51,7 +51,7 @@ import Testing
         #expect(line.levels == [true, false, true])
     }
 
-    @Test(arguments: [(rising: UInt64(0x08), levels: [true]), (rising: 0, levels: [])])
+    @Test(arguments: [(rising: 0x08, levels: [true]), (rising: 0, levels: [])] as [(rising: UInt64, levels: [Bool])])
     func `one edge interrupts as the event register says`(rising: UInt64, levels: [Bool]) {
         write(0x40c, rising)
         write(0x410, 0x08)

@@ -54,7 +54,6 @@ int clinux_open_file_in(int folder, const char *_Nonnull name);
 int clinux_create_file_in(int folder, const char *_Nonnull name);
 /// Gives a file another name, in the place of the file that had it.
 int clinux_rename_in(int folder, const char *_Nonnull from, const char *_Nonnull to);
-int clinux_unlink(const char *_Nonnull path);
 int clinux_unlink_in(int folder, const char *_Nonnull name);
 /// The user that has an open file, and its mode: type and permissions, as in struct stat.
 int clinux_file_owner(int fd, uint32_t *_Nonnull user, uint32_t *_Nonnull mode);

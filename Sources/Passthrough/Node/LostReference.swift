@@ -146,14 +146,18 @@ private struct ReferenceSearch {
     private func inList(_ value: PropertyValue, _ rule: ReferenceRule) -> [(UInt32, LostReference.Reason)] {
         var found: [(UInt32, LostReference.Reason)] = []
         var reader = value.reader
-        while let cell = reader.cell() {
+        while true {
+            for _ in 0..<rule.leading { _ = reader.cell() }
+            guard let cell = reader.cell() else { return found }
             if cell == 0 { continue }
             let provider = providers[cell]
             if provider == nil { found.append((cell, .noNode)) }
             let count: UInt32?
             switch rule.arguments {
             case .fixed(let fixed): count = UInt32(fixed)
-            case .rest: return found
+            case .between(let counts) where counts.count == 1: count = UInt32(counts.lowerBound)
+            // How many numbers follow isn't known, so neither is where the next entry begins.
+            case .rest, .between: return found
             case .counted(let name, let otherwise):
                 count = provider.flatMap { $0[property: name]?.cell ?? otherwise.map { UInt32($0) } }
             }
@@ -161,7 +165,6 @@ private struct ReferenceSearch {
             guard let count, count <= 16 else { return found }
             for _ in 0..<count { _ = reader.cell() }
         }
-        return found
     }
 
     /// Entries of a first ID, a phandle, the first ID there and a count: bindings pci/pci-msi.txt and pci-iommu.txt.
