@@ -14,6 +14,7 @@ HEADS = frozenset(
     journalctl ip tc iptables nft ethtool taskset chrt docker podman buildah lxc passt virtiofsd qemu-storage-
     daemon socat nc ssh scp sha256sum gpg dpkg-deb rpm cd sh bash source set strace gdb lldb perf trace-cmd
     dmesg crosvm firecracker""".split())
+SCRIPTS = re.compile(r"(\./|guest-images/|\.ci/)\S+")  # known, too
 COMMANDS = frozenset(["sh", "bash", "shell"])  # blocks of commands
 SESSIONS = frozenset(["console", "shell-session"])  # commands behind "$ " or "# ", and what they print
 
@@ -65,10 +66,14 @@ def _found(name, lines):
     yield from ((first, span) for span in _spans(paragraph))
 
 
+def _is_head(word):
+    return word in HEADS or SCRIPTS.fullmatch(word)
+
+
 def _spans(paragraph):
     for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", " ".join(paragraph)):
         words = span.split()
-        if len(words) > 1 and words[0] in HEADS:
+        if len(words) > 1 and _is_head(words[0]):
             yield " ".join(words)
 
 
@@ -103,7 +108,7 @@ def _guessed(lines, numbers):
         columns = re.split(r"\s{2,}", lines[number].strip(), maxsplit=1)
         command = _without_comment(columns[0])
         words = [word for word in command.split() if not re.match(r"\w+=", word)]
-        if words and words[0] in HEADS:
+        if words and _is_head(words[0]):
             yield number + 1, command
         for span in _spans(columns[1:]):
             yield number + 1, span

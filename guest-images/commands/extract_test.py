@@ -36,8 +36,8 @@ class ExtractTest(unittest.TestCase):
         self.assertEqual(self.found(text), ["make demo", "A=1 martlet run CONFIG", "make help"])
 
     def test_spans_with_more_than_a_name(self):
-        text = "`make` and `make\ndemo` and `guest: make demo` and `martlet bind NAME…`.\n"
-        self.assertEqual(self.found(text), ["make demo", "martlet bind NAME…"])
+        text = "`make` and `make\ndemo` and `guest: make demo` and `martlet bind NAME…` and `guest-images/a.sh --b`.\n"
+        self.assertEqual(self.found(text), ["make demo", "martlet bind NAME…", "guest-images/a.sh --b"])
 
     def test_indented_lines_of_a_paragraph_are_no_block(self):
         self.assertEqual(self.found("- a\n    make demo\n"), [])

@@ -102,7 +102,7 @@ SESSIONS = [
     (Row("make arm-host DEVICES=1"), SHELL + HOST),
 ]
 
-# Run in the clone as it is, with what is built there. {work} is a temporary folder; ok.sh, bad.sh and long.sh are in it.
+# Run in the clone as it is, with what is built there. {work} is a temporary folder, where ok.sh, bad.sh, long.sh are.
 HERE = [
     Row("make help", prints=[r"make arm-host +a shell in the emulated ARM host"]),
     Row("make guest", after=["test -s guest-images/build/Image", "test -s guest-images/build/initramfs.cpio.gz"]),
@@ -128,6 +128,7 @@ HERE = [
 COPY = [
     Row("make lint", printed=True),
     Row("make format", after=["git diff --exit-code"]),
+    Row("make bindings", after=["git diff --exit-code"]),
     Row(
         "make clean", before=["mkdir -p .build guest-images/build"],
         after=["test ! -e .build", "test ! -e guest-images/build", "git diff --exit-code"]),
@@ -135,19 +136,38 @@ COPY = [
 
 # Too long for each "make test"; test.sh --slow runs them.
 SLOW = [
+    Row(
+        "guest-images/test.sh --unit --filter REGEX", {"REGEX": "Arm64Tests"},
+        prints=[r"^[1-9]\d* passed, 0 failed, 0 skipped$"]),
+    Row(
+        "guest-images/test.sh --integration --filter REGEX", {"REGEX": "BootTests"},
+        prints=[r"^[1-9]\d* passed, 0 failed, 0 skipped$"]),
+    Row("make boards"),
     Row("make bench", prints=[r"^\| exec → first byte of a flat guest \(million instructions\) \| \d+\.\d\d \|$"]),
 ]
 
 # What "make test" is or runs by itself: the file that has it, and what stands there.
 ITSELF = {
     "make test": (".ci/run", "exec make test"),
+    "swift build": ("guest-images/test.sh", "run_swift build --build-tests"),
     "swift test": ("guest-images/test.sh", "run_swift test --skip-build"),
+}
+
+DOCKER = "the emulated host has no docker"
+
+# What can't be run here, and why. These count as skipped.
+ELSEWHERE = {
+    "docker run --device /dev/kvm --device /dev/iommu --device /dev/vfio/devices/vfio0 --ulimit memlock=-1 …": DOCKER,
+    "docker run --device /dev/kvm --device /dev/vfio/vfio --device /dev/vfio/7 --ulimit memlock=-1 …": DOCKER,
+    "make demo DEVICE=NAME": "needs an arm64 machine with such a device",
 }
 
 # Commands that are only named, without what they need, and the row that runs them with it.
 NAMED = {
+    "martlet bind": "martlet bind NAME…",
     "martlet check": "martlet check CONFIG",
     "martlet devices": "martlet devices [NAME…]",
+    "martlet run": "martlet run CONFIG",
     "martlet dtb": "martlet dtb CONFIG -o FILE",
     "dtc -@": "dtc -@ -O dtb -o FILE configs/overlays/rtc.dtso",
 }
