@@ -49,10 +49,9 @@ struct Boards {
 
     /// What this process has used so far.
     private static var cpuSeconds: Double {
-        var usage = rusage()
-        getrusage(RUSAGE_SELF, &usage)
-        let microseconds = usage.ru_utime.tv_usec + usage.ru_stime.tv_usec
-        return Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + Double(microseconds) / 1e6
+        var time = timespec()
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
     private static func run(_ options: Options) async throws -> Tally {
