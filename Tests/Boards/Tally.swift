@@ -61,7 +61,7 @@ struct Tally: Sendable {
     }
 
     /// Two columns.
-    func table(seconds: Double) -> [(String, String)] {
+    func table(seconds: Double, cpuSeconds: Double) -> [(String, String)] {
         var rows = [("boards", "\(boards)"), ("devices", "\(devices)")]
         rows += Count.allCases.map { ($0.rawValue, "\(self[$0])") }
         let share = devices == 0 ? 0 : Double(staleDevices * 10000 / devices) / 100
@@ -71,6 +71,7 @@ struct Tally: Sendable {
         rows.append(("warnings", "\(warnings)"))
         rows.append(("longest list of dependencies", "\(longestExplanation)"))
         rows.append(("seconds", "\(Double(Int(seconds * 10)) / 10)"))
+        rows.append(("seconds of CPU time", "\(Double(Int(cpuSeconds * 10)) / 10)"))
         return rows
     }
 }

@@ -45,6 +45,11 @@ struct DeviceTreeSettingsTests {
         #expect(configuration.deviceTree == .init(overlays: ["configs/b.dtbo", "/a.dtso"], base: "configs/board.dtb"))
     }
 
+    @Test func `a rate for all clocks that nobody knows`() throws {
+        let clocks = try settings(#""clocks": {"*": 24000000, "core": 1}"#).clocks
+        #expect(clocks == ["*": 24_000_000, "core": 1])
+    }
+
     @Test(
         arguments: [
             ("true", .empty), (#""okay""#, .strings(["okay"])), (#""""#, .strings([""])),
