@@ -57,6 +57,7 @@ private struct FakeFiles: SystemCalls {
     ) throws(Errno) -> UInt { throw .noFunction }
     func pin(address: UInt, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
     func unpin(_ pin: CInt) {}
+    func setAffinity(_ processors: [Int]) throws(Errno) { throw .noFunction }
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
     func unmap(address: UInt, size: UInt64) {}
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
