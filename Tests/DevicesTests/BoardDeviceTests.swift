@@ -31,7 +31,7 @@ final class TestConsole: ConsoleEnd {
     private let console = TestConsole()
     private let controls = BoardControls()
 
-    init() { kernel.withState { $0.devices.insert("/dev/kvm") } }
+    init() { kernel.withState { _ = $0.devices.insert("/dev/kvm") } }
 
     private func place(_ base: UInt64, _ size: UInt64, spi: UInt32 = 3) throws -> Place {
         Place(

@@ -22,7 +22,8 @@ import Testing
 
     private func configuration(_ cpus: String, vcpus: Int = 1) throws -> MachineConfiguration {
         var configuration = host.configuration(vcpus: vcpus)
-        configuration.machineSize.cpus = try #require(CPUList(cpus))
+        let list: CPUList = try #require(CPUList(cpus))
+        configuration.machineSize.cpus = list
         return configuration
     }
 
