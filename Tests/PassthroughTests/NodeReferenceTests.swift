@@ -140,6 +140,27 @@ import Testing
         #expect(fate(node, "", of: "outside@8000") == "dropped: its registers are not in the device's regions")
     }
 
+    /// Its windows lie elsewhere, and interrupts of its bus lead to the host's interrupt controller.
+    @Test func `a PCI bridge without its bus is none`() throws {
+        let hosts = [
+            Node(
+                "pcie@1000",
+                [
+                    "reg": .cells([0x1000, 0x1000]), "device_type": .string("pci"), "#address-cells": .cell(3),
+                    "#size-cells": .cell(2), "bus-range": .cells([0, 255]), "num-lanes": .cell(1),
+                    "ranges": .cells([0x0200_0000, 0, 0x4000_0000, 0x4000_0000, 0, 0x1000]),
+                    "#interrupt-cells": .cell(1), "interrupt-map-mask": .cells([0, 0, 0, 7]),
+                    "interrupt-map": .cells([0, 0, 0, 1, 9, 0, 6, 4]),
+                ], children: [Node("pci@0,0", ["reg": .cells([0, 0, 0, 0, 0]), "device_type": .string("pci")])]),
+            Node("gic", ["phandle": .cell(9), "#interrupt-cells": .cell(3)]),
+        ]
+        let node = try generate(hosts, devices: ["pcie@1000"]).nodes[0]
+        #expect(node.node.properties.map(\.name) == ["num-lanes", "reg", "interrupts"])
+        #expect(node.node.children == [])
+        #expect(fate(node, "#interrupt-cells") == "dropped: leads to the host's interrupt controller")
+        #expect(fate(node, "device_type") == "dropped: nothing of its bus lies in the device's regions")
+    }
+
     @Test func `a child that is a device of its own is not there twice`() throws {
         let hosts = [
             Node(

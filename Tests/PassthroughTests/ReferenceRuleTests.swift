@@ -45,6 +45,15 @@ import Testing
     ])
     func `what doesn't`(name: String) { #expect(ReferenceRule(property: name) == nil) }
 
+    @Test func `what is a number by its binding, or by its unit`() {
+        for name in ["fsl,tuning-step", "linux,code", "cell-index", "vendor,delay-ms"] {
+            #expect(BindingNumbers.contains(name), "\(name)")
+        }
+        for name in ["vendor,config", "regmap", "linux", "code", ""] {
+            #expect(!BindingNumbers.contains(name), "\(name)")
+        }
+    }
+
     /// References of a device of its own to its children: they are rewritten as far as the value's shape is clear.
     private func value(
         _ name: String, _ cells: [UInt32], _ children: [Node], others: [Node] = []
@@ -96,6 +105,17 @@ import Testing
         let result = try value("vendor,config", [5], [child("a", 5)])
         #expect(result.value == [6])
         #expect(result.fate?.reason == "taken for a reference, as nothing else refers to /d/a")
+    }
+
+    @Test(arguments: ["linux,code", "reg"]) func `a number by its binding stays one`(name: String) throws {
+        let child = Node("c", properties: [Property(name, .cells([5]))])
+        let device = Node("d", children: [self.child("a", 5), child])
+        var generator = NodeGenerator(
+            tree: HostTree(DeviceTree(root: Node("", children: [device]))), phandles: PhandleAllocator(),
+            explains: true)
+        let request = NodeRequest(name: "d", path: "/d", regions: [], interrupts: [])
+        let node = try #require(try generator.generate([request]).first)
+        #expect(node.node.children[1].properties == [Property(name, .cells([5]))])
     }
 
     @Test func `one that something refers to is a number`() throws {

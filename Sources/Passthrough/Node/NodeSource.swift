@@ -174,7 +174,7 @@ struct NodeSource {
             var reader = property.value.reader
             while let cell = reader.cell() {
                 guard let phandle = Phandle(rawValue: cell), shared.mayHandOut(phandle) else { continue }
-                if PropertyRole(property.name) != .data { break }
+                if PropertyRole(property.name) != .unknown { break }
                 shared.reserve(phandle)
             }
         }

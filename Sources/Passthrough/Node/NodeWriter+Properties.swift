@@ -24,7 +24,8 @@ extension NodeWriter {
             if source[property: owner] == nil { copy(property, place: place, to: &node) }
         case .dropped(let reason):
             note(place, property.name, .dropped, .role(reason))
-        case .data:
+        case .data: copy(property, place: place, to: &node)
+        case .unknown:
             if property.value.bytes.isEmpty || property.value.bytes.count % 4 != 0 || property.name.hasPrefix("#") {
                 copy(property, place: place, to: &node)
             } else {
@@ -40,7 +41,7 @@ extension NodeWriter {
     ) throws(DeviceTreeError) {
         if passed.contains(allOf: property.value), let cells = property.value.cells {
             let unexplained = try tree.unexplainedPhandles()
-            if cells.allSatisfy(unexplained.contains) {
+            if cells.allSatisfy(unexplained.contains), !BindingNumbers.contains(property.name) {
                 var value = PropertyValue.empty
                 var paths: [String] = []
                 for cell in cells {
@@ -58,7 +59,8 @@ extension NodeWriter {
         // Names without a vendor's prefix are those of common bindings.
         guard explains, property.name.utf8.contains(UInt8(ascii: ",")), let suspect = reader.phandle(),
             passed.folder(of: suspect) == nil,
-            let folder = try tree.folder(of: suspect), try tree.unexplainedPhandles().contains(suspect.rawValue)
+            let folder = try tree.folder(of: suspect), try tree.unexplainedPhandles().contains(suspect.rawValue),
+            !BindingNumbers.contains(property.name)
         else { return }
         fates.removeLast()
         note(place, property.name, .copied, .maybeReference(tree.path(folder)))

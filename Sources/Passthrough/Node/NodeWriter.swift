@@ -118,8 +118,8 @@ struct NodeWriter {
             note("", property.name, .dropped, .status)
         case "interrupt-parent":
             note("", property.name, .dropped, .role(.interruptParent))
-        case "device_type", "bus-range":
-            // Without its windows it is no bridge.
+        case "device_type", "bus-range", "#address-cells", "#size-cells":
+            // Without its windows it is no bridge, and has no children.
             if source.isPCIBridge, source.ranges == nil {
                 note("", property.name, .dropped, .noBus)
             } else {

@@ -7,6 +7,8 @@ internal import DeviceTree
 enum PropertyRole: Equatable {
     /// Numbers, strings and flags, which mean the same to the guest.
     case data
+    /// Data as far as its name says: most are.
+    case unknown
     /// Refers to other nodes.
     case reference(ReferenceRule)
     /// Names the entries of another property, and goes where that goes.
@@ -45,7 +47,7 @@ enum PropertyRole: Equatable {
             } else if let owner = Self.owner(ofNames: name) {
                 self = .names(of: owner)
             } else {
-                self = name.hasPrefix("assigned-") ? .dropped(.assignedClocks) : .data
+                self = name.hasPrefix("assigned-") ? .dropped(.assignedClocks) : .unknown
             }
         }
     }

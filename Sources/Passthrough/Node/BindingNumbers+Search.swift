@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+extension BindingNumbers {
+    /// The ends of names that say in which unit the number is.
+    /// - SeeAlso: dt-schema, schemas/property-units.yaml
+    private static let units = [
+        "-bits", "-bps", "-bp", "-bytes", "-celsius", "-db", "-femtofarads", "-hz", "-kBps", "-kpascal", "-mhz",
+        "-micro-ohms", "-microamp", "-microamp-hours", "-microvolt", "-microwatt-hours", "-millicelsius", "-mm", "-ms",
+        "-nanoamp", "-ns", "-ohms", "-percent", "-picofarads", "-ps", "-sec", "-us",
+    ]
+
+    /// Whether a property of this name is a number. The list is searched from its beginning: hardly anything asks.
+    static func contains(_ name: String) -> Bool {
+        if units.contains(where: name.hasSuffix) { return true }
+        return names.utf8.split { $0 == 0x20 || $0 == 0x0A }.contains { $0.elementsEqual(name.utf8) }
+    }
+}
