@@ -36,7 +36,6 @@ public struct PowerKey: BoardDevice {
             [
                 "compatible": .strings(["arm,pl061", "arm,primecell"]), "reg": place.registers,
                 "interrupts": place.interrupt(0, .level), "gpio-controller": .empty, "#gpio-cells": .cell(2),
-                "interrupt-controller": .empty, "#interrupt-cells": .cell(2),
             ])
         block.properties += try shared.primecellClock(of: name)
         block.phandle = phandle

@@ -82,7 +82,7 @@ struct DeviceTreeSettingsTests {
     @Test func `all problems of a device's tree come at once`() {
         let json = device(
             #"""
-            "host": "a", "label": "9", "guest_address": [], "device_tree": {
+            "host": "a", "label": "9", "guest_address": [1], "device_tree": {
               "properties": {"phandle": 1, "a b": 1, "x": 1, "x": 1, "#y": null},
               "delete": ["", "a/", 7, "x"], "clocks": {"a": 0, "": 1, "b": 4294967296, "c": "1"}, "overlay": "",
               "strict": 1, "overlays": []

@@ -266,13 +266,13 @@ struct ProblemTests {
         #expect(
             problemsOf(#"{\#(plainBootSource), "one": 1, \#(devices), "machine-config": {"vcpus": 2, "ram": 3}}"#) == [
                 "one: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, "
-                    + "iommufd_fd, peer_to_peer, on_reset",
+                    + "iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart",
                 "platform-devices[0].x: found an unknown key; allowed: \(Self.deviceKeys)",
                 "platform-devices[1].y: found an unknown key; allowed: the keys listed for platform-devices[0].x",
                 "platform-devices[1].no_mmpa: found an unknown key; allowed: the keys listed for platform-devices[0].x; "
                     + #"did you mean "no_mmap"?"#,
                 "machine-config.vcpus: found an unknown key; allowed: vcpu_count, mem_size_mib, ram_base, platform_bus, "
-                    + "huge_pages, dma_heap",
+                    + #"huge_pages, dma_heap, dump_guest_core, cpus; did you mean "cpus"?"#,
                 "machine-config.ram: found an unknown key; allowed: the keys listed for machine-config.vcpus",
             ])
     }

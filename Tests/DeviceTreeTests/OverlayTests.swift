@@ -192,7 +192,7 @@ struct OverlayTests {
                 fragment@0 { target = <&gic>; mine: __overlay__ { x; }; };
                 fragment@1 { target = <&rtc>; __overlay__ { parent = <&mine>, <7>, <&mine>; }; };
                 fragment@2 { target = <&mine>; __overlay__ { y; one: n { }; }; };
-                fragment@3 { target = <&gic>; __overlay__ { two: n { }; z = <&one &two>; }; };
+                fragment@3 { target = <&gic>; __overlay__ { z = <&one &two>; two: n { }; }; };
             };
             """)
         #expect(tree.node(at: "/gic@8000000")?.phandle?.rawValue == 1)

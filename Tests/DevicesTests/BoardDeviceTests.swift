@@ -31,7 +31,12 @@ final class TestConsole: ConsoleEnd {
     private let console = TestConsole()
     private let controls = BoardControls()
 
-    init() { kernel.withState { _ = $0.devices.insert("/dev/kvm") } }
+    init() {
+        kernel.withState { state in
+            state.devices.insert("/dev/kvm")
+            state.kvm.capabilities[165] = 40  // KVM_CAP_ARM_VM_IPA_SIZE
+        }
+    }
 
     private func place(_ base: UInt64, _ size: UInt64, spi: UInt32 = 3) throws -> Place {
         Place(

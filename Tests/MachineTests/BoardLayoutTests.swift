@@ -142,8 +142,8 @@ import Testing
     /// The power key's address is only preferred: RAM, the platform bus and passed-through devices may be there.
     @Test(
         arguments: [
-            (0x960_0000, nil, [], 0x903_0000), (0x8000_0000, (0x903_0000, 0x1000), [], 0x902_f000),
-            (0x8000_0000, nil, [(0x903_0000, 0x1000)], 0x902_f000),
+            (0x960_0000, nil, [], 0x903_0000), (0x8000_0000, (0x903_0000, 0x1000), [], 0x903_1000),
+            (0x8000_0000, nil, [(0x903_0000, 0x1000)], 0x903_1000),
             (0x8000_0000, nil, [(0x902_f000, 0x2000)], 0x903_1000),
         ] as [(UInt64, (UInt64, UInt64)?, [(UInt64, UInt64)], UInt64)])
     func `a device that may move gives way`(

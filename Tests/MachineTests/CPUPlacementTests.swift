@@ -73,11 +73,13 @@ import Testing
     }
 
     @Test func `a CPU that goes meanwhile ends the start`() throws {
-        let machine = try makeMachine(configuration("0-1", vcpus: 2))
-        host.kernel.withState { $0.usableCPUs = [0] }
-        let error = machineError { () throws(MachineError) in try machine.run() }
-        #expect(
-            error?.description == "machine-config.cpus: sched_setaffinity to 1: EINVAL (Invalid argument)")
+        do {
+            let machine = try makeMachine(configuration("0-1", vcpus: 2))
+            host.kernel.withState { $0.usableCPUs = [0] }
+            let error = machineError { () throws(MachineError) in try machine.run() }
+            #expect(
+                error?.description == "machine-config.cpus: sched_setaffinity to 1: EINVAL (Invalid argument)")
+        }
         #expect(host.kernel.held.isEmpty)
     }
 

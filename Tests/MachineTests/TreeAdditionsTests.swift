@@ -103,7 +103,7 @@ import VFIO
         #expect(
             error(configuration(settings)) == """
                 platform-devices[0].device_tree.properties.phy-handle: no node of the guest's device tree has the label phi
-                  did you mean "phy"? labels are: clock_24000000, eth, gic, phy, platform_bus, rtc, serial
+                  did you mean "phy"? labels are: clock_24000000, eth, gic, gpio, phy, platform_bus, power_key, rtc, serial
                 """)
     }
 
@@ -166,7 +166,7 @@ import VFIO
             error(configuration(.init(overlay: "/o.dtbo"))) == """
                 platform-devices[0].device_tree.overlay: /o.dtbo: no node of the guest's device tree has the label etf, to \
                 which /fragment@0 refers (target)
-                  did you mean "eth"? labels are: clock_24000000, device, eth, gic, phy, platform_bus, rtc, serial
+                  did you mean "eth"? labels are: clock_24000000, device, eth, gic, gpio, phy, platform_bus, power_key, rtc, serial
                 """)
     }
 
@@ -278,7 +278,7 @@ import VFIO
             tree.root.children.map(\.name) == [
                 "chosen", "aliases", "soc", "reserved-memory", "memory@80000000", "cpus", "psci", "timer",
                 "interrupt-controller@8000000", "clock-24000000", "serial@9000000", "rtc@9010000",
-                "platform-bus@c000000",
+                "gpio@9030000", "power-key", "platform-bus@c000000",
             ])
         #expect(tree.root[property: "model"] == .string("A board"))
         #expect(tree.root[property: "compatible"] == .string("linux,dummy-virt"))

@@ -298,7 +298,7 @@ struct CommandLineTests {
         #expect(result.status == 1)
         #expect(result.output.isEmpty)
         #expect(result.messages.contains("\(folder.path)/Image: no arm64 Linux Image"))
-        #expect(result.messages.contains("give an arm64 Linux Image, plain or gzip-compressed"))
+        #expect(result.messages.contains("give an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd"))
     }
 
     @Test func aLogLevelShowsWhatIsBelowIt() throws {

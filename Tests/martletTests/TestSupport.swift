@@ -17,13 +17,13 @@ final class ConfigurationFolder {
     let path: String
     var config: String { "\(path)/vm.json" }
 
-    /// Makes the folder with a plausible arm64 Image of 1 MiB, and a configuration that boots it.
+    /// Makes the folder with a plausible arm64 Image of 4096 bytes, and a configuration that boots it.
     init(machine: String = #"{"vcpu_count": 2, "mem_size_mib": 16}"#, devices: String = "[]") throws {
         path = NSTemporaryDirectory() + "/martlet-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        // Documentation/arch/arm64/booting.rst: text_offset 0, image_size 1 MiB, flags, and the magic number at byte 56.
+        // Documentation/arch/arm64/booting.rst: text_offset 0, image_size 4096, flags, and the magic number at byte 56.
         var image = [UInt8](repeating: 0, count: 4096)
-        image[18] = 0x10
+        image[17] = 0x10
         image[24] = 0x0A
         image.replaceSubrange(56..<60, with: Array("ARMd".utf8))
         try write("Image", image)

@@ -76,6 +76,8 @@ private struct ReferenceSearch {
     /// The nodes with phandles; the first in document order wins.
     private var providers: [UInt32: Node] = [:]
     private(set) var lost: [LostReference] = []
+    /// What each name means, so that it is looked up once.
+    private var rules: [String: ReferenceRule?] = [:]
 
     /// Children of the root whose properties are names and texts, not what bindings say.
     private static let textNodes = ["aliases", "chosen", "__symbols__", "__fixups__", "__local_fixups__"]
@@ -94,6 +96,13 @@ private struct ReferenceSearch {
         for child in node.children where !(path.isEmpty && Self.textNodes.contains(child.name)) {
             visit(child, at: "\(path)/\(child.name)", isEnabled: isEnabled)
         }
+    }
+
+    private mutating func knownRule(_ name: String) -> ReferenceRule? {
+        if let known = rules[name] { return known }
+        let rule = Self.rule(name)
+        rules[name] = .some(rule)
+        return rule
     }
 
     static func rule(_ name: String) -> ReferenceRule? {
@@ -118,7 +127,7 @@ private struct ReferenceSearch {
         case "interrupt-parent":
             found = value.cell.flatMap { cell in problem(ofParent: cell).map { [(cell, $0)] } } ?? []
         default:
-            guard let rule = Self.rule(property.name) else { return }
+            guard let rule = knownRule(property.name) else { return }
             isPlain = rule.arguments == .fixed(0)
             found = inList(value, rule)
         }
