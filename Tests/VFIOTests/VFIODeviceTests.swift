@@ -64,7 +64,6 @@ import VFIO
 
     @Test(
         arguments: [
-            (0, nil, "region 0 is empty"),
             (1 << 48 + 1, nil, "region 0 has an absurd size of 0x1000000000001 bytes"),
             (.max, nil, "region 0 has an absurd size of 0xffffffffffffffff bytes"),
             (0x1000, .max - 1, "region 0 lies beyond the end of any file, at 0xfffffffffffffffe"),
@@ -74,6 +73,12 @@ import VFIO
         var region = FakeVFIODevice.Region(size: size)
         region.fileOffset = offset
         #expect(try refusal(FakeVFIODevice(regions: [region])).hasPrefix("dev: \(text)\n"))
+    }
+
+    @Test func `a region without bytes is there and can't be mapped`() throws {
+        let regions = try open(FakeVFIODevice(regions: [.init(size: 0), .init()])).regions
+        #expect(regions.map(\.size) == [0, 0x1000])
+        #expect(regions.map(\.canMap) == [false, true])
     }
 
     @Test func refusesInterruptsThatNoPlatformDeviceHas() throws {

@@ -38,14 +38,14 @@ public struct VFIORegion: Equatable, Sendable {
     /// Whether `VFIODevice.map` can give it to a guest: mappings are readable and writable, and in whole pages.
     public var canMap: Bool {
         // 4 KiB is the smallest page of any arm64 host; one with larger pages asks for more before it sets the flag.
-        access.isSuperset(of: [.read, .write, .map]) && size % 4096 == 0
+        access.isSuperset(of: [.read, .write, .map]) && size > 0 && size % 4096 == 0
     }
 
-    /// Why a device can't have such a region, or nil.
+    /// Why a device can't have such a region, or nil. One without any bytes is fine: boards have such blocks, and nobody
+    /// accesses them.
     var flaw: String? {
         // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far over any real device.
         let limit: UInt64 = 1 << 48
-        if size == 0 { return "region \(index) is empty" }
         if size > limit { return "region \(index) has an absurd size of 0x\(hex(size)) bytes" }
         let (end, overflow) = fileOffset.addingReportingOverflow(size)
         if overflow || end > UInt64(Int64.max) {
