@@ -37,10 +37,11 @@ boards: ## the trees of all arm64 boards of Debian's kernel source through the n
 format: ## format the Swift sources
 	swift format --in-place --parallel --recursive Package.swift Sources Tests
 
-lint: ## check the Swift sources' format and operators, and the shell scripts' syntax
+lint: ## check the Swift sources' format, operators and imports, and the shell scripts
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
 	@lint/mixed-operators.sh
-	@for script in $$(git ls-files 'guest-images/*.sh' 'lint/*.sh' .ci/run); do bash -n $$script || exit 1; done
+	@lint/imports.sh
+	@lint/scripts.sh
 
 clean: ## remove what was built in this clone (the cache is ~/.cache/martlet)
 	rm -rf .build guest-images/build

@@ -7,12 +7,12 @@
 set -eu
 only=${1-}
 here=$(cd "$(dirname "$0")" && pwd)
-sources=$here/../Sources/Passthrough
+sources=$here/../Sources/Passthrough/Interrupts
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 cp "$sources/InterruptCounters.swift" "$here/PassthroughTests/EventFDReference.swift" "$work"
-cat > "$work/main.swift" <<'END'
+cat >"$work/main.swift" <<'END'
 let (failure, events) = EventFDProperty.run(seed: 1, events: 300_000)
 print(failure.map { "caught after \(events) events: \($0)" } ?? "SURVIVED \(events) events")
 END
@@ -35,7 +35,7 @@ count=0
 while IFS='|' read -r name script; do
     case $name in *"$only"*) ;; *) continue ;; esac
     count=$((count + 1))
-    sed "$script" "$sources/EventFDStateMachine.swift" > "$work/mutant"
+    sed "$script" "$sources/EventFDStateMachine.swift" >"$work/mutant"
     if cmp -s "$work/mutant" "$sources/EventFDStateMachine.swift"; then
         echo "$name: the script changes nothing"
         status=1

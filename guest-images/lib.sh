@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
+# shellcheck shell=bash
 
 # Sourced by every script here: progress lines, the cache, packages. Everything that is built lives in the cache under a
 # name that holds a hash of what it was made from; it appears there by a rename, so a half-built thing is never seen.

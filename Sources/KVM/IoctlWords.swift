@@ -11,7 +11,9 @@ enum IoctlWords {
 
     /// struct kvm_ioeventfd, `flags`: KVM_IOEVENTFD_FLAG_DATAMATCH (bit 0) and _DEASSIGN (bit 2), which are computed from an
     /// enumeration that the importer can't read.
-    static func ioeventfd(matches: Bool, isRemoved: Bool) -> UInt32 { (matches ? 1 << 0 : 0) | (isRemoved ? 1 << 2 : 0) }
+    static func ioeventfd(matches: Bool, isRemoved: Bool) -> UInt32 {
+        (matches ? 1 << 0 : 0) | (isRemoved ? 1 << 2 : 0)
+    }
 
     /// struct kvm_vcpu_init, the first word of `features`.
     static func vcpuFeatures(poweredOff: Bool) -> UInt32 {

@@ -13,7 +13,9 @@ private final class Silence: MMIODevice {
 }
 
 @Suite struct BoardTests {
-    private let range = GuestRange(base: GuestAddress(0x900_0000), size: 0x1000)!
+    private let range: GuestRange
+
+    init() throws { range = try #require(GuestRange(base: GuestAddress(0x900_0000), size: 0x1000)) }
 
     @Test func `an interrupt specifier is the binding's`() {
         #expect(SPI(rawValue: 7).specifier(.level) == [0, 7, 4])

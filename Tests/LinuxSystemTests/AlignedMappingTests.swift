@@ -14,7 +14,9 @@ import Testing
         let parts = [2 * Self.page..<4 * Self.page, 0..<Self.page]
         let file = OwnedDescriptor(
             adopting: try kernel.createMemory(name: "martlet-test", size: 4 * Self.page), of: kernel)
-        for remainder in [0, Self.page, alignment / 2 / Self.page * Self.page, alignment - Self.page, alignment + Self.page] {
+        for remainder in [
+            0, Self.page, alignment / 2 / Self.page * Self.page, alignment - Self.page, alignment + Self.page,
+        ] {
             let mapping = try MemoryMapping(
                 of: file.rawValue, parts: parts, alignment: alignment, remainder: remainder, system: kernel)
             #expect(UInt64(mapping.address) % alignment == remainder % alignment)
@@ -32,7 +34,8 @@ import Testing
         let raw = file.rawValue
         for (parts, alignment, remainder) in [
             ([], Self.page, 0), ([0..<0], Self.page, 0), ([0..<Self.page], 0, 0), ([0..<Self.page], 3, 0),
-            ([0..<Self.page], 2 * Self.page, 1), ([0..<Self.page], 1 << 62, 0), ([0..<UInt64.max, 0..<1], Self.page, 0),
+            ([0..<Self.page], 2 * Self.page, 1), ([0..<Self.page], 1 << 62, 0),
+            ([0..<UInt64.max, 0..<1], Self.page, 0),
         ] as [([Range<UInt64>], UInt64, UInt64)] {
             #expect(throws: Errno.invalidArgument, "\(parts) \(alignment) \(remainder)") {
                 try kernel.mapShared(raw, parts: parts, alignment: alignment, remainder: remainder)

@@ -22,15 +22,15 @@ import Testing
     }
 
     private func expectRightPlace(start: UInt64, size: UInt64, alignment: UInt64, remainder: UInt64) throws {
-        let case_ = "start \(start), size \(size), alignment \(alignment), remainder \(remainder)"
+        let sample = "start \(start), size \(size), alignment \(alignment), remainder \(remainder)"
         let reserved = try #require(AlignedPlace.reservation(size: size, alignment: alignment))
         let place = AlignedPlace(inReservationAt: UInt(start), alignment: alignment, remainder: remainder)
         let base = UInt64(place.base)
-        #expect(base % alignment == remainder % alignment, "\(case_)")
+        #expect(base % alignment == remainder % alignment, "\(sample)")
         // Nothing outside the reservation is touched, all of it is accounted for, and there is no place before this one.
-        #expect(base - start == place.before && place.before < alignment, "\(case_)")
-        #expect(base + size + place.behind == start + reserved, "\(case_)")
-        #expect(place.behind > 0, "\(case_)")
+        #expect(base - start == place.before && place.before < alignment, "\(sample)")
+        #expect(base + size + place.behind == start + reserved, "\(sample)")
+        #expect(place.behind > 0, "\(sample)")
     }
 
     @Test(arguments: [4096, 1 << 14, 1 << 16, 1 << 21, 1 << 25, 1 << 30, 1 << 34] as [UInt64])
@@ -69,7 +69,8 @@ import Testing
         #expect(AlignedPlace.reservation(size: .max, alignment: 4096) == nil)
         #expect(AlignedPlace.reservation(size: 4096, alignment: 1 << 62) == nil)
         #expect(AlignedPlace.reservation(size: 4096, alignment: 1 << 63) == nil)
-        #expect(AlignedPlace.reservation(size: (1 << 62) - 1, alignment: 1 << 61).map { Int(exactly: $0) != nil } == true)
+        #expect(
+            AlignedPlace.reservation(size: (1 << 62) - 1, alignment: 1 << 61).map { Int(exactly: $0) != nil } == true)
     }
 
     @Test func `parts are added up`() {

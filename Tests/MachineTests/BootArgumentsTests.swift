@@ -86,11 +86,14 @@ import Testing
 
     // MARK: Consoles
 
-    @Test(arguments: [
-        ("", []), ("quiet", []), ("console=ttyS0", ["ttyS0"]), ("console=tty0  console=ttyS0,115200n8 x", ["tty0", "ttyS0,115200n8"]),
-        ("\"console=a b\" earlyconsole=c xconsole=d", ["a b"]), ("console=a -- console=b", ["a"]), ("console=", [""]),
-        ("x=\"1 console=a\" console=b", ["b"]), ("console=a\tconsole=b", ["a", "b"]),
-    ] as [(String, [String])])
+    @Test(
+        arguments: [
+            ("", []), ("quiet", []), ("console=ttyS0", ["ttyS0"]),
+            ("console=tty0  console=ttyS0,115200n8 x", ["tty0", "ttyS0,115200n8"]),
+            ("\"console=a b\" earlyconsole=c xconsole=d", ["a b"]), ("console=a -- console=b", ["a"]),
+            ("console=", [""]),
+            ("x=\"1 console=a\" console=b", ["b"]), ("console=a\tconsole=b", ["a", "b"]),
+        ] as [(String, [String])])
     func whatACommandLineNames(text: String, consoles: [String]) throws {
         let tree = DeviceTree(root: Node("", children: [Node("chosen", ["bootargs": .string(text)])]))
         let arguments = try #require(BootArguments(of: tree, configured: text, base: nil))
@@ -114,13 +117,16 @@ import Testing
         #expect(warnings.count == 1)
         #expect(
             warnings.first?.hasPrefix(
-                #"warning: device-tree.base: "console=ttymxc0,115200", "console=tty1": this machine has no such console"#)
+                #"warning: device-tree.base: "console=ttymxc0,115200", "console=tty1": this machine has no such console"#
+            )
                 == true)
     }
 
     @Test(arguments: [
-        "", "quiet", "console=ttyS0", "console=ttyS0,115200n8", "console=tty0 console=ttyS0", "console=ttyAMA0 console=ttyS0",
-        "console=", "console=null", "console=ttynull", "console=uart8250,mmio,0x9000000", "console=uart,mmio32,0x9000000",
+        "", "quiet", "console=ttyS0", "console=ttyS0,115200n8", "console=tty0 console=ttyS0",
+        "console=ttyAMA0 console=ttyS0",
+        "console=", "console=null", "console=ttynull", "console=uart8250,mmio,0x9000000",
+        "console=uart,mmio32,0x9000000",
         "earlycon -- console=ttyAMA0",
     ])
     func theseAreFine(text: String) throws {

@@ -10,7 +10,8 @@ import VFIO
 /// What decides about safety reaches VFIO as it was written.
 @Suite struct DeviceSettingsTests {
     @Test func `every dma mode is VFIO's of the same name`() {
-        #expect(PlatformDevice.DMA.allCases.map { VFIODMAMode($0).rawValue } == PlatformDevice.DMA.allCases.map(\.rawValue))
+        #expect(
+            PlatformDevice.DMA.allCases.map { VFIODMAMode($0).rawValue } == PlatformDevice.DMA.allCases.map(\.rawValue))
         #expect(Set(PlatformDevice.DMA.allCases.map(VFIODMAMode.init)).count == VFIODMAMode.allCases.count)
     }
 

@@ -39,7 +39,8 @@ struct FakeHost {
     func add(
         _ name: String, bus: HostDevice.Bus = .platform, group: Int = 7, isNoIOMMU: Bool = false,
         regions: [FakeVFIODevice.Region] = [.init()], interrupts: [FakeVFIODevice.Interrupt] = [.level],
-        flags: VFIODeviceInfo.Flags = [.platform, .reset], file: Int? = nil, properties: [String: PropertyValue] = ["compatible": .string("test,device")]
+        flags: VFIODeviceInfo.Flags = [.platform, .reset], file: Int? = nil,
+        properties: [String: PropertyValue] = ["compatible": .string("test,device")]
     ) {
         kernel.addHostDevice(
             name, bus: bus, group: group, isNoIOMMU: isNoIOMMU,

@@ -32,9 +32,10 @@ import Testing
 
     // MARK: Fields
 
-    @Test(arguments: [
-        (0, nil), (2, 4096), (4, 16384), (6, 65536), (0xA, 4096), (0xFFFF_FFFF_FFFF_FFF9, nil),
-    ] as [(UInt64, UInt64?)])
+    @Test(
+        arguments: [
+            (0, nil), (2, 4096), (4, 16384), (6, 65536), (0xA, 4096), (0xFFFF_FFFF_FFFF_FFF9, nil),
+        ] as [(UInt64, UInt64?)])
     func theHeadersFlagsSayThePageSize(flags: UInt64, size: UInt64?) {
         #expect(KernelDemands(flags: flags, path: "").pageSize == size)
     }
@@ -45,10 +46,12 @@ import Testing
     }
 
     /// Arm ARM: TGran4 is [31:28], TGran64 [27:24], TGran16 [23:20], BigEnd [11:8].
-    @Test(arguments: [
-        (0x0000_0000, [4096, 65536], false), (0xFF00_0000, [], false), (0x0010_0100, [4096, 16384, 65536], true),
-        (0xF010_0000, [16384, 65536], false), (0x1F20_0100, [4096, 16384], true), (0x0000_1124, [4096, 65536], true),
-    ] as [(UInt64, [UInt64], Bool)])
+    @Test(
+        arguments: [
+            (0x0000_0000, [4096, 65536], false), (0xFF00_0000, [], false), (0x0010_0100, [4096, 16384, 65536], true),
+            (0xF010_0000, [16384, 65536], false), (0x1F20_0100, [4096, 16384], true),
+            (0x0000_1124, [4096, 65536], true),
+        ] as [(UInt64, [UInt64], Bool)])
     func theRegistersFieldsAreRead(register: UInt64, sizes: [UInt64], hasBigEndian: Bool) {
         let features = MemoryModelFeatures(register)
         #expect(features.pageSizes == sizes)

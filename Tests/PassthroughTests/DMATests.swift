@@ -389,7 +389,9 @@ import VFIO
         connected.silence()
         #expect(devices.restartObstacles == [])
         #expect(
-            connected.restartObstacles().map(\.summary) == ["device: the device's reset failed: EIO (Input/output error)"])
+            connected.restartObstacles().map(\.summary) == [
+                "device: the device's reset failed: EIO (Input/output error)"
+            ])
         #expect(connected.restartObstacles().map(\.reason) == [.failedReset("EIO (Input/output error)")])
     }
 }

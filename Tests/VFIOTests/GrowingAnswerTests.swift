@@ -30,7 +30,9 @@ import Testing
         #expect(answer.count == 0x400 && needs.isEmpty)
     }
 
-    @Test(arguments: [(1 << 20) + 1, .max] as [UInt32]) func `an answer that nobody has room for is an error`(needed: UInt32) {
+    @Test(arguments: [(1 << 20) + 1, .max] as [UInt32]) func `an answer that nobody has room for is an error`(
+        needed: UInt32
+    ) {
         #expect(throws: Errno.messageTooLong) { try bytes(needing: needed) }
     }
 
@@ -61,7 +63,9 @@ import Testing
 
     @Test func `ranges that can't be are an error, and no more are taken than there was room for`() throws {
         #expect(throws: Errno.messageTooLong) { try ranges(of: 1 << 16 + 1) }
-        #expect(throws: Errno.messageTooLong) { try GrowingAnswer.ranges { (_, _) throws(Errno) in throw .messageTooLong } }
+        #expect(throws: Errno.messageTooLong) {
+            try GrowingAnswer.ranges { (_, _) throws(Errno) in throw .messageTooLong }
+        }
         #expect(throws: Errno.ioError) { try GrowingAnswer.ranges { (_, _) throws(Errno) in throw .ioError } }
         #expect(try GrowingAnswer.ranges { (_, count) throws(Errno) in count = .max }.count == 16)
     }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
+# shellcheck shell=dash
 
 # The demo's part on the ARM host; /bin/sh. usage: demo-run.sh MARTLET CONFIG OUTPUT-FOLDER [DEVICE]
 # Runs the guest and leaves in OUTPUT-FOLDER: report.json, console.txt, and with a DEVICE host-interrupts: how often VFIO's handler
@@ -34,7 +35,7 @@ fi
 } 2>&1 | tee "$output/console.txt"
 
 if [ -n "$device" ]; then
-    kill $watcher 2>/dev/null
+    kill "$watcher" 2>/dev/null
     line=$(head -n 1 "$output/line")
     [ -z "$line" ] || counts | cat "$output/before" - |
         awk -v line="$line" '$1 == line { n = $2 - n } END { print n }' >"$output/host-interrupts"

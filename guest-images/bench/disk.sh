@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
+# shellcheck shell=dash
 
 # In the emulated host, in real time: the AHCI disk of 64 MiB is read from beginning to end, past the page cache, first by the host's
 # driver and then by a guest's. Prints "read MIB HOST-SECONDS GUEST-SECONDS EXITS", three times: EXITS are those of the guest to user
@@ -18,9 +19,9 @@ host_seconds() {
             case $(readlink -f "$entry") in *$device*) disk=${entry##*/} ;; esac
         done
     done
-    echo 32 >/sys/block/$disk/queue/max_sectors_kb
+    echo 32 >"/sys/block/$disk/queue/max_sectors_kb"
     read -r start rest </proc/uptime
-    for i in $(seq $rounds); do dd if=/dev/$disk of=/dev/null bs=1M iflag=direct 2>/dev/null || exit 1; done
+    for i in $(seq "$rounds"); do dd if="/dev/$disk" of=/dev/null bs=1M iflag=direct 2>/dev/null || exit 1; done
     read -r stop rest </proc/uptime
     echo "$start $stop" | awk '{ printf "%.2f", $2 - $1 }'
 }

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
+# shellcheck shell=dash
 
 # In the deterministic host, with memory enough: prints "map HOW MEBIBYTES NANOSECONDS" for the guest's memory that is mapped for a
 # device's DMA: by the C probe alone, by Martlet through the container, by Martlet through the iommufd. For Martlet it is the whole

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
+# shellcheck shell=dash
 
 # In the deterministic host: prints "figure NAME VALUE" lines, the median of three runs each.
 

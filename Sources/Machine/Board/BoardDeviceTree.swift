@@ -140,7 +140,8 @@ struct BoardDeviceTree {
             "timer",
             [
                 "compatible": .string("arm,armv8-timer"),
-                "interrupts": .cells(lines.flatMap { [1, $0, mask | InterruptTrigger.level.specifierFlags] }), "always-on": .empty,
+                "interrupts": .cells(lines.flatMap { [1, $0, mask | InterruptTrigger.level.specifierFlags] }),
+                "always-on": .empty,
             ])
     }
 

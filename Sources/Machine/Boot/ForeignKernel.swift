@@ -104,7 +104,9 @@ enum ForeignKernel: Equatable {
                 "run: aarch64-linux-gnu-objcopy -O binary -R .note -R .note.gnu.build-id -R .comment -S \(file) Image"
         case .elf, .bzImage, .zImage, .deviceTree: return MachineError.imageRemedy
         case .uImage: return "run: tail -c +65 \(file) > Image"
-        case .fit: return "run: dumpimage -l \(file), and with the kernel's number for N: dumpimage -T flat_dt -p N -o Image \(file)"
+        case .fit:
+            return
+                "run: dumpimage -l \(file), and with the kernel's number for N: dumpimage -T flat_dt -p N -o Image \(file)"
         case .androidBoot: return "run: unpack_bootimg --boot_img \(file) --out DIR, and give DIR/kernel"
         case .efi: return "run: objcopy --dump-section .linux=Image \(file)"
         }

@@ -70,7 +70,8 @@ extension OpenedDevice {
     /// What is known when it has been opened; nil where nothing stands in the way.
     var restartObstacle: RestartObstacle? {
         if device.canReset { return resetFailure.map(failedReset) }
-        return mayReachNextGuest ? RestartObstacle(device: host.name, reason: .noReset, isConfinable: isConfinable) : nil
+        return mayReachNextGuest
+            ? RestartObstacle(device: host.name, reason: .noReset, isConfinable: isConfinable) : nil
     }
 
     func failedReset(_ error: VFIOError) -> RestartObstacle {

@@ -22,7 +22,7 @@ for disk in $(disks); do
     kind=${controller#*.}
     # QEMU's AHCI controller never answers a command whose list of segments lies across pages that are no neighbours in the host's
     # memory, which takes 30 s to get over. One of eight segments never does.
-    [ $kind != sata ] || echo 32 >"$disk/queue/max_sectors_kb"
+    [ "$kind" != sata ] || echo 32 >"$disk/queue/max_sectors_kb"
     echo "martlet-guest: $kind $controller driver $(basename "$(readlink "/sys/bus/platform/devices/$controller/driver")")"
     echo "martlet-guest: $kind disk $(cat "$disk/device/vendor" "$disk/device/model" | xargs) sectors $(cat "$disk/size")"
     echo "martlet-guest: $kind md5 $(dd if="/dev/$name" bs=1M count="${martlet_read:-8}" 2>/dev/null | md5sum | cut -d' ' -f1)"
@@ -33,7 +33,7 @@ for disk in $(disks); do
     fi
     # The xHCI's line is called after its bus.
     line=$controller
-    [ $kind = sata ] || line=xhci-hcd
+    [ "$kind" = sata ] || line=xhci-hcd
     echo "martlet-guest: $kind interrupts $(interrupts "$line")"
 done
 for hub in /sys/bus/usb/devices/usb*; do

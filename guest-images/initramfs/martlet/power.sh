@@ -10,6 +10,7 @@ exec 3</dev/input/"$event"
 echo "martlet-guest: power ready"
 # struct input_event, 24 bytes: 16 of time, type, code and value (include/uapi/linux/input.h). Type 1 is a key.
 while true; do
+    # shellcheck disable=SC2046 # a word for each number
     set -- $(dd bs=24 count=1 <&3 2>/dev/null | hexdump -v -e '12/2 "%u "')
     [ "$9" = 1 ] || continue
     shift 9

@@ -16,7 +16,7 @@ start=$(interrupts) armed=0 received=0 late=0
 while [ $armed -lt "$alarms" ] && [ $late -lt 5 ]; do
     before=$(interrupts)
     echo +1 >$rtc/wakealarm
-    due=$(cat $rtc/wakealarm)  # empty if it has fired already
+    due=$(cat $rtc/wakealarm) # empty if it has fired already
     now=$(cat $rtc/since_epoch)
     tries=0
     while [ "$(interrupts)" = "$before" ] && [ $tries -lt $((limit * 20)) ]; do

@@ -28,6 +28,7 @@ hear() {
     return 1
 }
 
+# shellcheck disable=SC2086 # a word for each port
 set -- $ports
 if [ $# = 2 ]; then
     hear "$2" "${martlet_say:-word}-$1" &
