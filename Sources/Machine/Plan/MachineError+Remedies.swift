@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import Configuration
+internal import KVM
+internal import LinuxSystem
+
+extension MachineError {
+    /// What kernels can be booted.
+    public static let imageRemedy =
+        "give an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, Image.gz, "
+        + "Image.zst), or an EFI zboot image (vmlinuz.efi)"
+
+    static let wholeness =
+        "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
+        + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"
+
+    static func text(of error: KVMError, kinds: [String]) -> String {
+        let lists = kinds.isEmpty ? "" : ": " + kinds.map { "\"\($0)\"" }.joined(separator: " or ")
+        let host = "the host has CPUs of several kinds,"
+        let reason = kinds.isEmpty ? "if \(host)" : "\(host) and"
+        return """
+            \(error)
+              \(reason) this kernel may want all vCPUs of a guest on one kind
+              set machine-config.cpus to CPUs of one kind\(lists)
+            """
+    }
+
+    /// Lines below the first are indented.
+    static func text(_ lines: [String]) -> String {
+        lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
+    }
+
+    static func controlGroupLines(
+        _ ramSize: UInt64, _ ownNeed: UInt64, _ available: UInt64, _ limit: ControlGroups.Limit
+    ) -> [String] {
+        // In whole MiB, which is what --memory takes and MemoryMax= is mostly given in.
+        let mebibyte: UInt64 = 1 << 20
+        let (sum, overflow) = ramSize.addingReportingOverflow(ownNeed + mebibyte - 1)
+        let needed = overflow ? UInt64.max / mebibyte : sum / mebibyte
+        let swap = available - min(limit.bytes, available)
+        return [
+            "machine-config.mem_size_mib: \(ramSize / mebibyte) MiB wanted, and "
+                + "\((ownNeed + mebibyte - 1) / mebibyte) MiB for Martlet itself, "
+                + "but this process's control group may use only \(limit.bytes / mebibyte) MiB"
+                + (swap == 0 ? "" : " and \(swap / mebibyte) MiB of swap space") + " (\(limit.path))",
+            "reduce machine-config.mem_size_mib, or raise the limit: --memory \(needed)m for a container, "
+                + "MemoryMax=\(needed)M for a service, or:",
+            "run: echo \(needed)M > \(limit.path)",
+        ]
+    }
+
+    static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {
+        var remedies: [String] = []
+        for failure in failures {
+            if let remedy = failure.remedy, !remedies.contains(remedy) { remedies.append(remedy) }
+        }
+        return remedies
+    }
+
+    /// The label that was probably meant, and all that there are.
+    static func suggestion(for label: String, among known: [String]) -> String {
+        (NearestKey.of(label, among: known).map { "did you mean \"\($0)\"? " } ?? "")
+            + "labels are: \(known.joined(separator: ", "))"
+    }
+}
