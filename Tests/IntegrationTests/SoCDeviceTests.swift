@@ -85,7 +85,7 @@ extension Integration {
             let result = try Guest.run(.linux("keys", devices: devices.map { .init($0) }))
 
             try expectPowerOff(result)
-            #expect(result.line("gpiochip")?.hasSuffix("c000000.pl061 lines 8") == true, "\(result.output)")
+            #expect(result.output.contains("c000000.pl061 lines 8\n"), "\(result.output)")
             #expect(result.line("keys driver") == "keys driver gpio-keys")
             #expect(result.line("keys input") == "keys input gpio-keys code 116")
             // The third GPIO of the guest's own block.
@@ -152,7 +152,7 @@ extension Integration {
             #expect(result.line("heard all-ttyS1") == "heard all-ttyS1 at ttyAMA0")
             #expect(result.line("heard all-ttyAMA0") == "heard all-ttyAMA0 at ttyS1")
             #expect(result.numbers("alarms") == [1, 1, 1])
-            #expect(result.line("gpiochip")?.hasSuffix("lines 8") == true)
+            #expect(result.output.contains(".pl061 lines 8\n"), "\(result.output)")
             #expect(result.line("edu copied") == "edu copied 0123456789abcdeffedcba9876543210")
             let report = try result.report
             #expect(report.devices.map(\.host) == devices)

@@ -48,7 +48,7 @@ enum ForeignKernel: Equatable {
             self = Self.hasImages(bytes) ? .fit : .deviceTree
         } else if has(Array("ANDROID!".utf8)) {
             self = .androidBoot
-        } else if has(Array("MZ".utf8)) {
+        } else if has(Array("MZ".utf8)), bytes.count >= ImageHeader.size {
             self = .efi
         } else {
             return nil
