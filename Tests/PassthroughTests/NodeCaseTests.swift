@@ -82,6 +82,9 @@ struct NodeCaseTests {
                 "power-domains: Linux and VFIO switch on a single power domain at most, and it has 2: they may go off"))
         #expect(warning.contains("\n  Keep them on while the guest runs"))
         #expect(node.omitted == ["power-domains"])
+        // Nor does what it depends on say that they stay on.
+        #expect(!node.dependencies.map(\.outcome).contains("the host keeps the device powered"))
+        #expect(node.dependencies.map(\.outcome).isEmpty != explains)
     }
 
     @Test func `a primecell's bus clock is a stand-in`() throws {

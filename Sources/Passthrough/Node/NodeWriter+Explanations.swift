@@ -12,7 +12,12 @@ extension NodeWriter {
         for (index, reference) in references.enumerated() {
             guard let reference else { continue }
             var outcome = outcomes[index].description
-            if case .host(let duty) = rule.kind, !outcomes[index].isCarried { outcome = duty.description }
+            if case .host(let duty) = rule.kind, !outcomes[index].isCarried {
+                // Linux switches on a single one at most (drivers/pmdomain/core.c, genpd_dev_pm_attach).
+                outcome =
+                    duty == .power && outcomes.count > 1
+                    ? "one of \(outcomes.count) power domains: it may go off with the host's driver" : duty.description
+            }
             let isPassed = passed.folder(of: reference.phandle) != nil
             var inner: (needs: [NodeDependency], isToldAbove: Bool) = ([], false)
             if !isPassed { inner = try needs(of: reference.provider, depth: 1) }
