@@ -5,26 +5,10 @@ public import KVM
 public import LinuxSystem
 public import PlatformBus
 
-/// What a device finds when it comes alive: the VM, its memory, its bus, and the threads and channels of its host.
+/// What a device finds when it comes alive: the VM, its bus, and the threads and channels of its host.
 public struct DeviceContext: Sendable {
-    /// A bank of the guest's RAM.
-    public struct Bank: Sendable {
-        /// The guest-physical address of its first byte.
-        public let address: UInt64
-        /// Its memory in this process.
-        public let mapping: MemoryMapping
-
-        /// A bank at `address`.
-        public init(address: UInt64, mapping: MemoryMapping) {
-            self.address = address
-            self.mapping = mapping
-        }
-    }
-
     /// The VM that it is a part of.
     public let vm: VirtualMachine
-    /// The guest's RAM.
-    public let memory: [Bank]
     /// Takes handlers of trapped accesses.
     public let bus: PlatformBus
     /// The thread that waits for what happens outside.
@@ -33,21 +17,15 @@ public struct DeviceContext: Sendable {
     public let console: any ConsoleEnd
     /// What a device offers to whoever runs the machine.
     public let controls: BoardControls
-    public let log: Log
-    public let tracer: Tracer?
 
     public init(
-        vm: VirtualMachine, memory: [Bank], bus: PlatformBus, loop: EventLoop, console: any ConsoleEnd,
-        controls: BoardControls, log: Log, tracer: Tracer? = nil
+        vm: VirtualMachine, bus: PlatformBus, loop: EventLoop, console: any ConsoleEnd, controls: BoardControls
     ) {
         self.vm = vm
-        self.memory = memory
         self.bus = bus
         self.loop = loop
         self.console = console
         self.controls = controls
-        self.log = log
-        self.tracer = tracer
     }
 
     /// The kernel, for calls outside KVM and VFIO.

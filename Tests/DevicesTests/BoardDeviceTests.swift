@@ -86,8 +86,7 @@ final class TestConsole: ConsoleEnd {
 
     private func context(_ bus: PlatformBus, _ loop: EventLoop) throws -> DeviceContext {
         let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 32)
-        return DeviceContext(
-            vm: vm, memory: [], bus: bus, loop: loop, console: console, controls: controls, log: .silent)
+        return DeviceContext(vm: vm, bus: bus, loop: loop, console: console, controls: controls)
     }
 
     @Test(arguments: [SerialPort() as any BoardDevice, RealTimeClock(), PowerKey()])

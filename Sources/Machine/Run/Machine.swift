@@ -120,8 +120,7 @@ public final class Machine: Sendable {
 
         let ending = Ending(loop: loop, profile: profile)
         let context = DeviceContext(
-            vm: vm, memory: memory.banks.map { .init(address: $0.range.base.rawValue, mapping: $0.mapping) },
-            bus: plan.bus, loop: loop,
+            vm: vm, bus: plan.bus, loop: loop,
             console: MachineConsole(console: console, loop: loop) { [controls, plan] command in
                 switch command {
                 case .quit: ending.end(.quit)
@@ -130,8 +129,7 @@ public final class Machine: Sendable {
                         plan.log(.warning, "Ctrl-A p: the board has no power key (power_key is false)")
                     }
                 }
-            }, controls: controls,
-            log: plan.log, tracer: plan.tracer)
+            }, controls: controls)
         var live: [any LiveDevice] = []
         for (device, place) in plan.devices {
             let started: any LiveDevice
