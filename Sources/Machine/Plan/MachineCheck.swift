@@ -90,7 +90,7 @@ public struct MachineCheck: Sendable {
         let sysfs = Sysfs(system: calls)
         // A device that can't be found is a problem that the plan tells.
         let devices = configuration.platformDevices.map {
-            try? PassthroughDevice.Settings.Identity($0.identity).find(sysfs)
+            try? PlacedDevice.Settings.Identity($0.identity).find(sysfs)
         }
         guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }) else {
             return devices.map { _ in nil }
@@ -114,7 +114,7 @@ public struct MachineCheck: Sendable {
         // Only those whose descriptors were handed in, which were not checked by themselves.
         if !plan.restartObstacles.isEmpty { throw MachineError.noRestart(plan.restartObstacles) }
         let console = try Console { _ in }
-        let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
+        let machine = try MicroVM(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts
     }
 }

@@ -164,7 +164,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     }
 }
 
-extension DeviceConnection {
+extension ConnectedDevice {
     func report(_ hostCounts: HostInterruptCounts) -> DeviceReport {
         let cycles = mapCycles
         return DeviceReport(
@@ -185,7 +185,7 @@ extension DeviceConnection {
     }
 }
 
-extension DeviceConnection.Route {
+extension ConnectedDevice.Route {
     fileprivate func report(_ hostCounts: HostInterruptCounts) -> DeviceReport.Interrupt {
         let counters = path.counters(interrupt.info.index)
         let hostCount = interrupt.hostNumber.flatMap { hostCounts.counts[$0] }.map { $0 &- interrupt.countBefore }
@@ -197,7 +197,7 @@ extension DeviceConnection.Route {
     }
 }
 
-extension OpenedDevice {
+extension OpenDevice {
     fileprivate var dmaReport: DeviceReport.DMA {
         let isTranslated = device.reach != .hostMemory
         let through =
