@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import GuestNodes
+public import HostDevices
 internal import KVM
 public import LinuxSystem
 public import PlatformBus
@@ -21,7 +23,7 @@ public final class PlacedDevice: Sendable {
 
             /// The host's device of that name.
             /// - Throws: what `HostDevice` throws.
-            public func find(_ sysfs: Sysfs) throws(VFIOError) -> HostDevice {
+            public func find(_ sysfs: Sysfs) throws(HostDeviceError) -> HostDevice {
                 switch self {
                 case .host(let name): try HostDevice(host: name, sysfs: sysfs)
                 case .sysfsdev(let path): try HostDevice(sysfsdev: path, sysfs: sysfs)
@@ -182,7 +184,7 @@ public final class PlacedDevice: Sendable {
                     hostNumber: line?.number, countBefore: line?.count ?? 0))
             tracer?.trace(
                 .populateInterrupts,
-                "\(host.name) index \(info.index) count \(info.count) flags 0x\(String(info.flags.rawValue, radix: 16))"
+                "\(host.name) index \(info.index) count \(info.count) flags \(hex(info.flags.rawValue))"
             )
         }
         claims.commit()
