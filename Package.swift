@@ -46,7 +46,8 @@ let package = Package(
         .systemLibrary(name: "CZstd", pkgConfig: nil, providers: [.apt(["libzstd-dev"])]),
     ]
         + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
-        + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
+        + module(
+            "KVM", ["LinuxSystem", "CLinux"], tests: ["Machine", "GuestMemory", "PlatformBus", "KernelFakes"])
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
         + module("PlatformBus", ["LinuxSystem"])
         + module("Arm64", ["LinuxSystem"])

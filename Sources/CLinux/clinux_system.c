@@ -6,8 +6,10 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/dma-heap.h>
+#include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
@@ -305,6 +307,16 @@ int clinux_set_affinity(const int *cpus, size_t count) {
 
 int clinux_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
 int clinux_thread_kill(uint64_t thread, int signal) { return -pthread_kill((pthread_t)thread, signal); }
+
+uint32_t clinux_change_count(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
+void clinux_change_wait(uint32_t *word, uint32_t seen) {
+    // The kernel compares and sleeps in one step: EAGAIN when the word has changed, EINTR for a signal. Both end the wait.
+    syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+}
+void clinux_change_signal(uint32_t *word) {
+    __atomic_fetch_add(word, 1, __ATOMIC_SEQ_CST);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+}
 
 int clinux_kick_signal(void) { return SIGRTMIN; }
 static void ignore_kick(int signal) { (void)signal; }

@@ -131,6 +131,11 @@ int clinux_thread_join(uint64_t thread);
 /// Sends `signal` to the thread. Returns 0 or -errno.
 int clinux_thread_kill(uint64_t thread, int signal);
 
+/// A word that counts changes, and threads that wait for the next one (futex(2)). A wait may end without a change.
+uint32_t clinux_change_count(const uint32_t *_Nonnull word);
+void clinux_change_wait(uint32_t *_Nonnull word, uint32_t seen);
+void clinux_change_signal(uint32_t *_Nonnull word);
+
 /// The signal that takes a vCPU thread out of KVM_RUN: it has an empty handler and nothing else uses it.
 int clinux_kick_signal(void);
 int clinux_install_kick_handler(void);

@@ -43,17 +43,46 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
     }
 }
 
-/// Runs one vCPU on a thread of its own until the guest ends or `stop` is called.
+/// Runs one vCPU on a thread of its own until the guest ends or `stop` is called, and holds it in between.
 ///
-/// Ownership: `vcpu` belongs to the thread while it runs, save for its immediate-exit flag; `counts` is the thread's
-/// until `join` returns, and the joiner's from then on, handed over under its lock. `stopping` is an atomic flag.
+/// A vCPU is taken out of the guest by its immediate-exit flag, and by a kick when it is in KVM_RUN, also where it sleeps
+/// there (WFI, or powered off by PSCI). It always leaves by one more KVM_RUN with the flag set, in which KVM takes the
+/// answer of the access before; the thread looks at `control` only then. So the flag is set and cleared with the lock
+/// held, together with what it is set for.
+///
+/// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure, immediate_exit, and the note on pending operations
+///
+/// Ownership: `vcpu` belongs to the thread while it runs, save for its immediate-exit flag, which is under `control`'s
+/// lock; `counts` is the thread's until `join` returns, and the joiner's from then on, handed over under its lock.
 final class VCPURunner: Sendable {
+    /// What the thread does.
+    enum Phase: Sendable {
+        /// There is none yet, or it hasn't come so far as to run the guest.
+        case ready
+        /// It is in the guest, or handles what the guest did.
+        case running
+        /// It waits, out of KVM_RUN, with nothing of the guest's left to do.
+        case paused
+        /// It runs the guest no more.
+        case ended
+    }
+
+    private struct Control {
+        var phase = Phase.ready
+        var wantsPause = false
+        var wantsStop = false
+        /// Nil before `start` and after `join`.
+        var thread: SystemThread?
+    }
+
     private let vcpu: VirtualCPU
     private let dispatcher: MMIODispatcher
     private let emulator: InstructionEmulator
-    private let stopping = Atomic<Bool>(false)
+    /// Guarded by its lock: written by the thread that runs the machine and by the vCPU's.
+    private let control = Mutex(Control())
+    /// Signalled after each change of `control` that a thread may wait for.
+    private let change = ChangeSignal()
     private let counts = Mutex(ExitCounts())
-    private let thread = Mutex<SystemThread?>(nil)
 
     init(_ vcpu: VirtualCPU, dispatcher: MMIODispatcher, emulator: InstructionEmulator) {
         self.vcpu = vcpu
@@ -61,35 +90,106 @@ final class VCPURunner: Sendable {
         self.emulator = emulator
     }
 
+    /// What the thread does at the moment.
+    var phase: Phase { control.withLock { $0.phase } }
+
+    /// Starts the thread. Where a pause is wanted already, the guest doesn't run before `resume`.
     /// - Parameter ended: called once, on the vCPU's thread, when the guest ended or can't go on; not after `stop`.
     func start(ended: @escaping @Sendable (GuestEnd) -> Void) throws(MachineError) {
-        do {
-            let thread = try SystemThread(name: "vcpu\(vcpu.index)") { [self] in
-                if let end = loop() { ended(end) }
-            }
-            self.thread.withLock { $0 = thread }
-        } catch { throw .call("pthread_create for vcpu\(vcpu.index)", errno: error) }
+        // With the lock held: the thread runs the guest only when it can be kicked.
+        try control.withLock { (control) throws(MachineError) in
+            do throws(Errno) {
+                control.thread = try SystemThread(name: "vcpu\(vcpu.index)") { [self] in
+                    if let end = loop() { ended(end) }
+                }
+            } catch { throw .call("pthread_create for vcpu\(vcpu.index)", errno: error) }
+        }
     }
 
-    /// Takes the vCPU out of the guest for good.
+    /// Asks for a pause and returns at once; `waitUntilPaused` waits for it. Nothing happens after `stop` or the end.
+    func requestPause() {
+        control.withLock { control in
+            guard !control.wantsStop, control.phase != .ended else { return }
+            control.wantsPause = true
+            vcpu.setImmediateExit(true)
+            control.thread?.kick()
+        }
+    }
+
+    /// Waits until the vCPU is out of the guest: paused, ended, or not started. It takes as long as the access that the
+    /// guest makes at the moment: see `ConsoleOutput` for the longest.
+    func waitUntilPaused() {
+        while true {
+            let count = change.count
+            if phase != .running { return }
+            change.wait(since: count)
+        }
+    }
+
+    /// Takes the vCPU out of the guest and holds it there until `resume` or `stop`. A second call does nothing.
+    func pause() {
+        requestPause()
+        waitUntilPaused()
+    }
+
+    /// Lets the vCPU go on. Nothing happens where it isn't paused, and after `stop`.
+    func resume() {
+        control.withLock { control in
+            guard control.wantsPause else { return }
+            control.wantsPause = false
+            if !control.wantsStop { vcpu.setImmediateExit(false) }
+        }
+        change.signal()
+    }
+
+    /// Takes the vCPU out of the guest for good, also one that is paused.
     func stop() {
-        stopping.store(true, ordering: .releasing)
-        vcpu.setImmediateExit(true)
-        thread.withLock { $0 }?.kick()
+        control.withLock { control in
+            control.wantsStop = true
+            vcpu.setImmediateExit(true)
+            control.thread?.kick()
+        }
+        change.signal()
     }
 
     /// Waits until the thread has ended; returns how often the guest was left.
     func join() -> ExitCounts {
-        let thread = thread.withLock { $0.take() }
+        let thread = control.withLock { $0.thread.take() }
         thread?.join()
         return counts.withLock { $0 }
+    }
+
+    /// Waits for as long as a pause is wanted.
+    /// - Returns: false when the vCPU is to stop.
+    private func mayRun() -> Bool {
+        while true {
+            let count = change.count
+            let (answer, isNew) = control.withLock { control -> (Bool?, Bool) in
+                if control.wantsStop { return (false, false) }
+                if !control.wantsPause {
+                    control.phase = .running
+                    return (true, false)
+                }
+                let isNew = control.phase != .paused
+                control.phase = .paused
+                return (nil, isNew)
+            }
+            if let answer { return answer }
+            // The signal ends this thread's own wait, too: it looks once more.
+            if isNew { change.signal() } else { change.wait(since: count) }
+        }
     }
 
     private func loop() -> GuestEnd? {
         var exits = ExitCounts()
         var reentries = Reentries()
-        defer { counts.withLock { $0 = exits } }
-        while !stopping.load(ordering: .acquiring) {
+        defer {
+            counts.withLock { $0 = exits }
+            control.withLock { $0.phase = .ended }
+            change.signal()
+        }
+        guard mayRun() else { return nil }
+        while true {
             let exit: VCPUExit
             do { exit = try vcpu.run() } catch {
                 return .hung("vcpu\(vcpu.index): \(error)", registers: vcpu.registerDump())
@@ -115,7 +215,9 @@ final class VCPURunner: Sendable {
                     case .reentered: exits.nisvReentered &+= 1
                     }
                 } catch { return hung("\(error)") }
-            case .interrupted: exits.interrupted &+= 1
+            case .interrupted:
+                exits.interrupted &+= 1
+                if !mayRun() { return nil }
             case .shutdown:
                 exits.systemEvents &+= 1
                 return .powerOff
@@ -138,7 +240,6 @@ final class VCPURunner: Sendable {
                     "KVM_RUN came back with exit reason \(reason), detail \(detail), which Martlet doesn't know")
             }
         }
-        return nil
     }
 
     private func hung(_ text: String) -> GuestEnd {
@@ -156,7 +257,7 @@ public enum GuestEnd: Sendable, Equatable {
     case crashed
     /// A vCPU can't go on; what happened and its registers.
     case hung(String, registers: String)
-    /// The user asked for the end on the console (Ctrl-A x).
+    /// The user asked for the end: by Ctrl-A x on the console, or by the session's `stop`.
     case quit
     /// SIGTERM, SIGINT or SIGHUP: the signal's number.
     case signal(CInt)
