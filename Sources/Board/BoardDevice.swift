@@ -40,12 +40,21 @@ extension BoardDevice {
 
 /// A device of a machine that exists. Letting go of it takes it off the board: it is released before everything that was
 /// started earlier.
+///
+/// `pause` and `resume` come in turns, on the event loop's thread, while no vCPU runs.
 public protocol LiveDevice: AnyObject, Sendable {
+    /// Keeps what comes from outside (time, keys, packets) from the guest until `resume`. Nothing of it may be lost. The
+    /// interrupt line keeps its level; the VM keeps what is pending.
+    func pause()
+    /// Lets the guest have what has come meanwhile, and what comes from now on.
+    func resume()
     /// Silences the device: no interrupt and, as far as the device has a reset, no DMA comes from it any more. The vCPUs
     /// have stopped. A second call does nothing.
     func quiesce()
 }
 
 extension LiveDevice {
+    public func pause() {}
+    public func resume() {}
     public func quiesce() {}
 }

@@ -45,6 +45,10 @@ public protocol ConsoleEnd: Sendable {
     /// - Parameter receive: returns how many of the bytes it took, from the first on.
     /// - Throws: the errno of epoll_ctl(2); the console is not connected then.
     func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) throws(Errno)
+    /// Keeps what the user types until `resume`.
+    func pause()
+    /// Feeds `receive` again, on the event loop's thread.
+    func resume()
     /// Feeds nothing any more, and writes what is left of the guest's output.
     func disconnect()
 }

@@ -24,5 +24,7 @@ package struct ConnectedConsole: ConsoleEnd {
     package func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) throws(Errno) {
         try console.connect(to: loop, receive: receive, command: command)
     }
+    package func pause() { console.pause() }
+    package func resume() { console.resume() }
     package func disconnect() { console.disconnect() }
 }

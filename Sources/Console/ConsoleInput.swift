@@ -3,8 +3,8 @@
 
 /// Finds the user's commands to the monitor in what is typed; the rest is the guest's.
 ///
-/// `Ctrl-A x` quits, `Ctrl-A p` presses the power key, `Ctrl-A Ctrl-A` sends one Ctrl-A; after any other byte both go to
-/// the guest. A Ctrl-A at the end of the input waits for what comes next, so the value has to be kept from read to read.
+/// `Ctrl-A x` quits, `Ctrl-A p` presses the power key, `Ctrl-A z` pauses the guest and lets it go on, `Ctrl-A Ctrl-A`
+/// sends one Ctrl-A; after any other byte both go to the guest. A Ctrl-A at the end of the input waits for what comes next, so the value has to be kept from read to read.
 public struct ConsoleInput: Sendable {
     /// What the user wants of the monitor.
     public enum Command: Sendable {
@@ -12,6 +12,8 @@ public struct ConsoleInput: Sendable {
         case quit
         /// Press the guest's power key.
         case pressPowerKey
+        /// Pause the guest, or let it go on where it is paused.
+        case togglePause
     }
 
     private static let escape: UInt8 = 0x01
@@ -36,6 +38,7 @@ public struct ConsoleInput: Sendable {
             switch byte {
             case UInt8(ascii: "x"): return (guestBytes, commands + [.quit])
             case UInt8(ascii: "p"): commands.append(.pressPowerKey)
+            case UInt8(ascii: "z"): commands.append(.togglePause)
             case Self.escape: guestBytes.append(Self.escape)
             default: guestBytes += [Self.escape, byte]
             }

@@ -29,6 +29,8 @@ public final class GuestConsole: Sendable {
         var tokens: [EventLoop.Token] = []
         /// False at the end of the input.
         var isOpen = true
+        /// The guest is paused: what is typed waits, but for the commands to the monitor.
+        var isPaused = false
         /// What Ctrl-A and a letter do.
         var command: (@Sendable (ConsoleInput.Command) -> Void)?
     }
@@ -106,6 +108,16 @@ public final class GuestConsole: Sendable {
         output.close()
     }
 
+    /// Keeps what is typed from the guest until `resume`. Commands to the monitor are still found, for as long as no more
+    /// than `pendingLimit` bytes wait before them.
+    func pause() { state.withLock { $0.isPaused = true } }
+
+    /// Gives the guest what has waited, from the event loop's next turn on.
+    func resume() {
+        state.withLock { $0.isPaused = false }
+        room.signal()
+    }
+
     /// The guest has read all that it had: called on a vCPU thread.
     func inputReady() { room.signal() }
 
@@ -118,7 +130,7 @@ public final class GuestConsole: Sendable {
     }
 
     private func feed(_ state: inout State) {
-        guard let receive = state.receive, !state.pending.isEmpty else { return }
+        guard !state.isPaused, let receive = state.receive, !state.pending.isEmpty else { return }
         state.pending.removeFirst(receive(state.pending))
     }
 

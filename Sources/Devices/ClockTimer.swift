@@ -12,7 +12,7 @@ struct HostClock: WallClock {
 
 /// A one-shot timer on a timerfd, watched by the machine's event loop: an RTC's alarm, the end of a key's press.
 ///
-/// Ownership: the handler to call is set once, before the VM runs, under its lock.
+/// Ownership: the handler to call is set once, before the VM runs; it and the pause are under `Handler.state`'s lock.
 final class ClockTimer: AlarmTimer {
     private let timer: TimerDescriptor
     private let loop: EventLoop
@@ -20,7 +20,35 @@ final class ClockTimer: AlarmTimer {
     private let handler: Handler
 
     private final class Handler: Sendable {
-        let expired = Mutex<(@Sendable () -> Void)?>(nil)
+        private struct State {
+            var expired: (@Sendable () -> Void)?
+            var isPaused = false
+            /// It has expired during the pause.
+            var isDue = false
+        }
+
+        private let state = Mutex(State())
+
+        func set(_ body: @escaping @Sendable () -> Void) { state.withLock { $0.expired = body } }
+
+        func pause() { state.withLock { $0.isPaused = true } }
+
+        /// Calls the handler, or notes that `resume` has to.
+        func fire() {
+            let expired = state.withLock { state in
+                if state.isPaused { state.isDue = true }
+                return state.isPaused ? nil : state.expired
+            }
+            expired?()
+        }
+
+        func resume() {
+            let isDue = state.withLock { state in
+                defer { (state.isPaused, state.isDue) = (false, false) }
+                return state.isDue
+            }
+            if isDue { fire() }
+        }
     }
 
     init(loop: EventLoop, system: any SystemCalls) throws(BoardDeviceError) {
@@ -29,7 +57,7 @@ final class ClockTimer: AlarmTimer {
         let handler = Handler()
         do {
             token = try loop.add(timer.rawValue) {
-                if timer.take() { handler.expired.withLock { $0 }?() }
+                if timer.take() { handler.fire() }
             }
         } catch { throw .call("epoll_ctl for a timer", errno: error) }
         self.timer = timer
@@ -40,7 +68,13 @@ final class ClockTimer: AlarmTimer {
     deinit { loop.remove(token) }
 
     /// What to call on the event loop's thread when the timer expires.
-    func onExpiry(_ body: @escaping @Sendable () -> Void) { handler.expired.withLock { $0 = body } }
+    func onExpiry(_ body: @escaping @Sendable () -> Void) { handler.set(body) }
+
+    /// Keeps an expiry until `resume`. Nobody may arm the timer meanwhile.
+    func pause() { handler.pause() }
+
+    /// Calls the handler for an expiry that has come since `pause`, on this thread, which is the event loop's.
+    func resume() { handler.resume() }
 
     func arm(afterSeconds seconds: UInt32) { arm(nanoseconds: UInt64(seconds) * 1_000_000_000) }
 

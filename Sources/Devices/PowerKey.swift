@@ -5,6 +5,7 @@ public import Board
 public import DeviceTree
 internal import LinuxSystem
 public import PlatformBus
+internal import Synchronization
 
 /// The board's power key: line 3 of a PL061, described to the guest as a `gpio-keys` key with the code KEY_POWER. Pressing
 /// it asks the guest to shut down; systemd-logind, elogind and acpid do so.
@@ -57,23 +58,61 @@ public struct PowerKey: BoardDevice {
 }
 
 /// A power key on the bus. A timer lets go of it.
+///
+/// Ownership: `state` under its lock, which is held while line and timer follow it.
 private final class LivePowerKey: LiveDevice {
+    private struct State {
+        var isPressed = false
+        var isPaused = false
+    }
+
     private let controls: BoardControls
+    private let block: PL061
     private let release: ClockTimer
     private let attachment: BusAttachment
+    private let state = Mutex(State())
 
     init(_ name: String, _ place: Place, _ context: DeviceContext) throws(BoardDeviceError) {
-        let block = PL061(line: context.line(place.lines[0]))
-        let release = try ClockTimer(loop: context.loop, system: context.system)
-        release.onExpiry { [weak block] in block?.setInput(PowerKey.gpio, high: false) }
+        block = PL061(line: context.line(place.lines[0]))
+        release = try ClockTimer(loop: context.loop, system: context.system)
         do throws(PlatformBusError) {
             attachment = try BusAttachment(block, name: name, range: place.windows[0], on: context.bus)
         } catch { throw .bus(error) }
-        self.release = release
         controls = context.controls
-        controls.setPowerKey {
+        release.onExpiry { [weak self] in self?.letGo() }
+        controls.setPowerKey { [weak self] in self?.press() }
+    }
+
+    private func press() {
+        state.withLock { state in
+            state.isPressed = true
             block.setInput(PowerKey.gpio, high: true)
-            release.arm(nanoseconds: PowerKey.pressNanoseconds)
+            if !state.isPaused { release.arm(nanoseconds: PowerKey.pressNanoseconds) }
+        }
+    }
+
+    private func letGo() {
+        state.withLock { state in
+            // The timer had expired when the pause came: the press lasts.
+            if state.isPaused { return }
+            state.isPressed = false
+            block.setInput(PowerKey.gpio, high: false)
+        }
+    }
+
+    /// A press lasts as long as the pause: a guest that is told of both ends at once sees none.
+    func pause() {
+        state.withLock { state in
+            state.isPaused = true
+            release.disarm()
+        }
+    }
+
+    /// The press begins anew.
+    func resume() {
+        state.withLock { state in
+            state.isPaused = false
+            if state.isPressed { release.arm(nanoseconds: PowerKey.pressNanoseconds) }
         }
     }
 

@@ -64,4 +64,8 @@ private final class LiveClock: LiveDevice {
             attachment = try BusAttachment(clock, name: name, range: place.windows[0], on: context.bus)
         } catch { throw .bus(error) }
     }
+
+    /// The clock goes on, as the host's does. An alarm that falls due comes after `resume`.
+    func pause() { timer.pause() }
+    func resume() { timer.resume() }
 }

@@ -55,6 +55,9 @@ private final class LiveSerialPort: LiveDevice {
         do { try console.connect { port.receive($0) } } catch { throw .call("epoll_ctl", errno: error) }
     }
 
+    func pause() { console.pause() }
+    func resume() { console.resume() }
+
     deinit { console.disconnect() }
 }
 

@@ -16,7 +16,8 @@ struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Boots the guest and runs it until it powers off.",
         discussion:
-            "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A Ctrl-A sends one Ctrl-A.")
+            "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A z pauses it and lets it go on, "
+            + "Ctrl-A Ctrl-A sends one Ctrl-A.")
 
     @Argument(help: "The machine's configuration, a JSON file.")
     var config: String
@@ -62,45 +63,17 @@ struct Run: ParsableCommand {
             try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log, tracer: tracer)
         }
         Martlet.profile.mark("plan")
-        // The guest may never ask for a reset, so this is no error yet.
-        for obstacle in plan.restartObstacles { log(.warning, obstacle.description) }
-        var machine = try makeMachine(plan, hypervisor, log, Martlet.profile)
+        let session = try failing { () throws(MachineError) in
+            try MachineSession(
+                plan, hypervisor: hypervisor, console: { () throws(Errno) in try makeConsole(log) },
+                profile: Martlet.profile, tell: StandardError.write)
+        }
         let terminal: Terminal
         do { terminal = try Terminal(descriptor: 0) } catch {
             throw Failure(.failure, "the console: \(error.explained)")
         }
         defer { terminal.restore() }
-        var restarts = RestartPolicy(configuration)
-        while true {
-            let running = machine
-            var (end, report) = try failing { () throws(MachineError) in try running.run() }
-            report.restarts = restarts.count
-            switch restarts.decide(after: report, at: Clock.monotonicNanoseconds) {
-            case .end: return (end, report)
-            case .refuse(let reason):
-                report.restartRefusal = reason
-                log(.warning, "the guest asked for a reset and is not started again: \(reason)")
-                return (end, report)
-            case .restart: break
-            }
-            log(.info, "the guest asked for a reset: start \(restarts.count + 1)")
-            // The devices stay open; RAM, VM and console are new.
-            machine = try makeMachine(plan, hypervisor, log, StartupProfile())
-        }
-    }
-
-    private static func makeMachine(
-        _ plan: MachinePlan, _ hypervisor: Hypervisor, _ log: Log, _ profile: StartupProfile
-    ) throws -> MicroVM {
-        do {
-            return try MicroVM(
-                plan, hypervisor: hypervisor, console: try makeConsole(log), profile: profile,
-                status: StandardError.write)
-        } catch let error as MachineError {
-            throw Failure(.failure, error.description)
-        } catch let error as Errno {
-            throw Failure(.failure, "the console: \(error.explained)")
-        }
+        return try failing { () throws(MachineError) in try session.run() }
     }
 
     static func makeConsole(_ log: Log) throws(Errno) -> GuestConsole {

@@ -122,4 +122,31 @@ struct ConsoleTests {
         #expect(console.stops())
         console.join()
     }
+
+    @Test func `what is typed during a pause waits, and the commands in it don't`() throws {
+        let input = try DescriptorPair.pipe()
+        let output = try DescriptorPair.pipe()
+        let loop = try EventLoop()
+        let console = try GuestConsole(input: input.user, outputDescriptor: output.console) { _ in }
+        let received = CallLog<[UInt8]>()
+        let commands = CallLog<ConsoleInput.Command>()
+        try console.connect(
+            to: loop,
+            receive: { bytes in
+                received.note(bytes)
+                return bytes.count
+            }
+        ) { commands.note($0) }
+        let thread = try SystemThread(name: "loop") { try? loop.run() }
+        console.pause()
+        #expect(write(input.console, "a\u{1}zb", 4) == 4)
+        #expect(waits(5000) { commands.calls == [.togglePause] })
+        usleep(50_000)
+        #expect(received.calls.isEmpty)
+        console.resume()
+        #expect(waits(5000) { received.calls.flatMap(\.self) == Array("ab".utf8) })
+        loop.stop()
+        thread.join()
+        console.disconnect()
+    }
 }

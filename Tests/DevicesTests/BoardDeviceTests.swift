@@ -3,6 +3,7 @@
 
 import Board
 import DeviceTree
+import Glibc
 import KVM
 import KernelFakes
 import LinuxSystem
@@ -14,14 +15,17 @@ import Testing
 
 /// A console that a test types on.
 final class TestConsole: ConsoleEnd {
-    private let state = Mutex((sent: [UInt8](), receive: (@Sendable ([UInt8]) -> Int)?.none, roomSignals: 0))
+    private let state = Mutex((sent: [UInt8](), receive: (@Sendable ([UInt8]) -> Int)?.none, roomSignals: 0, isPaused: false))
     var sent: [UInt8] { state.withLock { $0.sent } }
     var isConnected: Bool { state.withLock { $0.receive != nil } }
+    var isPaused: Bool { state.withLock { $0.isPaused } }
 
     func transmit(_ byte: UInt8) { state.withLock { $0.sent.append(byte) } }
     func inputReady() { state.withLock { $0.roomSignals += 1 } }
     func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) { state.withLock { $0.receive = receive } }
     func disconnect() { state.withLock { $0.receive = nil } }
+    func pause() { state.withLock { $0.isPaused = true } }
+    func resume() { state.withLock { $0.isPaused = false } }
     func type(_ bytes: [UInt8]) -> Int { state.withLock { $0.receive }?(bytes) ?? 0 }
 }
 
@@ -137,5 +141,67 @@ final class TestConsole: ConsoleEnd {
         #expect(controls.pressPowerKey())
         #expect(dispatcher.read(data, .byte) == 8)
         withExtendedLifetime(live) {}
+    }
+
+    // MARK: Pauses
+
+    @Test func `a serial port's pause is the console's`() throws {
+        let place = try place(0x900_0000, NS16550A.byteCount)
+        let bus = BusMap(windows: [], spiCount: 64, fixed: place.windows)
+        let live = try SerialPort().start(at: place, in: try context(bus, try EventLoop(of: kernel)))
+        live.pause()
+        #expect(console.isPaused)
+        live.resume()
+        #expect(!console.isPaused)
+    }
+
+    /// SPI 3 in KVM_IRQ_LINE's encoding.
+    private var lineIsHigh: Bool { kernel.withState { $0.kvm.lines[1 << 24 | 35] ?? false } }
+
+    @Test(arguments: [true, false]) func `an alarm that falls due during a pause comes after it`(isPaused: Bool) throws {
+        let place = try place(0x901_0000, PL031.byteCount)
+        let bus = BusMap(windows: [], spiCount: 64, fixed: place.windows)
+        let loop = try EventLoop(of: kernel)
+        let live = try RealTimeClock().start(at: place, in: try context(bus, loop))
+        let dispatcher = bus.makeDispatcher()
+        let base = place.windows[0].base
+        // RTCIMSC, and RTCMR for the next second but one.
+        dispatcher.write(base.adding(0x10)!, .word, 1)
+        dispatcher.write(base.adding(0x04)!, .word, dispatcher.read(base, .word) + 2)
+        if isPaused { live.pause() }
+        let thread = try SystemThread(name: "loop") { try? loop.run() }
+        #expect(waits(3000) { lineIsHigh } == !isPaused)
+        loop.stop()
+        thread.join()
+        if isPaused { live.resume() }
+        #expect(lineIsHigh)
+        // RTCICR: it came once.
+        dispatcher.write(base.adding(0x1c)!, .word, 1)
+        #expect(!lineIsHigh)
+        live.pause()
+        live.resume()
+        #expect(!lineIsHigh)
+    }
+
+    @Test func `a press lasts until after the pause, and one that comes in a pause too`() throws {
+        let place = try place(0x903_0000, PL061.byteCount)
+        let bus = BusMap(windows: [], spiCount: 64, fixed: place.windows)
+        let loop = try EventLoop()
+        let live = try PowerKey().start(at: place, in: try context(bus, loop))
+        let dispatcher = bus.makeDispatcher()
+        let data = place.windows[0].base.adding(0x3fc)!
+        let thread = try SystemThread(name: "loop") { try? loop.run() }
+        for pressesFirst in [true, false] {
+            if pressesFirst { controls.pressPowerKey() }
+            live.pause()
+            if !pressesFirst { controls.pressPowerKey() }
+            usleep(200_000)
+            #expect(dispatcher.read(data, .byte) == 8, "a press lasts 100 ms, and it is paused")
+            live.resume()
+            #expect(dispatcher.read(data, .byte) == 8)
+            #expect(waits(5000) { dispatcher.read(data, .byte) == 0 })
+        }
+        loop.stop()
+        thread.join()
     }
 }

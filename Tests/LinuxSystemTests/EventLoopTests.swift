@@ -151,4 +151,19 @@ import Testing
         loop.remove(token)
         #expect(pipe.isWriteEndClosed)
     }
+
+    @Test func `a wake calls woken on the loop's thread, also one that came before it ran`() throws {
+        let woken = Atomic<Int>(0)
+        loop.wake()
+        let thread = try SystemThread(name: "loop") { [loop] in
+            try? loop.run(woken: { woken.wrappingAdd(1, ordering: .relaxed) })
+        }
+        #expect(eventually { woken.load(ordering: .relaxed) == 1 })
+        loop.wake()
+        #expect(eventually { woken.load(ordering: .relaxed) == 2 })
+        usleep(20_000)
+        #expect(woken.load(ordering: .relaxed) == 2, "one wake is one call")
+        loop.stop()
+        thread.join()
+    }
 }

@@ -137,6 +137,14 @@ final class FakeTerminal {
 
     var text: String { output.text }
 
+    /// Makes another console on the same terminal, as a session does for each start. The terminal has to outlive it.
+    var maker: @Sendable () throws(Errno) -> GuestConsole {
+        let (output, input) = (output, input)
+        return { () throws(Errno) in
+            try GuestConsole(input: input.user, outputDescriptor: output.console) { _ in }
+        }
+    }
+
     func type(_ text: String) {
         var text = text
         _ = text.withUTF8 { write(input.console, $0.baseAddress, $0.count) }

@@ -77,7 +77,7 @@ import Testing
         #expect(
             Set(object.keys)
                 == [
-                    "exit", "devices", "exits", "unclaimed", "profile", "restarts", "dropped_console_bytes",
+                    "exit", "devices", "exits", "unclaimed", "profile", "restarts", "pauses", "dropped_console_bytes",
                     "dropped_log_lines",
                 ])
         #expect(

@@ -61,18 +61,27 @@ public final class EventLoop: Sendable {
     }
 
     /// Waits for sources and runs their handlers until `stop` is called.
+    /// - Parameter woken: called on this thread after `wake`, once for several calls, and also after `stop`.
     /// - Throws: what epoll_wait(2) gives, other than EINTR.
-    public func run() throws(Errno) {
+    public func run(woken: () -> Void = {}) throws(Errno) {
         while !stopping.load(ordering: .acquiring) {
             var token: UInt64 = 0
             var events: UInt32 = 0
             let count = try retrying { clinux_epoll_wait(epoll.rawValue, &token, &events, -1) }
-            guard count > 0, token != 0 else { continue }
+            guard count > 0 else { continue }
+            if token == 0 {
+                _ = wakeUp.take()
+                woken()
+                continue
+            }
             // A source may have been removed after the kernel had reported it.
             let found = token
             if let handler = sources.withLock({ $0.handlers[found] }) { handler() }
         }
     }
+
+    /// Has `run` call `woken`, from any thread, also before it was called.
+    public func wake() { wakeUp.signal() }
 
     /// Makes `run` return, from any thread, also before it was called.
     public func stop() {

@@ -2,9 +2,9 @@
 // Copyright 2026 The Martlet authors
 
 internal import Board
-public import Console
+internal import Console
 internal import GuestMemory
-public import KVM
+internal import KVM
 internal import LinuxSystem
 internal import Passthrough
 internal import PlatformBus
@@ -12,9 +12,11 @@ internal import Synchronization
 
 /// A virtual machine that is built and ready to run: RAM loaded, vCPUs reset, devices connected.
 ///
-/// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share `ending`, which guards itself, and
+/// It is one start of a `MachineSession`, whose `queue` says what to do while the guest runs.
+///
+/// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share the queue, which guards itself, and
 /// the dispatcher, which doesn't change. `parts` is under its lock, as it is taken by `run`.
-public final class MicroVM: Sendable {
+final class MicroVM: Sendable {
     /// What was built, in the order in which it goes: `resources` has everything of the kernel's, newest last, and its
     /// shares must be the last ones.
     private struct Parts: ~Copyable, Sendable {
@@ -22,7 +24,6 @@ public final class MicroVM: Sendable {
         let dispatcher: MMIODispatcher
         let devices: ConnectedDevices
         let live: [any LiveDevice]
-        let ending: Ending
         let loop: EventLoop
         let resources: ResourceStack
     }
@@ -38,21 +39,26 @@ public final class MicroVM: Sendable {
     /// The guest kernel's command line.
     private let arguments: BootArguments?
     private let controls = BoardControls()
+    private let queue: SessionQueue
+    private let tell: @Sendable (String) -> Void
 
     /// Builds the VM of `plan`.
     /// - Parameters:
     ///   - console: the guest's serial port is joined to it.
     ///   - profile: takes a mark after each step.
-    ///   - status: takes the text that SIGUSR1 asks for, on the thread that runs the machine.
+    ///   - queue: of the session that it is a start of.
+    ///   - tell: takes what the user is told, on the thread that runs the machine.
     /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
-    public init(
+    init(
         _ plan: MachinePlan, hypervisor: Hypervisor, console: GuestConsole, profile: StartupProfile,
-        status: @escaping @Sendable (String) -> Void = { _ in }
+        queue: SessionQueue = SessionQueue(), tell: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(MachineError) {
         self.plan = plan
         self.hypervisor = hypervisor
         self.console = console
         self.profile = profile
+        self.queue = queue
+        self.tell = tell
         let size = plan.configuration.machineSize
         // First of all, as older kernels want to make a guest's vCPUs on CPUs of one kind.
         placement = try size.cpus.map { (cpus) throws(MachineError) in
@@ -120,18 +126,10 @@ public final class MicroVM: Sendable {
         } catch { throw .passthrough(error) }
         profile.mark("passthrough")
 
-        let ending = Ending(loop: loop, profile: profile)
         let context = DeviceContext(
             vm: vm, bus: plan.bus, loop: loop,
-            console: ConnectedConsole(console: console, loop: loop) { [controls, plan] command in
-                switch command {
-                case .quit: ending.end(.quit)
-                case .pressPowerKey:
-                    if !controls.pressPowerKey() {
-                        plan.log(.warning, "Ctrl-A p: the board has no power key (power_key is false)")
-                    }
-                }
-            }, controls: controls)
+            console: ConnectedConsole(console: console, loop: loop) { [queue] in queue.send(.key($0)) },
+            controls: controls)
         var live: [any LiveDevice] = []
         for (device, place) in plan.devices {
             let started: any LiveDevice
@@ -141,12 +139,8 @@ public final class MicroVM: Sendable {
         }
         // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
         stack.keep(
-            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) {
-                [weak devices] signal in
-                guard signal == CurrentProcess.userSignal else { return ending.end(.signal(signal)) }
-                let reports = plan.passthrough.withFaults(devices?.reports() ?? [])
-                let memory = plan.identity?.report().lines ?? []
-                status((reports.flatMap(\.lines) + memory).map { $0 + "\n" }.joined())
+            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) { [queue] in
+                queue.send(.signal($0))
             })
         let log = plan.log
         let dispatcher = plan.bus.makeDispatcher { access in
@@ -159,7 +153,7 @@ public final class MicroVM: Sendable {
         parts = Mutex(
             Parts(
                 runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher, emulator: emulator) },
-                dispatcher: dispatcher, devices: devices, live: live, ending: ending, loop: loop, resources: stack))
+                dispatcher: dispatcher, devices: devices, live: live, loop: loop, resources: stack))
         profile.mark("devices")
     }
 
@@ -169,11 +163,6 @@ public final class MicroVM: Sendable {
         let kinds = CPUPlacement.kinds(Sysfs(system: plan.calls))
         return kinds.count == 1 ? .kvm(error) : .mixedCPUs(error, kinds: kinds)
     }
-
-    /// Presses the power key, which asks the guest to shut down. Any thread may call it.
-    /// - Returns: false where the board has none (`power_key` is false).
-    @discardableResult
-    public func pressPowerKey() -> Bool { controls.pressPowerKey() }
 
     /// What was built, a line each.
     var facts: [String] {
@@ -199,38 +188,23 @@ public final class MicroVM: Sendable {
     /// pending reaches the next machine of this process, if there is one.
     /// - Returns: why it ended, and the report.
     /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
-    public func run() throws(MachineError) -> (end: GuestEnd, report: Report) {
+    func run() throws(MachineError) -> (end: GuestEnd, report: Report) {
         guard let parts = parts.withLock({ $0.take() }) else { preconditionFailure("a machine runs once") }
-        var failure: MachineError?
-        do throws(MachineError) {
-            try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
-            let ending = parts.ending
-            // As late as can be: from here on the devices may be told where to write.
-            if let moved = try firstMoved() { throw .memoryMoved(moved.description) }
-            for (index, runner) in parts.runners.enumerated() {
-                guard let placement else {
-                    try runner.start { ending.end($0) }
-                    continue
-                }
-                try placement.onCPU(ofVCPU: index) { () throws(MachineError) in try runner.start { ending.end($0) } }
-            }
-            profile.mark("threads")
-            let loop = parts.loop
-            try naming("epoll_wait") { () throws(Errno) in try loop.run() }
-        } catch { failure = error }
+        var (reason, failure) = supervise(parts)
         for runner in parts.runners { runner.stop() }
         let exits = parts.runners.reduce(ExitCounts()) { $0 + $1.join() }
+        queue.disconnect()
         profile.mark("vcpus-joined")
         for device in parts.live.reversed() { device.quiesce() }
         parts.devices.silence()
         let reports = parts.devices.reports()
-        let restartObstacles = parts.ending.reason == .reset ? parts.devices.restartObstacles() : []
+        let restartObstacles = reason == .reset ? parts.devices.restartObstacles() : []
         var moved: GuestAddress?
         do throws(MachineError) { moved = try firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
         console.disconnect()
         profile.mark("console-closed")
-        let end = parts.ending.reason ?? .quit
+        let end = reason ?? .quit
         let unclaimed = (reads: parts.dispatcher.unclaimedReads, writes: parts.dispatcher.unclaimedWrites)
         _ = consume parts
         profile.mark("released")
@@ -244,30 +218,41 @@ public final class MicroVM: Sendable {
                 arguments: arguments?.source == .configuration ? nil : arguments, exits: exits,
                 unclaimedReads: unclaimed.reads,
                 unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
-                profile: profile.marks, restartObstacles: restartObstacles)
+                profile: profile.marks, pauses: queue.pauseCount, restartObstacles: restartObstacles)
         )
     }
-}
 
-/// Ends the guest for the first reason that comes: from a vCPU, the console or a signal, on any thread.
-private final class Ending: Sendable {
-    private let loop: EventLoop
-    private let profile: StartupProfile
-    private let first = Mutex<GuestEnd?>(nil)
-
-    init(loop: EventLoop, profile: StartupProfile) {
-        self.loop = loop
-        self.profile = profile
-    }
-
-    var reason: GuestEnd? { first.withLock { $0 } }
-
-    func end(_ reason: GuestEnd) {
-        first.withLock { first in
-            guard first == nil else { return }
-            first = reason
-            profile.mark("guest-end")
-        }
-        loop.stop()
+    /// Starts the vCPUs and does what the queue says until the guest ends. It keeps no share of the machine's parts.
+    private func supervise(_ parts: borrowing Parts) -> (end: GuestEnd?, failure: MachineError?) {
+        let devices = parts.devices
+        var guest = RunningGuest(
+            runners: parts.runners, devices: parts.live, controls: controls, queue: queue, log: plan.log,
+            status: { [plan, queue] in
+                SessionStatus(
+                    state: queue.state, devices: plan.passthrough.withFaults(devices.reports()),
+                    memory: plan.identity?.report())
+            }, tell: tell)
+        let loop = parts.loop
+        do throws(MachineError) {
+            try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
+            // As late as can be: from here on the devices may be told where to write.
+            if let moved = try firstMoved() { throw .memoryMoved(moved.description) }
+            guest.begin()
+            for (index, runner) in parts.runners.enumerated() {
+                let start = { [queue] () throws(MachineError) in try runner.start { queue.send(.guestEnded($0)) } }
+                if let placement { try placement.onCPU(ofVCPU: index, start) } else { try start() }
+            }
+            profile.mark("threads")
+            queue.connect(loop)
+            try naming("epoll_wait") { () throws(Errno) in
+                try loop.run(woken: {
+                    guest.obey()
+                    guard guest.end != nil else { return }
+                    profile.mark("guest-end")
+                    loop.stop()
+                })
+            }
+            return (guest.end, nil)
+        } catch { return (guest.end, error) }
     }
 }

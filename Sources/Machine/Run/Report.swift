@@ -23,7 +23,10 @@ public struct Report: Sendable, Encodable {
     public let droppedConsoleBytes: UInt64
     /// When each step of the start-up was done.
     public let profile: [StartupProfile.Mark]
-    /// How often the guest was started again after a reset. All other counts but those of the devices are of the last start.
+    /// How often the guest was paused, over all its starts.
+    public var pauses: UInt64 = 0
+    /// How often the guest was started again after a reset. All other counts but those of the devices
+    /// and of pauses are of the last start.
     public var restarts = 0
     /// Lines of the log and of `--trace` that standard error didn't take in time.
     public var droppedLogLines: UInt64 = 0
@@ -35,7 +38,7 @@ public struct Report: Sendable, Encodable {
     private var detail: String? { end.detail ?? restartRefusal.map { "not started again: \($0)" } }
 
     private enum CodingKeys: String, CodingKey {
-        case exit, devices, memory, exits, unclaimed, profile, restarts
+        case exit, devices, memory, exits, unclaimed, profile, restarts, pauses
         case arguments = "boot_args"
         case droppedConsoleBytes = "dropped_console_bytes"
         case droppedLogLines = "dropped_log_lines"
@@ -64,6 +67,7 @@ public struct Report: Sendable, Encodable {
         try container.encode(droppedLogLines, forKey: .droppedLogLines)
         try container.encode(profile, forKey: .profile)
         try container.encode(restarts, forKey: .restarts)
+        try container.encode(pauses, forKey: .pauses)
     }
 
     /// The report as text, a line for each fact.
@@ -83,6 +87,7 @@ public struct Report: Sendable, Encodable {
             lines.append("unclaimed: \(unclaimedReads) reads, \(unclaimedWrites) writes")
         }
         if restarts > 0 { lines.append("restarts: \(restarts)") }
+        if pauses > 0 { lines.append("pauses: \(pauses)") }
         if droppedConsoleBytes > 0 { lines.append("console: \(droppedConsoleBytes) bytes dropped") }
         if droppedLogLines > 0 { lines.append("log: \(droppedLogLines) lines dropped") }
         return lines.joined(separator: "\n")

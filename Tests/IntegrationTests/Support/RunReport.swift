@@ -115,6 +115,7 @@ struct RunReport: Decodable {
     let memory: Memory?
     let exits: Exits
     let restarts: Int
+    let pauses: Int
     let droppedConsoleBytes: Int
 
     init(file: String) throws {
