@@ -44,24 +44,30 @@ let package = Package(
         .systemLibrary(name: "CFDT", pkgConfig: nil, providers: [.apt(["libfdt-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: nil, providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: nil, providers: [.apt(["libzstd-dev"])]),
+        // Values that the configuration and what does their bidding share; those test them.
+        .target(name: "DeviceOptions", swiftSettings: strict),
     ]
         + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
         + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
-        + module("VFIO", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
+        + module("VFIO", ["DeviceOptions", "LinuxSystem", "CLinux"], tests: ["KernelFakes"])
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
         + module("PlatformBus", [])
         + module("Arm64", [])
         + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
         + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
         + module(
-            "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
+            "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "DeviceOptions", "LinuxSystem"],
+            tests: ["KernelFakes"],
             fixtures: ["Fixtures"])
-        + module("Configuration", ["LinuxSystem"])
+        + module(
+            "Configuration", ["DeviceOptions", "LinuxSystem"], tests: ["generate", "KernelFakes"],
+            fixtures: ["conforms.py"])
         + module(
             "Machine",
             [
-                "Passthrough", "Devices", "Board", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
-                "LinuxSystem", "CLinux", "CZlib", "CZstd",
+                "Passthrough", "Devices", "Board", "Configuration", "DeviceOptions", "PlatformBus", "Arm64",
+                "DeviceTree",
+                "VFIO", "KVM", "LinuxSystem", "CLinux", "CZlib", "CZstd",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(
@@ -80,6 +86,10 @@ let package = Package(
             // The trial on all boards (guest-images/boards/run.sh), no part of the product.
             .executableTarget(
                 name: "boards", dependencies: ["Passthrough", "PlatformBus", "DeviceTree"], path: "Tests/Boards",
+                swiftSettings: strict),
+            // Writes configs/schema.json and docs/configuration.md ("make generate"), no part of the product.
+            .executableTarget(
+                name: "generate", dependencies: ["Configuration", "DeviceOptions"], path: "Tests/Generate",
                 swiftSettings: strict),
             .target(name: "CIntegration", path: "Tests/CIntegration"),
             .testTarget(

@@ -1,45 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-extension PlatformDevice {
-    /// Where the guest sees the device's regions.
-    public struct GuestAddress: Equatable, Sendable {
-        /// Where one region goes.
-        public enum Region: Equatable, Sendable {
-            /// In the platform bus's window, allocated on its natural alignment.
-            case automatic
-            /// At this guest-physical address, a multiple of 4096.
-            case fixed(UInt64)
-            /// At the host's own physical address.
-            case host
-        }
+package import DeviceOptions
 
-        /// By the region's index.
-        public var regions: [Region]
-        /// For the regions behind those.
-        public var others: Region
-
-        public init(_ regions: [Region] = [], others: Region = .automatic) {
-            self.regions = regions
-            self.others = others
-        }
-
-        /// Every region is allocated.
-        public static var automatic: GuestAddress { GuestAddress() }
-
-        /// The first region at `address`, the others allocated.
-        public static func fixed(_ address: UInt64) -> GuestAddress { GuestAddress([.fixed(address)]) }
-
-        /// Every region at the host's own address.
-        public static var host: GuestAddress { GuestAddress(others: .host) }
-    }
-}
-
-extension PlatformDevice.GuestAddress {
+extension DevicePlacement {
     /// Each region begins a page.
-    static let unit: UInt64 = 4096
+    package static let unit: UInt64 = 4096
     /// VFIO has no device with more; a longer list is a mistake.
-    static let maximumRegionCount = 64
+    package static let maximumRegionCount = 64
 
     /// A region's place, or a list of them by the region's index, in which "auto" stands for an allocated one; nil for
     /// what is neither.
@@ -72,10 +40,12 @@ extension PlatformDevice.GuestAddress {
     }
 }
 
-extension Key<PlatformDevice.GuestAddress> {
-    static func guestAddress(_ name: String) -> Key {
-        Key(
-            description: KeyDescription(name: name, shape: .guestAddress), fallback: .automatic,
-            value: PlatformDevice.GuestAddress.init(json:))
+extension Key<DevicePlacement> {
+    static func placement(
+        _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(description: KeyDescription(name, .placement, by: documentation), fallback: .automatic) { json, _ in
+            DevicePlacement(json: json)
+        }
     }
 }

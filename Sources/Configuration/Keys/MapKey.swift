@@ -5,39 +5,20 @@
 struct MapKey<Value: Sendable>: Sendable {
     let description: KeyDescription
     let names: TextRule
-    let values: KeyShape
+    let values: @Sendable () -> KeyShape
     /// The value that the JSON stands for, or nil where the shape doesn't allow it.
-    let value: @Sendable (JSONValue) -> Value?
+    let read: @Sendable (JSONValue) -> Value?
 
     var name: String { description.name }
 
     init(
-        _ name: String, names: TextRule, values: KeyShape, _ value: @escaping @Sendable (JSONValue) -> Value?
+        _ name: String, names: TextRule, values: @autoclosure @escaping @Sendable () -> KeyShape,
+        _ documentation: @autoclosure @escaping @Sendable () -> Documentation,
+        _ read: @escaping @Sendable (JSONValue) -> Value?
     ) {
-        description = KeyDescription(name: name, shape: .map(names: names, values))
+        description = KeyDescription(name, .map(names: names, values), by: documentation)
         self.names = names
         self.values = values
-        self.value = value
-    }
-}
-
-/// A key whose value is an array of values of one shape.
-struct ListKey<Element: Sendable>: Sendable {
-    let description: KeyDescription
-    let elements: KeyShape
-    /// The value that the JSON stands for, or nil where the shape doesn't allow it.
-    let value: @Sendable (JSONValue) -> Element?
-
-    var name: String { description.name }
-}
-
-extension ListKey<String> {
-    static func texts(_ name: String, _ rule: TextRule) -> ListKey {
-        ListKey(
-            description: KeyDescription(name: name, shape: .list(.text(rule))), elements: .text(rule)
-        ) { json in
-            guard case .string(let text) = json, rule.accepts(text) else { return nil }
-            return text
-        }
+        self.read = read
     }
 }

@@ -3,7 +3,7 @@
 
 /// `boot-source`: what the guest boots.
 public struct BootSource: Equatable, Sendable {
-    /// Path of an arm64 `Image`, raw or gzip-compressed.
+    /// Path of an arm64 kernel: an `Image`, plain or compressed, or an EFI zboot image.
     public var kernelImagePath: String
     /// Path of an initial RAM disk; nil for none.
     public var initrdPath: String?
@@ -17,12 +17,22 @@ public struct BootSource: Equatable, Sendable {
     }
 
     enum Keys {
-        static let kernelImagePath = Key.requiredText("kernel_image_path", .path)
-        static let initrdPath = Key.text("initrd_path", .path)
-        static let bootArguments = Key.text("boot_args", .bootArguments)
+        static let kernelImagePath = Key.requiredText(
+            "kernel_image_path", .path,
+            """
+            An arm64 Linux kernel: an `Image`, plain or compressed with gzip or zstd, or an EFI zboot image \
+            (`vmlinuz.efi`, Fedora's `vmlinuz`) with one of these inside.
+            """)
+        static let initrdPath = Key.text("initrd_path", .path, "An initial RAM disk; none when left out.")
+        static let bootArguments = Key.text(
+            "boot_args", .bootArguments,
+            """
+            The guest kernel's command line, one line: 2047 bytes and a NUL are all that an arm64 Linux takes. The \
+            console is `ttyS0`. Without this key a base tree's `bootargs` count, and the report says so.
+            """)
 
-        static var all: [KeyDescription] {
-            [kernelImagePath.description, initrdPath.description, bootArguments.description]
+        static var section: Section {
+            Section(keys: [kernelImagePath.description, initrdPath.description, bootArguments.description])
         }
     }
 
@@ -30,5 +40,6 @@ public struct BootSource: Equatable, Sendable {
         kernelImagePath = Path.resolve(reader.value(Keys.kernelImagePath), in: folder)
         initrdPath = reader.value(Keys.initrdPath).map { Path.resolve($0, in: folder) }
         bootArguments = reader.value(Keys.bootArguments)
+        reader.noteOthers(than: Keys.section)
     }
 }

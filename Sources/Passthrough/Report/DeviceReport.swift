@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import DeviceOptions
+
 /// What became of a passed-through device: how each region and interrupt reaches the guest, and how often.
 public struct DeviceReport: Sendable, Equatable, Encodable {
     public struct Region: Sendable, Equatable, Encodable {
