@@ -35,7 +35,7 @@ public enum DeviceTreeError: Error, Equatable, Sendable {
     /// libfdt failed where it should not; `code` is what it returned, an `FDT_ERR_` number negated.
     case library(code: Int32)
 
-    /// Which of `DeviceTree.Limits` was exceeded.
+    /// Which of `Tree.Limits` was exceeded.
     public enum LimitKind: Equatable, Sendable {
         case depth
         case nodeCount

@@ -16,7 +16,7 @@ public enum NameProblem: Equatable, Sendable {
     /// The problem of a node's name, or nil. The root's name, which is empty, is not for this check.
     ///
     /// More than the specification's letters are accepted in front: digits, and the "_" of `__symbols__`.
-    static func ofNode(_ name: String, limits: DeviceTree.Limits) -> NameProblem? {
+    static func ofNode(_ name: String, limits: Tree.Limits) -> NameProblem? {
         let bytes = name.utf8.span
         var baseLength = bytes.count
         for index in bytes.indices where !isNodeCharacter(bytes[index]) {
@@ -38,7 +38,7 @@ public enum NameProblem: Equatable, Sendable {
     }
 
     /// The problem of a property's name, or nil.
-    static func ofProperty(_ name: String, limits: DeviceTree.Limits) -> NameProblem? {
+    static func ofProperty(_ name: String, limits: Tree.Limits) -> NameProblem? {
         let bytes = name.utf8.span
         for index in bytes.indices where !isPropertyCharacter(bytes[index]) { return .character(bytes[index]) }
         guard !bytes.isEmpty else { return .empty }

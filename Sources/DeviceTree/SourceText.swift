@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-extension DeviceTree: CustomStringConvertible {
+extension Tree: CustomStringConvertible {
     /// The tree as devicetree source, which dtc compiles to the same tree.
     public var description: String {
         var text = "/dts-v1/;\n"

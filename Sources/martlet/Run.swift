@@ -90,9 +90,9 @@ struct Run: ParsableCommand {
 
     private static func makeMachine(
         _ plan: MachinePlan, _ hypervisor: Hypervisor, _ log: Log, _ profile: StartupProfile
-    ) throws -> Machine {
+    ) throws -> MicroVM {
         do {
-            return try Machine(
+            return try MicroVM(
                 plan, hypervisor: hypervisor, console: try makeConsole(log), profile: profile,
                 status: StandardError.write)
         } catch let error as MachineError {

@@ -89,7 +89,7 @@ private struct FakeFiles: SystemCalls {
     }
 
     private func error(
-        _ path: String, _ host: FakeFiles, named name: String? = nil, limits: DeviceTree.Limits = .init()
+        _ path: String, _ host: FakeFiles, named name: String? = nil, limits: Tree.Limits = .init()
     ) -> DeviceTreeError? {
         do {
             _ = try Node(directory: path, named: name, system: host, limits: limits)
@@ -140,16 +140,16 @@ private struct FakeFiles: SystemCalls {
     }
 
     @Test func `depth, node count and bytes are limited`() {
-        var limits = DeviceTree.Limits()
+        var limits = Tree.Limits()
         limits.depth = 2
         #expect(
             error("/dt", host, limits: limits)
                 == .limitExceeded(.depth, limit: 2, place: "/dt/rtc@9010000/port"))
-        limits = DeviceTree.Limits()
+        limits = Tree.Limits()
         limits.nodeCount = 1
         #expect(
             error("/dt", host, limits: limits) == .limitExceeded(.nodeCount, limit: 1, place: "/dt/rtc@9010000"))
-        limits = DeviceTree.Limits()
+        limits = Tree.Limits()
         limits.byteCount = 28
         #expect(
             error("/dt", host, limits: limits)

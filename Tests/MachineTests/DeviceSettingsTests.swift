@@ -11,10 +11,10 @@ import Testing
 /// What the configuration says of a device reaches it as it was written. The types are the same; what is tested is that none is
 /// left behind.
 @Suite struct DeviceSettingsTests {
-    private func settings(_ change: (inout PlatformDevice) -> Void = { _ in }) -> PassthroughDevice.Settings {
+    private func settings(_ change: (inout PlatformDevice) -> Void = { _ in }) -> PlacedDevice.Settings {
         var device = PlatformDevice(identity: .host("1000.net"))
         change(&device)
-        return PassthroughDevice.Settings(device, peerToPeer: false)
+        return PlacedDevice.Settings(device, peerToPeer: false)
     }
 
     @Test(arguments: VFIODMAMode.allCases) func `every dma mode reaches VFIO`(mode: VFIODMAMode) {
@@ -37,10 +37,10 @@ import Testing
         #expect(settings { $0.mmapTimeoutMilliseconds = 8 }.mapTimeoutMilliseconds == 8)
         #expect(settings { $0.requiresReset = true }.requiresReset)
         #expect(settings { $0.descriptor = 9 }.descriptor == 9)
-        #expect(PassthroughDevice.Settings(PlatformDevice(identity: .host("a")), peerToPeer: true).reachesPeers)
+        #expect(PlacedDevice.Settings(PlatformDevice(identity: .host("a")), peerToPeer: true).reachesPeers)
     }
 
     @Test func `a device of which nothing is said has the same settings on both sides`() {
-        #expect(settings() == PassthroughDevice.Settings(.host("1000.net")))
+        #expect(settings() == PlacedDevice.Settings(.host("1000.net")))
     }
 }

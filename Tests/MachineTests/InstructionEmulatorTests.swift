@@ -75,7 +75,7 @@ private struct StoppedGuest {
         vcpu = try VirtualCPU(vm, index: 0)
         memory = try GuestMemory(
             [try #require(GuestRange(base: GuestAddress(Self.ram), size: 1 << 20))], system: kernel)
-        let bus = PlatformBus(windows: [], spiCount: 0)
+        let bus = BusMap(windows: [], spiCount: 0)
         for (name, device, base) in [("first", first, Self.device), ("second", second, Self.device + 0x1000)] {
             try bus.attach(name, try #require(GuestRange(base: GuestAddress(base), size: 0x1000)), to: device)
         }

@@ -148,7 +148,7 @@ import Testing
         #expect(error.hasSuffix(hint))
         try fixture.add(
             "/o.dtbo",
-            DeviceTree(
+            Tree(
                 root: Node(
                     "",
                     children: [

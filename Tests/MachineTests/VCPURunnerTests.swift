@@ -38,7 +38,7 @@ private final class EchoDevice: MMIODevice {
         try SystemThread.installKickHandler()
         let vm = try VirtualMachine(try host.makeHypervisor(), addressBits: 40)
         vcpu = try VirtualCPU(vm, index: 3)
-        let bus = PlatformBus(windows: [], spiCount: 32)
+        let bus = BusMap(windows: [], spiCount: 32)
         try bus.attach("echo", try #require(GuestRange(base: GuestAddress(0x1000), size: 0x100)), to: device)
         dispatcher = bus.makeDispatcher()
         let emulator = InstructionEmulator(

@@ -101,8 +101,8 @@ import VFIO
         #expect(regions.map(\.access) == [.unknown])
     }
 
-    private func bus() throws -> PlatformBus {
-        PlatformBus(
+    private func bus() throws -> BusMap {
+        BusMap(
             windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x100_0000))], spiCount: 988)
     }
 

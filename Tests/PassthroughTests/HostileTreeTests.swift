@@ -20,7 +20,7 @@ import Testing
             "", ["#address-cells": .cell(1), "#size-cells": .cell(1)],
             children: [Node("device", properties: properties, children: children)] + others)
         var generator = NodeGenerator(
-            tree: HostTree(DeviceTree(root: root)), phandles: PhandleAllocator(), explains: explains)
+            tree: HostTree(Tree(root: root)), phandles: PhandleAllocator(), explains: explains)
         let nodes = try generator.generate([
             NodeRequest(
                 name: "device", path: "/device",
@@ -184,7 +184,7 @@ import Testing
     @Test(.timeLimit(.minutes(2)), arguments: 0..<8) func `a damaged host gives an error or a node`(part: UInt64) throws
     {
         // Arrange
-        let blob = try DeviceTree(root: Self.host).serialized()
+        let blob = try Tree(root: Self.host).serialized()
         let region = try #require(GuestRange(base: GuestAddress(0x1000), size: 64))
         let requests = ["d@10", "e"].map { name in
             NodeRequest(
@@ -198,7 +198,7 @@ import Testing
 
         // Act
         for number in 0..<12_500 {
-            guard let tree = try? DeviceTree(parsing: damage.damaged(blob)) else {
+            guard let tree = try? Tree(parsing: damage.damaged(blob)) else {
                 refused += 1
                 continue
             }
@@ -222,8 +222,8 @@ import Testing
     /// What is generated can be written, and reads back as it was.
     private func expectReadable(_ nodes: [GuestNode], _ shared: SharedNodes, _ part: UInt64) {
         do {
-            let tree = DeviceTree(root: Node("", children: shared.nodes + nodes.map(\.node)))
-            let copy = try DeviceTree(parsing: tree.serialized())
+            let tree = Tree(root: Node("", children: shared.nodes + nodes.map(\.node)))
+            let copy = try Tree(parsing: tree.serialized())
             if copy != tree { Issue.record("part \(part): \(copy) is not \(tree)") }
         } catch { Issue.record("part \(part): \(error)") }
     }

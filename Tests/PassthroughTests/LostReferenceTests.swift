@@ -10,7 +10,7 @@ import Testing
 /// References of a whole tree that lead nowhere.
 @Suite struct LostReferenceTests {
     private func lost(_ properties: [Property], others: [Node] = []) -> [String] {
-        let tree = DeviceTree(
+        let tree = Tree(
             root: Node(
                 "",
                 children: [
@@ -48,7 +48,7 @@ import Testing
     @Test func `texts, hogs, labels and aliases are none`() {
         #expect(lost([Property("phy", .string("abc")), Property("leds", .bytes([1, 2, 3]))]) == [])
         #expect(lost([Property("gpio-hog", .empty), Property("gpios", .cells([9, 0]))]) == [])
-        let tree = DeviceTree(
+        let tree = Tree(
             root: Node(
                 "",
                 children: ["aliases", "__symbols__", "chosen"].map { Node($0, ["phy": .cell(9)]) }))
@@ -56,7 +56,7 @@ import Testing
     }
 
     @Test func `what is disabled, and what is to come, is told apart`() throws {
-        let tree = DeviceTree(
+        let tree = Tree(
             root: Node(
                 "",
                 children: [
@@ -71,7 +71,7 @@ import Testing
     }
 
     @Test func `what is removed takes its names along`() {
-        var tree = DeviceTree(
+        var tree = Tree(
             root: Node(
                 "",
                 children: [
@@ -88,7 +88,7 @@ import Testing
 
     /// 50,000 references that lead nowhere, on as many nodes: in good time.
     @Test(.timeLimit(.minutes(5))) func `a large tree takes linear time`() {
-        var tree = DeviceTree(root: Node("", children: (0..<50_000).map { Node("n\($0)", ["phy-handle": .cell(9)]) }))
+        var tree = Tree(root: Node("", children: (0..<50_000).map { Node("n\($0)", ["phy-handle": .cell(9)]) }))
         let lost = LostReference.all(in: tree)
         #expect(lost.count == 50_000)
         tree.remove(lost)

@@ -12,7 +12,7 @@ struct NodeCaseTests {
     /// The guest's node of a case, explained.
     private func node(
         _ name: String, explains: Bool = true, isStrict: Bool = false, clocks: [String: UInt32] = [:]
-    ) throws -> (node: GuestNode, shared: [Node], host: DeviceTree) {
+    ) throws -> (node: GuestNode, shared: [Node], host: Tree) {
         var fixture = try #require(NodeFixture.cases.first { $0.name == "case-\(name)" })
         for index in fixture.devices.indices {
             fixture.devices[index].settings.isStrict = isStrict

@@ -114,13 +114,13 @@ struct NodeFixture: CustomTestStringConvertible, Sendable {
     // MARK: Trees
 
     /// Compiles devicetree source; `isStrict` has a warning fail the test.
-    static func compile(_ source: String, isStrict: Bool = true) throws -> DeviceTree {
+    static func compile(_ source: String, isStrict: Bool = true) throws -> Tree {
         let dtc = try #require(dtc)
         let result = try dtc.run(
             ["-I", "dts", "-O", "dtb", "-i", folder] + (isStrict ? [] : ["-q"]), input: Array(source.utf8))
         #expect(result.status == 0, "\(result.messages)")
         if isStrict { #expect(complaints(result.messages) == []) }
-        return try DeviceTree(parsing: result.output, limits: .ofHosts)
+        return try Tree(parsing: result.output, limits: .ofHosts)
     }
 
     /// dtc's warnings, without one: up to 1.6.1 it wants #address-cells of every interrupt controller, which bindings of
@@ -135,13 +135,13 @@ struct NodeFixture: CustomTestStringConvertible, Sendable {
         try String(contentsOfFile: "\(Self.folder)/\(name).\(kind).dts", encoding: .utf8)
     }
 
-    func hostTree() throws -> DeviceTree { try Self.compile(try text("host"), isStrict: false) }
+    func hostTree() throws -> Tree { try Self.compile(try text("host"), isStrict: false) }
 
-    func expectedTree() throws -> DeviceTree { try Self.compile(try text("guest")) }
+    func expectedTree() throws -> Tree { try Self.compile(try text("guest")) }
 
     /// The devices as VFIO would show them, placed on a bus like that of a machine.
-    func requests(_ host: DeviceTree) throws -> [NodeRequest] {
-        let bus = PlatformBus(
+    func requests(_ host: Tree) throws -> [NodeRequest] {
+        let bus = BusMap(
             windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x7400_0000))], spiCount: 988)
         for number: UInt32 in 0...1 { try bus.reserveSPI(SPI(rawValue: number), "board") }
         return try devices.map { device in
@@ -159,7 +159,7 @@ struct NodeFixture: CustomTestStringConvertible, Sendable {
     }
 
     /// The guest's tree: the board, and what is generated.
-    static func guestTree(_ nodes: [GuestNode], _ shared: SharedNodes) throws -> DeviceTree {
+    static func guestTree(_ nodes: [GuestNode], _ shared: SharedNodes) throws -> Tree {
         var tree = try compile("/dts-v1/;\n/include/ \"board.dtsi\"\n")
         // As BoardDeviceTree has it: what has no address stands at the root.
         tree.root.children += shared.nodes + nodes.map(\.node).filter { $0[property: "reg"] == nil }

@@ -19,7 +19,7 @@ struct NodeFixtureTests {
     }
 
     private func generator(
-        _ fixture: NodeFixture, _ host: DeviceTree, explains: Bool = false
+        _ fixture: NodeFixture, _ host: Tree, explains: Bool = false
     ) throws -> NodeGenerator {
         NodeGenerator(
             tree: HostTree(host, clockRates: fixture.clockRates), phandles: try Self.allocator(), explains: explains)
@@ -48,7 +48,7 @@ struct NodeFixtureTests {
         let nodes = try generator.generate(try fixture.requests(host))
         let tree = try NodeFixture.guestTree(nodes, generator.shared)
         let blob = try tree.serialized(limits: .ofHosts)
-        #expect(try DeviceTree(parsing: blob, limits: .ofHosts) == tree)
+        #expect(try Tree(parsing: blob, limits: .ofHosts) == tree)
 
         let dtc = try #require(NodeFixture.dtc)
         let result = try dtc.run(["-I", "dtb", "-O", "dts"], input: blob)

@@ -24,12 +24,12 @@ import VFIO
         interrupts: [FakeVFIODevice.Interrupt] = [.level], settings: NodeSettings = NodeSettings()
     ) throws -> GuestNode {
         host.add(name, regions: regions, interrupts: interrupts, properties: properties)
-        var device = PassthroughDevice.Settings(.host(name))
+        var device = PlacedDevice.Settings(.host(name))
         device.node = settings
         return try generate(try host.open(device))
     }
 
-    private mutating func generate(_ devices: PassthroughDevices) throws -> GuestNode {
+    private mutating func generate(_ devices: PlacedDevices) throws -> GuestNode {
         var generator = NodeGenerator(tree: HostTree(host.sysfs), phandles: PhandleAllocator())
         generator.shared = shared
         let nodes = try generator.generate(devices.nodeRequests)
@@ -271,7 +271,7 @@ import VFIO
 
     @Test mutating func theUsersNodeServesWhereTheHostHasNone() throws {
         host.kernel.addHostDevice("ARMH0011:00", vfio: FakeVFIODevice(interrupts: [.level]))
-        var settings = PassthroughDevice.Settings(.host("ARMH0011:00"))
+        var settings = PlacedDevice.Settings(.host("ARMH0011:00"))
         settings.node = NodeSettings(
             properties: [Property("compatible", .strings(["arm,pl011", "arm,primecell"]))],
             clocks: ["uartclk": 24_000_000, "apb_pclk": 100_000_000])
@@ -286,7 +286,7 @@ import VFIO
     /// Linux tries no driver on a primecell without its bus clock.
     @Test mutating func aPrimecellOfTheUsersHasItsBusClock() throws {
         host.kernel.addHostDevice("ARMH0061:00", vfio: FakeVFIODevice())
-        var settings = PassthroughDevice.Settings(.host("ARMH0061:00"))
+        var settings = PlacedDevice.Settings(.host("ARMH0061:00"))
         settings.node = NodeSettings(properties: [Property("compatible", .strings(["arm,pl061", "arm,primecell"]))])
         let result = try generate(try host.open(settings))
         #expect(result.node[property: "clock-names"] == .string("apb_pclk"))
@@ -317,7 +317,7 @@ import VFIO
         throws
     {
         host.kernel.addHostDevice("device", vfio: FakeVFIODevice())
-        var settings = PassthroughDevice.Settings(.host("device"))
+        var settings = PlacedDevice.Settings(.host("device"))
         settings.node = NodeSettings(properties: [Property("compatible", .string("x"))], clocks: clocks)
         let devices = try host.open(settings)
         guard clocks["0"] != nil else {
@@ -347,7 +347,7 @@ import VFIO
         for index in 0..<50 { host.setNode("/other\(index)", ["compatible": .string("x")]) }
         let root = Node(
             "", children: [Node("apb-pclk", ["phandle": .cell(0x8000)])])
-        let blob = try DeviceTree(root: root).serialized()
+        let blob = try Tree(root: root).serialized()
         host.kernel.withState { $0.files["/sys/firmware/fdt"] = blob }
         host.add(
             "device",
@@ -365,7 +365,7 @@ import VFIO
     @Test mutating func anOverlayOfTheHostsIsSeen() throws {
         addClock("new", phandle: 5, hertz: 1000)
         let root = Node("", children: [Node("old", ["phandle": .cell(5)])])
-        let blob = try DeviceTree(root: root).serialized()
+        let blob = try Tree(root: root).serialized()
         host.kernel.withState { $0.files["/sys/firmware/fdt"] = blob }
         let result = try node(["compatible": .string("x"), "clocks": .cell(5)])
         // Above the host's highest phandle.

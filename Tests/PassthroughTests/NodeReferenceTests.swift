@@ -17,7 +17,7 @@ import Testing
         let root = Node("", ["#address-cells": .cell(1), "#size-cells": .cell(1)], children: nodes)
         var phandles = PhandleAllocator()
         phandles.reserve(try #require(Phandle(rawValue: 1)))
-        var generator = NodeGenerator(tree: HostTree(DeviceTree(root: root)), phandles: phandles, explains: explains)
+        var generator = NodeGenerator(tree: HostTree(Tree(root: root)), phandles: phandles, explains: explains)
         let requests = try devices.enumerated().map { index, name in
             NodeRequest(
                 name: name, path: "/\(name)",

@@ -60,7 +60,7 @@ import Testing
     ) throws -> (value: [UInt32]?, fate: PropertyFate?, children: [UInt32?]) {
         let device = Node("d", properties: [Property(name, .cells(cells))], children: children)
         var generator = NodeGenerator(
-            tree: HostTree(DeviceTree(root: Node("", children: [device] + others))), phandles: PhandleAllocator(),
+            tree: HostTree(Tree(root: Node("", children: [device] + others))), phandles: PhandleAllocator(),
             explains: true)
         let request = NodeRequest(name: "d", path: "/d", regions: [], interrupts: [])
         let node = try #require(try generator.generate([request]).first)
@@ -111,7 +111,7 @@ import Testing
         let child = Node("c", properties: [Property(name, .cells([5]))])
         let device = Node("d", children: [self.child("a", 5), child])
         var generator = NodeGenerator(
-            tree: HostTree(DeviceTree(root: Node("", children: [device]))), phandles: PhandleAllocator(),
+            tree: HostTree(Tree(root: Node("", children: [device]))), phandles: PhandleAllocator(),
             explains: true)
         let request = NodeRequest(name: "d", path: "/d", regions: [], interrupts: [])
         let node = try #require(try generator.generate([request]).first)

@@ -15,14 +15,14 @@ import VFIO
 /// A fake host with /dev/kvm, a VM on it, and a platform bus of 256 MiB at 0xC000000.
 struct Host {
     let kernel = FakeKernel()
-    let bus: PlatformBus
+    let bus: BusMap
     let log = LogLines()
     /// Not the fake's: its set-up isn't what these tests are about.
     let loop: EventLoop
 
     init() throws {
         loop = try EventLoop()
-        bus = PlatformBus(
+        bus = BusMap(
             windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x1000_0000))], spiCount: 960)
         kernel.withState { state in
             state.devices.insert("/dev/kvm")
@@ -71,8 +71,8 @@ struct Host {
         }
     }
 
-    func open(_ settings: PassthroughDevice.Settings...) throws(PassthroughError) -> PassthroughDevices {
-        try PassthroughDevices(settings, calls: kernel, bus: bus, sysfs: sysfs, log: log.log)
+    func open(_ settings: PlacedDevice.Settings...) throws(PassthroughError) -> PlacedDevices {
+        try PlacedDevices(settings, calls: kernel, bus: bus, sysfs: sysfs, log: log.log)
     }
 
     /// The journal's lines from the first that begins with `first`, save for reads of files.

@@ -5,7 +5,7 @@ internal import Configuration
 internal import DeviceTree
 internal import Passthrough
 
-extension PassthroughDevice.Settings {
+extension PlacedDevice.Settings {
     /// What the configuration says of a device.
     init(_ device: PlatformDevice, peerToPeer: Bool) {
         self.init(

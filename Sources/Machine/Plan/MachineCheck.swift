@@ -114,7 +114,7 @@ public struct MachineCheck: Sendable {
         // Only those whose descriptors were handed in, which were not checked by themselves.
         if !plan.restartObstacles.isEmpty { throw MachineError.noRestart(plan.restartObstacles) }
         let console = try Console { _ in }
-        let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
+        let machine = try MicroVM(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts
     }
 }

@@ -23,8 +23,8 @@ public final class MachinePlan: Sendable {
     let tracer: Tracer?
     let memoryPlacement: MemoryPlacement
     let layout: BoardLayout
-    let bus: PlatformBus
-    let passthrough: PassthroughDevices
+    let bus: BusMap
+    let passthrough: PlacedDevices
     /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices, so that it
     /// goes after them: a device that is open may write to it.
     let identity: IdentityMemory?
@@ -63,12 +63,12 @@ public final class MachinePlan: Sendable {
         }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         // Before the layout: what the devices' IOMMU can translate decides where RAM goes.
-        let opened: OpenedDevices
+        let opened: OpenDevices
         let demands: MemoryDemands?
         do throws(PassthroughError) {
-            opened = try OpenedDevices(
+            opened = try OpenDevices(
                 configuration.platformDevices.map {
-                    PassthroughDevice.Settings($0, peerToPeer: configuration.peerToPeer)
+                    PlacedDevice.Settings($0, peerToPeer: configuration.peerToPeer)
                 },
                 containers: Self.containers(configuration, calls, borrowsIOMMUFD), sysfs: sysfs, log: log,
                 tracer: tracer)
@@ -100,7 +100,7 @@ public final class MachinePlan: Sendable {
         try claims.reserveFixed(board)
         var shared: SharedNodes
         do throws(PassthroughError) {
-            passthrough = try PassthroughDevices(opened, bus: bus, log: log, tracer: tracer)
+            passthrough = try PlacedDevices(opened, bus: bus, log: log, tracer: tracer)
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let nodes = try generator.generate(passthrough.nodeRequests)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
@@ -129,7 +129,7 @@ public final class MachinePlan: Sendable {
 
     /// RAM where devices want it; nil where they don't care.
     private static func identityMemory(
-        _ size: MachineSize, _ devices: OpenedDevices, _ calls: any MachineCalls, _ log: Log
+        _ size: MachineSize, _ devices: OpenDevices, _ calls: any MachineCalls, _ log: Log
     ) throws(MachineError) -> IdentityMemory? {
         guard let device = devices.identityDevice else {
             if size.dmaHeap != nil { throw .heapWithoutIdentity }
@@ -236,7 +236,7 @@ public final class MachinePlan: Sendable {
     /// The names of all trace events.
     public static var traceEvents: [String] { TraceEvent.allCases.map(\.rawValue) }
 
-    /// The device tree that `Machine` would boot with, from a host that need not have KVM.
+    /// The device tree that `MicroVM` would boot with, from a host that need not have KVM.
     /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.
     public func deviceTree(hypervisor: Hypervisor?) throws(MachineError) -> [UInt8] {
         var version = InterruptController.Version.v3

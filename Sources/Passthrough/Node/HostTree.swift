@@ -12,13 +12,13 @@ public final class HostTree {
     private enum Source {
         case live(Sysfs)
         /// `clockRates` stand for what /sys/kernel/debug/clk says.
-        case parsed(DeviceTree, clockRates: [String: UInt64])
+        case parsed(Tree, clockRates: [String: UInt64])
     }
 
     /// The folder of the root node.
     let root: String
     private let source: Source
-    private let limits = DeviceTree.Limits.ofHosts
+    private let limits = Tree.Limits.ofHosts
     /// What was read so far, by path of the file; nil for what isn't there.
     private var values: [String: PropertyValue?] = [:]
     /// Of the blob that the host was booted with; nil in it where there is no such.
@@ -39,7 +39,7 @@ public final class HostTree {
     }
 
     /// A tree that was parsed. `clockRates` are what the host's kernel says of its clocks, by their names there.
-    public convenience init(_ tree: DeviceTree, clockRates: [String: UInt64] = [:]) {
+    public convenience init(_ tree: Tree, clockRates: [String: UInt64] = [:]) {
         self.init(root: "", .parsed(tree, clockRates: clockRates))
     }
 
@@ -128,7 +128,7 @@ public final class HostTree {
         switch source {
         case .parsed(let tree, _): return tree.root
         case .live(let sysfs):
-            if let blob = try? readBlob(sysfs), let tree = try? DeviceTree(parsing: blob, limits: limits) {
+            if let blob = try? readBlob(sysfs), let tree = try? Tree(parsing: blob, limits: limits) {
                 return tree.root
             }
             return try node(at: root)
@@ -220,11 +220,11 @@ public final class HostTree {
 
 /// Finds every node with a phandle; the first in the order of the names wins.
 private struct PhandleScan {
-    let limits: DeviceTree.Limits
+    let limits: Tree.Limits
     var folders: [Phandle: String] = [:]
     private var nodeCount = 0
 
-    init(limits: DeviceTree.Limits) { self.limits = limits }
+    init(limits: Tree.Limits) { self.limits = limits }
 
     mutating func visit(_ node: Node, at folder: String) {
         note(node.phandle, folder)

@@ -37,7 +37,7 @@ public struct LostReference: Equatable, Sendable {
 
     /// Every such reference of `tree`, in document order.
     /// - Parameter others: nodes that the tree will have besides.
-    public static func all(in tree: DeviceTree, besides others: [Node] = []) -> [LostReference] {
+    public static func all(in tree: Tree, besides others: [Node] = []) -> [LostReference] {
         var search = ReferenceSearch()
         for node in others { search.add(node) }
         search.add(tree.root)
@@ -51,7 +51,7 @@ public struct LostReference: Equatable, Sendable {
     }
 }
 
-extension DeviceTree {
+extension Tree {
     /// Takes the properties of these references out, each with the one that names its entries.
     public mutating func remove(_ references: [LostReference]) {
         if references.isEmpty { return }

@@ -49,7 +49,7 @@ public struct NodeRequest: Equatable, Sendable {
     }
 }
 
-extension PassthroughDevices {
+extension PlacedDevices {
     /// What the nodes of all devices are made from, in their order.
     public var nodeRequests: [NodeRequest] {
         devices.map { device in

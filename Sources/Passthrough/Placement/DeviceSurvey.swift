@@ -80,7 +80,7 @@ public struct DeviceSurvey: Sendable {
 
     /// What the guest's node is made from, with the first windows and SPIs that are free on `bus`.
     /// - Throws: `PassthroughError.bus` when there is no room.
-    public func nodeRequest(on bus: PlatformBus) throws(PassthroughError) -> NodeRequest {
+    public func nodeRequest(on bus: BusMap) throws(PassthroughError) -> NodeRequest {
         do throws(PlatformBusError) {
             var request = NodeRequest(name: device.name, path: device.deviceTreeNode, regions: [], interrupts: [])
             // The kernel makes no resource of a block that it can't translate, nor of those behind it (Linux,

@@ -47,7 +47,7 @@ extension DeviceReport.DMA {
     }
 }
 
-extension PassthroughDevices {
+extension PlacedDevices {
     /// The reports of these devices, in their order, with what the IOMMU has refused each of them since it was opened.
     public func withFaults(_ reports: [DeviceReport]) -> [DeviceReport] {
         guard let log = opened.faultLog else { return reports }
@@ -60,7 +60,7 @@ extension PassthroughDevices {
     }
 }
 
-extension OpenedDevice {
+extension OpenDevice {
     fileprivate func faults(_ log: Result<DMAFaultLog, Errno>, streams: [UInt32]) -> DeviceReport.DMA.Faults {
         let open: DMAFaultLog
         switch log {

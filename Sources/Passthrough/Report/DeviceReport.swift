@@ -166,7 +166,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     }
 }
 
-extension DeviceConnection {
+extension ConnectedDevice {
     func report(_ hostCounts: HostInterruptCounts) -> DeviceReport {
         let cycles = mapCycles
         return DeviceReport(
@@ -187,7 +187,7 @@ extension DeviceConnection {
     }
 }
 
-extension DeviceConnection.Route {
+extension ConnectedDevice.Route {
     fileprivate func report(_ hostCounts: HostInterruptCounts) -> DeviceReport.Interrupt {
         let counters = path.counters(interrupt.info.index)
         let hostCount = interrupt.hostNumber.flatMap { hostCounts.counts[$0] }.map { $0 &- interrupt.countBefore }
@@ -199,7 +199,7 @@ extension DeviceConnection.Route {
     }
 }
 
-extension OpenedDevice {
+extension OpenDevice {
     fileprivate var dmaReport: DeviceReport.DMA {
         let isTranslated = device.reach != .hostMemory
         let through =

@@ -3,7 +3,7 @@
 
 internal import CFDT
 
-extension DeviceTree {
+extension Tree {
     /// The tree as a flattened devicetree blob of version 17.
     ///
     /// - Throws: `DeviceTreeError` where a name is against the rules, a name is there twice, a reservation is empty, or

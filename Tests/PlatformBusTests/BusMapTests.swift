@@ -4,7 +4,7 @@
 import PlatformBus
 import Testing
 
-@Suite struct PlatformBusTests {
+@Suite struct BusMapTests {
     /// A window of 1 MiB below RAM and one of 16 MiB above.
     let low = GuestAddress(0x1000_0000)
     let high = GuestAddress(0x1_0000_0000)
@@ -21,9 +21,9 @@ import Testing
         #expect(bus.neededSPICount == 2)
     }
 
-    func makeBus(spiCount: UInt32 = 8) throws -> PlatformBus {
+    func makeBus(spiCount: UInt32 = 8) throws -> BusMap {
         // Out of order on purpose: the low one comes first all the same.
-        PlatformBus(
+        BusMap(
             windows: [try testRange(0x1_0000_0000, 0x100_0000), try testRange(0x1000_0000, 0x10_0000)],
             spiCount: spiCount)
     }
@@ -97,7 +97,7 @@ import Testing
     }
 
     @Test func aWindowAtTheTopOfTheAddressSpaceIsUsable() throws {
-        let bus = PlatformBus(windows: [try testRange(0xffff_ffff_ffff_e000, 0x2000)], spiCount: 0)
+        let bus = BusMap(windows: [try testRange(0xffff_ffff_ffff_e000, 0x2000)], spiCount: 0)
         #expect(try bus.allocateWindow("a", size: 0x1000).base == GuestAddress(0xffff_ffff_ffff_e000))
         #expect(try bus.allocateWindow("b", size: 0x1000).last == GuestAddress(UInt64.max))
         #expect(throws: PlatformBusError.self) { try bus.allocateWindow("c", size: 1) }
@@ -208,7 +208,7 @@ import Testing
     }
 
     @Test func allOfTheGICsSPIsAreUsed() throws {
-        let bus = PlatformBus(windows: [], spiCount: 5000)
+        let bus = BusMap(windows: [], spiCount: 5000)
         var highest = SPI(rawValue: 0)
         for _ in 0..<988 { highest = try bus.allocateSPI("a") }
         #expect(highest.intid == 1019)
@@ -217,7 +217,7 @@ import Testing
     }
 
     @Test func withoutWindowsTheTextSaysSo() {
-        let bus = PlatformBus(windows: [], spiCount: 0)
+        let bus = BusMap(windows: [], spiCount: 0)
         let error = #expect(throws: PlatformBusError.self) { try bus.allocateWindow("a", size: 1) }
         #expect(error?.description.contains("it has no window") == true)
     }

@@ -10,17 +10,17 @@ internal import VFIO
 ///
 /// Ownership: the connection owns regions and paths, which guard themselves; `quiesce` may come from the thread that
 /// stops the VM. They go newest first.
-public final class DeviceConnection: Sendable {
+public final class ConnectedDevice: Sendable {
     /// An interrupt and the way that it takes.
     struct Route: Sendable {
-        let interrupt: PassthroughDevice.Interrupt
+        let interrupt: PlacedDevice.Interrupt
         let path: any InterruptPath
         /// Why it isn't on a better path, each in one line.
         let reasons: [String]
     }
 
     /// The device that is connected.
-    public let device: PassthroughDevice
+    public let device: PlacedDevice
     let routes: [Route]
     /// Each path once, in the order of the set-up.
     private let paths: [any InterruptPath]
@@ -32,7 +32,7 @@ public final class DeviceConnection: Sendable {
 
     /// - Throws: `PassthroughError` naming the device and the call; nothing stays wired then.
     public init(
-        _ device: PassthroughDevice, vm: VirtualMachine, loop: EventLoop, log: Log, tracer: Tracer? = nil
+        _ device: PlacedDevice, vm: VirtualMachine, loop: EventLoop, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let regions = try MappedRegions(device, vm: vm)
         var paths = PathList()

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-extension DeviceTree {
+extension Tree {
     /// Adds all of `other` to this tree. Nodes are matched by their names; where both have a property, that of `other`
     /// counts. Reservations are added to those that are there.
     /// - Returns: what had another value before, in document order.
-    public mutating func merge(_ other: DeviceTree) -> [ReplacedProperty] {
+    public mutating func merge(_ other: Tree) -> [ReplacedProperty] {
         for reservation in other.reservations where !reservations.contains(reservation) {
             reservations.append(reservation)
         }
@@ -24,7 +24,7 @@ extension DeviceTree {
 }
 
 extension Node {
-    fileprivate mutating func merge(_ other: Node, at path: String, _ replaced: inout [DeviceTree.ReplacedProperty]) {
+    fileprivate mutating func merge(_ other: Node, at path: String, _ replaced: inout [Tree.ReplacedProperty]) {
         for property in other.properties {
             if let value = self[property: property.name], value != property.value {
                 replaced.append(.init(node: path.isEmpty ? "/" : path, property: Property(property.name, value)))

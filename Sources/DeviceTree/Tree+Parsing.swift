@@ -3,7 +3,7 @@
 
 internal import CFDT
 
-extension DeviceTree {
+extension Tree {
     /// Reads a flattened devicetree blob of version 17, from any source: nothing in it is trusted.
     ///
     /// - Parameters:
@@ -12,12 +12,12 @@ extension DeviceTree {
     /// - Throws: `DeviceTreeError.malformedBlob`; or what `serialized` would throw for such a tree.
     /// - SeeAlso: Devicetree Specification v0.4, chapter 5
     public init(parsing blob: [UInt8], limits: Limits = Limits()) throws(DeviceTreeError) {
-        let result: Result<DeviceTree, DeviceTreeError> = blob.withUnsafeBytes { buffer in
+        let result: Result<Tree, DeviceTreeError> = blob.withUnsafeBytes { buffer in
             Result { () throws(DeviceTreeError) in
                 guard let start = buffer.baseAddress, buffer.count >= FDTHeader.byteCount else {
                     throw .malformedBlob(.truncated(count: buffer.count, needed: FDTHeader.byteCount), offset: 0)
                 }
-                return try DeviceTree(start, byteCount: buffer.count, limits: limits)
+                return try Tree(start, byteCount: buffer.count, limits: limits)
             }
         }
         self = try result.get()
@@ -69,7 +69,7 @@ extension DeviceTree {
 /// here. The walk ends because each token lies behind the one before it.
 private struct BlobWalk {
     private let blob: UnsafeRawPointer
-    private let limits: DeviceTree.Limits
+    private let limits: Tree.Limits
     private let structureOffset: Int
     private var offset: CInt = 0
     private var nodeCount = 0
@@ -77,7 +77,7 @@ private struct BlobWalk {
     private var open: [Node] = []
 
     /// - Parameter blob: One whose header libfdt has found good and whose total size is there.
-    init(_ blob: UnsafeRawPointer, limits: DeviceTree.Limits) {
+    init(_ blob: UnsafeRawPointer, limits: Tree.Limits) {
         self.blob = blob
         self.limits = limits
         structureOffset = Int(FDTHeader.structureOffset(blob))

@@ -6,7 +6,7 @@
 /// Nothing is checked while a tree is put together; `serialized` checks the whole of it.
 /// The blob's `boot_cpuid_phys` is not kept: it is 0 on arm64.
 /// - SeeAlso: Devicetree Specification v0.4, chapters 2 and 5
-public struct DeviceTree: Equatable, Sendable {
+public struct Tree: Equatable, Sendable {
     /// The root node, whose name is empty.
     public var root: Node
     /// Memory that the guest must not use, in the order of the blob's memory reservation block.

@@ -9,8 +9,8 @@ internal import VFIO
 
 /// A host device that was opened and has its place on the guest's platform bus: windows and SPIs.
 ///
-/// It holds no part of the VM yet; `DeviceConnection` joins the two. Immutable, so any thread may read it.
-public final class PassthroughDevice: Sendable {
+/// It holds no part of the VM yet; `ConnectedDevice` joins the two. Immutable, so any thread may read it.
+public final class PlacedDevice: Sendable {
     /// What the user asked for.
     public struct Settings: Equatable, Sendable {
         public var identity: DeviceIdentity
@@ -75,7 +75,7 @@ public final class PassthroughDevice: Sendable {
 
     /// Its name on the host.
     public var name: String { host.name }
-    let opened: OpenedDevice
+    let opened: OpenDevice
     var settings: Settings { opened.settings }
     var host: HostDevice { opened.host }
     var device: VFIODevice { opened.device }
@@ -83,14 +83,14 @@ public final class PassthroughDevice: Sendable {
     /// Where the guest sees its regions.
     public var ranges: [GuestRange] { regions.map(\.range) }
     let interrupts: [Interrupt]
-    private let bus: PlatformBus
+    private let bus: BusMap
 
     /// Claims what the device needs on `bus`.
     /// - Parameter pageSize: the host's, in bytes, a power of two.
     /// - Throws: `PassthroughError.bus` when there is no room or a claim overlaps another, `.noHostAddress`,
     ///   `.offPage`. Nothing stays claimed.
     public init(
-        _ opened: OpenedDevice, bus: PlatformBus, pageSize: UInt64 = MemoryMapping.pageSize, log: Log,
+        _ opened: OpenDevice, bus: BusMap, pageSize: UInt64 = MemoryMapping.pageSize, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let (host, device, settings) = (opened.host, opened.device, opened.settings)
@@ -159,12 +159,12 @@ public final class PassthroughDevice: Sendable {
 /// What a device has claimed on the bus so far; given back unless it is committed.
 private struct BusClaims: ~Copyable {
     let owner: String
-    let bus: PlatformBus
+    let bus: BusMap
     private var ranges: [GuestRange] = []
     private var spis: [SPI] = []
     private var isCommitted = false
 
-    init(owner: String, bus: PlatformBus) {
+    init(owner: String, bus: BusMap) {
         self.owner = owner
         self.bus = bus
     }

@@ -15,7 +15,7 @@ import VFIO
 @testable import Machine
 
 /// Whole machines on the fake: built, run by a script of exits, and taken down.
-@Suite struct MachineRunTests {
+@Suite struct MicroVMTests {
     private let host = FakeHost()
     private let terminal: FakeTerminal
 
@@ -25,9 +25,9 @@ import VFIO
         host.kernel.withState { $0.kvm.exits[vcpu] = exits }
     }
 
-    private func makeMachine(_ configuration: MachineConfiguration) throws -> Machine {
+    private func makeMachine(_ configuration: MachineConfiguration) throws -> MicroVM {
         let hypervisor = try host.makeHypervisor()
-        return try Machine(
+        return try MicroVM(
             try host.makePlan(configuration, hypervisor: hypervisor), hypervisor: hypervisor,
             console: terminal.console, profile: StartupProfile())
     }
@@ -258,7 +258,7 @@ import VFIO
         script(0, .mmioRead(address: 0x500_0000, length: 4))
         let hypervisor = try host.makeHypervisor()
         let plan = try MachinePlan(host.configuration(), calls: host.kernel, hypervisor: hypervisor, log: log)
-        let machine = try Machine(
+        let machine = try MicroVM(
             plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
         let hasEnded = Atomic<Bool>(false)
         let thread = try SystemThread(name: "machine") {
@@ -297,7 +297,7 @@ import VFIO
             let terminal = try FakeTerminal()
             script(0, .systemEvent(1))
             let hypervisor = try host.makeHypervisor()
-            let machine = try Machine(
+            let machine = try MicroVM(
                 try host.makePlan(host.configuration(), hypervisor: hypervisor), hypervisor: hypervisor,
                 console: terminal.console, profile: StartupProfile())
             #expect(try machine.run().end == .powerOff)

@@ -8,14 +8,14 @@ public import VFIO
 
 /// A host device that was opened, and what was found out about it on the way; it has no place in a guest yet. Immutable, so
 /// any thread may read it.
-public final class OpenedDevice: Sendable {
+public final class OpenDevice: Sendable {
     /// An interrupt line of the host: Linux's number for it, and its count when the device had been opened.
     struct HostLine: Sendable {
         let number: Int
         let count: UInt64
     }
 
-    let settings: PassthroughDevice.Settings
+    let settings: PlacedDevice.Settings
     let host: HostDevice
     let device: VFIODevice
     /// The physical address of each region, where that can be told.
@@ -31,7 +31,7 @@ public final class OpenedDevice: Sendable {
     /// Opens the device and resets it, where the kernel can.
     /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`, `.resetFailed`.
     init(
-        _ settings: PassthroughDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
+        _ settings: PlacedDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let host = try PassthroughError.vfio { () throws(VFIOError) in try settings.identity.find(sysfs) }
@@ -125,9 +125,9 @@ public final class OpenedDevice: Sendable {
 }
 
 /// The devices of one VM, opened; none has its place yet.
-public final class OpenedDevices: Sendable {
+public final class OpenDevices: Sendable {
     /// In the order of the configuration.
-    let devices: [OpenedDevice]
+    let devices: [OpenDevice]
     let containers: VFIOContainers
     /// What the IOMMU refuses them, or why that can't be known; nil where no IOMMU stands before any of them.
     let faultLog: Result<DMAFaultLog, Errno>?
@@ -138,14 +138,14 @@ public final class OpenedDevices: Sendable {
     /// - Parameter containers: what they are opened through.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
-        _ settings: [PassthroughDevice.Settings], containers: VFIOContainers, sysfs: Sysfs, log: Log,
+        _ settings: [PlacedDevice.Settings], containers: VFIOContainers, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.containers = containers
         var stack = ResourceStack()
-        var devices: [OpenedDevice] = []
+        var devices: [OpenDevice] = []
         for settings in settings {
-            let device = try OpenedDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer)
+            let device = try OpenDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
         }

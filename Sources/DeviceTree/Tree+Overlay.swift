@@ -3,7 +3,7 @@
 
 internal import CFDT
 
-extension DeviceTree {
+extension Tree {
     /// The labels of the tree's nodes, in `__symbols__`, and their nodes' paths. Setting it replaces the node; no labels
     /// remove it.
     /// - SeeAlso: dtc, Documentation/dt-object-internal.txt
@@ -41,7 +41,7 @@ extension DeviceTree {
         do throws(OverlayProblem) { self = try applying(overlay) } catch { throw .overlay(overlay.name, error) }
     }
 
-    private func applying(_ overlay: Overlay) throws(OverlayProblem) -> DeviceTree {
+    private func applying(_ overlay: Overlay) throws(OverlayProblem) -> Tree {
         var tree = self
         let paths = Dictionary(labels.map { ($0.label, $0.path) }) { first, _ in first }
         var resolved: Set<String> = []
@@ -61,11 +61,11 @@ extension DeviceTree {
         let overlay = try overlay.prepared(for: tree, labels: paths)
         // libfdt puts the overlay's labels there, and wants the node to exist.
         if tree.root.child(exactly: "__symbols__") == nil { tree.root.children.append(Node("__symbols__")) }
-        let result: DeviceTree
+        let result: Tree
         do throws(DeviceTreeError) {
             let blob = try Self.overlay(
                 overlay.tree.serialized(limits: .ofHosts), on: tree.serialized(limits: .ofHosts))
-            result = try DeviceTree(parsing: blob, limits: .ofHosts)
+            result = try Tree(parsing: blob, limits: .ofHosts)
         } catch {
             guard case .library(let code) = error else { throw .tree(error) }
             throw tree.diagnosis(of: code, overlay)
@@ -124,7 +124,7 @@ extension DeviceTree {
     }
 
     /// The path of the first node whose phandle is another, or none, in `other`.
-    private func firstLostPhandle(in other: DeviceTree) -> String? {
+    private func firstLostPhandle(in other: Tree) -> String? {
         func search(_ node: Node, _ namesake: Node?, _ path: String) -> String? {
             if let phandle = node.phandle, namesake?.phandle != phandle { return path.isEmpty ? "/" : path }
             for child in node.children {

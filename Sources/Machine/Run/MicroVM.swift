@@ -12,7 +12,7 @@ internal import Synchronization
 ///
 /// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share `ending`, which guards itself, and
 /// the dispatcher, which doesn't change. `parts` is under its lock, as it is taken by `run`.
-public final class Machine: Sendable {
+public final class MicroVM: Sendable {
     /// What was built, in the order in which it goes: `resources` has everything of the kernel's, newest last, and its
     /// shares must be the last ones.
     private struct Parts: ~Copyable, Sendable {

@@ -10,7 +10,7 @@ import Synchronization
 ///
 /// Each claim on the address space has an owner's name, and no two claims overlap, whoever owns them. A device is attached
 /// either to a range of its own or within a claim of the same name (the range that `allocateWindow` gave out, say).
-public final class PlatformBus: Sendable {
+public final class BusMap: Sendable {
     /// The smallest alignment of a window that the bus chooses: with 4 KiB pages nothing shares a page with a mapped region.
     public static let minimumAlignment: UInt64 = 4096
 
