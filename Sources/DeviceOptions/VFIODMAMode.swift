@@ -3,7 +3,8 @@
 
 /// What a device may reach by DMA.
 public enum VFIODMAMode: String, CaseIterable, Sendable {
-    /// The guest's memory where an IOMMU sees to it. Where there is none it is untranslated: only for devices that do no DMA.
+    /// The guest's memory where an IOMMU sees to it. Where there is none it is untranslated: only for devices that do
+    /// no DMA.
     case automatic = "auto"
     /// The guest's memory, behind an IOMMU or not at all.
     case iommu

@@ -7,8 +7,8 @@ import Testing
 
 @testable import Configuration
 
-/// configs/schema.json under PyPI's jsonschema: it takes a configuration exactly when the decoder does. guest-images/dt-validate
-/// brings the package along with dtschema, and guest-images/test.sh says where it is.
+/// configs/schema.json under PyPI's jsonschema: it takes a configuration exactly when the decoder does.
+/// guest-images/dt-validate brings the package along with dtschema, and guest-images/test.sh says where it is.
 @Suite(
     .enabled(
         if: SchemaCases.tools != nil,

@@ -4,8 +4,8 @@
 internal import Configuration
 internal import FoundationEssentials
 
-/// generate FOLDER: writes FOLDER/configs/schema.json and the reference in FOLDER/docs/configuration.md anew, from the tables of
-/// Sources/Configuration. "make generate" calls it; a unit test fails where the two files are stale.
+/// generate FOLDER: writes FOLDER/configs/schema.json and the reference in FOLDER/docs/configuration.md anew, from the
+/// tables of Sources/Configuration. "make generate" calls it; a unit test fails where the two files are stale.
 @main
 struct Generate {
     static func main() throws {

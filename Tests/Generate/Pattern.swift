@@ -3,8 +3,8 @@
 
 internal import Configuration
 
-/// Regular expressions of the schema, which mean the same in every dialect that JSON Schema is used with: Python's `$` also
-/// matches before a last newline, so that one is ruled out wherever the text may not have it.
+/// Regular expressions of the schema, which mean the same in every dialect that JSON Schema is used with: Python's `$`
+/// also matches before a last newline, so that one is ruled out wherever the text may not have it.
 enum Pattern {
     private static let end = #"$(?!\n)"#
 

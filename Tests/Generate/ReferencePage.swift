@@ -31,8 +31,8 @@ enum ReferencePage {
         text += "\n## Keys of Firecracker's that Martlet lacks\n\n"
         text += wrapped(
             """
-            Each may be there with a value that says nothing: `null`, `false`, `[]` or `{}`. With another value it is refused, \
-            and the message says what to do instead:
+            Each may be there with a value that says nothing: `null`, `false`, `[]` or `{}`. With another value it is \
+            refused, and the message says what to do instead:
             """)
         text += "\n" + lacking(root, path: "")
         for key in root.keys { if let section = key.section { text += lacking(section, path: "\(key.name).") } }
@@ -85,8 +85,8 @@ enum ReferencePage {
         }.joined()
     }
 
-    /// `text` on lines of at most 120 columns; an item of a list is indented as one. What stands between backticks stays on one
-    /// line.
+    /// `text` on lines of at most 120 columns; an item of a list is indented as one. What stands between backticks
+    /// stays on one line.
     private static func wrapped(_ text: String, indent: Int = 0) -> String {
         let margin = String(repeating: " ", count: indent)
         let hanging = margin + (text.hasPrefix("- ") ? "  " : "")

@@ -8,8 +8,8 @@ import Testing
 
 @testable import Machine
 
-/// What the configuration says of a device reaches it as it was written. The types are the same; what is tested is that none is
-/// left behind.
+/// What the configuration says of a device reaches it as it was written. The types are the same; what is tested is that
+/// none is left behind.
 @Suite struct DeviceSettingsTests {
     private func settings(_ change: (inout PlatformDevice) -> Void = { _ in }) -> PlacedDevice.Settings {
         var device = PlatformDevice(identity: .host("1000.net"))

@@ -44,7 +44,8 @@ package enum AddressText {
 }
 
 extension Key<UInt64> {
-    /// An address or a size without which its object makes no sense: a multiple of `unit` from `minimum` up, below 2^52.
+    /// An address or a size without which its object makes no sense: a multiple of `unit` from `minimum` up, below
+    /// 2^52.
     static func requiredAddress(
         _ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0,
         _ documentation: @autoclosure @escaping @Sendable () -> Documentation

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What configs/schema.json and docs/configuration.md say of a key or a section. No run reads it: tables hold functions that
-/// make it.
+/// What configs/schema.json and docs/configuration.md say of a key or a section. No run reads it: tables hold functions
+/// that make it.
 package struct Documentation: Sendable, ExpressibleByStringLiteral {
     /// Sentences; what is typed stands between backticks.
     package let text: StaticString

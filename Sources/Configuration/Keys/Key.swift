@@ -3,8 +3,8 @@
 
 /// One key of a configuration object: its row in the object's table, with all that there is to know of it.
 ///
-/// To add a key, add a row to the section's `Keys` and to its `section`, and read it where the others are read; `make generate`
-/// then writes configs/schema.json and docs/configuration.md.
+/// To add a key, add a row to the section's `Keys` and to its `section`, and read it where the others are read; `make
+/// generate` then writes configs/schema.json and docs/configuration.md.
 struct Key<Value: Sendable>: Sendable {
     let description: KeyDescription
     /// The value of an absent key, and what stands in for a value that was refused.

@@ -40,18 +40,20 @@ package enum KeyShape: Sendable {
         case .text(let rule): rule.allowed
         case .choice(let words, _): words().map { "\"\($0)\"" }.joined(separator: ", ")
         case .address(let unit, let minimum):
-            "a multiple of \(unit)\(minimum > 0 ? " from \(minimum) up," : "") below 2^52, as a number or a string \"0x…\""
+            "a multiple of \(unit)\(minimum > 0 ? " from \(minimum) up," : "") below 2^52, "
+                + "as a number or a string \"0x…\""
         case .placement:
             "a multiple of \(DevicePlacement.unit) below 2^52, as a number or a string \"0x…\", or \"host\"; "
                 + "or an array of these and \"auto\", one for each region"
         case .property:
-            "true, a string or an array of strings, numbers from 0 to \(UInt32.max) and {\"phandle\": \"label\"} alone or in "
-                + "an array, {\"u64\": number or \"0x…\", or an array of these}, or {\"bytes\": \"00 1f …\"}"
+            "true, a string or an array of strings, numbers from 0 to \(UInt32.max) and {\"phandle\": \"label\"} alone "
+                + "or in an array, {\"u64\": number or \"0x…\", or an array of these}, or {\"bytes\": \"00 1f …\"}"
         case .cpuList:
             "CPUs of the host, each once, as \"4-7\" or \"0,2-3\" or an array of numbers from 0 to "
                 + "\(CPUList.lastNumber)"
         case .descriptor:
-            "the number of a descriptor that Martlet is started with, from \(Self.firstDescriptor) to \(Self.lastDescriptor)"
+            "the number of a descriptor that Martlet is started with, "
+                + "from \(Self.firstDescriptor) to \(Self.lastDescriptor)"
         case .object, .map: "an object"
         case .objects: "an array of objects"
         case .list(let elements): "an array, of each element: \(elements().allowed)"

@@ -6,8 +6,8 @@
 /// Every read gives a value: the key's, or its fallback where it is absent or wrong. Once anything was noted in
 /// `problems` the values are thrown away, so a fallback that stands in for a wrong value is never used.
 ///
-/// A key whose value is `null`, `[]`, `{}` or `false` is absent, as in the files that Firecracker's users have; `false` is a
-/// value where a key takes true or false. Names that the user makes up (`map`) and elements of arrays are no keys.
+/// A key whose value is `null`, `[]`, `{}` or `false` is absent, as in the files that Firecracker's users have; `false`
+/// is a value where a key takes true or false. Names that the user makes up (`map`) and elements of arrays are no keys.
 ///
 /// Which keys are read shows by itself which ones are known: the object's table is made for messages only.
 ///

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// The table of one object of the configuration: what a file of Sections/ says of its keys, for the decoder's messages, the
-/// schema and the reference.
+/// The table of one object of the configuration: what a file of Sections/ says of its keys, for the decoder's messages,
+/// the schema and the reference.
 package struct Section: Sendable {
     /// What a schema can say of several keys together.
     package enum Rule: Sendable {

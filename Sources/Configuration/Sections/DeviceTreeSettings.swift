@@ -7,8 +7,8 @@ public struct DeviceTreeSettings: Equatable, Sendable {
     public var properties: [DeviceTreeProperty]
     /// Properties and child nodes that the guest doesn't get, as paths below the device's node.
     public var deletions: [String]
-    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none; "*" stands for all whose
-    /// rates nobody knows.
+    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none; "*" stands for
+    /// all whose rates nobody knows.
     public var clocks: [String: UInt32]
     /// The path of an overlay, in which the label `device` is this device's node; nil for none.
     public var overlay: String?
@@ -31,8 +31,8 @@ public struct DeviceTreeSettings: Equatable, Sendable {
             "properties", names: .propertyName, values: .property,
             Documentation(
                 """
-                Properties by name, each in the place of the host's: `true` for an empty one; strings; numbers of 32 bits and \
-                phandles of nodes by label, alone or in an array; numbers of 64 bits; bytes.
+                Properties by name, each in the place of the host's: `true` for an empty one; strings; numbers of 32 \
+                bits and phandles of nodes by label, alone or in an array; numbers of 64 bits; bytes.
                 """,
                 example: #"{"phy-handle": {"phandle": "phy"}, "local-mac-address": {"bytes": "02 00 00 00 00 01"}}"#),
             DeviceTreeProperty.Value.init(json:))
@@ -47,8 +47,8 @@ public struct DeviceTreeSettings: Equatable, Sendable {
             "clocks", names: .clockName, values: .integer(1...Int(UInt32.max), default: 1),
             Documentation(
                 """
-                The rates of the device's clocks in hertz, by their names in `clock-names`, or by index where they have none; \
-                `*` is for all whose rates nobody knows.
+                The rates of the device's clocks in hertz, by their names in `clock-names`, or by index where they \
+                have none; `*` is for all whose rates nobody knows.
                 """, example: #"{"mac": 480000000, "*": 24000000}"#)
         ) { json -> UInt32? in
             guard case .number(let text) = json, let rate = UInt32(text), rate > 0 else { return nil }

@@ -6,9 +6,9 @@ internal import LinuxSystem
 
 /// A virtual machine as its configuration file describes it: checked in itself, not yet against the host.
 ///
-/// The file is a superset of Firecracker's: same names and shapes where the feature is the same. Each section, here and in the
-/// files beside this one, has a table of its keys (`Keys`), of which configs/schema.json and docs/configuration.md are made.
-/// Every relative path in it is relative to its folder.
+/// The file is a superset of Firecracker's: same names and shapes where the feature is the same. Each section, here and
+/// in the files beside this one, has a table of its keys (`Keys`), of which configs/schema.json and
+/// docs/configuration.md are made. Every relative path in it is relative to its folder.
 public struct MachineConfiguration: Equatable, Sendable {
     /// In bytes; a larger file is refused.
     public static let maximumFileSize = 1 << 20
@@ -26,7 +26,8 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var onReset = OnReset.exit
     /// Whether the board has a power key.
     public var powerKey = true
-    /// Whether the machine is started again even if a device may write to the new guest's RAM what the last one has told it to.
+    /// Whether the machine is started again even if a device may write to the new guest's RAM what the last one has
+    /// told it to.
     public var allowsUnresetRestart = false
 
     /// What a guest's wish for a reset leads to.

@@ -13,9 +13,9 @@ public struct MachineSize: Equatable, Sendable {
     public var ramBase: UInt64?
     /// Where passed-through devices go that have no address of their own; nil for all room that is left beside RAM.
     public var platformBus: Window?
-    /// The pages that RAM is made of; nil for ordinary ones, or with `PlatformDevice.DMA.identity` the largest that there are.
+    /// The pages that RAM is made of; nil for ordinary ones, or with `VFIODMAMode.identity` the largest that there are.
     public var hugePages: HugePages?
-    /// The heap below /dev/dma_heap that RAM comes from, for devices with `PlatformDevice.DMA.identity`.
+    /// The heap below /dev/dma_heap that RAM comes from, for devices with `VFIODMAMode.identity`.
     public var dmaHeap: String?
     /// Whether a core dump of Martlet has the guest's RAM in it.
     public var dumpsGuestCore = false
@@ -82,21 +82,21 @@ public struct MachineSize: Equatable, Sendable {
         static let ramBase = Key.optionalAddress(
             "ram_base", multipleOf: 2 << 20,
             """
-            The guest-physical address of RAM. Without it RAM is at 2 GiB, or at the nearest place that the devices' DMA \
-            reaches.
+            The guest-physical address of RAM. Without it RAM is at 2 GiB, or at the nearest place that the devices' \
+            DMA reaches.
             """)
         static let platformBus = KeyDescription(
             "platform_bus", .object({ Window.Keys.section }),
             Documentation(
                 """
-                The only window that passed-through devices without an address of their own go to. Without it they go to \
-                what is left beside RAM.
+                The only window that passed-through devices without an address of their own go to. Without it they go \
+                to what is left beside RAM.
                 """, example: #"{"base": "0x20000000", "size": "0x1000000"}"#))
         static let hugePages = Key<HugePages?>.optionalChoice(
             "huge_pages",
             """
-            The pages that RAM is made of, taken from the host's pool: `"2M"` or `"1G"`. `"None"`, the ordinary ones, is what \
-            leaving it out means, except with `dma` `"identity"`: then the largest that there are.
+            The pages that RAM is made of, taken from the host's pool: `"2M"` or `"1G"`. `"None"`, the ordinary ones, \
+            is what leaving it out means, except with `dma` `"identity"`: then the largest that there are.
             """)
         static let dmaHeap = Key.text(
             "dma_heap", .heapName,
@@ -107,9 +107,9 @@ public struct MachineSize: Equatable, Sendable {
             "cpus",
             Documentation(
                 """
-                The host's CPUs that the machine runs on, at least one for each vCPU: the first vCPU's thread on the first of \
-                them alone, and so on, all else on all of them. A list as taskset takes it, or an array of numbers. Hosts \
-                with CPUs of several kinds (big.LITTLE) may need it.
+                The host's CPUs that the machine runs on, at least one for each vCPU: the first vCPU's thread on the \
+                first of them alone, and so on, all else on all of them. A list as taskset takes it, or an array of \
+                numbers. Hosts with CPUs of several kinds (big.LITTLE) may need it.
                 """, example: #""0,2-3""#))
 
         static var section: Section {

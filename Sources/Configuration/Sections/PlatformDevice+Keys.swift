@@ -21,8 +21,8 @@ extension PlatformDevice {
             "interrupts",
             Documentation(
                 """
-                The only path that the device's interrupts take: `"irqfd"` (the kernel does it all), `"relay"` (Martlet passes \
-                them on), `"eventfd"` (no help from the kernel); or `"auto"`, the best that works.
+                The only path that the device's interrupts take: `"irqfd"` (the kernel does it all), `"relay"` \
+                (Martlet passes them on), `"eventfd"` (no help from the kernel); or `"auto"`, the best that works.
                 """, page: "interrupts.md"))
         static let irqfd = Key.boolean(
             "irqfd", default: true,
@@ -30,28 +30,31 @@ extension PlatformDevice {
         static let mmapTimeout = Key.integer(
             "mmap_timeout_ms", 0...3_600_000, default: MapTimeout.defaultMilliseconds,
             """
-            Milliseconds after an interrupt on the eventfd path until the regions are mapped again; 0 never maps them again.
+            Milliseconds after an interrupt on the eventfd path until the regions are mapped again; 0 never maps them \
+            again.
             """)
         static let stormLimit = Key.integer(
             "storm_limit", 0...1_000_000, default: 0,
             """
-            Interrupts a second that a line may have on the relay path; one that exceeds it is held masked and released at \
-            that rate. 0 for any number. With it, `interrupts` is `"relay"` or `"auto"`, which then begins with the relay.
+            Interrupts a second that a line may have on the relay path; one that exceeds it is held masked and \
+            released at that rate. 0 for any number. With it, `interrupts` is `"relay"` or `"auto"`, which then begins \
+            with the relay.
             """)
         static let endOfInterrupt = KeyDescription(
             "eoi", .object({ EndOfInterrupt.Keys.section }),
             Documentation(
                 """
-                Where the device's interrupt status lives. On the eventfd path only an access there ends an interrupt, and \
-                only the pages that hold it are unmapped while one is active; without it, any access to the device.
+                Where the device's interrupt status lives. On the eventfd path only an access there ends an interrupt, \
+                and only the pages that hold it are unmapped while one is active; without it, any access to the device.
                 """, example: #"{"region": 0, "offset": 28, "length": 4}"#))
         static let guestAddress = Key.placement(
             "guest_address",
             Documentation(
                 """
-                Where the guest sees the device: the first region at a page's address, or every region at the host's own \
-                address (`"host"`); or an array with one of these, or `"auto"`, for each region. Allocated where left out. A \
-                mapped region begins on a page of the host's (4, 16 or 64 KiB), a trapped one at any multiple of 4096.
+                Where the guest sees the device: the first region at a page's address, or every region at the host's \
+                own address (`"host"`); or an array with one of these, or `"auto"`, for each region. Allocated where \
+                left out. A mapped region begins on a page of the host's (4, 16 or 64 KiB), a trapped one at any \
+                multiple of 4096.
                 """, example: #"["0x30000000", "auto"]"#))
         static let label = Key.text(
             "label", .deviceLabel,
@@ -64,24 +67,25 @@ extension PlatformDevice {
             "dma", default: .automatic,
             Documentation(
                 """
-                What the device may reach by DMA: `"iommu"`, the guest's memory and nothing else; `"none"`, nothing, for a \
-                device that does no DMA; `"auto"`, `"iommu"` where there is one, and otherwise only a device of a kind that \
-                does none; `"identity"`, all of the host's memory, for boards without an IOMMU: the guest's RAM is then where \
-                it is on the host, which excludes `ram_base` and, without a `dma_heap`, `huge_pages` `"None"`.
+                What the device may reach by DMA: `"iommu"`, the guest's memory and nothing else; `"none"`, nothing, \
+                for a device that does no DMA; `"auto"`, `"iommu"` where there is one, and otherwise only a device of \
+                a kind that does none; `"identity"`, all of the host's memory, for boards without an IOMMU: the \
+                guest's RAM is then where it is on the host, which excludes `ram_base` and, without a `dma_heap`, \
+                `huge_pages` `"None"`.
                 """, page: "dma.md"))
         static let allowsUnsafeDMA = Key.boolean(
             "allow_unsafe_dma", default: false,
             """
-            Needed for `dma` `"identity"`: yes, the device, and with it the guest, may read and overwrite all memory of the \
-            host.
+            Needed for `dma` `"identity"`: yes, the device, and with it the guest, may read and overwrite all memory \
+            of the host.
             """)
         static let requiresReset = Key.boolean(
             "require_reset", default: false, "Refuse the device if the host's kernel can't reset it, or fails to.")
         static let descriptor = Key.descriptor(
             "vfio_fd",
             """
-            The number of a descriptor of the device's own file, /dev/vfio/devices/vfioN, that Martlet is started with. Not \
-            with `vfio` `"group"`.
+            The number of a descriptor of the device's own file, /dev/vfio/devices/vfioN, that Martlet is started \
+            with. Not with `vfio` `"group"`.
             """)
 
         static var section: Section {
@@ -129,8 +133,8 @@ extension PlatformDevice {
             reader.note(
                 Keys.dma.name, found: "\"identity\" without \(Keys.allowsUnsafeDMA.name)",
                 allowed:
-                    "it with \(Keys.allowsUnsafeDMA.name) true: no IOMMU confines the device, so that it, and with it the "
-                    + "guest, can read and overwrite all memory of the host, its kernel and other guests included")
+                    "it with \(Keys.allowsUnsafeDMA.name) true: no IOMMU confines the device, so that it, and with it "
+                    + "the guest, can read and overwrite all memory of the host, its kernel and other guests included")
         }
         if !irqfd, let choice, choice != .eventfd {
             reader.note(

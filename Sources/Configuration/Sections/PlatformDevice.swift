@@ -9,15 +9,15 @@ public struct PlatformDevice: Equatable, Sendable {
     public var identity: DeviceIdentity
     /// Whether accesses are trapped even where VFIO would allow the regions to be mapped into the guest.
     public var noMmap: Bool
-    /// The only path that the device's interrupts may take, nil for the best that works; the key `irqfd`, when it is false, means
-    /// `.eventfd`.
+    /// The only path that the device's interrupts may take, nil for the best that works; the key `irqfd`, when it is
+    /// false, means `.eventfd`.
     public var interrupts: InterruptPathKind?
     /// How many interrupts a second a line may have; 0 for any number. Only the relay can tell.
     public var stormLimit: Int
     /// For the eventfd path: the only place whose access ends an interrupt; nil for any access to the device.
     public var endOfInterrupt: EndOfInterrupt?
-    /// How long after an interrupt the regions are mapped again, for interrupts that take the eventfd path; 0 never maps
-    /// them again. At most 3,600,000 (an hour).
+    /// How long after an interrupt the regions are mapped again, for interrupts that take the eventfd path; 0 never
+    /// maps them again. At most 3,600,000 (an hour).
     public var mmapTimeoutMilliseconds: Int
     /// Where the guest sees the device's regions.
     public var guestAddress: DevicePlacement

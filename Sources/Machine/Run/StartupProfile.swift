@@ -23,8 +23,8 @@ public final class StartupProfile: Sendable {
         }
     }
 
-    /// A mark and those before it. Not an array: its storage's metadata would be the first that a run has to make, which costs
-    /// 37,000 instructions.
+    /// A mark and those before it. Not an array: its storage's metadata would be the first that a run has to make,
+    /// which costs 37,000 instructions.
     private final class Entry: Sendable {
         let mark: Mark
         let earlier: Entry?

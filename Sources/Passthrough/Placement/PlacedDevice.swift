@@ -33,8 +33,8 @@ public final class PlacedDevice: Sendable {
         public var requiresReset = false
         /// A descriptor of the device's own file that this process was started with; nil opens one.
         public var descriptor: CInt?
-        /// eventfd path: the only bytes whose access ends an interrupt, and whose pages are unmapped while one is active; nil for
-        /// any access to the device.
+        /// eventfd path: the only bytes whose access ends an interrupt, and whose pages are unmapped while one is
+        /// active; nil for any access to the device.
         public var endOfInterrupt: EndOfInterrupt?
 
         public init(
