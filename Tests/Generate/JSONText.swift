@@ -43,8 +43,8 @@ indirect enum JSONText: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral,
             }
         default: return line
         }
-        return
-            "\(open)\n\(parts.map { margin + $0 }.joined(separator: ",\n"))\n\(String(repeating: " ", count: indent))\(close)"
+        let end = String(repeating: " ", count: indent) + close
+        return "\(open)\n\(parts.map { margin + $0 }.joined(separator: ",\n"))\n\(end)"
     }
 
     /// On one line.

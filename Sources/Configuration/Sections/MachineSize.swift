@@ -77,7 +77,10 @@ public struct MachineSize: Equatable, Sendable {
             "Virtual CPUs. The host's own limit may be lower (8 with a GICv2).")
         static let memoryMebibytes = Key.integer(
             "mem_size_mib", 16...1_048_576, default: MachineSize.defaultMemoryMebibytes,
-            "Guest RAM in mebibytes, up to 1 TiB; a multiple of `huge_pages`. What the host can give is checked before boot."
+            """
+            Guest RAM in mebibytes, up to 1 TiB; a multiple of `huge_pages`. What the host can give is checked before \
+            boot.
+            """
         )
         static let ramBase = Key.optionalAddress(
             "ram_base", multipleOf: 2 << 20,
