@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// What is wrong with the name of a node or property.
 /// - SeeAlso: Devicetree Specification v0.4, 2.2.1 and 2.2.4.1
 public enum NameProblem: Equatable, Sendable {
@@ -70,7 +72,7 @@ extension NameProblem: CustomStringConvertible {
         case .tooLong(let length, let limit): return "has \(length) characters where \(limit) are allowed"
         case .character(let byte) where 0x21...0x7E ~= byte:
             return "has \"\(Character(UnicodeScalar(byte)))\" where it is not allowed"
-        case .character(let byte): return "has the byte 0x\(String(byte, radix: 16)), which is not allowed"
+        case .character(let byte): return "has the byte \(hex(byte)), which is not allowed"
         }
     }
 }

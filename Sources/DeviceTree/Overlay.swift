@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// A devicetree overlay, read and checked: fragments that are laid over nodes of a tree, and the labels that they want of it.
 ///
 /// libfdt trusts what `__fixups__` and `__local_fixups__` say of places in the overlay. So each is checked here, from

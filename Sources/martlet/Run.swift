@@ -3,6 +3,7 @@
 
 internal import ArgumentParser
 internal import Configuration
+internal import Console
 internal import FoundationEssentials
 internal import KVM
 internal import LinuxSystem
@@ -102,8 +103,8 @@ struct Run: ParsableCommand {
         }
     }
 
-    static func makeConsole(_ log: Log) throws(Errno) -> Console {
-        try Console { failure in
+    static func makeConsole(_ log: Log) throws(Errno) -> GuestConsole {
+        try GuestConsole { failure in
             switch failure {
             case .output(let error):
                 log(.warning, "the guest's console can't be written any more: \(error.nameAndText); the guest goes on")

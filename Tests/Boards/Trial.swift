@@ -3,7 +3,8 @@
 
 internal import DeviceTree
 internal import Foundation
-internal import Passthrough
+import GuestNodes
+import HostDevices
 internal import PlatformBus
 
 /// All devices of a board through the node generator: each alone, with explanations as `martlet devices NAME` has them, and
@@ -47,7 +48,7 @@ struct Trial {
     /// As `DeviceSurvey.nodeRequest` makes it.
     private func request(_ device: Board.Device) throws -> NodeRequest {
         guard let window = GuestRange(base: GuestAddress(0x0C00_0000), size: 0x4_0000_0000) else {
-            throw PassthroughError.noDeviceTreeNode(device: device.path)
+            throw GuestNodeError.noDeviceTreeNode(device: device.path)
         }
         let bus = BusMap(windows: [window], spiCount: 988)
         var request = NodeRequest(name: device.node.name, path: device.path, regions: [], interrupts: [])

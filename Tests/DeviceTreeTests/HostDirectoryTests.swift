@@ -6,6 +6,8 @@ import Foundation
 import LinuxSystem
 import Testing
 
+@testable import Passthrough
+
 /// Folders and files in memory; every other call fails.
 private struct FakeFiles: SystemCalls {
     var files: [String: [UInt8]] = [:]
@@ -57,6 +59,7 @@ private struct FakeFiles: SystemCalls {
     ) throws(Errno) -> UInt { throw .noFunction }
     func pin(address: UInt, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
     func unpin(_ pin: CInt) {}
+    func randomBytes(_ count: Int) throws(Errno) -> [UInt8] { throw .noFunction }
     func setAffinity(_ processors: [Int]) throws(Errno) { throw .noFunction }
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
     func unmap(address: UInt, size: UInt64) {}

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import GuestNodes
 import Passthrough
 import Testing
 

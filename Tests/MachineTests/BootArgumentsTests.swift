@@ -5,6 +5,7 @@ import Configuration
 import DeviceTree
 import Foundation
 import KernelFakes
+import LinuxSystem
 import Testing
 
 @testable import Machine

@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import GuestNodes
+import LinuxSystem
 import Passthrough
 import Testing
 

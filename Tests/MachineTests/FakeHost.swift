@@ -3,11 +3,14 @@
 
 import Configuration
 import DeviceOptions
+import Console
 import DeviceTree
 import Glibc
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem
+import PlatformBus
 import Synchronization
 import Testing
 import VFIO
@@ -122,7 +125,7 @@ func machineError(_ body: () throws(MachineError) -> some Any) -> MachineError? 
 
 /// A console whose user sees what the guest writes, and types nothing.
 final class FakeTerminal {
-    let console: Console
+    let console: GuestConsole
     private let output: DescriptorPair
     private let input: DescriptorPair
 
@@ -130,7 +133,7 @@ final class FakeTerminal {
         let output = try DescriptorPair.pipe()
         let input = try DescriptorPair.pipe()
         (self.output, self.input) = (output, input)
-        console = try Console(input: input.user, outputDescriptor: output.console) { _ in }
+        console = try GuestConsole(input: input.user, outputDescriptor: output.console) { _ in }
     }
 
     var text: String { output.text }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Configuration
+import GuestMemory
 import KVM
 import KernelFakes
 import LinuxSystem

@@ -3,6 +3,7 @@
 
 import Configuration
 import KernelFakes
+import LinuxSystem
 import Testing
 
 @testable import Machine

@@ -3,6 +3,7 @@
 
 import Configuration
 import DeviceTree
+import LinuxSystem
 import Passthrough
 import Testing
 

@@ -3,6 +3,7 @@
 
 import DeviceOptions
 import DeviceTree
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceOptions
+import LinuxSystem
 
 // mutate-eventfd.sh compiles this file with the state machine's own, without any module.
 #if canImport(Passthrough)

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceOptions
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem

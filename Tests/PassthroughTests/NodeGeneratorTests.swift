@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import GuestNodes
+import HostDevices
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -206,7 +208,7 @@ import VFIO
 
     @Test mutating func aClockThatTheDeviceHasNotGotIsAnError() throws {
         addClock("fixed", phandle: 1, hertz: 24_000_000)
-        let error = #expect(throws: PassthroughError.self) {
+        let error = #expect(throws: GuestNodeError.self) {
             try node(
                 ["clocks": .cells([1, 1]), "clock-names": .strings(["a", "b"])], name: "device",
                 settings: NodeSettings(clocks: ["c": 1000]))
@@ -240,7 +242,7 @@ import VFIO
     }
 
     @Test mutating func strictMakesALostReferenceAnError() throws {
-        let error = #expect(throws: PassthroughError.self) {
+        let error = #expect(throws: GuestNodeError.self) {
             try node(
                 ["phys": .cell(7), "dmas": .cells([1]), "iommus": .cell(7), "resets": .cell(7)], name: "device",
                 settings: NodeSettings(isStrict: true))
@@ -260,7 +262,7 @@ import VFIO
     @Test mutating func aHostWithoutDeviceTreeIsAnError() throws {
         host.kernel.addHostDevice("device")
         let devices = try host.open(.init(.host("device")))
-        let error = #expect(throws: PassthroughError.self) { try generate(devices) }
+        let error = #expect(throws: GuestNodeError.self) { try generate(devices) }
         #expect(
             error?.description == """
                 device: the host's device tree has no node for it
@@ -321,7 +323,7 @@ import VFIO
         settings.node = NodeSettings(properties: [Property("compatible", .string("x"))], clocks: clocks)
         let devices = try host.open(settings)
         guard clocks["0"] != nil else {
-            #expect(throws: PassthroughError.self) { try generate(devices) }
+            #expect(throws: GuestNodeError.self) { try generate(devices) }
             return
         }
         let result = try generate(devices)
@@ -335,7 +337,7 @@ import VFIO
         host.add("device", properties: ["compatible": .string("x")])
         let devices = try host.open(.init(.host("device")))
         host.kernel.withState { $0.failingCall = $0.callCount + 1 }
-        let error = #expect(throws: PassthroughError.self) { try generate(devices) }
+        let error = #expect(throws: GuestNodeError.self) { try generate(devices) }
         #expect(error?.description.contains("/sys/firmware/devicetree/base/soc/device: EIO") == true)
     }
 

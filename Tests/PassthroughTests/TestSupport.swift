@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem
@@ -40,11 +41,7 @@ struct Host {
 
     /// Puts properties into the host's device tree, at a path such as "/soc/uart@1000".
     func setNode(_ path: String, _ properties: KeyValuePairs<String, PropertyValue>) {
-        kernel.withState { state in
-            for (name, value) in properties {
-                state.files["/sys/firmware/devicetree/base\(path)/\(name)"] = value.bytes
-            }
-        }
+        kernel.setNode(path, properties)
     }
 
     /// Adds a device whose node is /soc/NAME.

@@ -3,6 +3,7 @@
 
 internal import Configuration
 internal import DeviceTree
+internal import GuestNodes
 internal import Passthrough
 
 extension PlacedDevice.Settings {

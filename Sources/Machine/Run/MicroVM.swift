@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 internal import Board
+public import Console
+internal import GuestMemory
 public import KVM
 internal import LinuxSystem
 internal import Passthrough
@@ -29,7 +31,7 @@ public final class MicroVM: Sendable {
     /// hypervisor: stored properties go in the order of declaration.
     private let parts: Mutex<Parts?>
     private let placement: CPUPlacement?
-    private let console: Console
+    private let console: GuestConsole
     private let profile: StartupProfile
     private let plan: MachinePlan
     private let hypervisor: Hypervisor
@@ -44,7 +46,7 @@ public final class MicroVM: Sendable {
     ///   - status: takes the text that SIGUSR1 asks for, on the thread that runs the machine.
     /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
     public init(
-        _ plan: MachinePlan, hypervisor: Hypervisor, console: Console, profile: StartupProfile,
+        _ plan: MachinePlan, hypervisor: Hypervisor, console: GuestConsole, profile: StartupProfile,
         status: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(MachineError) {
         self.plan = plan
@@ -121,7 +123,7 @@ public final class MicroVM: Sendable {
         let ending = Ending(loop: loop, profile: profile)
         let context = DeviceContext(
             vm: vm, bus: plan.bus, loop: loop,
-            console: MachineConsole(console: console, loop: loop) { [controls, plan] command in
+            console: ConnectedConsole(console: console, loop: loop) { [controls, plan] command in
                 switch command {
                 case .quit: ending.end(.quit)
                 case .pressPowerKey:
@@ -187,6 +189,11 @@ public final class MicroVM: Sendable {
         return facts + plan.additionFacts
     }
 
+    /// The first address of RAM at the host's physical addresses that isn't what it was.
+    private func firstMoved() throws(MachineError) -> GuestAddress? {
+        try memoryError { () throws(GuestMemoryError) in try plan.identity?.firstMoved() }
+    }
+
     /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released but
     /// what the plan has opened. Call it once. Signals stay blocked from then on, so that none cuts the end short: what is
     /// pending reaches the next machine of this process, if there is one.
@@ -199,7 +206,7 @@ public final class MicroVM: Sendable {
             try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
             let ending = parts.ending
             // As late as can be: from here on the devices may be told where to write.
-            if let moved = try plan.identity?.firstMoved() { throw .memoryMoved(moved.description) }
+            if let moved = try firstMoved() { throw .memoryMoved(moved.description) }
             for (index, runner) in parts.runners.enumerated() {
                 guard let placement else {
                     try runner.start { ending.end($0) }
@@ -219,7 +226,7 @@ public final class MicroVM: Sendable {
         let reports = parts.devices.reports()
         let restartObstacles = parts.ending.reason == .reset ? parts.devices.restartObstacles() : []
         var moved: GuestAddress?
-        do throws(MachineError) { moved = try plan.identity?.firstMoved() } catch { failure = failure ?? error }
+        do throws(MachineError) { moved = try firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
         console.disconnect()
         profile.mark("console-closed")

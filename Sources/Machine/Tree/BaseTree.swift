@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
+internal import GuestNodes
 internal import LinuxSystem
 internal import Passthrough
 
@@ -213,7 +214,7 @@ struct BaseTree: Sendable {
         tree.remove(removed)
     }
 
-    private static func number(_ phandle: UInt32) -> String { "the phandle 0x\(String(phandle, radix: 16))" }
+    private static func number(_ phandle: UInt32) -> String { "the phandle \(hex(phandle))" }
 
     /// What is wrong with a reference, as a line without an end.
     static func summary(_ lost: LostReference) -> String {

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceOptions
+internal import HostDevices
 public import LinuxSystem
 public import PlatformBus
 public import VFIO
@@ -34,7 +35,7 @@ public final class OpenDevice: Sendable {
         _ settings: PlacedDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
-        let host = try PassthroughError.vfio { () throws(VFIOError) in try settings.identity.find(sysfs) }
+        let host = try PassthroughError.host { () throws(HostDeviceError) in try settings.identity.find(sysfs) }
         if settings.dma == .automatic, host.state == .ready, host.group?.isNoIOMMU == true,
             let suspicion = DMAMasters.suspicion(of: host, sysfs)
         {
@@ -70,7 +71,7 @@ public final class OpenDevice: Sendable {
 
     /// Of a device that isn't ready: that it never will be, where that is so.
     private static func explained(_ error: VFIOError, _ sysfs: Sysfs) -> VFIOError {
-        guard case .notReady(let host) = error else { return error }
+        guard case .host(.notReady(let host)) = error else { return error }
         let hasOwnLines =
             host.deviceTreeNode.map { node in
                 HostInterrupts(tree: HostTree(sysfs)).specifiers(of: node).contains(where: \.isPerCPU)
@@ -78,7 +79,7 @@ public final class OpenDevice: Sendable {
         // What can't be read now doesn't help; the error is what it was.
         let part = (try? HostPart(host, sysfs: sysfs)) ?? (hasOwnLines ? .perCPU : nil)
         guard let part else { return error }
-        return .binding(device: host.name, .refused([.hostPart(part)]))
+        return .host(.binding(device: host.name, .refused([.hostPart(part)])))
     }
 
     /// The kernel has done the same when it opened the device, and says nothing of a failure unless resets are required

@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 public import DeviceOptions
+public import GuestNodes
+internal import HostDevices
 internal import KVM
 public import LinuxSystem
 public import PlatformBus
@@ -128,7 +130,7 @@ public final class PlacedDevice: Sendable {
                     hostNumber: line?.number, countBefore: line?.count ?? 0))
             tracer?.trace(
                 .populateInterrupts,
-                "\(host.name) index \(info.index) count \(info.count) flags 0x\(String(info.flags.rawValue, radix: 16))"
+                "\(host.name) index \(info.index) count \(info.count) flags \(hex(info.flags.rawValue))"
             )
         }
         claims.commit()

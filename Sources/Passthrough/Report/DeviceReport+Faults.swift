@@ -79,7 +79,7 @@ extension OpenDevice {
             count: faults.count,
             first: faults.first.map { fault in
                 .init(
-                    address: fault.address.map { "0x" + String($0, radix: 16) },
+                    address: fault.address.map { hex($0) },
                     access: fault.isWrite.map { $0 ? "write" : "read" })
             }, isLogWhole: faults.isWhole, reason: nil)
     }

@@ -2,6 +2,9 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceOptions
+internal import HostDevices
+internal import LinuxSystem
+internal import PlatformBus
 
 /// What became of a passed-through device: how each region and interrupt reaches the guest, and how often.
 public struct DeviceReport: Sendable, Equatable, Encodable {
@@ -85,7 +88,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             text += reaches == "nothing" ? "" : " only"
             text += "; interrupts " + (interruptsIsolated == true ? "isolated" : "not known to be isolated")
             if !streamIDs.isEmpty {
-                text += "; stream " + streamIDs.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
+                text += "; stream " + streamIDs.map { hex($0) }.joined(separator: ", ")
             }
             return text
         }
@@ -176,7 +179,7 @@ extension ConnectedDevice {
             regions: device.regions.map { region in
                 DeviceReport.Region(
                     index: region.info.index, access: region.isMapped ? "mapped" : "trapped",
-                    hostAddress: region.hostAddress.map { "0x" + String($0, radix: 16) },
+                    hostAddress: region.hostAddress.map { hex($0) },
                     guestAddress: region.range.base.description, size: region.info.size, reads: region.trap.reads,
                     writes: region.trap.writes, failures: region.trap.failures)
             },

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceOptions
+public import HostDevices
 public import LinuxSystem
 
 /// An open device: its registers, its interrupts and its reset.
