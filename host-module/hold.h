@@ -33,9 +33,9 @@ struct hold {
 	struct device *device;	/* the held one; with a reference */
 	/*
 	 * Has the held device's node, no bus and no driver. Consumers of supplies and power domains are devices; the held one
-	 * can't be that, for its driver core and its drivers have to find it untouched.
+	 * can't be that, for the driver core and its drivers have to find it untouched.
 	 */
-	struct device shadow;
+	struct device *shadow;
 
 	struct regulator **supplies;
 	unsigned int supplies_on;

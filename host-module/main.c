@@ -95,13 +95,42 @@ static bool wants_resets(const struct device *device)
 	return driver && strcmp(driver->name, "vfio-platform") && strcmp(driver->name, "vfio-amba");
 }
 
-static void free_hold(struct device *shadow)
+static void free_hold(struct hold *hold)
 {
-	struct hold *hold = container_of(shadow, struct hold, shadow);
-
-	of_node_put(shadow->of_node);
+	if (!IS_ERR_OR_NULL(hold->shadow)) {
+		/* Others may have references to it for a moment longer, but not for its node. */
+		of_node_put(hold->shadow->of_node);
+		hold->shadow->of_node = NULL;
+		root_device_unregister(hold->shadow);
+	}
 	put_device(hold->device);
 	kfree(hold);
+}
+
+/*
+ * A shadow may outlive the hold and this module: the kernel drops links to supplies later. So it is a root device, whose end is
+ * code of the kernel. Its name is its own: that of a power domain's consumer is made of it, and the device's driver may have one, too.
+ */
+static struct hold *make_hold(struct device *device)
+{
+	struct hold *hold = kzalloc(sizeof(*hold), GFP_KERNEL);
+	char *name = kasprintf(GFP_KERNEL, "martlet-hold:%s", dev_name(device));
+	int error = -ENOMEM;
+
+	if (hold)
+		hold->device = get_device(device);
+	if (hold && name) {
+		hold->shadow = __root_device_register(name, NULL);
+		error = PTR_ERR_OR_ZERO(hold->shadow);
+	}
+	kfree(name);
+	if (error) {
+		if (hold)
+			free_hold(hold);
+		return ERR_PTR(error);
+	}
+	device_set_of_node_from_dev(hold->shadow, device);
+	return hold;
 }
 
 /* In reverse order; what is not on is left out. */
@@ -115,7 +144,7 @@ static void undo(struct hold *hold)
 	spin_lock(&hold_list_lock);
 	list_del(&hold->list);
 	spin_unlock(&hold_list_lock);
-	device_unregister(&hold->shadow);
+	free_hold(hold);
 }
 
 static int apply(struct hold *hold)
@@ -165,22 +194,9 @@ static int hold_device(struct device *device)
 		return -EBUSY;
 	if (!has_room(device))
 		return -ENOSPC;
-	hold = kzalloc(sizeof(*hold), GFP_KERNEL);
-	if (!hold)
-		return -ENOMEM;
-	hold->device = get_device(device);
-	device_initialize(&hold->shadow);
-	hold->shadow.parent = root;
-	hold->shadow.release = free_hold;
-	device_set_of_node_from_dev(&hold->shadow, device);
-	/* A name of its own: that of a power domain's consumer is made from it, and the device's driver may have one, too. */
-	error = dev_set_name(&hold->shadow, "hold:%s", dev_name(device));
-	if (!error)
-		error = device_add(&hold->shadow);
-	if (error) {
-		put_device(&hold->shadow);
-		return error;
-	}
+	hold = make_hold(device);
+	if (IS_ERR(hold))
+		return PTR_ERR(hold);
 	spin_lock(&hold_list_lock);
 	list_add_tail(&hold->list, &holds);
 	spin_unlock(&hold_list_lock);

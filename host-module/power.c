@@ -32,7 +32,7 @@ static int supply_on(struct hold *hold, const struct property *property)
 	if (!name)
 		return -ENOMEM;
 	/* "optional": no stand-in for one that is missing. */
-	supply = regulator_get_optional(&hold->shadow, name);
+	supply = regulator_get_optional(hold->shadow, name);
 	error = PTR_ERR_OR_ZERO(supply);
 	if (!error) {
 		error = regulator_enable(supply);
@@ -86,7 +86,7 @@ void hold_supplies_off(struct hold *hold)
 
 static int domain_on(struct hold *hold, unsigned int index)
 {
-	struct device *domain = dev_pm_domain_attach_by_id(&hold->shadow, index);
+	struct device *domain = dev_pm_domain_attach_by_id(hold->shadow, index);
 	int error;
 
 	if (!domain) /* a kernel without power domains, which leaves them as they are */

@@ -115,7 +115,7 @@ extension Integration {
             }
         }
 
-        @Test func `without the module nothing is held`() throws {
+        @Test func `the module's end releases all`() throws {
             try HoldModule.whileLoaded {
                 try HostDevices.bind(HoldModule.needy)
                 for device in [HoldModule.needy, HoldModule.single, HoldModule.resetOnly] {
@@ -123,7 +123,9 @@ extension Integration {
                 }
                 HoldModule.expectOn(Self.all.prefix(6) + [6] + Self.all.suffix(3) + [10])
             }
-            #expect(!Host.exists(HoldModule.folder))
+            HoldModule.expectOn([], "unloaded")
+            let devices = try FileManager.default.contentsOfDirectory(atPath: "/sys/devices")
+            #expect(devices.filter { $0.contains("hold") } == [])
         }
 
         @Test func `a device that goes away is released`() throws {
