@@ -65,10 +65,17 @@ void hold_resets_let_go(struct hold *hold);
 void hold_resets_undo(struct hold *hold);
 unsigned int hold_resets_taken(const struct hold *hold);
 
-/* What drivers' probes are put off for is an error here: the provider isn't there. */
-static inline int hold_error(int error)
+/*
+ * hold_failure - Says that what the node names can't be had.
+ * Returns the error for user space: what drivers' probes are put off for means that the provider isn't there.
+ */
+static inline int hold_failure(const struct hold *hold, const char *property, int index, int error)
 {
-	return error == -EPROBE_DEFER || error == -ENODEV || error == -ETIMEDOUT ? -ENXIO : error;
+	bool is_missing = error == -EPROBE_DEFER || error == -ENODEV || error == -ETIMEDOUT;
+
+	dev_err(hold->device, "hold: %s %d: %pe%s\n", property, index, ERR_PTR(error),
+		is_missing ? ", no driver provides it" : "");
+	return is_missing ? -ENXIO : error;
 }
 
 #endif

@@ -39,12 +39,11 @@ static int supply_on(struct hold *hold, const struct property *property)
 		if (error)
 			regulator_put(supply);
 	}
-	if (error)
-		dev_err(hold->device, "hold: supply %s: error %d\n", name, error);
-	else
-		hold->supplies[hold->supplies_on++] = supply;
 	kfree(name);
-	return hold_error(error);
+	if (error)
+		return hold_failure(hold, property->name, 0, error);
+	hold->supplies[hold->supplies_on++] = supply;
+	return 0;
 }
 
 int hold_supplies_on(struct hold *hold)
@@ -98,10 +97,9 @@ static int domain_on(struct hold *hold, unsigned int index)
 			dev_pm_domain_detach(domain, true);
 	}
 	if (error)
-		dev_err(hold->device, "hold: power domain %u: error %d\n", index, error);
-	else
-		hold->domains[hold->domains_on++] = domain;
-	return hold_error(error);
+		return hold_failure(hold, "power-domains", index, error);
+	hold->domains[hold->domains_on++] = domain;
+	return 0;
 }
 
 int hold_domains_on(struct hold *hold)
@@ -111,10 +109,8 @@ int hold_domains_on(struct hold *hold)
 
 	if (count == -ENOENT)
 		return 0;
-	if (count < 0) {
-		dev_err(hold->device, "hold: power-domains of its node: error %d\n", count);
-		return count;
-	}
+	if (count < 0)
+		return hold_failure(hold, "power-domains", 0, count);
 	hold->domains = kcalloc(count, sizeof(*hold->domains), GFP_KERNEL);
 	if (!hold->domains)
 		return -ENOMEM;
@@ -151,10 +147,9 @@ static int clock_on(struct hold *hold, int index)
 			clk_put(clock);
 	}
 	if (error)
-		dev_err(hold->device, "hold: clock %d: error %d\n", index, error);
-	else
-		hold->clocks[hold->clocks_on++] = clock;
-	return hold_error(error);
+		return hold_failure(hold, "clocks", index, error);
+	hold->clocks[hold->clocks_on++] = clock;
+	return 0;
 }
 
 int hold_clocks_on(struct hold *hold)
@@ -164,10 +159,8 @@ int hold_clocks_on(struct hold *hold)
 
 	if (count == -ENOENT)
 		return 0;
-	if (count < 0) {
-		dev_err(hold->device, "hold: clocks of its node: error %d\n", count);
-		return count;
-	}
+	if (count < 0)
+		return hold_failure(hold, "clocks", 0, count);
 	hold->clocks = kcalloc(count, sizeof(*hold->clocks), GFP_KERNEL);
 	if (!hold->clocks)
 		return -ENOMEM;

@@ -78,10 +78,8 @@ int hold_resets_find(struct hold *hold)
 		count[kind] = of_count_phandle_with_args(node, property_of(kind), cells_of(kind));
 		if (count[kind] == -ENOENT)
 			count[kind] = 0;
-		if (count[kind] < 0) {
-			dev_err(hold->device, "hold: %s of its node: error %d\n", property_of(kind), count[kind]);
-			return count[kind];
-		}
+		if (count[kind] < 0)
+			return hold_failure(hold, property_of(kind), 0, count[kind]);
 	}
 	if (!count[0] && !count[1])
 		return 0;
@@ -160,10 +158,8 @@ int hold_resets_take(struct hold *hold)
 		if (reset->taken)
 			continue;
 		error = reset->is_gpio ? take_gpio(node, reset) : take_control(node, reset);
-		if (error) {
-			dev_err(hold->device, "hold: %s %d: error %d\n", property_of(reset->is_gpio), reset->index, error);
-			return hold_error(error);
-		}
+		if (error)
+			return hold_failure(hold, property_of(reset->is_gpio), reset->index, error);
 		reset->taken = true;
 	}
 	return 0;
