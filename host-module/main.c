@@ -2,8 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 /*
- * Keeps platform and AMBA devices powered and clocked whatever driver they have: /sys/devices/martlet-hold has "hold", "release"
- * and "held" (README.md).
+ * Keeps platform and AMBA devices powered and clocked whatever driver they have:
+ * /sys/devices/martlet-hold has "hold", "release" and "held" (README.md).
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -34,8 +34,9 @@
 /* Taken inside a device's lock, and inside it none but those of supplies, domains, clocks and resets. */
 static DEFINE_MUTEX(hold_lock);
 /*
- * Which devices are held. Changed with hold_lock held as well. Notifiers look here without hold_lock first: to take a reset can
- * create a device of the kernel's own (reset-gpio), whose binding calls them with hold_lock held.
+ * Which devices are held. Changed with hold_lock held as well. Notifiers look here without
+ * hold_lock first: to take a reset can create a device of the kernel's own (reset-gpio), whose
+ * binding calls them with hold_lock held.
  */
 static LIST_HEAD(holds);
 static DEFINE_SPINLOCK(hold_list_lock);
@@ -108,8 +109,9 @@ static void free_hold(struct hold *hold)
 }
 
 /*
- * A shadow may outlive the hold and this module: the kernel drops links to supplies later. So it is a root device, whose end is
- * code of the kernel. Its name is its own: that of a power domain's consumer is made of it, and the device's driver may have one, too.
+ * A shadow may outlive the hold and this module: the kernel drops links to supplies later. So it
+ * is a root device, whose end is code of the kernel. Its name is its own: that of a power domain's
+ * consumer is made of it, and the device's driver may have one, too.
  */
 static struct hold *make_hold(struct device *device)
 {
@@ -162,7 +164,7 @@ static int apply(struct hold *hold)
 	return error;
 }
 
-/* is_there - Whether the device is on its bus still. From where it isn't, hold_notify may have been called for it already. */
+/* is_there - Whether the device is on its bus still. If not, hold_notify may have been called already. */
 static bool is_there(struct device *device)
 {
 	struct device *found = bus_find_device_by_name(device->bus, NULL, dev_name(device));

@@ -2,11 +2,12 @@
 // Copyright 2026 The Martlet authors
 
 /*
- * Reset lines of a device's node: "resets", and "reset-gpios" as the kernel's own reset-gpio driver takes them (1 is reset).
+ * Reset lines of a device's node: "resets", and "reset-gpios" as the kernel's own reset-gpio
+ * driver takes them (1 is reset).
  *
- * A line that no other node names is got exclusively, so nobody else can have it. Therefore it is taken only while the device has
- * no driver, or VFIO's, which want none, and let go, unchanged, when another driver comes. (A reset control can't be
- * got and be exclusive for two: the kernel warns.) A line that another node names as well is got as a shared one.
+ * A line that no other node names is got exclusively, and the kernel warns of a second owner. So it
+ * is taken only while the device has no driver or VFIO's, which want no resets, and let go,
+ * unchanged, when another driver comes. A line that another node names as well is got as a shared one.
  */
 
 #include <linux/gpio/consumer.h>

@@ -2,15 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# "make host-module": builds host-module/ with the arm64 kernel headers of Debian's releases, to see that it compiles. Nothing
-# is installed; each release's headers are unpacked in the cache. An option that this machine's compiler
-# lacks and the release's has is left out.
+# "make host-module": builds host-module/ with the arm64 kernel headers of Debian's releases, to see that it compiles.
+# Nothing is installed; each release's headers are unpacked in the cache. An option that this machine's compiler lacks
+# and the release's has is left out.
 #
 # usage: debian.sh [SUITE]…       (default: bookworm trixie sid)
 
 source "$(dirname "$0")/../lib.sh"
 
-# fetch_headers NEW FINAL: the headers of $suite, and the programs that the build runs here, on the C library of the suite.
+# fetch_headers NEW FINAL: the headers of $suite, and the programs that the build runs here, on the suite's C library.
 fetch_headers() {
     local new=$1 final=$2 release kbuild source file
     mkdir "$new/packages" "$new/l"

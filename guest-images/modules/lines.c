@@ -2,12 +2,13 @@
 // Copyright 2026 The Martlet authors
 
 /*
- * The emulated host's power and reset controller: each of its power domains and resets is a GPIO line, which is to be seen from
- * outside. A domain's line is on while the domain is; a reset's line is on while it is not asserted. Device tree:
+ * The emulated host's power and reset controller: each of its power domains and resets is a GPIO
+ * line, which is to be seen from outside. A domain's line is on while the domain is; a reset's line is
+ * on while it is not asserted. Device tree:
  *	compatible = "martlet,lines"; domain-gpios; line-gpios (the resets); #power-domain-cells = #reset-cells = <1>
  * The devices below a "martlet,bus" come and go with its driver.
- * A node "martlet,needs" with "reset-gpios" is asked for its reset once, as a driver does that knows resets only: from then
- * on the kernel's reset-gpio driver has the line.
+ * The reset of a node "martlet,needs" with "reset-gpios" only is asked for once, as a driver does that
+ * knows resets only: from then on the kernel's reset-gpio driver has the line.
  */
 
 #include <linux/err.h>
