@@ -22,7 +22,8 @@ struct hold_reset {
 	/* Either of them, while taken. A line of "reset-gpios" may have a reset_control, too. */
 	struct reset_control *control;
 	struct gpio_desc *gpio;
-	/* How it was found when it was taken: what it goes back to. */
+	/* How it was found when it was taken first: what it goes back to. */
+	bool was_found;
 	bool was_asserted;
 	bool was_input;
 };

@@ -111,7 +111,8 @@ static int take_control(struct device_node *node, struct hold_reset *reset)
 	if (IS_ERR(control))
 		return PTR_ERR(control);
 	/* A controller that can't tell is taken for one that is asserted. */
-	reset->was_asserted = reset_control_status(control) != 0;
+	if (!reset->was_found)
+		reset->was_asserted = reset_control_status(control) != 0;
 	error = reset_control_deassert(control);
 	if (error) {
 		reset_control_put(control);
@@ -135,8 +136,10 @@ static int take_gpio(struct device_node *node, struct hold_reset *reset)
 			return 0;
 		return error;
 	}
-	reset->was_input = gpiod_get_direction(gpio) == 1;
-	reset->was_asserted = gpiod_get_value_cansleep(gpio) > 0;
+	if (!reset->was_found) {
+		reset->was_input = gpiod_get_direction(gpio) == 1;
+		reset->was_asserted = gpiod_get_value_cansleep(gpio) > 0;
+	}
 	error = gpiod_direction_output(gpio, 0);
 	if (error) {
 		gpiod_put(gpio);
@@ -162,6 +165,7 @@ int hold_resets_take(struct hold *hold)
 		if (error)
 			return hold_failure(hold, property_of(reset->is_gpio), reset->index, error);
 		reset->taken = true;
+		reset->was_found = true;
 	}
 	return 0;
 }
