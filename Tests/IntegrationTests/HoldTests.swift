@@ -172,6 +172,91 @@ extension Integration {
             }
         }
 
+        // MARK: With martlet
+
+        @discardableResult
+        private func martlet(
+            _ arguments: [String], _ options: MartletProcess.Options = .init(), status: Int = 0,
+            sourceLocation: SourceLocation = #_sourceLocation
+        ) throws -> MartletProcess {
+            let process = try MartletProcess(arguments, options)
+            #expect(
+                try process.waitForEnd() == status, "\(arguments): \(process.transcript)",
+                sourceLocation: sourceLocation)
+            return process
+        }
+
+        @Test func `bind holds, release lets go, and a monitor that crashes in between changes nothing`() throws {
+            let device = HoldModule.needy
+            try martlet(["bind", device])
+            HoldModule.expectOn([], "without the module")
+            #expect(try !martlet(["devices", device]).output.contains("held:"))
+            try martlet(["release", device])
+            try HoldModule.whileLoaded {
+                #expect(try martlet(["devices", device]).output.contains("\n  held: no; "))
+                try martlet(["bind", "--no-hold", device])
+                HoldModule.expectOn([], "against the user's wish")
+                try martlet(["bind", device])
+                HoldModule.expectOn(Self.all, "bound already")
+                #expect(try martlet(["devices", device]).output.contains("\n  held: supplies=2 power-domains=2 "))
+                #expect(
+                    try martlet(["devices", "--json", device]).output.contains(#""held" : "supplies=2 power-domains=2 "#))
+                var given = GuestConfiguration.Device(device)
+                given.dma = "none"
+                let guest = try Guest(.flat("spin", devices: [given]))
+                try guest.process.waitForOutput("A")
+                guest.process.signal(SIGKILL)
+                #expect(try guest.process.waitForEnd() == 256 + Int(SIGKILL))
+                HoldModule.expectOn(Self.all, "after the crash")
+                try martlet(["release", device])
+                HoldModule.expectOn([], "released")
+                #expect(HoldModule.held == [])
+            }
+        }
+
+        /// Nothing drops between the driver's going and VFIO's coming, nor on the way back.
+        @Test func `a bind or release that is killed anywhere leaves the device held or released for good`() throws {
+            let device = HoldModule.needy
+            try HoldModule.whileLoaded {
+                for command in ["bind", "release"] {
+                    var changes = 0
+                    while true {
+                        if command == "release" { try martlet(["bind", device]) }
+                        let gate = Gate(judgeOfChanges: { change in
+                            if HostDevices.driver(of: device) == nil, !HoldModule.held.isEmpty {
+                                #expect(HoldModule.on == Self.all, "before change \(change) of \(command)")
+                            }
+                            return change < changes ? .goOn : .kill
+                        })
+                        let process = try MartletProcess([command, device], .init(gate: gate))
+                        let status = try process.waitForEnd()
+                        if changes % 2 == 0 {
+                            try martlet(["bind", device])
+                            HoldModule.expectOn(Self.all, "bound after \(command) was killed before \(changes)")
+                        }
+                        try martlet(["release", device])
+                        HoldModule.expectOn([], "released after \(command) was killed before \(changes)")
+                        #expect(HoldModule.held == [])
+                        if status == 0 { break }
+                        try #require(status == 256 + Int(SIGKILL), "\(process.transcript)")
+                        changes += 1
+                    }
+                    #expect(changes >= 5)
+                }
+            }
+        }
+
+        @Test func `a device that can't be held isn't bound without a word for it`() throws {
+            try HoldModule.whileLoaded {
+                let device = HoldModule.unprovided[0]
+                let errors = try martlet(["bind", device], status: 1).errors
+                #expect(errors.contains("/sys/devices/martlet-hold/hold: ENXIO (No such device or address)"))
+                #expect(errors.contains("martlet bind --no-hold \(device)"))
+                #expect(HostDevices.driver(of: device) == nil)
+                HoldModule.expectOn([])
+            }
+        }
+
         @Test func `a hundred holds and releases leave no use behind`() throws {
             let files = ["clk/clk_summary", "regulator/regulator_summary", "pm_genpd/pm_genpd_summary", "gpio"]
             func uses() -> [String] {
