@@ -193,8 +193,6 @@ if [[ -n $integration ]]; then
         "$GUEST_IMAGES/arm-host/share.sh" "$share"
         tests=$(MARTLET_QUIET=1 "$GUEST_IMAGES/toolchain/test-bundle.sh")
         cp -r --reflink=auto "$tests/." "$share/"
-        mkdir "$share/modules"
-        cp "$("$GUEST_IMAGES/modules/build.sh")"/*.ko "$share/modules/"
         emulated gicv3
         emulated gicv2
         emulated gibibyte
