@@ -28,7 +28,7 @@ struct hold_reset {
 	bool was_input;
 };
 
-/* A device that is held. hold_lock (main.c) guards all of it but list, which hold_list_lock guards. */
+/* A device that is held. hold_lock (hold.c) guards all of it but list, which hold_list_lock guards. */
 struct hold {
 	struct list_head list;
 	struct device *device;	/* the held one; with a reference */
@@ -51,6 +51,13 @@ struct hold {
 	unsigned int reset_count;
 };
 
+/* hold.c */
+int hold_start(void);
+void hold_stop(void);
+int hold_by_name(const char *name);
+int hold_release_by_name(const char *name);
+int hold_list(char *text);
+
 /* power.c: each either does all and returns 0, or fails, and then "off" undoes what was done. */
 int hold_supplies_on(struct hold *hold);
 void hold_supplies_off(struct hold *hold);
@@ -61,8 +68,7 @@ void hold_clocks_off(struct hold *hold);
 
 /* resets.c */
 int hold_resets_find(struct hold *hold);
-int hold_resets_take(struct hold *hold);
-void hold_resets_let_go(struct hold *hold);
+int hold_resets_settle(struct hold *hold);
 void hold_resets_undo(struct hold *hold);
 unsigned int hold_resets_taken(const struct hold *hold);
 

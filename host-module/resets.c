@@ -15,6 +15,7 @@
 #include <linux/property.h>
 #include <linux/reset.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "hold.h"
 
@@ -149,8 +150,8 @@ static int take_gpio(struct device_node *node, struct hold_reset *reset)
 	return 0;
 }
 
-/* hold_resets_take - Gets and deasserts those that aren't taken yet. What it did before an error stays. */
-int hold_resets_take(struct hold *hold)
+/* Gets and deasserts those that aren't taken yet. What it did before an error stays. */
+static int take(struct hold *hold)
 {
 	struct device_node *node = hold->device->of_node;
 	unsigned int index;
@@ -182,10 +183,10 @@ static void put(struct hold_reset *reset)
 }
 
 /*
- * hold_resets_let_go - Puts the exclusive ones, deasserted as they are, for a driver that may want them.
+ * Puts the exclusive ones, deasserted as they are, for a driver that may want them.
  * Shared ones stay: the driver asks for a shared one as well, and each of both counts.
  */
-void hold_resets_let_go(struct hold *hold)
+static void let_go(struct hold *hold)
 {
 	unsigned int index;
 
@@ -195,6 +196,23 @@ void hold_resets_let_go(struct hold *hold)
 		if (reset->taken && !(reset->control && reset->shared))
 			put(reset);
 	}
+}
+
+/* VFIO's drivers have no use for a device's resets. */
+static bool wants_resets(const struct device *device)
+{
+	const struct device_driver *driver = READ_ONCE(device->driver);
+
+	return driver && strcmp(driver->name, "vfio-platform") && strcmp(driver->name, "vfio-amba");
+}
+
+/* hold_resets_settle - Takes the resets, or lets go of them, as the device's driver demands it. */
+int hold_resets_settle(struct hold *hold)
+{
+	if (!wants_resets(hold->device))
+		return take(hold);
+	let_go(hold);
+	return 0;
 }
 
 static void back_to_what_it_was(struct hold_reset *reset)

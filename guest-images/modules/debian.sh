@@ -12,15 +12,15 @@ source "$(dirname "$0")/../lib.sh"
 
 # fetch_headers NEW FINAL: the headers of $suite, and the programs that the build runs here, on the suite's C library.
 fetch_headers() {
-    local new=$1 final=$2 release kbuild source file
+    local new=$1 final=$2 release kbuild source file names
     mkdir "$new/packages" "$new/l"
     (
         foreign_apt "$new/apt" "$suite" arm64
-        foreign_closure linux-headers-arm64 | grep -E '^linux-headers-[0-9]' >"$new/names"
-        foreign_download "$new/packages" $(<"$new/names")
+        foreign_closure linux-headers-arm64 >"$new/names"
+        mapfile -t names < <(grep -E '^linux-headers-[0-9]' "$new/names")
+        foreign_download "$new/packages" "${names[@]}"
     )
-    kbuild=$(sed -n 's/^linux-headers-\([0-9].*\)-common=\(.*\)$/linux-kbuild-\1=\2/p' "$new/names")
-    [[ $suite != bookworm ]] || kbuild=$(sed 's/^linux-kbuild-\([0-9]*\.[0-9]*\)[^=]*=/linux-kbuild-\1=/' <<<"$kbuild")
+    kbuild=$(grep -E '^linux-kbuild-[0-9]' "$new/names")
     (
         foreign_apt "$new/apt-amd64" "$suite" amd64
         foreign_download "$new/packages" "$kbuild"
