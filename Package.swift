@@ -47,39 +47,49 @@ let package = Package(
     ]
         + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
         + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
-        + module("VFIO", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
-        + module("PlatformBus", [])
-        + module("Arm64", [])
+        + module("PlatformBus", ["LinuxSystem"])
+        + module("Arm64", ["LinuxSystem"])
+        + module("GuestMemory", ["PlatformBus", "LinuxSystem", system], tests: ["KernelFakes"])
+        + module("HostDevices", ["PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["GuestNodes", "KernelFakes"])
+        + module("VFIO", ["HostDevices", "LinuxSystem", "CLinux"], tests: ["KernelFakes"])
+        + module(
+            "GuestNodes", ["HostDevices", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
+            fixtures: ["Fixtures"])
         + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
         + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
+        + module("Console", ["Board", "LinuxSystem", "CLinux"], tests: ["Devices", "PlatformBus", "KernelFakes"])
         + module(
-            "Passthrough", ["VFIO", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
-            fixtures: ["Fixtures"])
+            "Passthrough",
+            ["VFIO", "GuestNodes", "HostDevices", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"],
+            tests: ["KernelFakes"])
         + module("Configuration", ["LinuxSystem"])
         + module(
             "Machine",
             [
-                "Passthrough", "Devices", "Board", "Configuration", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM",
-                "LinuxSystem", "CLinux", "CZlib", "CZstd",
+                "Passthrough", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
+                "HostDevices",
+                "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CLinux", "CZlib", "CZstd",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(
                 name: "martlet",
                 dependencies: [
-                    "Machine", "Configuration", "Passthrough", "PlatformBus", "DeviceTree", "VFIO", "LinuxSystem",
-                    logging,
-                    arguments,
+                    "Machine", "Console", "Configuration", "Passthrough", "GuestMemory", "GuestNodes", "HostDevices",
+                    "PlatformBus", "DeviceTree", "VFIO", "LinuxSystem", logging, arguments,
                 ],
                 swiftSettings: strict),
             .testTarget(
                 name: "martletTests", dependencies: ["martlet", "KernelFakes", arguments], swiftSettings: strict),
             .target(
-                name: "KernelFakes", dependencies: ["KVM", "VFIO", "LinuxSystem", "CLinux"], path: "Tests/KernelFakes",
+                name: "KernelFakes",
+                dependencies: ["KVM", "VFIO", "HostDevices", "DeviceTree", "LinuxSystem", "CLinux"],
+                path: "Tests/KernelFakes",
                 swiftSettings: strict),
             // The trial on all boards (guest-images/boards/run.sh), no part of the product.
             .executableTarget(
-                name: "boards", dependencies: ["Passthrough", "PlatformBus", "DeviceTree"], path: "Tests/Boards",
+                name: "boards", dependencies: ["GuestNodes", "HostDevices", "PlatformBus", "DeviceTree"],
+                path: "Tests/Boards",
                 swiftSettings: strict),
             .target(name: "CIntegration", path: "Tests/CIntegration"),
             .testTarget(

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// The stage 1 translation of a guest at EL1 and EL0: its registers, and the walk through its tables.
 ///
 /// The tables belong to the guest and may say anything: a walk reads at most five descriptors and never traps.
@@ -48,7 +50,7 @@ public struct TranslationRegime: Equatable, Sendable {
             case .outsideRegime: "no translation table covers the address"
             case .invalid(let level): "no valid descriptor at level \(level)"
             case .addressSize(let level): "an output address at level \(level) is too large"
-            case .noMemory(let address): "a translation table at 0x\(String(address, radix: 16)) is not in RAM"
+            case .noMemory(let address): "a translation table at \(hex(address)) is not in RAM"
             case .unsupported(let field): "\(field) is not supported"
             }
         }

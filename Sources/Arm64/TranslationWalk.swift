@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// A walk through the tables of one half of the address space, with its parameters.
 struct TranslationWalk {
     /// The number of address bits that the tables resolve.

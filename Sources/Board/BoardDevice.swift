@@ -7,7 +7,7 @@ public import PlatformBus
 /// The one door for devices: what a device needs from the board, what the guest's device tree says of it, and how it
 /// comes alive.
 ///
-/// `MachinePlan` gives each device of its list a place, in order, and `Machine` starts them in the same order. A new
+/// `MachinePlan` gives each device of its list a place, in order, and `MicroVM` starts them in the same order. A new
 /// device is one type of this kind, its section of the configuration, and one line in that list.
 ///
 /// A value of this kind holds nothing of a VM. It may be started more than once: each restart of the guest starts it anew.

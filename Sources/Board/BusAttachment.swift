@@ -7,12 +7,12 @@ public import PlatformBus
 public final class BusAttachment: Sendable {
     private let name: String
     private let range: GuestRange
-    private let bus: PlatformBus
+    private let bus: BusMap
 
     /// - Parameter name: the owner of a claim that `range` lies in.
     /// - Throws: `PlatformBusError.overlap` when the range has a handler, or belongs to another owner.
     public init(
-        _ handler: any MMIODevice, name: String, range: GuestRange, on bus: PlatformBus
+        _ handler: any MMIODevice, name: String, range: GuestRange, on bus: BusMap
     ) throws(PlatformBusError) {
         try bus.attach(name, range, to: handler)
         self.name = name

@@ -10,7 +10,7 @@ public struct DeviceContext: Sendable {
     /// The VM that it is a part of.
     public let vm: VirtualMachine
     /// Takes handlers of trapped accesses.
-    public let bus: PlatformBus
+    public let bus: BusMap
     /// The thread that waits for what happens outside.
     public let loop: EventLoop
     /// The user's end of the guest's console.
@@ -19,7 +19,7 @@ public struct DeviceContext: Sendable {
     public let controls: BoardControls
 
     public init(
-        vm: VirtualMachine, bus: PlatformBus, loop: EventLoop, console: any ConsoleEnd, controls: BoardControls
+        vm: VirtualMachine, bus: BusMap, loop: EventLoop, console: any ConsoleEnd, controls: BoardControls
     ) {
         self.vm = vm
         self.bus = bus

@@ -35,7 +35,7 @@ public enum DeviceTreeError: Error, Equatable, Sendable {
     /// libfdt failed where it should not; `code` is what it returned, an `FDT_ERR_` number negated.
     case library(code: Int32)
 
-    /// Which of `DeviceTree.Limits` was exceeded.
+    /// Which of `Tree.Limits` was exceeded.
     public enum LimitKind: Equatable, Sendable {
         case depth
         case nodeCount
@@ -72,14 +72,14 @@ extension DeviceTreeError: CustomStringConvertible {
         case .duplicateProperty(let name, let node):
             return "device tree: property \(name) of \(node) is there twice\n  remove one of the two"
         case .numberTooWide(let number, let cellCount, let field):
-            return "device tree: \(field) 0x\(String(number, radix: 16)) doesn't fit \(cellCount) cell(s) of 32 bits\n"
+            return "device tree: \(field) \(hex(number)) doesn't fit \(cellCount) cell(s) of 32 bits\n"
                 + "  use a lower number, or a parent with more #address-cells or #size-cells"
         case .unsupportedCellCount(let count, let field):
             return "device tree: \(field) can't be written in \(count) cells\n  use a parent with 0, 1 or 2"
         case .invalidCellCount(let property, let node):
             return "device tree: \(property) of node \"\(node)\" is not one number of 0 to 4\n  correct it"
         case .emptyReservation(let address):
-            return "device tree: memory reservation at 0x\(String(address, radix: 16)) has no bytes\n  remove it"
+            return "device tree: memory reservation at \(hex(address)) has no bytes\n  remove it"
         case .limitExceeded(.depth, let limit, let place):
             return "device tree: \(place): more than \(limit) nodes deep\n  flatten the tree: Linux ignores such nodes"
         case .limitExceeded(.nodeCount, let limit, let place):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-extension DeviceTree {
+extension Tree {
     /// How big and how deep a tree may be, for reading as for writing.
     public struct Limits: Equatable, Sendable {
         /// Nodes on the way from the root to the deepest node, both counted.

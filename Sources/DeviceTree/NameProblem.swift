@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// What is wrong with the name of a node or property.
 /// - SeeAlso: Devicetree Specification v0.4, 2.2.1 and 2.2.4.1
 public enum NameProblem: Equatable, Sendable {
@@ -16,7 +18,7 @@ public enum NameProblem: Equatable, Sendable {
     /// The problem of a node's name, or nil. The root's name, which is empty, is not for this check.
     ///
     /// More than the specification's letters are accepted in front: digits, and the "_" of `__symbols__`.
-    static func ofNode(_ name: String, limits: DeviceTree.Limits) -> NameProblem? {
+    static func ofNode(_ name: String, limits: Tree.Limits) -> NameProblem? {
         let bytes = name.utf8.span
         var baseLength = bytes.count
         for index in bytes.indices where !isNodeCharacter(bytes[index]) {
@@ -38,7 +40,7 @@ public enum NameProblem: Equatable, Sendable {
     }
 
     /// The problem of a property's name, or nil.
-    static func ofProperty(_ name: String, limits: DeviceTree.Limits) -> NameProblem? {
+    static func ofProperty(_ name: String, limits: Tree.Limits) -> NameProblem? {
         let bytes = name.utf8.span
         for index in bytes.indices where !isPropertyCharacter(bytes[index]) { return .character(bytes[index]) }
         guard !bytes.isEmpty else { return .empty }
@@ -70,7 +72,7 @@ extension NameProblem: CustomStringConvertible {
         case .tooLong(let length, let limit): return "has \(length) characters where \(limit) are allowed"
         case .character(let byte) where 0x21...0x7E ~= byte:
             return "has \"\(Character(UnicodeScalar(byte)))\" where it is not allowed"
-        case .character(let byte): return "has the byte 0x\(String(byte, radix: 16)), which is not allowed"
+        case .character(let byte): return "has the byte \(hex(byte)), which is not allowed"
         }
     }
 }

@@ -18,7 +18,7 @@ extension Node {
     /// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-firmware-ofw
     public init(
         directory path: String, named name: String? = nil, descending: Bool = true, system: any SystemCalls,
-        limits: DeviceTree.Limits = DeviceTree.Limits()
+        limits: Tree.Limits = Tree.Limits()
     ) throws(DeviceTreeError) {
         let name = name ?? path.split(separator: "/").last.map { String($0) } ?? ""
         if !name.isEmpty, let problem = NameProblem.ofNode(name, limits: limits) {
@@ -31,7 +31,7 @@ extension Node {
 
 private struct HostTreeReader {
     let system: any SystemCalls
-    let limits: DeviceTree.Limits
+    let limits: Tree.Limits
     let descending: Bool
     var nodeCount = 0
     var byteCount = 0

@@ -10,7 +10,7 @@ extension Overlay {
     /// become paths.
     /// - Parameter labels: the paths of `base`'s labels.
     /// - Throws: `OverlayProblem.noAlias`
-    func prepared(for base: DeviceTree, labels: [String: String]) throws(OverlayProblem) -> Overlay {
+    func prepared(for base: Tree, labels: [String: String]) throws(OverlayProblem) -> Overlay {
         var prepared = self
         var phandles = OverlayPhandles(base)
         for index in prepared.tree.root.children.indices {
@@ -37,7 +37,7 @@ extension Overlay {
     }
 
     private static func absolute(
-        _ path: String, in base: DeviceTree, fragment: String
+        _ path: String, in base: Tree, fragment: String
     ) throws(OverlayProblem) -> String {
         if path.utf8.first == UInt8(ascii: "/") { return path }
         let alias = String(path.prefix { $0 != "/" })
@@ -99,7 +99,7 @@ private struct OverlayPhandles {
     /// What stands for a phandle of the overlay whose node has another already.
     private(set) var replaced: [UInt32: Number] = [:]
 
-    init(_ tree: DeviceTree) { root = Place(tree.root) }
+    init(_ tree: Tree) { root = Place(tree.root) }
 
     /// The indices on the way to the node at an absolute path.
     func place(at path: String) -> [Int]? {

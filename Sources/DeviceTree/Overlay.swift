@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// A devicetree overlay, read and checked: fragments that are laid over nodes of a tree, and the labels that they want of it.
 ///
 /// libfdt trusts what `__fixups__` and `__local_fixups__` say of places in the overlay. So each is checked here, from
@@ -22,7 +24,7 @@ public struct Overlay: Equatable, Sendable {
     /// What errors call it: its file.
     public let name: String
     /// The overlay as the tree that it is.
-    public internal(set) var tree: DeviceTree
+    public internal(set) var tree: Tree
     /// All labels that it wants, in the order of `__fixups__`.
     public let references: [Reference]
 
@@ -32,9 +34,9 @@ public struct Overlay: Equatable, Sendable {
     /// Reads a blob that dtc made of a source with `/plugin/`, from any source: nothing in it is trusted.
     /// - Throws: `DeviceTreeError.overlay`
     public init(parsing blob: [UInt8], name: String) throws(DeviceTreeError) {
-        var limits = DeviceTree.Limits.ofHosts
+        var limits = Tree.Limits.ofHosts
         limits.byteCount = Self.maximumByteCount
-        do { tree = try DeviceTree(parsing: blob, limits: limits) } catch { throw .overlay(name, .tree(error)) }
+        do { tree = try Tree(parsing: blob, limits: limits) } catch { throw .overlay(name, .tree(error)) }
         self.name = name
         guard tree.root.children.contains(where: { $0.child(exactly: "__overlay__") != nil }) else {
             throw .overlay(name, .noFragment)
@@ -52,7 +54,7 @@ public struct Overlay: Equatable, Sendable {
     var fragments: [Node] { tree.root.children.filter { $0.child(exactly: "__overlay__") != nil } }
 
     /// `__fixups__`: for each label strings of the form "/path/of/node:property:offset".
-    private static func references(of tree: DeviceTree) throws(OverlayProblem) -> [Reference] {
+    private static func references(of tree: Tree) throws(OverlayProblem) -> [Reference] {
         guard let fixups = tree.root.child(exactly: "__fixups__") else { return [] }
         var references: [Reference] = []
         for label in fixups.properties {
@@ -87,7 +89,7 @@ public struct Overlay: Equatable, Sendable {
     }
 
     /// What libfdt takes for strings without looking for their ends.
-    private static func checkTexts(of tree: DeviceTree) throws(OverlayProblem) {
+    private static func checkTexts(of tree: Tree) throws(OverlayProblem) {
         for fragment in tree.root.children where fragment.child(exactly: "__overlay__") != nil {
             if fragment[property: "target"] != nil { continue }
             // An alias may stand for the path's beginning; it is looked up in the tree.
@@ -143,7 +145,7 @@ extension Node {
     public func child(exactly name: some StringProtocol) -> Node? { children.first { $0.name == name } }
 }
 
-extension DeviceTree {
+extension Tree {
     /// The node at an absolute path in which nothing is left out.
     func node(exactly path: Substring) -> Node? {
         guard path.utf8.first == UInt8(ascii: "/") else { return nil }

@@ -26,7 +26,7 @@ public struct PhandleAllocator: Sendable {
     public init() {}
 
     /// An allocator for `tree`.
-    public init(avoiding tree: DeviceTree) { reserve(tree.root) }
+    public init(avoiding tree: Tree) { reserve(tree.root) }
 
     /// Keeps every phandle of `node` and what is below it from being handed out.
     public mutating func reserve(_ node: Node) {

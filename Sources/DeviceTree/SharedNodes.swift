@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// The nodes that devices share, for the root of the guest's tree: fixed clocks and regulators. Hands out phandles as well.
 public struct SharedNodes: Sendable {
     private struct Clock: Equatable {

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-extension DeviceTree: CustomStringConvertible {
+internal import LinuxSystem
+
+extension Tree: CustomStringConvertible {
     /// The tree as devicetree source, which dtc compiles to the same tree.
     public var description: String {
         var text = "/dts-v1/;\n"
         for reservation in reservations {
             text +=
-                "/memreserve/ 0x\(String(reservation.address, radix: 16)) 0x\(String(reservation.size, radix: 16));\n"
+                "/memreserve/ \(hex(reservation.address)) \(hex(reservation.size));\n"
         }
         text += "\n"
         root.writeSource(to: &text, indentation: "")
@@ -41,7 +43,7 @@ extension PropertyValue: CustomStringConvertible {
         if let strings, strings.allSatisfy(Self.isPrintable) {
             return strings.map { "\"\(Self.escaped($0))\"" }.joined(separator: ", ")
         }
-        if let cells { return "<" + cells.map { "0x" + String($0, radix: 16) }.joined(separator: " ") + ">" }
+        if let cells { return "<" + cells.map { hex($0) }.joined(separator: " ") + ">" }
         let digits = bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }
         return "[" + digits.joined(separator: " ") + "]"
     }

@@ -9,13 +9,13 @@ struct TreeSurvey {
     /// The blob's length in bytes.
     private(set) var byteCount: Int
 
-    private let limits: DeviceTree.Limits
+    private let limits: Tree.Limits
     private var nodeCount = 0
     /// The names from the root to the node at hand, for errors.
     private var names: [String] = []
 
     /// - Throws: `DeviceTreeError` for the first thing that is wrong with the tree.
-    init(_ tree: DeviceTree, limits: DeviceTree.Limits) throws(DeviceTreeError) {
+    init(_ tree: Tree, limits: Tree.Limits) throws(DeviceTreeError) {
         // libfdt counts in C's int.
         var limits = limits
         limits.byteCount = min(limits.byteCount, Int(Int32.max))

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import CLinux
+internal import LinuxSystem
 
 /// A general-purpose register of a vCPU.
 ///

@@ -96,8 +96,6 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
-
 /// Runs `body` and turns its errno into a `KVMError`.
 func naming<Result>(
     _ error: (Errno) -> KVMError, _ body: () throws(Errno) -> Result

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-public import DeviceTree
+public import GuestNodes
+public import HostDevices
 public import KVM
 public import LinuxSystem
 public import PlatformBus
@@ -9,10 +10,12 @@ public import VFIO
 
 /// Why a host device could not be given to the guest, and what to do about it.
 public enum PassthroughError: Error, Sendable, CustomStringConvertible {
+    case host(HostDeviceError)
     case vfio(VFIOError)
+    /// The guest can't have a node for the device.
+    case node(GuestNodeError)
     case bus(device: String, PlatformBusError)
     case kvm(device: String, KVMError)
-    case deviceTree(device: String, DeviceTreeError)
     case call(device: String, String, errno: Errno)
     /// No path to the guest works for an interrupt, or not the one that was asked for; each with the reason.
     case noInterruptPath(
@@ -29,16 +32,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case translatingBus(device: String, bus: String)
     /// `dma: "identity"`, but the device's addresses don't reach all of RAM.
     case memoryOutOfReach(device: String, memory: GuestRange, bus: String)
-    /// The host booted without a device tree, so nothing describes the device to the guest.
-    case noDeviceTreeNode(device: String)
     /// `guest_address` lists more regions than the device has.
     case tooManyAddresses(device: String, given: Int, regions: Int)
-    /// `strict` is on, and these references of its node can't be carried over.
-    case missingReferences(device: String, [String])
-    /// The configuration has rates for clocks that the device hasn't got.
-    case unknownClocks(device: String, [String], known: [String])
-    /// What its driver needs, going by its `compatible`, is not there.
-    case incompleteNode(device: String, compatible: String, String)
     /// `guest_address` is on no page of the host, in bytes, and the region is to be mapped.
     case offPage(device: String, region: Int, address: GuestAddress, pageSize: UInt64)
     /// `guest_address: "host"`, but where the region is on the host can't be told.
@@ -46,10 +41,11 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
+        case .host(let error): error.description
         case .vfio(let error): error.description
+        case .node(let error): error.description
         case .bus(let device, let error): "\(device): \(error)"
         case .kvm(let device, let error): "\(device): \(error)"
-        case .deviceTree(let device, let error): "\(device): \(error)"
         case .call(let device, let call, let errno): "\(device): \(call): \(errno.explained)"
         case .noInterruptPath(let device, let interrupt, let isChoice, let failures):
             (["\(device): no way to the guest for interrupt \(interrupt)"]
@@ -89,28 +85,6 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             \(device): it can't reach the guest's RAM at \(memory), since the dma-ranges of \(bus) leave it out
               give machine-config.dma_heap a heap within its reach, or reserve huge pages when the host boots, lower down
             """
-        case .noDeviceTreeNode(let device):
-            """
-            \(device): the host's device tree has no node for it
-              the guest's driver could not find the device; this host was probably booted with ACPI
-              describe it in the configuration: device_tree.properties with "compatible" at least
-            """
-        case .missingReferences(let device, let references):
-            """
-            \(device): what its node refers to can't all be carried into the guest's device tree, and strict is on
-              \(references.joined(separator: "\n  "))
-              pass those devices through too, give what is missing in device_tree, or leave strict out
-            """
-        case .unknownClocks(let device, let names, let known):
-            """
-            \(device): device_tree.clocks has no business with \(names.map { "\"\($0)\"" }.joined(separator: ", "))
-              \(known.isEmpty ? "the device has no clocks" : "its clocks are \(known.joined(separator: ", "))")
-            """
-        case .incompleteNode(let device, let compatible, let flaw):
-            """
-            \(device): a guest can't drive this \(compatible)
-              \(flaw)
-            """
         case .tooManyAddresses(let device, let given, let regions):
             """
             \(device): guest_address has \(given) elements, but the device has \(regions) \(regions == 1 ? "region" : "regions")
@@ -143,6 +117,11 @@ extension PassthroughError {
     /// Runs `body` and says that VFIO failed, which names the device itself.
     static func vfio<Result>(_ body: () throws(VFIOError) -> Result) throws(PassthroughError) -> Result {
         do { return try body() } catch { throw .vfio(error) }
+    }
+
+    /// Runs `body` and says that the host's device can't be had.
+    static func host<Result>(_ body: () throws(HostDeviceError) -> Result) throws(PassthroughError) -> Result {
+        do { return try body() } catch { throw .host(error) }
     }
 
     /// Runs `body` and says for which device KVM failed.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// A guest-physical address (IPA), in bytes.
 public struct GuestAddress: RawRepresentable, Comparable, Hashable, Sendable, CustomStringConvertible {
     /// The address in bytes.
@@ -44,10 +46,5 @@ public struct GuestAddress: RawRepresentable, Comparable, Hashable, Sendable, Cu
     }
 
     /// "0x9010000".
-    public var description: String { hexadecimal(rawValue) }
-}
-
-/// `value` as the error texts and reports show it: "0x1000".
-func hexadecimal(_ value: UInt64) -> String {
-    "0x" + String(value, radix: 16)
+    public var description: String { hex(rawValue) }
 }

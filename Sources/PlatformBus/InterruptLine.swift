@@ -36,7 +36,7 @@ public enum InterruptTrigger: Sendable, Equatable {
     case level
 }
 
-/// A wire from a device to the guest's interrupt controller. `Machine` implements it on KVM; any thread may call it.
+/// A wire from a device to the guest's interrupt controller. `MicroVM` implements it on KVM; any thread may call it.
 public protocol InterruptLine: Sendable {
     /// The interrupt that the wire raises.
     var spi: SPI { get }

@@ -44,7 +44,7 @@ public final class MMIODispatcher: Sendable {
     private let reportedPages = Mutex<[UInt64]>([])
 
     /// `attachments` is sorted by address and free of overlaps.
-    init(_ attachments: [PlatformBus.Attachment], unclaimed: @escaping @Sendable (UnclaimedAccess) -> Void) {
+    init(_ attachments: [BusMap.Attachment], unclaimed: @escaping @Sendable (UnclaimedAccess) -> Void) {
         entries = ContiguousArray(
             attachments.map {
                 Entry(base: $0.range.base.rawValue, last: $0.range.last.rawValue, device: $0.device)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// Why the guest's address map or its interrupts can't be laid out as asked.
 public enum PlatformBusError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `name` wants `range`, and `owner` has `taken`, which overlaps it.
@@ -32,7 +34,7 @@ public enum PlatformBusError: Error, Equatable, Sendable, CustomStringConvertibl
             """
         case .windowFull(let name, let size, let alignment, let windows):
             """
-            \(name): no room for \(hexadecimal(size)) bytes aligned to \(hexadecimal(alignment)) \
+            \(name): no room for \(hex(size)) bytes aligned to \(hex(alignment)) \
             in the platform bus (\(Self.list(windows)))
               pass fewer devices through, or move addresses fixed by configuration together
             """
@@ -43,14 +45,14 @@ public enum PlatformBusError: Error, Equatable, Sendable, CustomStringConvertibl
             """
         case .misaligned(let name, let address, let alignment):
             """
-            \(name): guest address \(address) isn't aligned to \(hexadecimal(alignment))
-              choose a multiple of \(hexadecimal(alignment)), or give none
+            \(name): guest address \(address) isn't aligned to \(hex(alignment))
+              choose a multiple of \(hex(alignment)), or give none
             """
         case .invalidAlignment(let name, let alignment):
-            "\(name): alignment \(hexadecimal(alignment)) is no power of two"
+            "\(name): alignment \(hex(alignment)) is no power of two"
         case .invalidRange(let name, let base, let size):
             """
-            \(name): \(hexadecimal(size)) bytes\(base.map { " at \($0)" } ?? "") are no range of guest addresses
+            \(name): \(hex(size)) bytes\(base.map { " at \($0)" } ?? "") are no range of guest addresses
               a range has at least one byte and ends at 0xffffffffffffffff at the latest
             """
         case .noSPI(let name, let count):

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import ArgumentParser
+internal import HostDevices
 internal import LinuxSystem
 internal import VFIO
 
@@ -28,22 +29,22 @@ struct Bind: ParsableCommand {
 
     func run() throws {
         let devices = try ThisHost.devices(names)
-        let conditions = try failing { () throws(VFIOError) in
+        let conditions = try failing { () throws(HostDeviceError) in
             try BindingConditions(sysfs: ThisHost.sysfs, proc: ThisHost.proc)
         }
         let together = Set(devices.map(\.name))
         try ThisHost.fail(
             devices.filter { $0.state != .ready }.compactMap { device in
-                do throws(VFIOError) {
+                do throws(HostDeviceError) {
                     let obstacles = try conditions.obstacles(to: device, together: together)
                     return obstacles.isEmpty
-                        ? nil : VFIOError.binding(device: device.name, .refused(obstacles)).description
+                        ? nil : HostDeviceError.binding(device: device.name, .refused(obstacles)).description
                 } catch { return error.description }
             })
         let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel(), holds: !noHold)
         try carryOut(
             devices, dryRun: dryRun, steps: binding.bindingSteps, text: Self.text
-        ) { device throws(VFIOError) in try binding.bind(device) }
+        ) { device throws(HostDeviceError) in try binding.bind(device) }
     }
 
     static func text(_ outcome: DeviceBinding.Outcome) -> String {
@@ -78,7 +79,7 @@ struct Release: ParsableCommand {
         let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
         try carryOut(
             devices, dryRun: dryRun, steps: binding.releaseSteps, text: Self.text
-        ) { device throws(VFIOError) in try binding.release(device) }
+        ) { device throws(HostDeviceError) in try binding.release(device) }
     }
 
     static func text(_ outcome: DeviceBinding.Outcome) -> String {
@@ -95,13 +96,13 @@ struct Release: ParsableCommand {
 /// the others from it.
 /// - Throws: `Failure` with all that failed.
 private func carryOut(
-    _ devices: [HostDevice], dryRun: Bool, steps: (HostDevice) throws(VFIOError) -> [BindingStep],
-    text: (DeviceBinding.Outcome) -> String, action: (HostDevice) throws(VFIOError) -> DeviceBinding.Outcome
+    _ devices: [HostDevice], dryRun: Bool, steps: (HostDevice) throws(HostDeviceError) -> [BindingStep],
+    text: (DeviceBinding.Outcome) -> String, action: (HostDevice) throws(HostDeviceError) -> DeviceBinding.Outcome
 ) throws {
     var problems: [String] = []
     for device in devices {
         let line: String
-        do throws(VFIOError) {
+        do throws(HostDeviceError) {
             if dryRun {
                 let steps = try steps(device)
                 line = steps.isEmpty ? "# \(text(.already(device)))" : steps.map(\.command).joined(separator: "\n")

@@ -3,6 +3,7 @@
 
 internal import ArgumentParser
 internal import Configuration
+internal import Console
 internal import KVM
 internal import LinuxSystem
 internal import Machine

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import DeviceTree
+internal import GuestNodes
+internal import HostDevices
+internal import LinuxSystem
 internal import Machine
 internal import Passthrough
 internal import PlatformBus
@@ -176,7 +180,7 @@ struct DeviceRecord: Encodable {
                 case .empty: ("empty", nil)
                 }
             return Region(
-                index: index, name: region.name, hostAddress: region.hostAddress.map { "0x" + String($0, radix: 16) },
+                index: index, name: region.name, hostAddress: region.hostAddress.map { hex($0) },
                 size: region.size, access: access, reason: reason)
         }
         interrupts = survey.interrupts.enumerated().map { index, interrupt in

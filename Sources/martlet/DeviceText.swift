@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
+internal import LinuxSystem
 internal import Passthrough
 internal import PlatformBus
 internal import VFIO
@@ -67,7 +69,7 @@ struct DeviceText {
     private static func name(_ name: String?) -> String { name.map { " \($0)" } ?? "" }
 
     private static func text(_ region: DeviceSurvey.Region) -> String {
-        let host = region.hostAddress.map { "host 0x\(String($0, radix: 16)) " } ?? ""
+        let host = region.hostAddress.map { "host \(hex($0)) " } ?? ""
         let access =
             switch region.access {
             case .mappable: "can be mapped"

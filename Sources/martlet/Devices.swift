@@ -3,6 +3,7 @@
 
 internal import ArgumentParser
 internal import FoundationEssentials
+internal import HostDevices
 internal import LinuxSystem
 internal import Passthrough
 internal import VFIO
@@ -23,17 +24,17 @@ struct Devices: ParsableCommand {
     var json = false
 
     func run() throws {
-        let survey = try failing { () throws(VFIOError) in
+        let survey = try failing { () throws(HostDeviceError) in
             try HostSurvey(sysfs: ThisHost.sysfs, proc: ThisHost.proc)
         }
         let devices: [DeviceSurvey]
         if names.isEmpty {
-            devices = try failing { () throws(VFIOError) in try survey.devices() }
+            devices = try failing { () throws(HostDeviceError) in try survey.devices() }
         } else {
             let named = try ThisHost.devices(names)
             let together = Set(named.map(\.name))
-            devices = try failing { () throws(VFIOError) in
-                try named.map { device throws(VFIOError) in try survey.survey(device, together: together) }
+            devices = try failing { () throws(HostDeviceError) in
+                try named.map { device throws(HostDeviceError) in try survey.survey(device, together: together) }
             }
         }
         // What could be read is worth more than a failure, but the rest is not passed over in silence.
@@ -51,7 +52,7 @@ struct Devices: ParsableCommand {
             let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
             let texts = devices.map { device in
                 var steps: [BindingStep]?
-                do throws(VFIOError) { steps = try binding.bindingSteps(for: device.device) } catch {
+                do throws(HostDeviceError) { steps = try binding.bindingSteps(for: device.device) } catch {
                     StandardError.write("martlet: warning: \(error)\n")
                 }
                 let text = DeviceText(device, steps: steps, hold: Self.hold(of: device)).text
@@ -62,7 +63,7 @@ struct Devices: ParsableCommand {
     }
 
     private static func hold(of device: DeviceSurvey) -> DeviceHold {
-        do throws(VFIOError) { return try DeviceHold(of: device.device, sysfs: ThisHost.sysfs) } catch {
+        do throws(HostDeviceError) { return try DeviceHold(of: device.device, sysfs: ThisHost.sysfs) } catch {
             StandardError.write("martlet: warning: \(error)\n")
             return .unavailable
         }

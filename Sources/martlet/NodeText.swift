@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
+internal import GuestNodes
+internal import HostDevices
 internal import LinuxSystem
 internal import Machine
 internal import Passthrough

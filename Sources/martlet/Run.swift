@@ -3,6 +3,7 @@
 
 internal import ArgumentParser
 internal import Configuration
+internal import Console
 internal import FoundationEssentials
 internal import KVM
 internal import LinuxSystem
@@ -90,9 +91,9 @@ struct Run: ParsableCommand {
 
     private static func makeMachine(
         _ plan: MachinePlan, _ hypervisor: Hypervisor, _ log: Log, _ profile: StartupProfile
-    ) throws -> Machine {
+    ) throws -> MicroVM {
         do {
-            return try Machine(
+            return try MicroVM(
                 plan, hypervisor: hypervisor, console: try makeConsole(log), profile: profile,
                 status: StandardError.write)
         } catch let error as MachineError {
@@ -102,8 +103,8 @@ struct Run: ParsableCommand {
         }
     }
 
-    static func makeConsole(_ log: Log) throws(Errno) -> Console {
-        try Console { failure in
+    static func makeConsole(_ log: Log) throws(Errno) -> GuestConsole {
+        try GuestConsole { failure in
             switch failure {
             case .output(let error):
                 log(.warning, "the guest's console can't be written any more: \(error.nameAndText); the guest goes on")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
 internal import LinuxSystem
 internal import VFIO
 
@@ -15,7 +16,7 @@ enum ThisHost {
         var devices: [HostDevice] = []
         var problems: [String] = []
         for name in names {
-            do throws(VFIOError) {
+            do throws(HostDeviceError) {
                 let device = try device(name)
                 if !devices.contains(where: { $0.path == device.path }) { devices.append(device) }
             } catch { problems.append(error.description) }
@@ -24,7 +25,7 @@ enum ThisHost {
         return devices
     }
 
-    static func device(_ name: String) throws(VFIOError) -> HostDevice {
+    static func device(_ name: String) throws(HostDeviceError) -> HostDevice {
         name.hasPrefix("/")
             ? try HostDevice(sysfsdev: name, sysfs: sysfs) : try HostDevice(host: name, sysfs: sysfs)
     }
@@ -36,6 +37,6 @@ enum ThisHost {
 }
 
 /// Runs `body`; what VFIO throws becomes a failure with its text.
-func failing<Result>(_ body: () throws(VFIOError) -> Result) throws -> Result {
+func failing<Result>(_ body: () throws(HostDeviceError) -> Result) throws -> Result {
     do { return try body() } catch { throw Failure(.failure, error.description) }
 }

@@ -31,7 +31,7 @@ private final class Silence: MMIODevice {
     }
 
     @Test func `a handler goes with its attachment, and the claim stays`() throws {
-        let bus = PlatformBus(windows: [], spiCount: 64)
+        let bus = BusMap(windows: [], spiCount: 64)
         try bus.reserve("test", range)
         do {
             let attachment = try BusAttachment(Silence(), name: "test", range: range, on: bus)
@@ -44,7 +44,7 @@ private final class Silence: MMIODevice {
     }
 
     @Test func `a range of somebody else's takes no handler`() throws {
-        let bus = PlatformBus(windows: [], spiCount: 64)
+        let bus = BusMap(windows: [], spiCount: 64)
         try bus.reserve("other", range)
         #expect(throws: PlatformBusError.self) { try BusAttachment(Silence(), name: "test", range: range, on: bus) }
     }

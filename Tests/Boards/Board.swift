@@ -13,14 +13,14 @@ struct Board {
     }
 
     let name: String
-    let tree: DeviceTree
+    let tree: Tree
     /// `/__local_fixups__`: below it the tree's nodes again, each property holding the offsets of the phandles in the property
     /// of its name. Made by `dtc -L`.
     let fixups: Node?
 
     init(_ file: URL, name: String) throws {
         self.name = name
-        var tree = try DeviceTree(parsing: [UInt8](try Data(contentsOf: file)), limits: .ofHosts)
+        var tree = try Tree(parsing: [UInt8](try Data(contentsOf: file)), limits: .ofHosts)
         fixups = tree.root.removeChild(named: "__local_fixups__")
         tree.root.removeChild(named: "__fixups__")
         self.tree = tree

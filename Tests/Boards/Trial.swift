@@ -3,6 +3,8 @@
 
 internal import DeviceTree
 internal import Foundation
+import GuestNodes
+import HostDevices
 internal import Passthrough
 internal import PlatformBus
 
@@ -47,9 +49,9 @@ struct Trial {
     /// As `DeviceSurvey.nodeRequest` makes it.
     private func request(_ device: Board.Device) throws -> NodeRequest {
         guard let window = GuestRange(base: GuestAddress(0x0C00_0000), size: 0x4_0000_0000) else {
-            throw PassthroughError.noDeviceTreeNode(device: device.path)
+            throw GuestNodeError.noDeviceTreeNode(device: device.path)
         }
-        let bus = PlatformBus(windows: [window], spiCount: 988)
+        let bus = BusMap(windows: [window], spiCount: 988)
         var request = NodeRequest(name: device.node.name, path: device.path, regions: [], interrupts: [])
         let blocks = HostAddresses.blocks(of: device.path, tree: host)
         for (index, block) in blocks.prefix(while: { $0.address != nil }).enumerated() where block.size > 0 {
@@ -64,7 +66,7 @@ struct Trial {
     }
 
     /// The guest's tree: the generated nodes and as much of a board as they can refer to.
-    private static func guestTree(_ nodes: [Node], _ shared: SharedNodes) -> DeviceTree {
+    private static func guestTree(_ nodes: [Node], _ shared: SharedNodes) -> Tree {
         var root = Node(
             "",
             [
@@ -91,7 +93,7 @@ struct Trial {
                         "ranges": .cells64([0x0C00_0000, 0x0C00_0000, 0x4_0000_0000]),
                     ], children: onBus))
         }
-        return DeviceTree(root: root)
+        return Tree(root: root)
     }
 
     // MARK: Judgement
@@ -100,7 +102,7 @@ struct Trial {
         guard let node = nodes.first else { return }
         let tree = Self.guestTree([node.node], shared)
         let blob = try tree.serialized(limits: .ofHosts)
-        if try DeviceTree(parsing: blob, limits: .ofHosts) != tree { tally.note(.changedByWriting, device.path) }
+        if try Tree(parsing: blob, limits: .ofHosts) != tree { tally.note(.changedByWriting, device.path) }
         blobs.append(("\(board.name) \(device.path)", blob))
         tally.longestExplanation = max(tally.longestExplanation, Self.count(node.dependencies))
         tally.warnings += node.warnings.count
@@ -138,7 +140,7 @@ struct Trial {
         }
         let tree = Self.guestTree(Self.renamed(nodes.map(\.node)), explaining.shared)
         let blob = try tree.serialized(limits: .ofHosts)
-        if try DeviceTree(parsing: blob, limits: .ofHosts) != tree { tally.note(.changedByWriting, board.name) }
+        if try Tree(parsing: blob, limits: .ofHosts) != tree { tally.note(.changedByWriting, board.name) }
         var phandles: Set<UInt32> = []
         Self.collect(tree.root, &phandles)
         for (request, node) in zip(requests, nodes) {

@@ -50,7 +50,7 @@ struct DtcTests {
         """
 
     /// The same board, made here. dtc numbers phandles as it meets references.
-    private func board() throws -> DeviceTree {
+    private func board() throws -> Tree {
         var phandles = PhandleAllocator()
         let gicPhandle = try phandles.allocate()
         let clockPhandle = try phandles.allocate()
@@ -115,13 +115,13 @@ struct DtcTests {
                         [BusRange(child: 0, parent: 0xC00_0000, size: 0x200_0000)], counts: busCounts,
                         parentAddressCells: 2),
                 ], children: [rtc]))
-        return DeviceTree(root: root, reservations: [MemoryReservation(address: 0x8000_0000, size: 0x1000)])
+        return Tree(root: root, reservations: [MemoryReservation(address: 0x8000_0000, size: 0x1000)])
     }
 
     @Test func `what dtc compiles reads as the expected tree`() throws {
         let output = try Dtc.run(["-I", "dts", "-O", "dtb"], input: Array(source.utf8))
         #expect(output.messages == "")
-        #expect(try DeviceTree(parsing: output.bytes) == board())
+        #expect(try Tree(parsing: output.bytes) == board())
     }
 
     @Test func `dtc has no warning about a blob of ours`() throws {
@@ -136,7 +136,7 @@ struct DtcTests {
     @Test func `dtc reads our source text as the same tree`() throws {
         // Arrange: the board, and a few hundred random trees side by side in one tree.
         var random = RandomTrees(seed: 12)
-        var gathered = DeviceTree(reservations: [MemoryReservation(address: 1 << 40, size: .max)])
+        var gathered = Tree(reservations: [MemoryReservation(address: 1 << 40, size: .max)])
         for index in 0..<300 {
             var root = random.tree().root
             root.name = "tree@\(index)"
@@ -149,7 +149,7 @@ struct DtcTests {
 
             // Assert
             #expect(output.status == 0)
-            #expect(try DeviceTree(parsing: output.bytes) == tree)
+            #expect(try Tree(parsing: output.bytes) == tree)
         }
     }
 }

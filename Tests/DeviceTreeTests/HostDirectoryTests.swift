@@ -6,6 +6,8 @@ import Foundation
 import LinuxSystem
 import Testing
 
+@testable import Passthrough
+
 /// Folders and files in memory; every other call fails.
 private struct FakeFiles: SystemCalls {
     var files: [String: [UInt8]] = [:]
@@ -57,6 +59,7 @@ private struct FakeFiles: SystemCalls {
     ) throws(Errno) -> UInt { throw .noFunction }
     func pin(address: UInt, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
     func unpin(_ pin: CInt) {}
+    func randomBytes(_ count: Int) throws(Errno) -> [UInt8] { throw .noFunction }
     func setAffinity(_ processors: [Int]) throws(Errno) { throw .noFunction }
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
     func unmap(address: UInt, size: UInt64) {}
@@ -89,7 +92,7 @@ private struct FakeFiles: SystemCalls {
     }
 
     private func error(
-        _ path: String, _ host: FakeFiles, named name: String? = nil, limits: DeviceTree.Limits = .init()
+        _ path: String, _ host: FakeFiles, named name: String? = nil, limits: Tree.Limits = .init()
     ) -> DeviceTreeError? {
         do {
             _ = try Node(directory: path, named: name, system: host, limits: limits)
@@ -140,16 +143,16 @@ private struct FakeFiles: SystemCalls {
     }
 
     @Test func `depth, node count and bytes are limited`() {
-        var limits = DeviceTree.Limits()
+        var limits = Tree.Limits()
         limits.depth = 2
         #expect(
             error("/dt", host, limits: limits)
                 == .limitExceeded(.depth, limit: 2, place: "/dt/rtc@9010000/port"))
-        limits = DeviceTree.Limits()
+        limits = Tree.Limits()
         limits.nodeCount = 1
         #expect(
             error("/dt", host, limits: limits) == .limitExceeded(.nodeCount, limit: 1, place: "/dt/rtc@9010000"))
-        limits = DeviceTree.Limits()
+        limits = Tree.Limits()
         limits.byteCount = 28
         #expect(
             error("/dt", host, limits: limits)

@@ -7,12 +7,12 @@ import Testing
 
 @Suite struct MergingTests {
     @Test func `nodes and properties of both are there, and the other's count`() {
-        var tree = DeviceTree(
+        var tree = Tree(
             root: Node(
                 "", ["model": .string("a"), "x": .cell(1)],
                 children: [Node("soc", ["ranges": .empty], children: [Node("a@1", ["reg": .cell(1)])]), Node("b")]),
             reservations: [MemoryReservation(address: 0, size: 1)])
-        let other = DeviceTree(
+        let other = Tree(
             root: Node(
                 "", ["x": .cell(2), "y": .empty],
                 children: [
@@ -34,13 +34,13 @@ import Testing
     }
 
     @Test func `names are matched as they are`() {
-        var tree = DeviceTree(root: Node("", children: [Node("timer@0")]))
-        #expect(tree.merge(DeviceTree(root: Node("", children: [Node("timer")]))).isEmpty)
+        var tree = Tree(root: Node("", children: [Node("timer@0")]))
+        #expect(tree.merge(Tree(root: Node("", children: [Node("timer")]))).isEmpty)
         #expect(tree.root.children.map(\.name) == ["timer@0", "timer"])
     }
 
     @Test func `labels come and go`() throws {
-        var tree = DeviceTree(root: Node("", children: [Node("a")]))
+        var tree = Tree(root: Node("", children: [Node("a")]))
         #expect(tree.labels.isEmpty)
         tree.labels = [("x", "/a"), ("y", "/b")]
         #expect(tree.node(at: "/__symbols__")?.properties.map(\.name) == ["x", "y"])
@@ -51,7 +51,7 @@ import Testing
     }
 
     @Test func `a node gets a phandle once`() throws {
-        var tree = DeviceTree(root: Node("", children: [Node("a", ["phandle": .cell(1)]), Node("b")]))
+        var tree = Tree(root: Node("", children: [Node("a", ["phandle": .cell(1)]), Node("b")]))
         #expect(try tree.phandle(ofNodeAt: "/a")?.rawValue == 1)
         #expect(try tree.phandle(ofNodeAt: "/b")?.rawValue == 2)
         #expect(try tree.phandle(ofNodeAt: "/b")?.rawValue == 2)

@@ -5,7 +5,7 @@ import DeviceTree
 import Testing
 
 @Suite struct NodeTests {
-    private let tree = DeviceTree(
+    private let tree = Tree(
         root: Node(
             "", ["model": .string("test")],
             children: [

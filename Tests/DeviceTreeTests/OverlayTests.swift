@@ -9,8 +9,8 @@ import Testing
 @Suite(.enabled(if: Dtc.isAvailable, "dtc is not installed"))
 struct OverlayTests {
     /// An interrupt controller with a phandle, and a device without one.
-    private static let base: DeviceTree = {
-        var tree = DeviceTree(
+    private static let base: Tree = {
+        var tree = Tree(
             root: Node(
                 "", ["#address-cells": .cell(2), "#size-cells": .cell(2), "interrupt-parent": .cell(1)],
                 children: [
@@ -37,7 +37,7 @@ struct OverlayTests {
         try Overlay(parsing: try blob("/dts-v1/; /plugin/;\n" + source), name: "test.dtbo")
     }
 
-    private func applied(_ sources: String...) throws -> DeviceTree {
+    private func applied(_ sources: String...) throws -> Tree {
         var tree = Self.base
         for source in sources { try tree.apply(try overlay(source)) }
         return tree
@@ -125,7 +125,7 @@ struct OverlayTests {
             .appending(path: "../../configs/bases/xen-rtc")
         let source = try String(contentsOf: file.appendingPathExtension("dts"), encoding: .utf8)
         let compiled = Array(try Data(contentsOf: file.appendingPathExtension("dtb")))
-        #expect(try DeviceTree(parsing: blob(source, labels: false)) == DeviceTree(parsing: compiled))
+        #expect(try Tree(parsing: blob(source, labels: false)) == Tree(parsing: compiled))
     }
 
     // MARK: What is refused
@@ -257,7 +257,7 @@ struct OverlayTests {
         var base = Self.base
         base.root.replace(
             Node("aliases", ["bus0": .string("/soc"), "loop": .string("loop"), "lost": .string("/nowhere")]))
-        func applied(_ target: String) throws -> DeviceTree {
+        func applied(_ target: String) throws -> Tree {
             var tree = base
             try tree.apply(
                 overlay("/ { fragment@9 { target-path = \"\(target)\"; __overlay__ { x; l: new { }; }; }; };"))
@@ -291,7 +291,7 @@ struct OverlayTests {
 
     private func error(_ children: Node...) -> OverlayProblem? {
         do {
-            let tree = DeviceTree(root: Node("", children: [fragment] + children))
+            let tree = Tree(root: Node("", children: [fragment] + children))
             _ = try Overlay(parsing: try tree.serialized(), name: "x")
             return nil
         } catch {
@@ -385,7 +385,7 @@ struct OverlayTests {
             let blob = blobs[round % blobs.count]
             // Half of them are whole blobs with nonsense in them, which gets further.
             let damaged =
-                round % 2 == 0 ? source.damaged(blob) : try source.twisted(DeviceTree(parsing: blob)).serialized()
+                round % 2 == 0 ? source.damaged(blob) : try source.twisted(Tree(parsing: blob)).serialized()
             guard let overlay = try? Overlay(parsing: damaged, name: "x") else {
                 refused += 1
                 continue
@@ -394,7 +394,7 @@ struct OverlayTests {
             do {
                 try tree.apply(overlay)
                 applied += 1
-                let copy = try DeviceTree(parsing: tree.serialized(limits: .ofHosts), limits: .ofHosts)
+                let copy = try Tree(parsing: tree.serialized(limits: .ofHosts), limits: .ofHosts)
                 if copy != tree { Issue.record("seed \(seed): \(copy) is not \(tree)") }
             } catch { failed += 1 }
         }

@@ -22,9 +22,9 @@ import Testing
         }
     }
 
-    private func error(_ blob: [UInt8], limits: DeviceTree.Limits = .init()) -> DeviceTreeError? {
+    private func error(_ blob: [UInt8], limits: Tree.Limits = .init()) -> DeviceTreeError? {
         do {
-            _ = try DeviceTree(parsing: blob, limits: limits)
+            _ = try Tree(parsing: blob, limits: limits)
             return nil
         } catch { return error }
     }
@@ -48,8 +48,8 @@ import Testing
             $0.finish()
         }
         #expect(
-            try DeviceTree(parsing: bytes + [1, 2, 3])
-                == DeviceTree(root: Node("", ["a": .bytes([1])], children: [Node("b")])))
+            try Tree(parsing: bytes + [1, 2, 3])
+                == Tree(root: Node("", ["a": .bytes([1])], children: [Node("b")])))
     }
 
     @Test func `each truncation is an error`() throws {
@@ -207,7 +207,7 @@ import Testing
         let bytes = root { blob in
             for index in 0..<50_000 { blob.property("p\(index)") }
         }
-        #expect(try DeviceTree(parsing: bytes).root.properties.count == 50_000)
+        #expect(try Tree(parsing: bytes).root.properties.count == 50_000)
     }
 
     @Test func `reservations are read up to their end`() throws {
@@ -216,11 +216,11 @@ import Testing
         raw.begin("")
         raw.end()
         raw.finish()
-        let tree = try DeviceTree(parsing: raw.bytes)
+        let tree = try Tree(parsing: raw.bytes)
         #expect(
             tree.reservations == [
                 MemoryReservation(address: 0x8000_0000, size: 0x1000), MemoryReservation(address: .max, size: .max),
             ])
-        #expect(try DeviceTree(parsing: tree.serialized()) == tree)
+        #expect(try Tree(parsing: tree.serialized()) == tree)
     }
 }

@@ -13,7 +13,7 @@ import Testing
 
     @Test func `phandles of a tree are never handed out`() throws {
         // Arrange
-        let tree = DeviceTree(
+        let tree = Tree(
             root: Node(
                 "", ["phandle": .cell(2)],
                 children: [
@@ -49,7 +49,7 @@ import Testing
     }
 
     @Test func `the path of a phandle is found`() throws {
-        let tree = DeviceTree(
+        let tree = Tree(
             root: Node("", [:], children: [Node("a", [:], children: [Node("b@1", ["phandle": .cell(9)])])]))
         #expect(tree.path(of: try #require(Phandle(rawValue: 9))) == "/a/b@1")
         #expect(tree.path(of: try #require(Phandle(rawValue: 8))) == nil)

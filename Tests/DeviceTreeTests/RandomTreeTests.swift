@@ -9,7 +9,7 @@ import Testing
         var source = RandomTrees(seed: seed)
         for _ in 0..<1000 {
             let tree = source.tree()
-            let copy = try DeviceTree(parsing: tree.serialized())
+            let copy = try Tree(parsing: tree.serialized())
             // Not `#expect(copy == tree)`: its bookkeeping for each of thousands would take most of the time.
             if copy != tree { Issue.record("seed \(seed): \(copy) is not \(tree)") }
         }
@@ -27,10 +27,10 @@ import Testing
             let blob = try source.tree(nodeCount: 8).serialized()
             for _ in 0..<15 {
                 do {
-                    let tree = try DeviceTree(parsing: source.damaged(blob))
+                    let tree = try Tree(parsing: source.damaged(blob))
                     acceptedCount += 1
                     // What is accepted is a good tree: libfdt's writer and this reader take it too.
-                    let copy = try DeviceTree(parsing: tree.serialized())
+                    let copy = try Tree(parsing: tree.serialized())
                     if copy != tree { Issue.record("seed \(seed): \(copy) is not \(tree)") }
                 } catch {
                     refusedCount += 1

@@ -27,13 +27,13 @@ struct RandomTrees {
     mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &generator) }
 
     /// A tree of at most `nodeCount` nodes.
-    mutating func tree(nodeCount: Int = 12) -> DeviceTree {
+    mutating func tree(nodeCount: Int = 12) -> Tree {
         var budget = nodeCount - 1
         let root = node(named: "", depth: 0, budget: &budget)
         let reservations = (0..<(number(0...3) == 0 ? number(1...3) : 0)).map { _ in
             MemoryReservation(address: generator.next(), size: generator.next() | 1)
         }
-        return DeviceTree(root: root, reservations: reservations)
+        return Tree(root: root, reservations: reservations)
     }
 
     private mutating func node(named name: String, depth: Int, budget: inout Int) -> Node {
@@ -111,7 +111,7 @@ struct RandomTrees {
     }
 
     /// `tree` with one thing changed that its blob's form allows.
-    mutating func twisted(_ tree: DeviceTree) -> DeviceTree {
+    mutating func twisted(_ tree: Tree) -> Tree {
         var tree = tree
         twist(&tree.root)
         return tree

@@ -31,7 +31,7 @@ import Testing
     }
 
     @Test func `a tree is shown with its reservations`() {
-        let tree = DeviceTree(reservations: [MemoryReservation(address: 0x1000, size: 0x20)])
+        let tree = Tree(reservations: [MemoryReservation(address: 0x1000, size: 0x20)])
         #expect(tree.description == "/dts-v1/;\n/memreserve/ 0x1000 0x20;\n\n/ {\n};\n")
     }
 

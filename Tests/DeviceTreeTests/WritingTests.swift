@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct WritingTests {
     /// The root and one child, both with a property.
-    private let small = DeviceTree(
+    private let small = Tree(
         root: Node("", ["model": .string("m")], children: [Node("cpu@0", ["reg": .cell(0)])]),
         reservations: [MemoryReservation(address: 0x8000_0000, size: 0x1000)])
 
@@ -30,7 +30,7 @@ import Testing
         // Assert: past the header and libfdt's gap behind it, which the specification leaves free.
         #expect(blob.count == expected.bytes.count + 8)
         #expect(Array(blob.prefix(4)) == [0xD0, 0x0D, 0xFE, 0xED])
-        #expect(try DeviceTree(parsing: expected.bytes) == small)
+        #expect(try Tree(parsing: expected.bytes) == small)
         #expect(Array(blob.dropFirst(48).prefix(32)) == Array(expected.bytes.dropFirst(40).prefix(32)))
         #expect(Array(blob.dropFirst(80).prefix(expected.structure.count)) == expected.structure)
     }
@@ -39,7 +39,7 @@ import Testing
         var source = RandomTrees(seed: 11)
         for _ in 0..<200 {
             let tree = source.tree()
-            let survey = try TreeSurvey(tree, limits: DeviceTree.Limits())
+            let survey = try TreeSurvey(tree, limits: Tree.Limits())
             #expect(survey.byteCount == (try tree.serialized().count))
         }
     }
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func `an empty tree is written and read`() throws {
-        #expect(try DeviceTree(parsing: DeviceTree().serialized()) == DeviceTree())
+        #expect(try Tree(parsing: Tree().serialized()) == Tree())
     }
 
     @Test(arguments: [
@@ -67,7 +67,7 @@ import Testing
         ("a@" + String(repeating: "1", count: 254), .tooLong(length: 256, limit: 255)),
     ])
     func `a node's name against the rules is refused`(name: String, problem: NameProblem) {
-        let tree = DeviceTree(root: Node("", [:], children: [Node("soc", [:], children: [Node(name)])]))
+        let tree = Tree(root: Node("", [:], children: [Node("soc", [:], children: [Node(name)])]))
         #expect(throws: DeviceTreeError.invalidNodeName(name, parent: "/soc", problem)) { try tree.serialized() }
     }
 
@@ -75,8 +75,8 @@ import Testing
         "a", "a,b.c_d+e-f", "A0@9,1", "3d-engine", "__symbols__", String(repeating: "n", count: 31) + "@80000000",
     ])
     func `a node's name by the rules is accepted`(name: String) throws {
-        let tree = DeviceTree(root: Node("", children: [Node(name)]))
-        #expect(try DeviceTree(parsing: tree.serialized()) == tree)
+        let tree = Tree(root: Node("", children: [Node(name)]))
+        #expect(try Tree(parsing: tree.serialized()) == tree)
     }
 
     @Test(arguments: [
@@ -84,7 +84,7 @@ import Testing
         (String(repeating: "p", count: 256), .tooLong(length: 256, limit: 255)),
     ])
     func `a property's name against the rules is refused`(name: String, problem: NameProblem) {
-        let tree = DeviceTree(root: Node("", [:], children: [Node("soc", properties: [Property(name, .empty)])]))
+        let tree = Tree(root: Node("", [:], children: [Node("soc", properties: [Property(name, .empty)])]))
         #expect(throws: DeviceTreeError.invalidPropertyName(name, node: "/soc", problem)) { try tree.serialized() }
     }
 
@@ -92,20 +92,20 @@ import Testing
         "#size-cells", "vendor,x?", "1+1", "-", "nvidia,pad-autocal-pull-down-offset-3v3-timeout",
     ])
     func `a property's name by the rules is accepted`(name: String) throws {
-        let tree = DeviceTree(root: Node("", properties: [Property(name, .empty)]))
-        #expect(try DeviceTree(parsing: tree.serialized()) == tree)
+        let tree = Tree(root: Node("", properties: [Property(name, .empty)]))
+        #expect(try Tree(parsing: tree.serialized()) == tree)
     }
 
     @Test func `longer node names are a matter of the limits`() throws {
-        let tree = DeviceTree(root: Node("", children: [Node(String(repeating: "n", count: 60))]))
-        var limits = DeviceTree.Limits()
+        let tree = Tree(root: Node("", children: [Node(String(repeating: "n", count: 60))]))
+        var limits = Tree.Limits()
         limits.nodeNameLength = 60
-        #expect(try DeviceTree(parsing: tree.serialized(limits: limits), limits: limits) == tree)
-        #expect(throws: DeviceTreeError.self) { try DeviceTree(parsing: tree.serialized(limits: limits)) }
+        #expect(try Tree(parsing: tree.serialized(limits: limits), limits: limits) == tree)
+        #expect(throws: DeviceTreeError.self) { try Tree(parsing: tree.serialized(limits: limits)) }
     }
 
     @Test func `the root has no name`() {
-        #expect(throws: DeviceTreeError.self) { try DeviceTree(root: Node("soc")).serialized() }
+        #expect(throws: DeviceTreeError.self) { try Tree(root: Node("soc")).serialized() }
     }
 
     @Test(arguments: [2, 16, 17, 100]) func `duplicates are refused`(count: Int) {
@@ -114,40 +114,40 @@ import Testing
         let children = names.map { Node($0) }
         let properties = names.map { Property($0, .empty) }
         #expect(throws: DeviceTreeError.duplicateNode(path: "/a/n0")) {
-            try DeviceTree(root: Node("", [:], children: [Node("a", children: children)])).serialized()
+            try Tree(root: Node("", [:], children: [Node("a", children: children)])).serialized()
         }
         #expect(throws: DeviceTreeError.duplicateProperty("n0", node: "/a")) {
-            try DeviceTree(root: Node("", [:], children: [Node("a", properties: properties)])).serialized()
+            try Tree(root: Node("", [:], children: [Node("a", properties: properties)])).serialized()
         }
     }
 
     @Test func `a property and a child may share a name`() throws {
-        let tree = DeviceTree(root: Node("", ["cpu": .empty], children: [Node("cpu"), Node("cpu@0")]))
-        #expect(try DeviceTree(parsing: tree.serialized()) == tree)
+        let tree = Tree(root: Node("", ["cpu": .empty], children: [Node("cpu"), Node("cpu@0")]))
+        #expect(try Tree(parsing: tree.serialized()) == tree)
     }
 
     @Test func `a reservation of no bytes is refused`() {
-        let tree = DeviceTree(reservations: [MemoryReservation(address: 0x1000, size: 0)])
+        let tree = Tree(reservations: [MemoryReservation(address: 0x1000, size: 0)])
         #expect(throws: DeviceTreeError.emptyReservation(address: 0x1000)) { try tree.serialized() }
     }
 
     @Test func `depth, node count and size are limited`() throws {
         var node = Node("n")
         for _ in 0..<61 { node = Node("n", children: [node]) }
-        let deep = DeviceTree(root: Node("", children: [node]))
-        #expect(try DeviceTree(parsing: deep.serialized()) == deep)
+        let deep = Tree(root: Node("", children: [node]))
+        #expect(try Tree(parsing: deep.serialized()) == deep)
         #expect(throws: DeviceTreeError.self) {
-            try DeviceTree(root: Node("", children: [Node("n", children: [node])])).serialized()
+            try Tree(root: Node("", children: [Node("n", children: [node])])).serialized()
         }
 
-        var limits = DeviceTree.Limits()
+        var limits = Tree.Limits()
         limits.nodeCount = 3
-        let wide = DeviceTree(root: Node("", children: (0..<3).map { Node("n\($0)") }))
+        let wide = Tree(root: Node("", children: (0..<3).map { Node("n\($0)") }))
         #expect(throws: DeviceTreeError.limitExceeded(.nodeCount, limit: 3, place: "/n2")) {
             try wide.serialized(limits: limits)
         }
 
-        let big = DeviceTree(root: Node("", ["big": .bytes([UInt8](repeating: 0, count: 2 << 20))]))
+        let big = Tree(root: Node("", ["big": .bytes([UInt8](repeating: 0, count: 2 << 20))]))
         #expect(throws: DeviceTreeError.limitExceeded(.byteCount, limit: 2 << 20, place: "/")) { try big.serialized() }
     }
 }

@@ -84,7 +84,7 @@ final class TestConsole: ConsoleEnd {
         #expect(key[property: "linux,code"]?.cell == 116)
     }
 
-    private func context(_ bus: PlatformBus, _ loop: EventLoop) throws -> DeviceContext {
+    private func context(_ bus: BusMap, _ loop: EventLoop) throws -> DeviceContext {
         let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 32)
         return DeviceContext(vm: vm, bus: bus, loop: loop, console: console, controls: controls)
     }
@@ -93,7 +93,7 @@ final class TestConsole: ConsoleEnd {
     func `a device that goes leaves nothing`(device: any BoardDevice) throws {
         let request = try #require(device.windows.first)
         let place = try place(request.usual.rawValue, request.size)
-        let bus = PlatformBus(windows: [], spiCount: 64, fixed: place.windows)
+        let bus = BusMap(windows: [], spiCount: 64, fixed: place.windows)
         try bus.reserve(device.name, place.windows[0])
         do {
             let loop = try EventLoop(of: kernel)
@@ -113,7 +113,7 @@ final class TestConsole: ConsoleEnd {
 
     @Test func `the serial port is joined to the console`() throws {
         let place = try place(0x900_0000, NS16550A.byteCount)
-        let bus = PlatformBus(windows: [], spiCount: 64, fixed: place.windows)
+        let bus = BusMap(windows: [], spiCount: 64, fixed: place.windows)
         let context = try context(bus, try EventLoop(of: kernel))
         let live = try SerialPort().start(at: place, in: context)
         let dispatcher = bus.makeDispatcher()
@@ -127,7 +127,7 @@ final class TestConsole: ConsoleEnd {
     /// Linux's gpio-keys waits for both edges.
     @Test func `a press raises line 3, and a timer lets go of it`() throws {
         let place = try place(0x903_0000, PL061.byteCount)
-        let bus = PlatformBus(windows: [], spiCount: 64, fixed: place.windows)
+        let bus = BusMap(windows: [], spiCount: 64, fixed: place.windows)
         let loop = try EventLoop()
         let context = try context(bus, loop)
         let live = try PowerKey().start(at: place, in: context)

@@ -4,6 +4,8 @@
 internal import CLinux
 public import LinuxSystem
 
+@testable import Passthrough
+
 extension FakeKernel: SystemCalls {
     private static let memoryPrefix = "memfd_create "
 
@@ -174,6 +176,11 @@ extension FakeKernel: SystemCalls {
             return true
         }
         if !isWhole { throw .noMemory }
+    }
+
+    public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+        try step("getrandom")
+        return (0..<count).map { _ in UInt8.random(in: 0...255) }
     }
 
     public func setAffinity(_ cpus: [Int]) throws(Errno) {

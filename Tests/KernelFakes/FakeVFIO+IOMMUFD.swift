@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
 public import LinuxSystem
-public import VFIO
+import VFIO
 
 /// The fake's iommufd, what an address space says that it can map, and descriptors that a launcher hands in.
 extension FakeKernel {

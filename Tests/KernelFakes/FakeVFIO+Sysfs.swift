@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-public import VFIO
+public import HostDevices
+import VFIO
 
 extension FakeKernel {
     /// Puts a device into the fake's sysfs, /dev and VFIO, bound to its VFIO driver in a group of its own unless told

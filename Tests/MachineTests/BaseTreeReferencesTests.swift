@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import GuestNodes
 import Passthrough
 import Testing
 
@@ -11,7 +12,7 @@ import Testing
 @Suite struct BaseTreeReferencesTests {
     private let fixture = TreeFixture()
 
-    private func tree(_ nodes: [Node], _ properties: [Property] = [], vcpus: Int = 1) throws -> DeviceTree {
+    private func tree(_ nodes: [Node], _ properties: [Property] = [], vcpus: Int = 1) throws -> Tree {
         try fixture.addBase(nodes, properties)
         let tree = try fixture.tree(fixture.configuration(base: "/base.dtb", vcpus: vcpus))
         #expect(LostReference.all(in: tree).filter { $0.isEnabled && $0.property != "acme-handle" } == [])

@@ -20,11 +20,11 @@ import VFIO
         return try host.makePlan(configuration, hypervisor: hypervisor).deviceTree(hypervisor: hypervisor)
     }
 
-    private func tree(_ configuration: MachineConfiguration) throws -> DeviceTree {
-        try DeviceTree(parsing: try blob(configuration))
+    private func tree(_ configuration: MachineConfiguration) throws -> Tree {
+        try Tree(parsing: try blob(configuration))
     }
 
-    private func property(_ tree: DeviceTree, _ path: String, _ name: String) -> PropertyValue? {
+    private func property(_ tree: Tree, _ path: String, _ name: String) -> PropertyValue? {
         tree.node(at: path)?[property: name]
     }
 
@@ -182,7 +182,7 @@ import VFIO
     }
 
     @Test func withoutAHypervisorThereIsAGICv3() throws {
-        let tree = try DeviceTree(parsing: try host.makePlan(host.configuration()).deviceTree(hypervisor: nil))
+        let tree = try Tree(parsing: try host.makePlan(host.configuration()).deviceTree(hypervisor: nil))
         #expect(property(tree, "/interrupt-controller@8000000", "compatible") == .string("arm,gic-v3"))
         #expect(!host.kernel.journal.contains { $0.description.contains("KVM") })
     }

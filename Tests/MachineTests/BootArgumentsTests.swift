@@ -5,6 +5,7 @@ import Configuration
 import DeviceTree
 import Foundation
 import KernelFakes
+import LinuxSystem
 import Testing
 
 @testable import Machine
@@ -36,7 +37,7 @@ import Testing
     }
 
     private func addTree(_ path: String, _ root: Node) throws {
-        let blob = try DeviceTree(root: root).serialized()
+        let blob = try Tree(root: root).serialized()
         host.kernel.withState { $0.files[path] = blob }
     }
 
@@ -74,7 +75,7 @@ import Testing
         let terminal = try FakeTerminal()
         let plan = try host.makePlan(
             try configuration(nil, base: "8250.nr_uarts=0 coherent_pool=1M"), hypervisor: hypervisor)
-        let report = try Machine(
+        let report = try MicroVM(
             plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile()
         ).run().report
         #expect(report.text.split(separator: "\n").contains { $0 == Self.fromBase })
@@ -95,7 +96,7 @@ import Testing
             ("x=\"1 console=a\" console=b", ["b"]), ("console=a\tconsole=b", ["a", "b"]),
         ] as [(String, [String])])
     func whatACommandLineNames(text: String, consoles: [String]) throws {
-        let tree = DeviceTree(root: Node("", children: [Node("chosen", ["bootargs": .string(text)])]))
+        let tree = Tree(root: Node("", children: [Node("chosen", ["bootargs": .string(text)])]))
         let arguments = try #require(BootArguments(of: tree, configured: text, base: nil))
         #expect(arguments.consoles == consoles)
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import GuestMemory
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -13,12 +14,12 @@ import Testing
     private let kernel = FakeKernel()
     private let lines = LogLines()
     private let ram: GuestRange
-    private let memory: GuestMemory
+    private let memory: GuestRAM
     private static let base: UInt64 = 0x8000_0000
 
     init() throws {
         ram = try #require(GuestRange(base: GuestAddress(Self.base), size: 16 << 20))
-        memory = try GuestMemory([ram], system: kernel)
+        memory = try GuestRAM([ram], system: kernel)
     }
 
     private func load(_ image: [UInt8], initrd: [UInt8]? = nil) throws(MachineError) -> BootLoader.Result {

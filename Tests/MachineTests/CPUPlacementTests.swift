@@ -27,9 +27,9 @@ import Testing
         return configuration
     }
 
-    private func makeMachine(_ configuration: MachineConfiguration) throws -> Machine {
+    private func makeMachine(_ configuration: MachineConfiguration) throws -> MicroVM {
         let hypervisor = try host.makeHypervisor()
-        return try Machine(
+        return try MicroVM(
             try host.makePlan(configuration, hypervisor: hypervisor), hypervisor: hypervisor,
             console: terminal.console, profile: StartupProfile())
     }
@@ -104,7 +104,7 @@ import Testing
         }
         let hypervisor = try host.makeHypervisor()
         return machineError { () throws(MachineError) in
-            try Machine(
+            try MicroVM(
                 try host.makePlan(host.configuration(), hypervisor: hypervisor), hypervisor: hypervisor,
                 console: terminal.console, profile: StartupProfile())
         }?.description

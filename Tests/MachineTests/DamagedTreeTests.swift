@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import GuestNodes
+import LinuxSystem
 import Passthrough
 import Testing
 
@@ -45,7 +47,7 @@ import Testing
         }
     }
 
-    private static let generated = DeviceTree(
+    private static let generated = Tree(
         root: Node(
             "", ["#address-cells": .cell(2), "#size-cells": .cell(2), "interrupt-parent": .cell(1)],
             children: [
@@ -61,7 +63,7 @@ import Testing
                     ]),
             ]))
 
-    private static let base = DeviceTree(
+    private static let base = Tree(
         root: Node(
             "", ["#address-cells": .cell(2), "#size-cells": .cell(2), "interrupt-parent": .cell(1)],
             children: [
@@ -88,7 +90,7 @@ import Testing
                 Node("__symbols__", ["bridge": .string("/soc/bridge")]),
             ]))
 
-    private static let overlay = DeviceTree(
+    private static let overlay = Tree(
         root: Node(
             "",
             children: [
@@ -131,7 +133,7 @@ import Testing
             for _ in 0..<chance.number(below: 3) { twist(&overlay.root, &chance) }
             do {
                 let tree = try guestTree(base.serialized(), overlay.serialized())
-                let copy = try DeviceTree(parsing: tree.serialized(limits: .ofHosts), limits: .ofHosts)
+                let copy = try Tree(parsing: tree.serialized(limits: .ofHosts), limits: .ofHosts)
                 if copy != tree { Issue.record("seed \(seed): \(copy) is not \(tree)") }
                 made += 1
             } catch { refused += 1 }
@@ -139,7 +141,7 @@ import Testing
         #expect(refused > 100 && made > 250 && refused + made == 2500, "\((refused, made))")
     }
 
-    private func guestTree(_ base: [UInt8], _ overlay: [UInt8]) throws -> DeviceTree {
+    private func guestTree(_ base: [UInt8], _ overlay: [UInt8]) throws -> Tree {
         let base = try BaseTree(TreeFile(key: "base", path: "/b"), blob: base, vcpuCount: 2)
         var phandles = base.phandles
         var generated = Self.generated

@@ -2,11 +2,14 @@
 // Copyright 2026 The Martlet authors
 
 import Configuration
+import Console
 import DeviceTree
 import Glibc
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem
+import PlatformBus
 import Synchronization
 import Testing
 import VFIO
@@ -121,7 +124,7 @@ func machineError(_ body: () throws(MachineError) -> some Any) -> MachineError? 
 
 /// A console whose user sees what the guest writes, and types nothing.
 final class FakeTerminal {
-    let console: Console
+    let console: GuestConsole
     private let output: DescriptorPair
     private let input: DescriptorPair
 
@@ -129,7 +132,7 @@ final class FakeTerminal {
         let output = try DescriptorPair.pipe()
         let input = try DescriptorPair.pipe()
         (self.output, self.input) = (output, input)
-        console = try Console(input: input.user, outputDescriptor: output.console) { _ in }
+        console = try GuestConsole(input: input.user, outputDescriptor: output.console) { _ in }
     }
 
     var text: String { output.text }

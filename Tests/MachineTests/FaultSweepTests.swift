@@ -81,7 +81,7 @@ import VFIO
             ])
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration, hypervisor: hypervisor)
-        let machine = try Machine(
+        let machine = try MicroVM(
             plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
         return withExtendedLifetime(machine) { host.kernel.withState { $0.callCount } }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import GuestMemory
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -14,7 +15,7 @@ import Testing
 
     private func error(_ file: [UInt8], path: String = "/boot/kernel") throws -> String {
         let ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
-        let memory = try GuestMemory([ram], system: kernel)
+        let memory = try GuestRAM([ram], system: kernel)
         kernel.withState { $0.files[path] = file }
         let loader = BootLoader(memory: memory, system: kernel, log: .silent)
         return machineError { () throws(MachineError) in try loader.load(kernel: path, initrd: nil) }?.description ?? ""

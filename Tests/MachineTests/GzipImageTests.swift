@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import CZlib
+import GuestMemory
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -27,12 +28,12 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
     private let kernel = FakeKernel()
     private let lines = LogLines()
     private let ram: GuestRange
-    private let memory: GuestMemory
+    private let memory: GuestRAM
     private let image: [UInt8]
 
     init() throws {
         ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
-        memory = try GuestMemory([ram], system: kernel)
+        memory = try GuestRAM([ram], system: kernel)
         image = noisyImage(textOffset: 0x1000)
     }
 

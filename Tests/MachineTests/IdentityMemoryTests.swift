@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Configuration
+import GuestMemory
 import KVM
 import KernelFakes
 import LinuxSystem
@@ -181,7 +182,7 @@ import Testing
                 "0x20000000-0x203fffff", "0x20a00000-0x20bfffff", "0x40000000-0x407fffff", "0x60000000-0x601fffff",
             ])
         do {
-            let machine = try Machine(
+            let machine = try MicroVM(
                 plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
             let slots = host.kernel.withState { Set($0.kvm.memoryRegions.values.map(\.guestAddress)) }
             #expect(slots.isSuperset(of: [0x2000_0000, 0x20A0_0000, 0x4000_0000, 0x6000_0000]))
@@ -199,7 +200,7 @@ import Testing
         do {
             let hypervisor = try host.makeHypervisor()
             let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
-            _ = try Machine(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+            _ = try MicroVM(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
         }
         #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
     }
@@ -208,7 +209,7 @@ import Testing
         prepare(Array(0x100..<0x108))
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
-        let machine = try Machine(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+        let machine = try MicroVM(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
         host.kernel.withState { $0.memory.moved = [0x103 * Self.page: 0x500 * Self.page] }
         let error = machineError { () throws(MachineError) in try machine.run() }
         #expect(
@@ -222,7 +223,7 @@ import Testing
         kernel.withState { $0.kvm.exits[0] = [.systemEvent(1)] }
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
-        let machine = try Machine(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
+        let machine = try MicroVM(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
         // Pagemap is opened before the first KVM_RUN, and again at the end.
         let opened = Counter()
         kernel.withState { state in

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import GuestMemory
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -47,7 +48,7 @@ private struct StoppedGuest {
 
     let kernel = FakeKernel()
     let vcpu: VirtualCPU
-    let memory: GuestMemory
+    let memory: GuestRAM
     let first = Recorder()
     let second = Recorder()
     let emulator: InstructionEmulator
@@ -73,9 +74,9 @@ private struct StoppedGuest {
         }
         let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
         vcpu = try VirtualCPU(vm, index: 0)
-        memory = try GuestMemory(
+        memory = try GuestRAM(
             [try #require(GuestRange(base: GuestAddress(Self.ram), size: 1 << 20))], system: kernel)
-        let bus = PlatformBus(windows: [], spiCount: 0)
+        let bus = BusMap(windows: [], spiCount: 0)
         for (name, device, base) in [("first", first, Self.device), ("second", second, Self.device + 0x1000)] {
             try bus.attach(name, try #require(GuestRange(base: GuestAddress(base), size: 0x1000)), to: device)
         }

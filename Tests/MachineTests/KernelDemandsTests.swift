@@ -3,6 +3,7 @@
 
 import Configuration
 import KernelFakes
+import LinuxSystem
 import Testing
 
 @testable import Machine
@@ -102,7 +103,7 @@ import Testing
         let hypervisor = try host.makeHypervisor()
         let terminal = try FakeTerminal()
         let error = #expect(throws: MachineError.self) {
-            try Machine(
+            try MicroVM(
                 try host.makePlan(host.configuration(), hypervisor: hypervisor), hypervisor: hypervisor,
                 console: terminal.console, profile: StartupProfile())
         }

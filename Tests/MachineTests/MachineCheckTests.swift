@@ -5,6 +5,7 @@ import Configuration
 import DeviceTree
 import KernelFakes
 import LinuxSystem
+import PlatformBus
 import Testing
 import VFIO
 

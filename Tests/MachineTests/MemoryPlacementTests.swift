@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Configuration
+import HostDevices
 import KernelFakes
 import LinuxSystem
 import Passthrough

@@ -3,6 +3,7 @@
 
 import Configuration
 import DeviceTree
+import LinuxSystem
 import Passthrough
 import Testing
 
@@ -148,7 +149,7 @@ import Testing
         #expect(error.hasSuffix(hint))
         try fixture.add(
             "/o.dtbo",
-            DeviceTree(
+            Tree(
                 root: Node(
                     "",
                     children: [

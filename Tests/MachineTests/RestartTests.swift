@@ -15,7 +15,7 @@ import VFIO
 
     private func run(_ plan: MachinePlan) throws -> (end: GuestEnd, report: Report) {
         let terminal = try FakeTerminal()
-        let machine = try Machine(
+        let machine = try MicroVM(
             plan, hypervisor: try host.makeHypervisor(), console: terminal.console, profile: StartupProfile())
         return try machine.run()
     }

@@ -49,7 +49,7 @@ import Testing
         let lines = LogLines()
         let file = TreeFile(key: "device-tree.base", path: folder.path + "/board.dts")
 
-        let tree = try DeviceTree(parsing: try file.blob(limit: 1 << 20, system: LinuxKernel(), log: lines.log))
+        let tree = try Tree(parsing: try file.blob(limit: 1 << 20, system: LinuxKernel(), log: lines.log))
 
         #expect(tree.node(at: "/a")?[property: "linux"] == .cells([0, 7, 4]))
         #expect(tree.root[property: "common"] == .empty && tree.root[property: "more"] == .empty)

@@ -32,10 +32,10 @@ import VFIO
         return configuration
     }
 
-    private func tree(_ configuration: MachineConfiguration) throws -> DeviceTree {
+    private func tree(_ configuration: MachineConfiguration) throws -> Tree {
         let hypervisor = try host.makeHypervisor()
         let blob = try host.makePlan(configuration, hypervisor: hypervisor).deviceTree(hypervisor: hypervisor)
-        return try DeviceTree(parsing: blob)
+        return try Tree(parsing: blob)
     }
 
     private func error(_ configuration: MachineConfiguration) -> String {
@@ -45,10 +45,10 @@ import VFIO
     }
 
     private func addTree(_ path: String, _ nodes: Node..., properties: [Property] = []) throws {
-        try addTree(path, DeviceTree(root: Node("", properties: properties, children: nodes)))
+        try addTree(path, Tree(root: Node("", properties: properties, children: nodes)))
     }
 
-    private func addTree(_ path: String, _ tree: DeviceTree) throws {
+    private func addTree(_ path: String, _ tree: Tree) throws {
         let blob = try tree.serialized()
         host.kernel.withState { $0.files[path] = blob }
     }
@@ -63,7 +63,7 @@ import VFIO
             Node("__fixups__", [label: .string("/fragment@0:target:0")]))
     }
 
-    private func added(_ tree: DeviceTree, _ path: String, _ property: String = "added") -> String? {
+    private func added(_ tree: Tree, _ path: String, _ property: String = "added") -> String? {
         tree.node(at: path)?[property: property]?.string
     }
 

@@ -15,7 +15,7 @@ struct TreeFixture {
 
     init() { host.add("1000.net", group: 1, properties: ["compatible": .string("test,net")]) }
 
-    func add(_ path: String, _ tree: DeviceTree) throws {
+    func add(_ path: String, _ tree: Tree) throws {
         let blob = try tree.serialized(limits: .ofHosts)
         host.kernel.withState { $0.files[path] = blob }
     }
@@ -24,7 +24,7 @@ struct TreeFixture {
     func addBase(_ nodes: [Node], _ properties: [Property] = []) throws {
         try add(
             "/base.dtb",
-            DeviceTree(
+            Tree(
                 root: Node(
                     "",
                     properties: [Property("#address-cells", .cell(2)), Property("#size-cells", .cell(2))] + properties,
@@ -38,7 +38,7 @@ struct TreeFixture {
             content.name = "__overlay__"
             return Node("fragment@\(index)", ["target-path": .string(fragment.path)], children: [content])
         }
-        try add("/o.dtbo", DeviceTree(root: Node("", children: children)))
+        try add("/o.dtbo", Tree(root: Node("", children: children)))
     }
 
     func configuration(
@@ -51,9 +51,9 @@ struct TreeFixture {
         return configuration
     }
 
-    func tree(_ configuration: MachineConfiguration) throws -> DeviceTree {
+    func tree(_ configuration: MachineConfiguration) throws -> Tree {
         let hypervisor = try host.makeHypervisor()
-        return try DeviceTree(
+        return try Tree(
             parsing: try host.makePlan(configuration, hypervisor: hypervisor).deviceTree(hypervisor: hypervisor))
     }
 
@@ -66,7 +66,7 @@ struct TreeFixture {
     var warnings: [String] { host.log.all.filter { $0.hasPrefix("warning: ") } }
 }
 
-extension DeviceTree {
+extension Tree {
     /// The path of the node to which a property's first cell leads.
     func target(_ path: String, _ property: String) -> String? {
         node(at: path)?[property: property]?.cells?.first.flatMap { Phandle(rawValue: $0) }.flatMap {

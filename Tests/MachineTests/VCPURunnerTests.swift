@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Glibc
+import GuestMemory
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -38,11 +39,11 @@ private final class EchoDevice: MMIODevice {
         try SystemThread.installKickHandler()
         let vm = try VirtualMachine(try host.makeHypervisor(), addressBits: 40)
         vcpu = try VirtualCPU(vm, index: 3)
-        let bus = PlatformBus(windows: [], spiCount: 32)
+        let bus = BusMap(windows: [], spiCount: 32)
         try bus.attach("echo", try #require(GuestRange(base: GuestAddress(0x1000), size: 0x100)), to: device)
         dispatcher = bus.makeDispatcher()
         let emulator = InstructionEmulator(
-            memory: try GuestMemory([], system: host.kernel), dispatcher: dispatcher, log: .silent)
+            memory: try GuestRAM([], system: host.kernel), dispatcher: dispatcher, log: .silent)
         runner = VCPURunner(vcpu, dispatcher: dispatcher, emulator: emulator)
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import GuestMemory
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -27,12 +28,12 @@ private func zboot(
 @Suite struct ZbootImageTests {
     private let kernel = FakeKernel()
     private let lines = LogLines()
-    private let memory: GuestMemory
+    private let memory: GuestRAM
     private let image = noisyImage()
 
     init() throws {
         let ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
-        memory = try GuestMemory([ram], system: kernel)
+        memory = try GuestRAM([ram], system: kernel)
     }
 
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {

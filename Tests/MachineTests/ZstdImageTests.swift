@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import CZstd
+import GuestMemory
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -26,12 +27,12 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
 @Suite struct ZstdImageTests {
     private let kernel = FakeKernel()
     private let lines = LogLines()
-    private let memory: GuestMemory
+    private let memory: GuestRAM
     private let image: [UInt8]
 
     init() throws {
         let ram = try #require(GuestRange(base: GuestAddress(0x8000_0000), size: 16 << 20))
-        memory = try GuestMemory([ram], system: kernel)
+        memory = try GuestRAM([ram], system: kernel)
         image = noisyImage(textOffset: 0x1000)
     }
 

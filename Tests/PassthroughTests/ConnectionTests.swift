@@ -21,7 +21,7 @@ import VFIO
     }
 
     private func connect(
-        _ devices: PassthroughDevices, memory: [(address: UInt64, mapping: MemoryMapping)] = []
+        _ devices: PlacedDevices, memory: [(address: UInt64, mapping: MemoryMapping)] = []
     ) throws(PassthroughError) -> ConnectedDevices {
         try ConnectedDevices(devices, vm: vm, memory: memory, loop: host.loop, log: host.log.log)
     }

@@ -105,7 +105,7 @@ import VFIO
 
     // MARK: The log
 
-    private func withLog(_ records: [String]?) throws -> (Host, PassthroughDevices) {
+    private func withLog(_ records: [String]?) throws -> (Host, PlacedDevices) {
         let host = try Host()
         for (name, stream) in [("a", 8), ("b", 0x10)] as [(String, UInt32)] {
             host.add(
@@ -115,13 +115,13 @@ import VFIO
         }
         host.add("free", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl031")])
         host.kernel.withState { $0.kernelLog = records.map { $0.map { Array($0.utf8) } } }
-        let settings = ["a", "b", "free"].map { PassthroughDevice.Settings(.host($0)) }
-        let devices = try PassthroughDevices(
+        let settings = ["a", "b", "free"].map { PlacedDevice.Settings(.host($0)) }
+        let devices = try PlacedDevices(
             settings, calls: host.kernel, bus: host.bus, sysfs: host.sysfs, log: host.log.log)
         return (host, devices)
     }
 
-    private func reports(_ host: Host, _ devices: PassthroughDevices) throws -> [DeviceReport] {
+    private func reports(_ host: Host, _ devices: PlacedDevices) throws -> [DeviceReport] {
         let connected = try ConnectedDevices(
             devices, vm: try host.makeVM(), memory: [], loop: host.loop, log: host.log.log)
         return devices.withFaults(connected.reports())
@@ -198,7 +198,7 @@ import VFIO
         let host = try Host()
         host.add("free", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl031")])
         host.kernel.withState { $0.kernelLog = [] }
-        let devices = try host.open(PassthroughDevice.Settings(.host("free")))
+        let devices = try host.open(PlacedDevice.Settings(.host("free")))
         #expect(try reports(host, devices)[0].dma.faults == nil)
         #expect(!host.kernel.journal.contains(.acquire("open /dev/kmsg")))
     }

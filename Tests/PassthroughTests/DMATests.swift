@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem
@@ -23,15 +24,15 @@ import VFIO
 
     private func settings(
         _ name: String, dma: VFIODMAMode = .automatic, requiresReset: Bool = false
-    ) -> PassthroughDevice.Settings {
-        var settings = PassthroughDevice.Settings(.host(name))
+    ) -> PlacedDevice.Settings {
+        var settings = PlacedDevice.Settings(.host(name))
         settings.dma = dma
         settings.requiresReset = requiresReset
         return settings
     }
 
     private func connect(
-        _ devices: PassthroughDevices, mebibytes: UInt64 = 1
+        _ devices: PlacedDevices, mebibytes: UInt64 = 1
     ) throws -> ConnectedDevices {
         let memory = try MemoryMapping(of: 0, size: mebibytes << 20, system: host.kernel)
         return try ConnectedDevices(
@@ -67,7 +68,7 @@ import VFIO
             host.add("first", group: 1)
             host.add("second", group: 2)
             host.add("alone", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl061")])
-            func wanted(_ name: String) -> PassthroughDevice.Settings {
+            func wanted(_ name: String) -> PlacedDevice.Settings {
                 var settings = settings(name)
                 settings.reachesPeers = isWanted
                 settings.trapsAll = name == "second"

@@ -21,8 +21,8 @@ import VFIO
         host.kernel.addFile("/proc/interrupts", "      CPU0  CPU1\n 11:  9  9  GICv3 27 Level  arch_timer\n")
     }
 
-    private func connect(_ settings: PassthroughDevice.Settings...) throws -> ConnectedDevices {
-        let devices = try PassthroughDevices(
+    private func connect(_ settings: PlacedDevice.Settings...) throws -> ConnectedDevices {
+        let devices = try PlacedDevices(
             settings, calls: host.kernel, bus: host.bus, sysfs: host.sysfs, log: host.log.log)
         return try ConnectedDevices(devices, vm: vm, memory: [], loop: host.loop, log: host.log.log)
     }

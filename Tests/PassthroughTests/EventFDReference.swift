@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import LinuxSystem
+
 // mutate-eventfd.sh compiles this file with the state machine's own, without any module.
 #if canImport(Passthrough)
 @testable import Passthrough

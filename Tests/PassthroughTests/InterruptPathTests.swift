@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem

@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import GuestNodes
+import HostDevices
 import KernelFakes
 import LinuxSystem
 import PlatformBus
@@ -24,12 +26,12 @@ import VFIO
         interrupts: [FakeVFIODevice.Interrupt] = [.level], settings: NodeSettings = NodeSettings()
     ) throws -> GuestNode {
         host.add(name, regions: regions, interrupts: interrupts, properties: properties)
-        var device = PassthroughDevice.Settings(.host(name))
+        var device = PlacedDevice.Settings(.host(name))
         device.node = settings
         return try generate(try host.open(device))
     }
 
-    private mutating func generate(_ devices: PassthroughDevices) throws -> GuestNode {
+    private mutating func generate(_ devices: PlacedDevices) throws -> GuestNode {
         var generator = NodeGenerator(tree: HostTree(host.sysfs), phandles: PhandleAllocator())
         generator.shared = shared
         let nodes = try generator.generate(devices.nodeRequests)
@@ -206,7 +208,7 @@ import VFIO
 
     @Test mutating func aClockThatTheDeviceHasNotGotIsAnError() throws {
         addClock("fixed", phandle: 1, hertz: 24_000_000)
-        let error = #expect(throws: PassthroughError.self) {
+        let error = #expect(throws: GuestNodeError.self) {
             try node(
                 ["clocks": .cells([1, 1]), "clock-names": .strings(["a", "b"])], name: "device",
                 settings: NodeSettings(clocks: ["c": 1000]))
@@ -240,7 +242,7 @@ import VFIO
     }
 
     @Test mutating func strictMakesALostReferenceAnError() throws {
-        let error = #expect(throws: PassthroughError.self) {
+        let error = #expect(throws: GuestNodeError.self) {
             try node(
                 ["phys": .cell(7), "dmas": .cells([1]), "iommus": .cell(7), "resets": .cell(7)], name: "device",
                 settings: NodeSettings(isStrict: true))
@@ -260,7 +262,7 @@ import VFIO
     @Test mutating func aHostWithoutDeviceTreeIsAnError() throws {
         host.kernel.addHostDevice("device")
         let devices = try host.open(.init(.host("device")))
-        let error = #expect(throws: PassthroughError.self) { try generate(devices) }
+        let error = #expect(throws: GuestNodeError.self) { try generate(devices) }
         #expect(
             error?.description == """
                 device: the host's device tree has no node for it
@@ -271,7 +273,7 @@ import VFIO
 
     @Test mutating func theUsersNodeServesWhereTheHostHasNone() throws {
         host.kernel.addHostDevice("ARMH0011:00", vfio: FakeVFIODevice(interrupts: [.level]))
-        var settings = PassthroughDevice.Settings(.host("ARMH0011:00"))
+        var settings = PlacedDevice.Settings(.host("ARMH0011:00"))
         settings.node = NodeSettings(
             properties: [Property("compatible", .strings(["arm,pl011", "arm,primecell"]))],
             clocks: ["uartclk": 24_000_000, "apb_pclk": 100_000_000])
@@ -286,7 +288,7 @@ import VFIO
     /// Linux tries no driver on a primecell without its bus clock.
     @Test mutating func aPrimecellOfTheUsersHasItsBusClock() throws {
         host.kernel.addHostDevice("ARMH0061:00", vfio: FakeVFIODevice())
-        var settings = PassthroughDevice.Settings(.host("ARMH0061:00"))
+        var settings = PlacedDevice.Settings(.host("ARMH0061:00"))
         settings.node = NodeSettings(properties: [Property("compatible", .strings(["arm,pl061", "arm,primecell"]))])
         let result = try generate(try host.open(settings))
         #expect(result.node[property: "clock-names"] == .string("apb_pclk"))
@@ -317,11 +319,11 @@ import VFIO
         throws
     {
         host.kernel.addHostDevice("device", vfio: FakeVFIODevice())
-        var settings = PassthroughDevice.Settings(.host("device"))
+        var settings = PlacedDevice.Settings(.host("device"))
         settings.node = NodeSettings(properties: [Property("compatible", .string("x"))], clocks: clocks)
         let devices = try host.open(settings)
         guard clocks["0"] != nil else {
-            #expect(throws: PassthroughError.self) { try generate(devices) }
+            #expect(throws: GuestNodeError.self) { try generate(devices) }
             return
         }
         let result = try generate(devices)
@@ -335,7 +337,7 @@ import VFIO
         host.add("device", properties: ["compatible": .string("x")])
         let devices = try host.open(.init(.host("device")))
         host.kernel.withState { $0.failingCall = $0.callCount + 1 }
-        let error = #expect(throws: PassthroughError.self) { try generate(devices) }
+        let error = #expect(throws: GuestNodeError.self) { try generate(devices) }
         #expect(error?.description.contains("/sys/firmware/devicetree/base/soc/device: EIO") == true)
     }
 
@@ -347,7 +349,7 @@ import VFIO
         for index in 0..<50 { host.setNode("/other\(index)", ["compatible": .string("x")]) }
         let root = Node(
             "", children: [Node("apb-pclk", ["phandle": .cell(0x8000)])])
-        let blob = try DeviceTree(root: root).serialized()
+        let blob = try Tree(root: root).serialized()
         host.kernel.withState { $0.files["/sys/firmware/fdt"] = blob }
         host.add(
             "device",
@@ -365,7 +367,7 @@ import VFIO
     @Test mutating func anOverlayOfTheHostsIsSeen() throws {
         addClock("new", phandle: 5, hertz: 1000)
         let root = Node("", children: [Node("old", ["phandle": .cell(5)])])
-        let blob = try DeviceTree(root: root).serialized()
+        let blob = try Tree(root: root).serialized()
         host.kernel.withState { $0.files["/sys/firmware/fdt"] = blob }
         let result = try node(["compatible": .string("x"), "clocks": .cell(5)])
         // Above the host's highest phandle.

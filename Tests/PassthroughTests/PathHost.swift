@@ -16,7 +16,7 @@ import VFIO
 final class PathHost: Sendable {
     static let name = "1000.device"
     let kernel = FakeKernel()
-    let bus: PlatformBus
+    let bus: BusMap
     let loop: EventLoop
     let messages = Mutex<[String]>([])
     let traces = Mutex<[String]>([])
@@ -25,7 +25,7 @@ final class PathHost: Sendable {
     init(
         regions: [FakeVFIODevice.Region] = [.init(size: 0x3000)], interrupts: [FakeVFIODevice.Interrupt] = [.level]
     ) throws {
-        bus = PlatformBus(
+        bus = BusMap(
             windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x1000_0000))], spiCount: 960)
         kernel.withState { state in
             state.devices.insert("/dev/kvm")
@@ -55,10 +55,10 @@ final class PathHost: Sendable {
         Tracer(patterns: ["*"]) { [unowned self] name, _ in traces.withLock { $0.append(name) } }
     }
 
-    func open(_ change: (inout PassthroughDevice.Settings) -> Void = { _ in }) throws -> PassthroughDevices {
-        var settings = PassthroughDevice.Settings(.host(Self.name))
+    func open(_ change: (inout PlacedDevice.Settings) -> Void = { _ in }) throws -> PlacedDevices {
+        var settings = PlacedDevice.Settings(.host(Self.name))
         change(&settings)
-        return try PassthroughDevices(
+        return try PlacedDevices(
             [settings], calls: kernel, bus: bus, sysfs: Sysfs(system: kernel), log: log, tracer: tracer)
     }
 
@@ -66,8 +66,8 @@ final class PathHost: Sendable {
         try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
     }
 
-    func connect(_ devices: PassthroughDevices, _ vm: VirtualMachine) throws(PassthroughError) -> DeviceConnection {
-        try DeviceConnection(devices.devices[0], vm: vm, loop: loop, log: log, tracer: tracer)
+    func connect(_ devices: PlacedDevices, _ vm: VirtualMachine) throws(PassthroughError) -> ConnectedDevice {
+        try ConnectedDevice(devices.devices[0], vm: vm, loop: loop, log: log, tracer: tracer)
     }
 
     // MARK: The hardware

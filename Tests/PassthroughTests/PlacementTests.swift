@@ -15,7 +15,7 @@ import VFIO
 
     init() throws { host = try Host() }
 
-    private func bases(_ devices: PassthroughDevices) -> [[UInt64]] {
+    private func bases(_ devices: PlacedDevices) -> [[UInt64]] {
         devices.devices.map { $0.regions.map(\.range.base.rawValue) }
     }
 
@@ -153,7 +153,7 @@ import VFIO
 
     @Test func twoRegionsAtOneAddressAreBothNamed() {
         host.add("device", regions: [.init(), .init()])
-        let address = PassthroughDevice.Settings.Placement.Region.fixed(GuestAddress(0x0D00_0000))
+        let address = PlacedDevice.Settings.Placement.Region.fixed(GuestAddress(0x0D00_0000))
         let error = passthroughError { () throws(PassthroughError) in
             try host.open(.init(.host("device"), placement: .init([address, address])))
         }
@@ -180,11 +180,11 @@ import VFIO
 
     private func place(
         _ address: UInt64, pageSize: UInt64
-    ) throws(PassthroughError) -> PassthroughDevices {
-        let settings = PassthroughDevice.Settings(
+    ) throws(PassthroughError) -> PlacedDevices {
+        let settings = PlacedDevice.Settings(
             .host("device"), placement: .init([.automatic, .fixed(GuestAddress(address))]))
-        return try PassthroughDevices(
-            try OpenedDevices(
+        return try PlacedDevices(
+            try OpenDevices(
                 [settings], containers: VFIOContainers(calls: host.kernel), sysfs: host.sysfs, log: host.log.log),
             bus: host.bus, pageSize: pageSize, log: host.log.log)
     }
@@ -218,11 +218,11 @@ import VFIO
         #expect(try bases(place(0x0D00_1000, pageSize: 65536)) == [[0x0C00_0000, 0x0D00_1000]])
         let other = try Host()
         other.add("device", regions: [.init(size: 0x1_0000), .init(size: 0x1_0000)])
-        let settings = PassthroughDevice.Settings(
+        let settings = PlacedDevice.Settings(
             .host("device"), trapsAll: true, placement: .fixed(GuestAddress(0x0D00_1000)))
-        let opened = try OpenedDevices(
+        let opened = try OpenDevices(
             [settings], containers: VFIOContainers(calls: other.kernel), sysfs: other.sysfs, log: other.log.log)
-        let devices = try PassthroughDevices(opened, bus: other.bus, pageSize: 65536, log: other.log.log)
+        let devices = try PlacedDevices(opened, bus: other.bus, pageSize: 65536, log: other.log.log)
         #expect(bases(devices) == [[0x0D00_1000, 0x0C00_0000]])
     }
 

@@ -89,8 +89,8 @@ struct SetUpSweepTests {
 /// A device with a level-triggered line and an edge, both of which come right before one call of its set-up.
 private final class SetUp {
     /// nil when the set-up has failed. Declared first, so that it goes first: it still logs then.
-    let connection: DeviceConnection?
-    let devices: PassthroughDevices
+    let connection: ConnectedDevice?
+    let devices: PlacedDevices
     let hardware: WiredHardware
     let host: PathHost
     /// The calls of the set-up.

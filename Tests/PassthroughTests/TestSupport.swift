@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import DeviceTree
+import HostDevices
 import KVM
 import KernelFakes
 import LinuxSystem
@@ -15,14 +16,14 @@ import VFIO
 /// A fake host with /dev/kvm, a VM on it, and a platform bus of 256 MiB at 0xC000000.
 struct Host {
     let kernel = FakeKernel()
-    let bus: PlatformBus
+    let bus: BusMap
     let log = LogLines()
     /// Not the fake's: its set-up isn't what these tests are about.
     let loop: EventLoop
 
     init() throws {
         loop = try EventLoop()
-        bus = PlatformBus(
+        bus = BusMap(
             windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x1000_0000))], spiCount: 960)
         kernel.withState { state in
             state.devices.insert("/dev/kvm")
@@ -40,11 +41,7 @@ struct Host {
 
     /// Puts properties into the host's device tree, at a path such as "/soc/uart@1000".
     func setNode(_ path: String, _ properties: KeyValuePairs<String, PropertyValue>) {
-        kernel.withState { state in
-            for (name, value) in properties {
-                state.files["/sys/firmware/devicetree/base\(path)/\(name)"] = value.bytes
-            }
-        }
+        kernel.setNode(path, properties)
     }
 
     /// Adds a device whose node is /soc/NAME.
@@ -71,8 +68,8 @@ struct Host {
         }
     }
 
-    func open(_ settings: PassthroughDevice.Settings...) throws(PassthroughError) -> PassthroughDevices {
-        try PassthroughDevices(settings, calls: kernel, bus: bus, sysfs: sysfs, log: log.log)
+    func open(_ settings: PlacedDevice.Settings...) throws(PassthroughError) -> PlacedDevices {
+        try PlacedDevices(settings, calls: kernel, bus: bus, sysfs: sysfs, log: log.log)
     }
 
     /// The journal's lines from the first that begins with `first`, save for reads of files.

@@ -11,7 +11,7 @@ import Testing
 
     /// Two regions side by side, and one at the top of the address space.
     func makeDispatcher(unclaimed: @escaping @Sendable (UnclaimedAccess) -> Void = { _ in }) throws -> MMIODispatcher {
-        let bus = PlatformBus(windows: [], spiCount: 0)
+        let bus = BusMap(windows: [], spiCount: 0)
         try bus.attach("second", testRange(0x2000, 0x200), to: second)
         try bus.attach("top", testRange(0xffff_ffff_ffff_fff0, 0x10), to: second)
         try bus.attach("first", testRange(0x1000, 0x1000), to: first)
@@ -60,13 +60,13 @@ import Testing
     }
 
     @Test func anEmptyBusReadsAsZero() {
-        let dispatcher = PlatformBus(windows: [], spiCount: 0).makeDispatcher()
+        let dispatcher = BusMap(windows: [], spiCount: 0).makeDispatcher()
         #expect(dispatcher.read(GuestAddress(0), .doubleword) == 0)
         #expect(dispatcher.unclaimedReads == 1)
     }
 
     @Test func laterAttachmentsDontReachAFrozenDispatcher() throws {
-        let bus = PlatformBus(windows: [], spiCount: 0)
+        let bus = BusMap(windows: [], spiCount: 0)
         let dispatcher = bus.makeDispatcher()
         try bus.attach("first", testRange(0x1000, 0x1000), to: first)
         #expect(dispatcher.read(GuestAddress(0x1000), .word) == 0)
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test func manyRegionsAreEachFound() throws {
-        let bus = PlatformBus(windows: [], spiCount: 0)
+        let bus = BusMap(windows: [], spiCount: 0)
         let devices = (0..<100).map { RecordingDevice(answer: UInt64($0)) }
         for index in devices.indices.reversed() {
             try bus.attach("d\(index)", testRange(UInt64(index) * 0x3000, 0x1000), to: devices[index])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import HostDevices
 import KernelFakes
 import LinuxSystem
 import Testing
@@ -76,7 +77,7 @@ import Testing
     func regionsThatMakeNoSenseAreAnError(line: String) {
         kernel.addHostDevice("a", group: 3)
         kernel.addFile("/sys/kernel/iommu_groups/3/reserved_regions", line + "\n")
-        let error = #expect(throws: VFIOError.self) { try HostDevice(host: "a", sysfs: Sysfs(system: kernel)) }
+        let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: "a", sysfs: Sysfs(system: kernel)) }
         #expect(
             error?.description
                 == "a: /sys/kernel/iommu_groups/3/reserved_regions says \"\(line)\", which makes no sense")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import HostDevices
 import KernelFakes
 import LinuxSystem
 import Testing
@@ -103,7 +104,9 @@ import VFIO
             #expect(error as? Errno == .ioError)
             return
         }
-        let text = (error as? VFIOError)?.description ?? "not a VFIOError: \(error)"
+        let text =
+            (error as? VFIOError)?.description ?? (error as? HostDeviceError)?.description
+            ?? "not of VFIO or the host: \(error)"
         #expect(text.hasPrefix("dev: "), "\(call): \(text)")
         #expect(text.contains("EIO (Input/output error)"), "\(call): \(text)")
         #expect(text.contains(words(of: call)), "\(call): \(text)")

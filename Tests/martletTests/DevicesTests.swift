@@ -3,6 +3,7 @@
 
 import DeviceTree
 import Foundation
+import HostDevices
 import KernelFakes
 import LinuxSystem
 import Passthrough

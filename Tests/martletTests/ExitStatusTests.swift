@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Foundation
+import LinuxSystem
 import Machine
 import Testing
 

@@ -60,7 +60,7 @@ final class HostFixture {
 
     /// Writes the blob that a host was booted with, of all nodes so far: root can read it.
     func writeBlob() throws {
-        try write("sys/firmware/fdt", try DeviceTree(root: root).serialized())
+        try write("sys/firmware/fdt", try Tree(root: root).serialized())
     }
 
     /// Adds a device with the node /soc/NODE.

@@ -10,7 +10,7 @@
 source "$(dirname "$0")/../lib.sh"
 
 files=(BindingReferences.swift BindingNumbers.swift)
-committed=$ROOT/Sources/Passthrough/Node
+committed=$ROOT/Sources/GuestNodes
 
 build_bindings() {
     local new=$1

@@ -153,6 +153,13 @@ public struct LinuxKernel: SystemCalls {
         _ = try retrying { clinux_exclude_from_core_dumps(pointer, Int(size)) }
     }
 
+    public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        // Safety: getrandom writes the bytes that it is told of, and gives as many in one call up to 256.
+        try retrying { clinux_get_random(&bytes, count) }
+        return bytes
+    }
+
     public func setAffinity(_ cpus: [Int]) throws(Errno) {
         let numbers = cpus.map { CInt(clamping: $0) }
         // Safety: the call reads as many numbers as there are, and keeps none.

@@ -71,6 +71,9 @@ public protocol SystemCalls: Sendable {
     /// Leaves mapped memory out of core dumps (MADV_DONTDUMP).
     func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno)
 
+    /// Bytes of the kernel's random number generator, 256 at most (getrandom(2)).
+    func randomBytes(_ count: Int) throws(Errno) -> [UInt8]
+
     /// Lets the calling thread, and those that it starts from now on, run on these CPUs only.
     /// - Throws: EINVAL when there is none among them that it may use; others that it may not are left out without a
     ///   word.

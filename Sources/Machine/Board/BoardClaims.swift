@@ -7,8 +7,8 @@ internal import PlatformBus
 
 extension BoardLayout {
     /// A bus with RAM and the interrupt controller on it.
-    func makeBus() throws(MachineError) -> PlatformBus {
-        let bus = PlatformBus(windows: windows, spiCount: InterruptController.maximumSPICount, fixed: [addresses])
+    func makeBus() throws(MachineError) -> BusMap {
+        let bus = BusMap(windows: windows, spiCount: InterruptController.maximumSPICount, fixed: [addresses])
         do throws(PlatformBusError) {
             for bank in banks { try bus.reserve("RAM", bank) }
             try bus.reserve("interrupt controller", interruptController)
@@ -20,11 +20,11 @@ extension BoardLayout {
 /// Claims places on the bus for the board's own devices. Those with a fixed address claim theirs before the passed-through
 /// devices, and those that can move after them.
 struct BoardClaims {
-    private let bus: PlatformBus
+    private let bus: BusMap
     private let layout: BoardLayout
     private var fixed: [(name: String, place: Place)] = []
 
-    init(bus: PlatformBus, layout: BoardLayout) {
+    init(bus: BusMap, layout: BoardLayout) {
         self.bus = bus
         self.layout = layout
     }

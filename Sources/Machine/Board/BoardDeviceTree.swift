@@ -26,7 +26,7 @@ struct BoardDeviceTree {
     ///   - devices: nodes of the board's own devices; one of them is the serial port.
     ///   - clocks: nodes that stand beside them at the root: fixed clocks and regulators.
     ///   - passedThrough: nodes for the platform bus, or the root where they have no address.
-    func tree(devices: [Node], clocks: [Node], passedThrough: [Node]) -> DeviceTree {
+    func tree(devices: [Node], clocks: [Node], passedThrough: [Node]) -> Tree {
         var root = Node(
             "",
             [
@@ -41,7 +41,7 @@ struct BoardDeviceTree {
         root.children += passedThrough.filter { !isOnBus($0) }
         let onBus = passedThrough.filter(isOnBus)
         if !onBus.isEmpty { root.children.append(platformBus(onBus)) }
-        return DeviceTree(root: root)
+        return Tree(root: root)
     }
 
     /// A bus has children with addresses only (dt-schema, simple-bus.yaml). A device without one, such as gpio-keys, stands

@@ -142,7 +142,7 @@ public struct BoardLayout: Sendable {
                 } else {
                     ranges.append(
                         try gaps.place(
-                            device.name, request.size, alignment: PlatformBus.minimumAlignment, near: request.usual))
+                            device.name, request.size, alignment: BusMap.minimumAlignment, near: request.usual))
                 }
             }
             fixtures.append(Fixture(name: device.name, ranges: ranges))

@@ -21,7 +21,7 @@ public struct BootArguments: Equatable, Sendable, Encodable {
     ///   - tree: with everything applied.
     ///   - configured: what the configuration says.
     ///   - base: what the base tree said.
-    init?(of tree: DeviceTree, configured: String?, base: String?) {
+    init?(of tree: Tree, configured: String?, base: String?) {
         guard let text = tree.node(at: "/chosen")?[property: "bootargs"]?.string else { return nil }
         self.text = text
         if text == configured {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import GuestMemory
 internal import LinuxSystem
 internal import PlatformBus
 
@@ -31,12 +32,12 @@ struct BootLoader {
         let demands: KernelDemands
     }
 
-    private let memory: GuestMemory
+    private let memory: GuestRAM
     private let system: any SystemCalls
     private let log: Log
     private var room: BootRoom
 
-    init(memory: GuestMemory, system: any SystemCalls, log: Log) {
+    init(memory: GuestRAM, system: any SystemCalls, log: Log) {
         self.memory = memory
         self.system = system
         self.log = log

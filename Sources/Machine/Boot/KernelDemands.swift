@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import KVM
+internal import LinuxSystem
 
 /// What a kernel's Image was built for, and the CPU must have.
 ///

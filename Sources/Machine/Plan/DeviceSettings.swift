@@ -3,11 +3,12 @@
 
 internal import Configuration
 internal import DeviceTree
+internal import GuestNodes
 internal import Passthrough
 internal import PlatformBus
 internal import VFIO
 
-extension PassthroughDevice.Settings {
+extension PlacedDevice.Settings {
     /// What the configuration says of a device.
     init(_ device: PlatformDevice, peerToPeer: Bool) {
         let interrupts: InterruptPathKind? =
@@ -61,7 +62,7 @@ extension VFIOPath {
     }
 }
 
-extension PassthroughDevice.Settings.Identity {
+extension PlacedDevice.Settings.Identity {
     init(_ identity: PlatformDevice.Identity) {
         self =
             switch identity {
@@ -71,7 +72,7 @@ extension PassthroughDevice.Settings.Identity {
     }
 }
 
-extension PassthroughDevice.Settings.Placement.Region {
+extension PlacedDevice.Settings.Placement.Region {
     fileprivate init(_ region: PlatformDevice.GuestAddress.Region) {
         self =
             switch region {

@@ -2,6 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 public import Configuration
+internal import Console
+internal import HostDevices
 internal import KVM
 public import LinuxSystem
 internal import Passthrough
@@ -46,7 +48,7 @@ public struct MachineCheck: Sendable {
         }
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
         let bindingProblems =
-            note { () throws(VFIOError) in try Self.bindingProblems(configuration, calls) }
+            note { () throws(HostDeviceError) in try Self.bindingProblems(configuration, calls) }
             ?? configuration.platformDevices.map { _ in nil }
         for (device, bindingProblem) in zip(configuration.platformDevices, bindingProblems) {
             // All that a device needs, where the plan would stop at the first.
@@ -83,25 +85,25 @@ public struct MachineCheck: Sendable {
 
     /// What keeps each device from VFIO besides not being bound; nil where there is nothing, or where the plan finds
     /// it.
-    /// - Throws: `VFIOError.sysfs` when it can't be told what the host needs for itself.
+    /// - Throws: `HostDeviceError.sysfs` when it can't be told what the host needs for itself.
     private static func bindingProblems(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls
-    ) throws(VFIOError) -> [String?] {
+    ) throws(HostDeviceError) -> [String?] {
         let sysfs = Sysfs(system: calls)
         // A device that can't be found is a problem that the plan tells.
         let devices = configuration.platformDevices.map {
-            try? PassthroughDevice.Settings.Identity($0.identity).find(sysfs)
+            try? PlacedDevice.Settings.Identity($0.identity).find(sysfs)
         }
         guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }) else {
             return devices.map { _ in nil }
         }
         let conditions = try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: calls))
         let together = Set(devices.compactMap { $0?.name })
-        return try devices.map { device throws(VFIOError) in
+        return try devices.map { device throws(HostDeviceError) in
             guard let device, device.state != .ready else { return nil }
             let obstacles = try conditions.obstacles(to: device, together: together)
             if obstacles.isEmpty { return nil }
-            let text = VFIOError.binding(device: device.name, .refused(obstacles)).description
+            let text = HostDeviceError.binding(device: device.name, .refused(obstacles)).description
             return obstacles.contains(where: \.isFinal) ? text : "\(text)\n  run: martlet bind \(device.name)"
         }
     }
@@ -113,8 +115,8 @@ public struct MachineCheck: Sendable {
         let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer)
         // Only those whose descriptors were handed in, which were not checked by themselves.
         if !plan.restartObstacles.isEmpty { throw MachineError.noRestart(plan.restartObstacles) }
-        let console = try Console { _ in }
-        let machine = try Machine(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
+        let console = try GuestConsole { _ in }
+        let machine = try MicroVM(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts
     }
 }

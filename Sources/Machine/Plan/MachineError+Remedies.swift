@@ -11,10 +11,6 @@ extension MachineError {
         "give an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, Image.gz, "
         + "Image.zst), or an EFI zboot image (vmlinuz.efi)"
 
-    static let wholeness =
-        "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
-        + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"
-
     static func text(of error: KVMError, kinds: [String]) -> String {
         let lists = kinds.isEmpty ? "" : ": " + kinds.map { "\"\($0)\"" }.joined(separator: " or ")
         let host = "the host has CPUs of several kinds,"
@@ -48,14 +44,6 @@ extension MachineError {
                 + "MemoryMax=\(needed)M for a service, or:",
             "run: echo \(needed)M > \(limit.path)",
         ]
-    }
-
-    static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {
-        var remedies: [String] = []
-        for failure in failures {
-            if let remedy = failure.remedy, !remedies.contains(remedy) { remedies.append(remedy) }
-        }
-        return remedies
     }
 
     /// The label that was probably meant, and all that there are.

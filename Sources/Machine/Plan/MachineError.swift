@@ -4,6 +4,7 @@
 internal import Board
 internal import Configuration
 public import DeviceTree
+public import GuestMemory
 public import KVM
 public import LinuxSystem
 public import Passthrough
@@ -13,6 +14,8 @@ public import PlatformBus
 public enum MachineError: Error, Sendable, CustomStringConvertible {
     case kvm(KVMError)
     case bus(PlatformBusError)
+    /// The guest can't have its RAM.
+    case guestMemory(GuestMemoryError)
     case passthrough(PassthroughError)
     case deviceTree(String)
     /// A file that the configuration names; `key` is its JSON path.
@@ -41,7 +44,6 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case referenceText(key: String, property: String, found: String, form: String)
     /// A property of the configuration refers to a label that there isn't; it knows the others.
     case unknownLabel(key: String, label: String, known: [String])
-    case memory(mebibytes: UInt64, call: String, errno: Errno)
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
     /// The control group that this process is in may not have so much memory; in bytes. `available` has swap space,
     /// too.
@@ -53,15 +55,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case lockedMemory(device: String, needed: UInt64, limit: UInt64)
     /// Devices' DMA needs more mappings than the kernel takes.
     case mappings(device: String, wanted: Int, left: Int)
-    /// No RAM whose place in the host's memory stays, for a device that needs it; `isChoice` when the configuration says from
-    /// where.
-    case identityMemory(device: String, mebibytes: Int, [PhysicalMemoryError], isChoice: Bool)
     /// `dma_heap`, and no device that needs it.
     case heapWithoutIdentity
-    /// RAM of huge pages that there aren't.
-    case hugePages(mebibytes: UInt64, PhysicalMemoryError)
-    /// RAM at the host's physical addresses is in more pieces than a guest's kernel takes.
-    case tooManyBanks(Int, limit: Int)
     /// RAM is beyond the guest-physical addresses of this host.
     case bankOutOfReach(GuestRange, addressBits: Int)
     /// The IOMMU can't show a device the guest's RAM where another device needs it.
@@ -70,8 +65,6 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     case noGap(what: String, bytes: UInt64)
     /// Something that goes into RAM is larger than any of its banks.
     case fragmented(what: String, bytes: UInt64, largest: UInt64, banks: Int)
-    /// Whether RAM has stayed where it was can't be told.
-    case memoryCheck(PhysicalMemoryError)
     /// RAM isn't where it was in the host's memory: its first address that isn't, as the report has it.
     case memoryMoved(String)
     /// `on_reset` is "restart", and for these devices it won't be done.
@@ -93,7 +86,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case let error as BoardDeviceError:
             switch error {
             case .bus(let error): self = .bus(error)
-            case .node(let name, let error): self = .passthrough(.deviceTree(device: name, error))
+            case .node(let name, let error): self = .passthrough(.node(.deviceTree(device: name, error)))
             case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
             }
         case let error as PassthroughError: self = .passthrough(error)
@@ -105,6 +98,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .kvm(let error): error.description
         case .bus(let error): error.description
+        case .guestMemory(let error): error.description
         case .passthrough(let error): error.description
         case .deviceTree(let text): "device tree: \(text)"
         case .file(let key, let path, let errno):
@@ -128,7 +122,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
         case .busSpace(let base, let size, let bits):
             """
-            machine-config.platform_bus: 0x\(String(size, radix: 16)) bytes from \(base) up do not fit into the \(bits) \
+            machine-config.platform_bus: \(hex(size)) bytes from \(base) up do not fit into the \(bits) \
             address bits of this host's KVM
               reduce its base or size
             """
@@ -149,10 +143,6 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .unknownLabel(let key, let label, let known):
             "\(key): no node of the guest's device tree has the label \(label)\n  "
                 + Self.suggestion(for: label, among: known)
-        case .memory(let mebibytes, let call, let errno):
-            "machine-config.mem_size_mib: no \(mebibytes) MiB for the guest: \(call): \(errno.explained)"
-                + (errno.remedy.isEmpty
-                    ? "\n  reduce machine-config.mem_size_mib, or free memory on the host" : "")
         case .memoryUnavailable(let mebibytes, let available):
             """
             machine-config.mem_size_mib: \(mebibytes) MiB wanted, but the host has only \(available) MiB available
@@ -177,26 +167,10 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             \(device): its DMA needs \(wanted) mappings for the guest's RAM, and the kernel takes \(left)
               run: echo \(max(wanted, 65535)) > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit
             """
-        case .identityMemory(let device, let mebibytes, let failures, let isChoice):
-            Self.text(
-                [
-                    "\(device): no \(mebibytes) MiB of RAM for its dma \"identity\", which have to stay where they are on the host"
-                ]
-                    + failures.map(\.description) + Self.remedies(failures)
-                    + (isChoice
-                        ? ["or leave machine-config.huge_pages and .dma_heap out: then all of them are tried"] : []))
         case .heapWithoutIdentity:
             """
             machine-config.dma_heap: no device has dma "identity"
               leave it out: RAM needs no heap where an IOMMU finds its pages wherever they are
-            """
-        case .hugePages(let mebibytes, let failure):
-            Self.text(
-                ["machine-config.huge_pages: no \(mebibytes) MiB for the guest: \(failure)"] + Self.remedies([failure]))
-        case .tooManyBanks(let count, let limit):
-            """
-            machine-config: the guest's RAM is in \(count) pieces of the host's memory, and a guest's kernel takes \(limit)
-              \(Self.wholeness)
             """
         case .bankOutOfReach(let range, let bits):
             """
@@ -218,12 +192,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
             machine-config: \(what) needs \(bytes) bytes in one piece, but of the \(count) pieces of the host's memory that \
             the guest's RAM is in, none has more than \(largest) left
-              \(Self.wholeness)
+              \(GuestMemoryError.wholeness)
             """
-        case .memoryCheck(let failure):
-            Self.text(
-                ["whether the guest's RAM is where it was in the host's memory can't be told: \(failure)"]
-                    + Self.remedies([failure]))
         case .memoryMoved(let address):
             """
             the guest's RAM has moved in the host's memory: what was at \(address) is elsewhere, and devices \
@@ -259,4 +229,9 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
 /// Runs `body` and says which call failed.
 func naming<Result>(_ call: String, _ body: () throws(Errno) -> Result) throws(MachineError) -> Result {
     do { return try body() } catch { throw .call(call, errno: error) }
+}
+
+/// Runs `body` and says that the guest can't have its RAM.
+func memoryError<Result>(_ body: () throws(GuestMemoryError) -> Result) throws(MachineError) -> Result {
+    do { return try body() } catch { throw .guestMemory(error) }
 }

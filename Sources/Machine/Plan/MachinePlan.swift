@@ -4,6 +4,9 @@
 internal import Board
 public import Configuration
 internal import DeviceTree
+internal import GuestMemory
+internal import GuestNodes
+internal import HostDevices
 public import KVM
 public import LinuxSystem
 public import Passthrough
@@ -23,8 +26,8 @@ public final class MachinePlan: Sendable {
     let tracer: Tracer?
     let memoryPlacement: MemoryPlacement
     let layout: BoardLayout
-    let bus: PlatformBus
-    let passthrough: PassthroughDevices
+    let bus: BusMap
+    let passthrough: PlacedDevices
     /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices, so that it
     /// goes after them: a device that is open may write to it.
     let identity: IdentityMemory?
@@ -63,12 +66,12 @@ public final class MachinePlan: Sendable {
         }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         // Before the layout: what the devices' IOMMU can translate decides where RAM goes.
-        let opened: OpenedDevices
+        let opened: OpenDevices
         let demands: MemoryDemands?
         do throws(PassthroughError) {
-            opened = try OpenedDevices(
+            opened = try OpenDevices(
                 configuration.platformDevices.map {
-                    PassthroughDevice.Settings($0, peerToPeer: configuration.peerToPeer)
+                    PlacedDevice.Settings($0, peerToPeer: configuration.peerToPeer)
                 },
                 containers: Self.containers(configuration, calls, borrowsIOMMUFD), sysfs: sysfs, log: log,
                 tracer: tracer)
@@ -100,9 +103,9 @@ public final class MachinePlan: Sendable {
         try claims.reserveFixed(board)
         var shared: SharedNodes
         do throws(PassthroughError) {
-            passthrough = try PassthroughDevices(opened, bus: bus, log: log, tracer: tracer)
+            passthrough = try PlacedDevices(opened, bus: bus, log: log, tracer: tracer)
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
-            let nodes = try generator.generate(passthrough.nodeRequests)
+            let nodes = try Self.nodes(of: passthrough, &generator)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
             for node in nodes { for warning in node.warnings { log(.warning, "\(node.device): \(warning)") } }
             passthroughNodes = nodes.map(\.node)
@@ -112,6 +115,12 @@ public final class MachinePlan: Sendable {
         devices = try claims.place(board.filter { $0.substitute.map { !passedKinds.contains($0) } ?? true })
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
+    }
+
+    private static func nodes(
+        of devices: PlacedDevices, _ generator: inout NodeGenerator
+    ) throws(PassthroughError) -> [GuestNode] {
+        do { return try generator.generate(devices.nodeRequests) } catch { throw .node(error) }
     }
 
     /// The number of guest-physical address bits that the plan may use.
@@ -129,13 +138,17 @@ public final class MachinePlan: Sendable {
 
     /// RAM where devices want it; nil where they don't care.
     private static func identityMemory(
-        _ size: MachineSize, _ devices: OpenedDevices, _ calls: any MachineCalls, _ log: Log
+        _ size: MachineSize, _ devices: OpenDevices, _ calls: any MachineCalls, _ log: Log
     ) throws(MachineError) -> IdentityMemory? {
         guard let device = devices.identityDevice else {
             if size.dmaHeap != nil { throw .heapWithoutIdentity }
             return nil
         }
-        let memory = try IdentityMemory(size, for: device, system: calls)
+        let memory = try memoryError { () throws(GuestMemoryError) in
+            try IdentityMemory(
+                mebibytes: size.memoryMebibytes, heap: size.dmaHeap,
+                hugePageSize: size.hugePages?.mebibytes.map { UInt64($0) << 20 }, for: device, system: calls)
+        }
         do { try devices.checkIdentity(reaches: memory.banks) } catch { throw .passthrough(error) }
         if log.threshold <= .info { for line in memory.report().lines { log(.info, line) } }
         return memory
@@ -184,7 +197,8 @@ public final class MachinePlan: Sendable {
         let board = BoardDeviceTree(
             layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
             interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
-            randomSeed: try RandomSeed.bytes(), controllerPhandle: controllerPhandle)
+            randomSeed: try naming("getrandom") { () throws(Errno) in try calls.randomBytes(32) },
+            controllerPhandle: controllerPhandle)
         var tree = board.tree(devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
         if let additions {
             let names = board.names(
@@ -194,7 +208,7 @@ public final class MachinePlan: Sendable {
         }
         let arguments = BootArguments(
             of: tree, configured: configuration.bootSource.bootArguments, base: additions?.base?.bootArguments)
-        if let arguments, let problem = GuestConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
+        if let arguments, let problem = KernelConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
             log(.warning, problem)
         }
         do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
@@ -213,30 +227,34 @@ public final class MachinePlan: Sendable {
     var additionFacts: [String] { additions?.facts ?? [] }
 
     /// Allocates RAM and loads kernel and initrd into it.
-    func load() throws(MachineError) -> (memory: GuestMemory, boot: BootLoader.Result) {
+    func load() throws(MachineError) -> (memory: GuestRAM, boot: BootLoader.Result) {
         let memory = try guestMemory()
         let loader = BootLoader(memory: memory, system: calls, log: log)
         let source = configuration.bootSource
         return (memory, try loader.load(kernel: source.kernelImagePath, initrd: source.initrdPath))
     }
 
-    private func guestMemory() throws(MachineError) -> GuestMemory {
+    private func guestMemory() throws(MachineError) -> GuestRAM {
         let size = configuration.machineSize
         let hugePageSize = size.hugePages?.mebibytes.map { UInt64($0) << 20 }
         // Huge pages and heaps don't count as memory.
         try HostMemory.checkControlGroups(
             ramSize: identity != nil || hugePageSize != nil ? 0 : layout.ram.size, isPinned: pinsMemory, system: calls,
             log: log)
-        if let identity { return try identity.guestMemory(isDumped: size.dumpsGuestCore) }
-        if hugePageSize == nil { try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls) }
-        return try GuestMemory(
-            layout.banks, hugePageSize: hugePageSize, isDumped: size.dumpsGuestCore, system: calls)
+        if identity == nil, hugePageSize == nil {
+            try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
+        }
+        return try memoryError { () throws(GuestMemoryError) in
+            if let identity { return try identity.guestRAM(isDumped: size.dumpsGuestCore) }
+            return try GuestRAM(
+                layout.banks, hugePageSize: hugePageSize, isDumped: size.dumpsGuestCore, system: calls)
+        }
     }
 
     /// The names of all trace events.
     public static var traceEvents: [String] { TraceEvent.allCases.map(\.rawValue) }
 
-    /// The device tree that `Machine` would boot with, from a host that need not have KVM.
+    /// The device tree that `MicroVM` would boot with, from a host that need not have KVM.
     /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.
     public func deviceTree(hypervisor: Hypervisor?) throws(MachineError) -> [UInt8] {
         var version = InterruptController.Version.v3

@@ -3,8 +3,10 @@
 
 internal import Configuration
 public import DeviceTree
+public import GuestNodes
+public import HostDevices
 public import LinuxSystem
-public import Passthrough
+internal import Passthrough
 internal import PlatformBus
 
 /// The device-tree nodes that a guest would get for devices, without opening them: those of a guest with the board's usual
@@ -26,11 +28,15 @@ public struct NodePreview: Sendable {
         do throws(PassthroughError) {
             var phandles = PhandleAllocator()
             // The interrupt controller's.
-            do { _ = try phandles.allocate() } catch { throw .deviceTree(device: "board", error) }
+            do { _ = try phandles.allocate() } catch { throw .node(.deviceTree(device: "board", error)) }
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles, explains: true)
             var requests: [NodeRequest] = []
-            for device in devices { requests.append(try device.nodeRequest(on: bus)) }
-            nodes = try generator.generate(requests)
+            for device in devices {
+                do throws(PlatformBusError) { requests.append(try device.nodeRequest(on: bus)) } catch {
+                    throw .bus(device: device.device.name, error)
+                }
+            }
+            do { nodes = try generator.generate(requests) } catch { throw .node(error) }
             shared = generator.shared.nodes
         } catch { throw .passthrough(error) }
     }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import Arm64
+internal import GuestMemory
 internal import KVM
 internal import LinuxSystem
 internal import PlatformBus
@@ -63,13 +64,13 @@ final class InstructionEmulator: Sendable {
         }
     }
 
-    private let memory: GuestMemory
+    private let memory: GuestRAM
     private let dispatcher: MMIODispatcher
     private let log: Log
     /// Program counters whose abort was reported.
     private let reported = Mutex<[UInt64]>([])
 
-    init(memory: GuestMemory, dispatcher: MMIODispatcher, log: Log) {
+    init(memory: GuestRAM, dispatcher: MMIODispatcher, log: Log) {
         self.memory = memory
         self.dispatcher = dispatcher
         self.log = log

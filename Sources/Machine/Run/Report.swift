@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import GuestMemory
 public import Passthrough
 
 /// What a run did: why it ended, how each device reached the guest, how often the guest was left.

@@ -128,7 +128,7 @@ final class VCPURunner: Sendable {
             case .failedEntry(let reason):
                 exits.other &+= 1
                 return hung(
-                    "the CPU refused to enter the guest (KVM_EXIT_FAIL_ENTRY, reason 0x\(String(reason, radix: 16)))")
+                    "the CPU refused to enter the guest (KVM_EXIT_FAIL_ENTRY, reason \(hex(reason)))")
             case .internalError(let suberror):
                 exits.other &+= 1
                 return hung("KVM can't emulate the guest's state (KVM_EXIT_INTERNAL_ERROR, suberror \(suberror))")

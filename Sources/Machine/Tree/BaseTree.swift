@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
+internal import GuestNodes
 internal import LinuxSystem
 internal import Passthrough
 
@@ -12,7 +13,7 @@ internal import Passthrough
 /// References to what is left out lead to Martlet's, or are left out too.
 struct BaseTree: Sendable {
     let file: TreeFile
-    private var tree: DeviceTree
+    private var tree: Tree
     /// Paths of the nodes that were Martlet's to write.
     private(set) var replacedNodes: [String] = []
     /// What became of references, for the log.
@@ -33,7 +34,7 @@ struct BaseTree: Sendable {
     /// - Throws: `MachineError.treeFile`
     init(_ file: TreeFile, blob: [UInt8], vcpuCount: Int) throws(MachineError) {
         self.file = file
-        do { tree = try DeviceTree(parsing: blob, limits: .ofHosts) } catch { throw file.failed("\(error)") }
+        do { tree = try Tree(parsing: blob, limits: .ofHosts) } catch { throw file.failed("\(error)") }
         phandles = PhandleAllocator(avoiding: tree)
         hasLabels = tree.root.child(named: "__symbols__") != nil
         for name in ["#address-cells", "#size-cells"] {
@@ -77,8 +78,8 @@ struct BaseTree: Sendable {
     /// The generated tree merged into this one, without labels, and what gave way to it.
     /// - Throws: `MachineError.treeFile` where the two can't go together.
     func merged(
-        with generated: DeviceTree
-    ) throws(MachineError) -> (tree: DeviceTree, replaced: [DeviceTree.ReplacedProperty]) {
+        with generated: Tree
+    ) throws(MachineError) -> (tree: Tree, replaced: [Tree.ReplacedProperty]) {
         var (result, other) = (tree, generated)
         result.labels = []
         // What the machine calls itself is the user's to say.
@@ -213,7 +214,7 @@ struct BaseTree: Sendable {
         tree.remove(removed)
     }
 
-    private static func number(_ phandle: UInt32) -> String { "the phandle 0x\(String(phandle, radix: 16))" }
+    private static func number(_ phandle: UInt32) -> String { "the phandle \(hex(phandle))" }
 
     /// What is wrong with a reference, as a line without an end.
     static func summary(_ lost: LostReference) -> String {

@@ -10,7 +10,7 @@ internal import LinuxSystem
 struct OverlayBounds {
     /// What errors call the overlay.
     let overlay: String
-    let before: DeviceTree
+    let before: Tree
     /// Whether the configuration says which `bootargs` there are.
     let hasBootArguments: Bool
 
@@ -22,7 +22,7 @@ struct OverlayBounds {
 
     /// - Parameter tree: what the overlay made of `before`.
     /// - Throws: `MachineError.boardOverlay`
-    func check(_ tree: inout DeviceTree, log: Log) throws(MachineError) {
+    func check(_ tree: inout Tree, log: Log) throws(MachineError) {
         for name in ["#address-cells", "#size-cells", "interrupt-parent"]
         where tree.root[property: name] != before.root[property: name] {
             throw refusal(name, "/")
@@ -78,7 +78,7 @@ struct OverlayBounds {
         return paths
     }
 
-    private func keepBoot(in tree: inout DeviceTree, log: Log) {
+    private func keepBoot(in tree: inout Tree, log: Log) {
         guard let chosen = tree.root.child(exactly: "chosen") else { return }
         for property in chosen.properties {
             let name = property.name

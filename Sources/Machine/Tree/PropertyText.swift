@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import Configuration
+internal import GuestNodes
 internal import Passthrough
 
 /// A property of a device in the configuration that refers to other nodes and was given text: devicetree source has

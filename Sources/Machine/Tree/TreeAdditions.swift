@@ -3,6 +3,7 @@
 
 internal import Configuration
 internal import DeviceTree
+internal import GuestNodes
 internal import LinuxSystem
 internal import Passthrough
 
@@ -111,7 +112,7 @@ struct TreeAdditions: Sendable {
         guard let path = configuration.deviceTree.base else { return nil }
         let file = TreeFile(key: "device-tree.base", path: path)
         return try BaseTree(
-            file, blob: try file.blob(limit: DeviceTree.Limits().byteCount, system: system, log: log),
+            file, blob: try file.blob(limit: Tree.Limits().byteCount, system: system, log: log),
             vcpuCount: configuration.machineSize.vcpuCount)
     }
 
@@ -157,7 +158,7 @@ struct TreeAdditions: Sendable {
     /// `generated` with everything added. Labels are used up: the guest's tree has none.
     /// - Throws: `MachineError.unknownLabel`, `.unlabelledBase`, `.overlay`, `.boardOverlay`, `.deviceTree`,
     ///   `.treeFile`
-    func apply(to generated: DeviceTree, names: Names, log: Log) throws(MachineError) -> DeviceTree {
+    func apply(to generated: Tree, names: Names, log: Log) throws(MachineError) -> Tree {
         var tree = generated
         if let base {
             let merged = try base.merged(with: generated)
@@ -189,7 +190,7 @@ struct TreeAdditions: Sendable {
 
     /// Every phandle that a reference names is a node's; what isn't is an error where an interrupt would lead nowhere
     /// and for a device whose references are strict, and otherwise a warning.
-    private func checkReferences(of tree: DeviceTree, _ names: Names, _ log: Log) throws(MachineError) {
+    private func checkReferences(of tree: Tree, _ names: Names, _ log: Log) throws(MachineError) {
         let known = Set((base?.lostReferences ?? []).map(\.key))
         let strict = zip(names.devices, strictness).filter(\.1).map(\.0.path)
         var told = 0
@@ -231,7 +232,7 @@ struct TreeAdditions: Sendable {
     }
 
     private func resolve(
-        _ tree: inout DeviceTree, _ labels: [(label: String, path: String)], _ names: Names
+        _ tree: inout Tree, _ labels: [(label: String, path: String)], _ names: Names
     ) throws(MachineError) {
         for reference in references {
             let phandle: Phandle?

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
 public import KVM
 public import LinuxSystem
 internal import Synchronization
@@ -13,13 +14,13 @@ internal import VFIO
 public final class ConnectedDevices: Sendable {
     private struct State: ~Copyable {
         /// Declared first, so that they go first: the stack's share of each is then the last one.
-        var connections: [DeviceConnection] = []
+        var connections: [ConnectedDevice] = []
         var stack = ResourceStack()
     }
 
     private let state = Mutex(State())
     /// Declared after the state, so that they go last: a registration with KVM is undone through the group's descriptor.
-    private let devices: PassthroughDevices
+    private let devices: PlacedDevices
     private let system: any SystemCalls
 
     /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else, unless they are to reach each
@@ -29,7 +30,7 @@ public final class ConnectedDevices: Sendable {
     ///   - loop: watches the interrupts that pass through user space.
     /// - Throws: `PassthroughError`; everything is taken down again, newest first.
     public init(
-        _ devices: PassthroughDevices, vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)],
+        _ devices: PlacedDevices, vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)],
         loop: EventLoop, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         system = vm.system
@@ -51,7 +52,7 @@ public final class ConnectedDevices: Sendable {
             }
             for device in devices.devices {
                 state.connections.append(
-                    state.stack.keep(try DeviceConnection(device, vm: vm, loop: loop, log: log, tracer: tracer)))
+                    state.stack.keep(try ConnectedDevice(device, vm: vm, loop: loop, log: log, tracer: tracer)))
             }
             guard devices.devices.contains(where: \.settings.reachesPeers) else { return }
             for space in devices.containers.guestSpaces {
@@ -97,7 +98,7 @@ public final class ConnectedDevices: Sendable {
 
     /// Maps what the guest reaches of its devices without exits, at the addresses where it does.
     private static func mapRegions(
-        of connections: [DeviceConnection], in space: VFIOAddressSpace, onto stack: inout ResourceStack
+        of connections: [ConnectedDevice], in space: VFIOAddressSpace, onto stack: inout ResourceStack
     ) throws(PassthroughError) {
         for connection in connections {
             for (address, region) in connection.regions.mappings {
@@ -122,7 +123,7 @@ public final class ConnectedDevices: Sendable {
         state.withLock { state in state.connections.compactMap(\.restartObstacle) }
     }
 
-    /// What became of each device so far; `PassthroughDevices.withFaults` adds what its IOMMU refused it.
+    /// What became of each device so far; `PlacedDevices.withFaults` adds what its IOMMU refused it.
     public func reports() -> [DeviceReport] {
         let counts = HostInterruptCounts.read(system)
         return state.withLock { state in state.connections.map { $0.report(counts) } }

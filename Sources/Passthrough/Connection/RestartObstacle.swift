@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
 internal import LinuxSystem
 internal import VFIO
 
@@ -46,7 +47,7 @@ public struct RestartObstacle: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-extension OpenedDevice {
+extension OpenDevice {
     /// Whether what a guest has told it to do may write to the next guest's RAM, unless it is reset between the two.
     ///
     /// All DMA mappings are taken away between two guests, and what a device does then faults. But the next guest's RAM is mapped at
@@ -86,7 +87,7 @@ extension OpenedDevice {
     }
 }
 
-extension OpenedDevices {
+extension OpenDevices {
     /// What keeps the machine from being started again, as far as it is known before a guest has run.
     public var restartObstacles: [RestartObstacle] { devices.compactMap(\.restartObstacle) }
 }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
+internal import HostDevices
 internal import LinuxSystem
 internal import PlatformBus
 internal import VFIO

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
 public import VFIO
 
 /// What devices that reach the guest's memory by DMA demand of its place: they see it at its guest-physical addresses, of

@@ -33,7 +33,7 @@ final class EventFDPath: InterruptPath {
     private let state: Mutex<State>
     let kind = InterruptPathKind.eventfd
     private let device: VFIODevice
-    private let interrupts: [PassthroughDevice.Interrupt]
+    private let interrupts: [PlacedDevice.Interrupt]
     private let traps: [TrappedRegion]
     private let vm: VirtualMachine
     private let loop: EventLoop
@@ -45,7 +45,7 @@ final class EventFDPath: InterruptPath {
     /// Prepares the path; interrupts join by `connect`.
     /// - Throws: `PassthroughError` naming the call.
     init(
-        _ device: PassthroughDevice, regions: MappedRegions, vm: VirtualMachine, loop: EventLoop, log: Log,
+        _ device: PlacedDevice, regions: MappedRegions, vm: VirtualMachine, loop: EventLoop, log: Log,
         tracer: Tracer?
     ) throws(PassthroughError) {
         self.device = device.device

@@ -25,7 +25,7 @@ final class IRQFDPath: InterruptPath {
 
     /// - Throws: `PassthroughError` naming the call; nothing stays wired then.
     init(
-        _ interrupt: PassthroughDevice.Interrupt, of device: VFIODevice, vm: VirtualMachine, tracer: Tracer?
+        _ interrupt: PlacedDevice.Interrupt, of device: VFIODevice, vm: VirtualMachine, tracer: Tracer?
     ) throws(PassthroughError) {
         let name = device.host.name
         let gsi = GSI(rawValue: interrupt.spi.rawValue)

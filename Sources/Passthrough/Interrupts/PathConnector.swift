@@ -7,7 +7,7 @@ internal import LinuxSystem
 /// Finds the way for one interrupt: tries the paths that the configuration allows, best first. One that fails has been
 /// taken down whole before the next is tried.
 struct PathConnector {
-    let device: PassthroughDevice
+    let device: PlacedDevice
     /// The interrupt's place among the device's.
     let position: Int
     let regions: MappedRegions
@@ -19,7 +19,7 @@ struct PathConnector {
     private(set) var reasons: [String] = []
 
     init(
-        device: PassthroughDevice, position: Int, regions: MappedRegions, vm: VirtualMachine, loop: EventLoop, log: Log,
+        device: PlacedDevice, position: Int, regions: MappedRegions, vm: VirtualMachine, loop: EventLoop, log: Log,
         tracer: Tracer?
     ) {
         self.device = device
@@ -89,7 +89,7 @@ struct PathConnector {
     }
 }
 
-extension PassthroughDevice.Settings {
+extension PlacedDevice.Settings {
     /// Why `kind` isn't even tried; nil when it is.
     func excuse(for kind: InterruptPathKind) -> String? {
         if let interrupts { return interrupts == kind ? nil : "the configuration asks for \(interrupts)" }

@@ -35,7 +35,7 @@ final class RelayPath: InterruptPath {
 
     private let state: Mutex<State>
     let kind = InterruptPathKind.relay
-    private let interrupt: PassthroughDevice.Interrupt
+    private let interrupt: PlacedDevice.Interrupt
     private let device: VFIODevice
     private let stormLimit: Int
     private let log: Log
@@ -44,7 +44,7 @@ final class RelayPath: InterruptPath {
     /// - Parameter stormLimit: interrupts a second; 0 for any number.
     /// - Throws: `PassthroughError` naming the call; nothing stays wired then.
     init(
-        _ interrupt: PassthroughDevice.Interrupt, of device: VFIODevice, vm: VirtualMachine, loop: EventLoop,
+        _ interrupt: PlacedDevice.Interrupt, of device: VFIODevice, vm: VirtualMachine, loop: EventLoop,
         stormLimit: Int, log: Log, tracer: Tracer?
     ) throws(PassthroughError) {
         let name = device.host.name

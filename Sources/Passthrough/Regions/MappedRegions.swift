@@ -31,7 +31,7 @@ final class MappedRegions: Sendable {
 
     /// Maps every region of `device` that can be.
     /// - Throws: `PassthroughError`; nothing stays mapped then.
-    init(_ device: PassthroughDevice, vm: VirtualMachine) throws(PassthroughError) {
+    init(_ device: PlacedDevice, vm: VirtualMachine) throws(PassthroughError) {
         var stack = ResourceStack()
         var pieces: [Piece] = []
         for region in device.regions where region.isMapped {

@@ -47,7 +47,7 @@ extension DeviceReport.DMA {
     }
 }
 
-extension PassthroughDevices {
+extension PlacedDevices {
     /// The reports of these devices, in their order, with what the IOMMU has refused each of them since it was opened.
     public func withFaults(_ reports: [DeviceReport]) -> [DeviceReport] {
         guard let log = opened.faultLog else { return reports }
@@ -60,7 +60,7 @@ extension PassthroughDevices {
     }
 }
 
-extension OpenedDevice {
+extension OpenDevice {
     fileprivate func faults(_ log: Result<DMAFaultLog, Errno>, streams: [UInt32]) -> DeviceReport.DMA.Faults {
         let open: DMAFaultLog
         switch log {
@@ -79,7 +79,7 @@ extension OpenedDevice {
             count: faults.count,
             first: faults.first.map { fault in
                 .init(
-                    address: fault.address.map { "0x" + String($0, radix: 16) },
+                    address: fault.address.map { hex($0) },
                     access: fault.isWrite.map { $0 ? "write" : "read" })
             }, isLogWhole: faults.isWhole, reason: nil)
     }

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
+internal import LinuxSystem
+internal import PlatformBus
+
 /// What became of a passed-through device: how each region and interrupt reaches the guest, and how often.
 public struct DeviceReport: Sendable, Equatable, Encodable {
     public struct Region: Sendable, Equatable, Encodable {
@@ -83,7 +87,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             text += reaches == "nothing" ? "" : " only"
             text += "; interrupts " + (interruptsIsolated == true ? "isolated" : "not known to be isolated")
             if !streamIDs.isEmpty {
-                text += "; stream " + streamIDs.map { "0x" + String($0, radix: 16) }.joined(separator: ", ")
+                text += "; stream " + streamIDs.map { hex($0) }.joined(separator: ", ")
             }
             return text
         }
@@ -164,7 +168,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     }
 }
 
-extension DeviceConnection {
+extension ConnectedDevice {
     func report(_ hostCounts: HostInterruptCounts) -> DeviceReport {
         let cycles = mapCycles
         return DeviceReport(
@@ -174,7 +178,7 @@ extension DeviceConnection {
             regions: device.regions.map { region in
                 DeviceReport.Region(
                     index: region.info.index, access: region.isMapped ? "mapped" : "trapped",
-                    hostAddress: region.hostAddress.map { "0x" + String($0, radix: 16) },
+                    hostAddress: region.hostAddress.map { hex($0) },
                     guestAddress: region.range.base.description, size: region.info.size, reads: region.trap.reads,
                     writes: region.trap.writes, failures: region.trap.failures)
             },
@@ -185,7 +189,7 @@ extension DeviceConnection {
     }
 }
 
-extension DeviceConnection.Route {
+extension ConnectedDevice.Route {
     fileprivate func report(_ hostCounts: HostInterruptCounts) -> DeviceReport.Interrupt {
         let counters = path.counters(interrupt.info.index)
         let hostCount = interrupt.hostNumber.flatMap { hostCounts.counts[$0] }.map { $0 &- interrupt.countBefore }
@@ -197,7 +201,7 @@ extension DeviceConnection.Route {
     }
 }
 
-extension OpenedDevice {
+extension OpenDevice {
     fileprivate var dmaReport: DeviceReport.DMA {
         let isTranslated = device.reach != .hostMemory
         let through =

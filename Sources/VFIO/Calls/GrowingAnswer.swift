@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
 internal import LinuxSystem
 
 /// Answers of the kernel for which the caller brings the room, and which say how much they need: asked for until they fit.

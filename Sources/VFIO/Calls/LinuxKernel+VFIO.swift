@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import CLinux
+public import HostDevices
 public import LinuxSystem
 
 /// The one file that issues VFIO ioctls.

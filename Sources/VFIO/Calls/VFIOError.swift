@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
 public import LinuxSystem
 
 /// Why a device can't be used. `description` says what failed, on which device, why, and what to do about it.
 public enum VFIOError: Error, Equatable, Sendable {
-    /// Neither the platform nor the AMBA bus has a device of this name, or nothing is at this path.
-    case noSuchDevice(device: String, similar: [String])
-    /// No device has this name, but a node of the host's device tree has.
-    case notADevice(device: String, HostPart)
-    /// A path that doesn't lead into sysfs.
-    case notInSysfs(path: String, root: String)
-    /// A device of another bus, such as PCI; nil for a path that is no device.
-    case unsupportedBus(device: String, bus: String?)
-    /// There is nothing of sysfs where it should be.
-    case noSysfs(device: String, root: String)
+    /// What the host has, or does with it, stands in the way.
+    case host(HostDeviceError)
     /// The kernel has this device file, and /dev hasn't; `others` are the ones that are needed besides.
     case hiddenNode(device: String, VFIOOperation, path: String, others: [String])
-    /// A file of sysfs that can't be read.
-    case sysfs(device: String, path: String, errno: Errno)
-    /// A file of sysfs that says what it can't.
-    case malformedSysfs(device: String, path: String, content: String)
-    /// The device is not bound to its VFIO driver; `state` and `diagnosis` say what to do.
-    case notReady(HostDevice)
-    /// It could not be given to VFIO, or back to the host.
-    case binding(device: String, BindingFailure)
     /// The kernel speaks another version of VFIO.
     case incompatibleAPI(device: String, found: CInt)
     /// The kernel can't give the container this IOMMU.
@@ -63,19 +48,16 @@ public enum VFIOError: Error, Equatable, Sendable {
     /// The device that it is about: its name, or the path that was given for it.
     public var device: String {
         switch self {
-        case .noSuchDevice(let device, _), .notADevice(let device, _), .notInSysfs(let device, _),
-            .unsupportedBus(let device, _),
-            .noSysfs(let device, _), .hiddenNode(let device, _, _, _),
-            .sysfs(let device, _, _), .malformedSysfs(let device, _, _), .incompatibleAPI(let device, _),
+        case .hiddenNode(let device, _, _, _), .incompatibleAPI(let device, _),
             .iommuUnsupported(let device, _), .groupNotViable(let device, _), .alreadyOpen(let device),
             .notPlatformOrAMBA(let device, _), .implausible(let device, _), .notMappable(let device, _),
             .invalidAccess(let device, _, _, _), .shortTransfer(let device, _, _), .noTranslation(let device),
             .alreadyWired(let device, _, _), .noIOMMU(let device), .identityBehindIOMMU(let device, _),
             .groupSharesDMA(let device, _, _),
             .noDeviceFile(let device, _), .wrongDescriptor(let device, _, _, _, _),
-            .failed(let device, _, _), .binding(let device, _):
+            .failed(let device, _, _):
             device
-        case .notReady(let host): host.name
+        case .host(let error): error.device
         }
     }
 }
@@ -86,31 +68,21 @@ extension VFIOError: CustomStringConvertible {
 
     private var what: String {
         switch self {
-        case .noSuchDevice(let device, _):
-            device.hasPrefix("/") ? "no such device" : "no such device on the platform or AMBA bus"
-        case .notADevice: "not a device"
-        case .notInSysfs(_, let root): "not a path in \(root)"
-        case .unsupportedBus(_, let bus):
-            bus.map { "a device of the \($0) bus" } ?? "not a device"
-        case .noSysfs(_, let root): "no sysfs is mounted at \(root)"
+        case .host(let error): error.what
         case .hiddenNode(_, let operation, _, _):
             "\(operation.description) failed: \(Errno.noSuchFileOrDirectory.nameAndText)"
-        case .sysfs(_, let path, let errno): "reading \(path) failed: \(errno.nameAndText)"
-        case .malformedSysfs(_, let path, let content): "\(path) says \"\(content)\", which makes no sense"
-        case .notReady(let host): host.obstacle
-        case .binding(_, let failure): failure.what
         case .incompatibleAPI(_, let found): "VFIO_GET_API_VERSION says \(found) where Martlet needs 0"
         case .iommuUnsupported(_, let type): "VFIO_CHECK_EXTENSION says that there is no \(type.symbol)"
         case .groupNotViable(_, let group): "VFIO_GROUP_GET_STATUS says that group \(group.id) is not viable"
         case .alreadyOpen: "used twice"
         case .notPlatformOrAMBA(_, let flags):
-            "VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags 0x\(hex(UInt64(flags))))"
+            "VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags \(hex(flags)))"
         case .implausible(_, let flaw): flaw
         case .alreadyWired(_, let interrupt, let action):
             "interrupt \(interrupt) has an eventfd to \(action) it already"
         case .notMappable(_, let region): "region \(region.index) can't be mapped"
         case .invalidAccess(_, let region, let offset, let size):
-            "no access of \(size) bytes at 0x\(hex(offset)) of region \(region.index), 0x\(hex(region.size)) bytes long"
+            "no access of \(size) bytes at \(hex(offset)) of region \(region.index), \(hex(region.size)) bytes long"
         case .shortTransfer(_, let operation, let count): "\(operation.description) moved \(count) bytes"
         case .noTranslation: "no DMA mapping without an IOMMU"
         case .noIOMMU: "dma is \"iommu\", but no IOMMU stands between the device and the host's memory"
@@ -127,27 +99,16 @@ extension VFIOError: CustomStringConvertible {
 
     private var help: [String] {
         switch self {
-        case .noSuchDevice(_, let similar):
-            similar.isEmpty
-                ? ["run: ls /sys/bus/platform/devices /sys/bus/amba/devices"]
-                : ["is it one of these? \(similar.joined(separator: ", "))"]
-        case .notADevice(_, let part): part.lines
-        case .notInSysfs(_, let root):
-            ["sysfsdev takes the device's folder, such as \(root)/bus/amba/devices/9010000.pl031"]
-        case .unsupportedBus: ["only devices of the platform and the AMBA bus can be passed through"]
-        case .noSysfs(_, let root):
-            ["run: mount -t sysfs sysfs \(root)", "or give the container that of the host: --volume /sys:\(root)"]
+        case .host(let error): error.help
         case .hiddenNode(_, _, let path, let others):
             [
                 "the kernel has \(path), but /dev here hasn't, as in a container",
                 "give it to the container: docker run, podman run: "
                     + ([path] + others).map { "--device \($0)" }.joined(separator: " "),
             ]
-        case .notReady(let host): host.remedy
-        case .binding(_, let failure): failure.help
         case .incompatibleAPI: ["this kernel is not one that Martlet knows"]
         case .iommuUnsupported(_, let type): VFIOOperation.missing(type)
-        case .groupNotViable(_, let group): Self.viabilityHelp(group)
+        case .groupNotViable(_, let group): HostAdvice.viability(group)
         case .alreadyOpen: ["this process has the device open; list it once"]
         case .notPlatformOrAMBA: ["only devices of the platform and the AMBA bus can be passed through"]
         case .implausible: ["the host's driver or device tree describes the device wrongly"]
@@ -173,24 +134,15 @@ extension VFIOError: CustomStringConvertible {
         case .wrongDescriptor(_, let key, _, _, _):
             ["\(key) is the number of a descriptor that Martlet is started with; pass the right one"]
         case .failed(_, let operation, let errno): operation.help(errno)
-        case .sysfs(_, _, let errno): errno.remedy
-        case .malformedSysfs, .alreadyWired, .invalidAccess, .shortTransfer: []
+        case .alreadyWired, .invalidAccess, .shortTransfer: []
         }
     }
+}
 
-    /// Who stands in the way of a group's use, and how to make them leave.
-    static func viabilityHelp(_ group: HostDevice.IOMMUGroup) -> [String] {
-        let holders = group.others.filter(\.isHeldByHost)
-        if holders.isEmpty {
-            return [
-                "another process uses a device of the group",
-                "run: fuser -v \(group.node) /dev/vfio/devices/*",
-            ]
-        }
-        let list = holders.map { "\($0.name) (\($0.driver ?? "?"))" }.joined(separator: ", ")
-        return ["the hardware can't keep it apart from devices that drivers of the host use: \(list)"]
-            + holders.map {
-                "run: echo \($0.name) > /sys/kernel/iommu_groups/\(group.id)/devices/\($0.name)/driver/unbind"
-            }
+extension VFIOError {
+    /// The group of a device that can be opened.
+    /// - Throws: `VFIOError.host` with `HostDeviceError.notReady`, which says how to make it so.
+    static func group(of host: HostDevice) throws(VFIOError) -> HostDevice.IOMMUGroup {
+        do { return try host.readyGroup() } catch { throw .host(error) }
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
 internal import LinuxSystem
 
 /// What an errno means for each call, and what to do about it.
@@ -36,12 +37,10 @@ extension VFIOOperation {
         case .getDeviceInfo, .getRegionInfo, .getInterruptInfo, .readRegion, .writeRegion:
             // vfio_main.c wakes the device before any of these and reports a failure as EIO.
             guard errno == .ioError else { return [] }
-            return ["the device can't be woken up (runtime power management)", Self.kernelLog]
+            return ["the device can't be woken up (runtime power management)", HostAdvice.kernelLog]
         default: return []
         }
     }
-
-    static let kernelLog = "run: dmesg | tail"
 
     private static let rawIO = [
         "a device without an IOMMU needs the capability CAP_SYS_RAWIO: be root, or give it to the program",
@@ -88,13 +87,13 @@ extension VFIOOperation {
     private func setContainerHelp(_ group: HostDevice.IOMMUGroup, _ errno: Errno) -> [String] {
         switch errno {
         case .notPermitted where group.isNoIOMMU: Self.rawIO
-        case .notPermitted: VFIOError.viabilityHelp(group)
+        case .notPermitted: HostAdvice.viability(group)
         case .resourceBusy:
             ["the group's IOMMU is in use elsewhere", "run: fuser -v \(group.node) /dev/vfio/devices/*"]
         case .invalidArgument:
             [
                 "the group is in a container already, or the firmware demands a 1:1 mapping for a device of it",
-                Self.kernelLog,
+                HostAdvice.kernelLog,
             ]
         case .operationNotSupportedByDevice:
             ["the last device of the group has just left VFIO"]
@@ -108,7 +107,7 @@ extension VFIOOperation {
         case (.type1v2, .notPermitted): Self.unsafeInterrupts("vfio_iommu_type1")
         case (_, .operationNotSupportedByDevice): Self.missing(type)
         case (.type1v2, .invalidArgument), (.type1v2, .resourceBusy):
-            ["the IOMMU can't take the group", Self.kernelLog]
+            ["the IOMMU can't take the group", HostAdvice.kernelLog]
         default: []
         }
     }
@@ -154,21 +153,21 @@ extension VFIOOperation {
     private func bindHelp(_ group: HostDevice.IOMMUGroup, _ file: String, _ errno: Errno) -> [String] {
         switch errno {
         case .notPermitted: Self.unsafeInterrupts("iommufd")
-        case .resourceBusy: VFIOError.viabilityHelp(group)
+        case .resourceBusy: HostAdvice.viability(group)
         case .invalidArgument:
             [
                 "another process uses the device, or opening it has reset it, and that failed",
-                "run: fuser -v \(file)", Self.kernelLog,
+                "run: fuser -v \(file)", HostAdvice.kernelLog,
             ]
         case .badFileDescriptor, .inappropriateIOCTLForDevice: ["the descriptor isn't one of /dev/iommu"]
-        default: ["the device's VFIO driver gives this error", Self.kernelLog]
+        default: ["the device's VFIO driver gives this error", HostAdvice.kernelLog]
         }
     }
 
     private func attachHelp(_ errno: Errno) -> [String] {
         switch errno {
         case .invalidArgument, .resourceBusy, .addressInUse:
-            ["the IOMMU can't take the device, or the firmware demands a 1:1 mapping for it", Self.kernelLog]
+            ["the IOMMU can't take the device, or the firmware demands a 1:1 mapping for it", HostAdvice.kernelLog]
         default: []
         }
     }
@@ -193,18 +192,12 @@ extension VFIOOperation {
         case .invalidArgument:
             [
                 "opening resets the device, and that failed: vfio-platform then refuses it",
-                Self.kernelLog,
-            ] + Self.resetNotRequired
+                HostAdvice.kernelLog,
+            ] + HostAdvice.resetNotRequired
         case .resourceBusy: ["another process uses the device", "run: fuser -v /dev/vfio/*"]
-        default: ["the device's VFIO driver gives this error", Self.kernelLog]
+        default: ["the device's VFIO driver gives this error", HostAdvice.kernelLog]
         }
     }
-
-    /// How vfio-platform is told to take devices that the kernel can't reset.
-    static let resetNotRequired = [
-        "to use it without a reset, start the host with vfio_platform.reset_required=0, or:",
-        "run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0",
-    ]
 
     private func interruptHelp(_ errno: Errno) -> [String] {
         switch errno {
@@ -226,8 +219,8 @@ extension VFIOOperation {
     private func resetHelp(_ errno: Errno) -> [String] {
         switch errno {
         case .invalidArgument:
-            ["the kernel has no function that resets this device, or it failed", Self.kernelLog]
-        default: ["the kernel's reset function for this device gives this error", Self.kernelLog]
+            ["the kernel has no function that resets this device, or it failed", HostAdvice.kernelLog]
+        default: ["the kernel's reset function for this device gives this error", HostAdvice.kernelLog]
         }
     }
 

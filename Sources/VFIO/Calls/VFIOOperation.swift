@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
+internal import LinuxSystem
+
 /// A call to the kernel that VFIO makes, with what it was made on.
 public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
     case openContainer
@@ -53,10 +56,10 @@ public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
         case .reset: "VFIO_DEVICE_RESET"
         case .mapRegion(let index): "mmap of region \(index)"
         case .readRegion(let index, let offset, let size):
-            "pread of \(size) bytes at 0x\(hex(offset)) of region \(index)"
+            "pread of \(size) bytes at \(hex(offset)) of region \(index)"
         case .writeRegion(let index, let offset, let size):
-            "pwrite of \(size) bytes at 0x\(hex(offset)) of region \(index)"
-        case .mapDMA(let iova, let size, _): "VFIO_IOMMU_MAP_DMA of 0x\(hex(size)) bytes at 0x\(hex(iova))"
+            "pwrite of \(size) bytes at \(hex(offset)) of region \(index)"
+        case .mapDMA(let iova, let size, _): "VFIO_IOMMU_MAP_DMA of \(hex(size)) bytes at \(hex(iova))"
         case .getIOMMUInfo: "VFIO_IOMMU_GET_INFO"
         case .openIOMMUFD: "open /dev/iommu"
         case .openDeviceFile(let path): "open \(path)"
@@ -65,10 +68,7 @@ public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
         case .attach: "VFIO_DEVICE_ATTACH_IOMMUFD_PT"
         case .allocateAddressSpace: "IOMMU_IOAS_ALLOC"
         case .getUsableRanges: "IOMMU_IOAS_IOVA_RANGES"
-        case .mapAddressSpace(let iova, let size, _): "IOMMU_IOAS_MAP of 0x\(hex(size)) bytes at 0x\(hex(iova))"
+        case .mapAddressSpace(let iova, let size, _): "IOMMU_IOAS_MAP of \(hex(size)) bytes at \(hex(iova))"
         }
     }
 }
-
-/// A number in base 16, without a prefix.
-func hex(_ value: UInt64) -> String { String(value, radix: 16) }

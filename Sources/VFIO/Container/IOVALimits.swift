@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
+
 /// What an address space of the IOMMU can map, as VFIO tells it once devices are in it.
 public struct IOVALimits: Equatable, Sendable {
     /// The addresses that can be mapped, ascending; nil where the kernel doesn't say.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
 public import LinuxSystem
 internal import Synchronization
 
@@ -66,7 +67,7 @@ public final class VFIOContainer: Sendable {
     /// Call it from one thread at a time: set-up is one thread's business.
     /// - Throws: what `VFIOGroup` throws.
     public func group(of host: HostDevice) throws(VFIOError) -> VFIOGroup {
-        let facts = try host.readyGroup()
+        let facts = try VFIOError.group(of: host)
         if let group = groups.withLock({ $0[facts.id]?.group }) { return group }
         // The kernel takes the IOMMU away with the last group, so the first one sets it, each time.
         let group = try VFIOGroup(facts, of: host, in: self, setsIOMMU: liveGroups.isEmpty)

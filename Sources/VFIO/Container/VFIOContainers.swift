@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
 internal import LinuxSystem
 internal import Synchronization
 
@@ -68,7 +69,7 @@ public final class VFIOContainers: Sendable {
     public func open(
         _ host: HostDevice, dma: VFIODMAMode = .automatic, descriptor: CInt? = nil
     ) throws(VFIOError) -> VFIODevice {
-        let group = try host.readyGroup()
+        let group = try VFIOError.group(of: host)
         switch dma {
         case .iommu where group.isNoIOMMU: throw .noIOMMU(device: host.name)
         case .identity where !group.isNoIOMMU: throw .identityBehindIOMMU(device: host.name, group: group.id)
@@ -118,7 +119,7 @@ public final class VFIOContainers: Sendable {
     /// Call it from one thread at a time.
     /// - Throws: `VFIOError.notReady`, `.groupSharesDMA`, and what `VFIOContainer` and `VFIOGroup` throw.
     public func group(of host: HostDevice, dma: VFIODMAMode = .automatic) throws(VFIOError) -> VFIOGroup {
-        let group = try host.readyGroup()
+        let group = try VFIOError.group(of: host)
         let purpose = Purpose(group, dma)
         try checkGroup(group, of: host, purpose)
         if let container = container(purpose) { return try container.group(of: host) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import HostDevices
 public import LinuxSystem
 
 /// An open device: its registers, its interrupts and its reset.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
 internal import LinuxSystem
 internal import Synchronization
 
@@ -52,7 +53,7 @@ final class VFIODeviceFile: Sendable {
         let name = host.name
         let iommufd = space.iommufd
         let calls = iommufd.calls
-        let group = try host.readyGroup()
+        let group = try VFIOError.group(of: host)
         guard space.claim(name, group: group.id) else { throw .alreadyOpen(device: name) }
         do throws(VFIOError) {
             if let handedIn {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import LinuxSystem
+
 /// A region of a device's registers (struct vfio_region_info).
 public struct VFIORegion: Equatable, Sendable {
     /// VFIO_REGION_INFO_FLAG_*.
@@ -46,10 +48,10 @@ public struct VFIORegion: Equatable, Sendable {
     var flaw: String? {
         // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far over any real device.
         let limit: UInt64 = 1 << 48
-        if size > limit { return "region \(index) has an absurd size of 0x\(hex(size)) bytes" }
+        if size > limit { return "region \(index) has an absurd size of \(hex(size)) bytes" }
         let (end, overflow) = fileOffset.addingReportingOverflow(size)
         if overflow || end > UInt64(Int64.max) {
-            return "region \(index) lies beyond the end of any file, at 0x\(hex(fileOffset))"
+            return "region \(index) lies beyond the end of any file, at \(hex(fileOffset))"
         }
         return nil
     }

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import LinuxSystem
+internal import Synchronization
+
+/// The user's end of the guest's serial port: standard input and output, raw while a terminal is there.
+///
+/// Ownership: `state` under its lock. Input is read on the event loop's thread only; vCPU threads write through `output`,
+/// which guards itself, and call `inputReady`, which only signals.
+public final class GuestConsole: Sendable {
+    /// What doesn't work any more; the guest goes on without it.
+    public enum Failure: Sendable, Equatable {
+        case input(Errno)
+        case output(Errno)
+    }
+
+    private struct State {
+        var parser = ConsoleInput()
+        /// Bytes that the guest has not had room for, oldest first.
+        var pending: [UInt8] = []
+        /// Takes bytes for the guest; returns how many. Nil while no device is connected.
+        var receive: (@Sendable ([UInt8]) -> Int)?
+        var loop: EventLoop?
+        /// Made for the first look at the input.
+        var source: NonBlockingInput?
+        var inputToken: EventLoop.Token?
+        var tokens: [EventLoop.Token] = []
+        /// False at the end of the input.
+        var isOpen = true
+        /// What Ctrl-A and a letter do.
+        var command: (@Sendable (ConsoleInput.Command) -> Void)?
+    }
+
+    /// Input beyond it waits where it comes from. Generous, since Ctrl-A x must get through to a guest that doesn't read.
+    static let pendingLimit = 65536
+
+    package let output: ConsoleOutput
+    private let input: CInt
+    private let state = Mutex(State())
+    private let room: EventDescriptor
+    private let flushTimer: TimerDescriptor
+    private let failed: @Sendable (Failure) -> Void
+
+    /// - Parameters:
+    ///   - input: usually 0.
+    ///   - outputDescriptor: usually 1.
+    ///   - failed: called at most once for each kind, when the output can't be written or the input can't be watched
+    ///     any more.
+    /// - Throws: what eventfd(2) and timerfd_create(2) give.
+    public init(
+        input: CInt = 0, outputDescriptor: CInt = 1, system: any SystemCalls = LinuxKernel(),
+        failed: @escaping @Sendable (Failure) -> Void
+    ) throws(Errno) {
+        self.input = input
+        self.failed = failed
+        room = try EventDescriptor(of: system)
+        let timer = try TimerDescriptor(of: system)
+        flushTimer = timer
+        output = ConsoleOutput(
+            descriptor: outputDescriptor, requestFlush: { timer.arm(nanoseconds: Self.flushDelay) },
+            onFailure: { failed(.output($0)) })
+    }
+
+    /// A prompt waits this long for the rest of its line.
+    private static let flushDelay: UInt64 = 5_000_000
+
+    /// Joins the console to a device of the guest's; input is watched from now on.
+    /// - Parameters:
+    ///   - receive: takes what the user types, and returns how many of the bytes it took.
+    ///   - command: called on the loop's thread when the user types Ctrl-A and a command's letter.
+    func connect(
+        to loop: EventLoop, receive: @escaping @Sendable ([UInt8]) -> Int,
+        command: @escaping @Sendable (ConsoleInput.Command) -> Void
+    ) throws(Errno) {
+        state.withLock { state in
+            state.command = command
+            state.receive = receive
+            state.loop = loop
+        }
+        let roomToken = try loop.add(room.rawValue) { [self] in
+            _ = room.take()
+            pump()
+        }
+        state.withLock { $0.tokens = [roomToken] }
+        let flushToken = try loop.add(flushTimer.rawValue) { [self] in
+            if flushTimer.take() { output.flush() }
+        }
+        state.withLock { $0.tokens.append(flushToken) }
+        // The first look at the input is the loop's, like all others.
+        room.signal()
+    }
+
+    /// Takes the console away from the guest and writes what is left, for a second at most.
+    package func disconnect() {
+        state.withLock { state in
+            for token in state.tokens + [state.inputToken].compactMap(\.self) { state.loop?.remove(token) }
+            state.tokens = []
+            state.inputToken = nil
+            state.source = nil
+            state.receive = nil
+            state.loop = nil
+            state.command = nil
+        }
+        output.close()
+    }
+
+    /// The guest has read all that it had: called on a vCPU thread.
+    func inputReady() { room.signal() }
+
+    /// Gives the guest what waits, then watches the input for as long as there is room for more.
+    private func pump() {
+        state.withLock { state in
+            feed(&state)
+            watch(&state)
+        }
+    }
+
+    private func feed(_ state: inout State) {
+        guard let receive = state.receive, !state.pending.isEmpty else { return }
+        state.pending.removeFirst(receive(state.pending))
+    }
+
+    private func watch(_ state: inout State) {
+        let wanted = state.isOpen && state.pending.count < Self.pendingLimit && isOurs
+        if let token = state.inputToken {
+            if wanted { return }
+            state.loop?.remove(token)
+            state.inputToken = nil
+        } else if wanted, let loop = state.loop {
+            let source = state.source ?? NonBlockingInput(input)
+            state.source = source
+            do { state.inputToken = try loop.add(source.rawValue) { [self] in readInput() } } catch {
+                guard error == .notPermitted else {
+                    state.isOpen = false
+                    return failed(.input(error))
+                }
+                // EPERM: epoll knows no regular files and no /dev/null, since they are always ready. They come in a
+                // piece at a time.
+                let commands = read(&state)
+                for command in commands { state.command?(command) }
+                if !commands.contains(.quit), state.isOpen { room.signal() }
+            }
+        }
+    }
+
+    /// A terminal whose foreground is another process's isn't read: the kernel would stop this process.
+    private var isOurs: Bool { clinux_is_terminal(input) <= 0 || clinux_is_foreground(input) > 0 }
+
+    private func readInput() {
+        let (commands, perform) = state.withLock { state in
+            let commands = isOurs ? read(&state) : []
+            feed(&state)
+            watch(&state)
+            return (commands, state.command)
+        }
+        for command in commands { perform?(command) }
+    }
+
+    /// Reads what is there, and returns the user's commands to the monitor.
+    private func read(_ state: inout State) -> [ConsoleInput.Command] {
+        guard let source = state.source else { return [] }
+        var buffer = [UInt8](repeating: 0, count: 1024)
+        // Safety: the buffer is used within the closure only.
+        switch buffer.withUnsafeMutableBytes({ source.read(into: $0) }) {
+        case .nothing: return []
+        case .end, .failed:
+            state.isOpen = false
+            return []
+        case .read(let count):
+            let (bytes, commands) = state.parser.parse(buffer[..<count])
+            state.pending += bytes
+            return commands
+        }
+    }
+}

@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+public import SystemPackage
+
+/// Memory whose place in the host's memory is known and stays: in as many banks as it has pieces, each of them contiguous in this
+/// process, too. All of it is zero.
+///
+/// Ownership: immutable but for its content, whose owner is whoever runs the guest in it. The memory goes when the last user of
+/// its mappings goes, and this.
+///
+/// What keeps it in place: a heap's memory is the kernel's own. Huge pages are neither swapped nor compacted, but they are moved to
+/// make room for another's contiguous memory, off memory that is taken away or found bad, and by move_pages(2). A long-term pin
+/// forbids that, and an io_uring's registered buffers are the one thing in the kernel that gives one without a device of a
+/// driver. Where there is no io_uring the pages are held and not pinned, and `firstMoved` finds out.
+public final class PhysicalMemory: Sendable {
+    /// Where it is from.
+    public enum Source: Equatable, Sendable, CustomStringConvertible {
+        /// The pool of huge pages of this many bytes.
+        case hugePages(size: UInt64)
+        /// The heap of this name below /dev/dma_heap.
+        case heap(String)
+
+        public var description: String {
+            switch self {
+            case .hugePages(let size): "\(PhysicalMemoryError.text(size)) pages"
+            case .heap(let name): "heap \(name)"
+            }
+        }
+    }
+
+    /// A piece of it.
+    public struct Bank: Sendable {
+        /// Its first byte's physical address.
+        public let address: UInt64
+        /// What this process sees of it.
+        public let mapping: MemoryMapping
+    }
+
+    public let source: Source
+    /// In ascending order, free of overlaps.
+    public let banks: [Bank]
+    /// Why it is held and not pinned; nil for what is pinned, or the kernel's own.
+    public let pinFailure: Errno?
+    /// The distance of the addresses that pagemap is asked for, in bytes; nil for memory that it doesn't show.
+    private let granule: UInt64?
+    private let system: any SystemCalls
+    /// Declared after the banks, so that it goes last.
+    private let pin: Pin?
+
+    private final class Pin: Sendable {
+        private let descriptor: CInt
+        private let system: any SystemCalls
+
+        init(_ mapping: MemoryMapping, system: any SystemCalls) throws(Errno) {
+            descriptor = try system.pin(address: mapping.address, size: mapping.size)
+            self.system = system
+        }
+
+        deinit { system.unpin(descriptor) }
+    }
+
+    /// In bytes.
+    public var size: UInt64 { banks.reduce(0) { $0 + $1.mapping.size } }
+
+    /// Takes `size` bytes from `source`.
+    /// - Throws: `PhysicalMemoryError`; nothing stays taken.
+    public convenience init(size: UInt64, from source: Source, system: any SystemCalls) throws(PhysicalMemoryError) {
+        switch source {
+        case .hugePages(let pageSize): try self.init(size, pageSize: pageSize, system)
+        case .heap(let name): try self.init(size, heap: name, system)
+        }
+    }
+
+    private static let name = "martlet-guest-ram"
+
+    private init(_ size: UInt64, pageSize: UInt64, _ system: any SystemCalls) throws(PhysicalMemoryError) {
+        let file = try HugePages.file(Self.name, size: size, pageSize: pageSize, system: system)
+        let raw = file.rawValue
+        let (pages, pin, pinFailure) = try Self.takePages(of: raw, size, pageSize, system)
+        guard let runs = PhysicalRun.runs(of: pages, pageSize: pageSize) else { throw .notPresent }
+        banks = try Self.map(runs, of: raw, alignment: pageSize, system)
+        source = .hugePages(size: pageSize)
+        granule = pageSize
+        self.pin = pin
+        self.pinFailure = pinFailure
+        self.system = system
+    }
+
+    /// Gives the file its pages, pins them and finds out where they are.
+    private static func takePages(
+        of file: CInt, _ size: UInt64, _ pageSize: UInt64, _ system: any SystemCalls
+    ) throws(PhysicalMemoryError) -> (pages: [UInt64], pin: Pin?, pinFailure: Errno?) {
+        let whole = try HugePages.map(file, size: size, pageSize: pageSize, isPopulated: true, system: system)
+        var pin: Pin?
+        var pinFailure: Errno?
+        // First of all: pinning may move pages to where they may stay.
+        do throws(Errno) { pin = try Pin(whole, system: system) } catch { pinFailure = error }
+        return (try PageMap.opened(system).physicalAddresses(of: whole, granule: pageSize), pin, pinFailure)
+    }
+
+    private init(_ size: UInt64, heap name: String, _ system: any SystemCalls) throws(PhysicalMemoryError) {
+        let file = try Self.allocate(size, heap: name, system)
+        let raw = file.rawValue
+        let (runs, granule) = try Self.place(of: raw, size, heap: name, system)
+        banks = try Self.map(runs, of: raw, alignment: 2 << 20, system)
+        source = .heap(name)
+        self.granule = granule
+        pin = nil
+        pinFailure = nil
+        self.system = system
+    }
+
+    /// Where a heap's memory is, and how it can be asked for again.
+    private static func place(
+        of file: CInt, _ size: UInt64, heap name: String, _ system: any SystemCalls
+    ) throws(PhysicalMemoryError) -> (runs: [PhysicalRun], granule: UInt64?) {
+        let pageSize = MemoryMapping.pageSize
+        let whole = try PhysicalMemoryError.naming("mmap of the heap \(name)") { () throws(Errno) in
+            try MemoryMapping(of: file, size: size, system: system)
+        }
+        // Writing them touches each page, without which pagemap knows none.
+        let marks = try PhysicalMemoryError.naming("getrandom") { () throws(Errno) in
+            try PageMarks(on: whole, system: system)
+        }
+        defer { marks.erase() }
+        do throws(PhysicalMemoryError) {
+            let pages = try PageMap.opened(system).physicalAddresses(of: whole, granule: pageSize)
+            guard let runs = PhysicalRun.runs(of: pages, pageSize: pageSize) else { throw .notPresent }
+            return (runs, pageSize)
+        } catch .notPresent {
+            let address = try KernelCore.find(marks, heap: name, system: system)
+            return ([PhysicalRun(address: address, parts: [0..<size])], nil)
+        }
+    }
+
+    private static func allocate(
+        _ size: UInt64, heap name: String, _ system: any SystemCalls
+    ) throws(PhysicalMemoryError) -> OwnedDescriptor {
+        let heap: OwnedDescriptor
+        do throws(Errno) {
+            heap = OwnedDescriptor(adopting: try system.open("/dev/dma_heap/\(name)", .readOnly), of: system)
+        } catch .noSuchFileOrDirectory {
+            throw .noSuchHeap(name, others: (try? system.listDirectory("/dev/dma_heap")) ?? [])
+        } catch { throw .call("open /dev/dma_heap/\(name)", error) }
+        do throws(Errno) {
+            let buffer = try system.allocateMemory(ofHeap: heap.rawValue, size: size)
+            return OwnedDescriptor(adopting: buffer, of: system)
+        } catch .noMemory { throw .heapIsFull(name, size: size) } catch {
+            throw .call("DMA_HEAP_IOCTL_ALLOC of \(name)", error)
+        }
+    }
+
+    /// Maps each run with the same remainder by `alignment` as its physical address, so that KVM can map it in large blocks.
+    private static func map(
+        _ runs: [PhysicalRun], of file: CInt, alignment: UInt64, _ system: any SystemCalls
+    ) throws(PhysicalMemoryError) -> [Bank] {
+        var banks: [Bank] = []
+        for run in runs {
+            let mapping = try PhysicalMemoryError.naming("mmap") { () throws(Errno) in
+                try MemoryMapping(
+                    of: file, parts: run.parts, alignment: alignment, remainder: run.address % alignment, system: system
+                )
+            }
+            banks.append(Bank(address: run.address, mapping: mapping))
+        }
+        return banks
+    }
+
+    /// The first address that isn't where it was when the memory was taken; nil when all are. What a heap gave can't move, and
+    /// where pagemap doesn't show it nothing is asked.
+    /// - Throws: `PhysicalMemoryError` when pagemap can't be read; a page that is no longer in memory has moved.
+    public func firstMoved() throws(PhysicalMemoryError) -> UInt64? {
+        guard let granule else { return nil }
+        let map = try PageMap.opened(system)
+        for bank in banks {
+            let addresses: [UInt64]
+            do throws(PhysicalMemoryError) {
+                addresses = try map.physicalAddresses(of: bank.mapping, granule: granule)
+            } catch .notPresent { return bank.address }
+            for (index, address) in addresses.enumerated() {
+                // Inside the bank, whose end fits into 64 bits.
+                let expected = bank.address &+ UInt64(index) &* granule
+                if address != expected { return expected }
+            }
+        }
+        return nil
+    }
+
+    /// Makes all of it zero again.
+    public func clear() {
+        for bank in banks {
+            // Safety: the range is the mapping's own, which the bank keeps alive; memset doesn't care for who else writes.
+            bank.mapping.bytes(at: 0, count: bank.mapping.size)?.initializeMemory(as: UInt8.self, repeating: 0)
+        }
+    }
+}
+
+extension PageMap {
+    fileprivate static func opened(_ system: any SystemCalls) throws(PhysicalMemoryError) -> PageMap {
+        do { return try PageMap(system: system) } catch { throw .call("open /proc/self/pagemap", error) }
+    }
+}

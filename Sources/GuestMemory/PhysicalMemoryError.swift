@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+public import SystemPackage
+
+/// Why there is no memory whose place in the host's memory is known and stays.
+public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The kernel has no huge pages of this many bytes.
+    case noSuchPages(size: UInt64)
+    /// The pool of huge pages is too small; `total` is nil where sysfs doesn't say.
+    case tooFewPages(size: UInt64, wanted: UInt64, free: UInt64, total: UInt64?)
+    /// This process's control group may not have as many huge pages; in bytes.
+    case controlGroup(size: UInt64, wanted: UInt64, ControlGroups.Limit)
+    /// The memory is no multiple of the page's size.
+    case notWholePages(size: UInt64)
+    /// There is no such heap; these there are.
+    case noSuchHeap(String, others: [String])
+    /// The heap, as it is, can't give that much.
+    case heapIsFull(String, size: UInt64)
+    /// /proc/self/pagemap shows no addresses to this process.
+    case addressesHidden
+    /// A page that was just touched isn't in memory.
+    case notPresent
+    /// Where a heap's memory is can't be told.
+    case heapAddress(String, reason: String)
+    /// A system call, by name.
+    case call(String, Errno)
+
+    public var description: String {
+        switch self {
+        case .noSuchPages(let size): "this kernel has no pages of \(Self.text(size)) (CONFIG_HUGETLBFS)"
+        case .tooFewPages(let size, let wanted, let free, _):
+            "\(wanted) \(wanted == 1 ? "page" : "pages") of \(Self.text(size)) wanted, \(free) free "
+                + "(\(Self.folder(size))/free_hugepages)"
+        case .controlGroup(let size, let wanted, let limit):
+            "\(wanted >> 20) MiB of \(Self.text(size)) pages wanted, and this process's control group may use "
+                + "\(limit.bytes >> 20) MiB (\(limit.path))"
+        case .notWholePages(let size): "the guest's RAM is no multiple of \(Self.text(size))"
+        case .noSuchHeap(let name, let others):
+            others.isEmpty
+                ? "no /dev/dma_heap/\(name)"
+                : "no /dev/dma_heap/\(name); there is \(others.joined(separator: ", "))"
+        case .heapIsFull(let name, let size):
+            "the heap \(name) has no \(size >> 20) MiB in one piece"
+        case .addressesHidden:
+            "/proc/self/pagemap shows no physical addresses to this process: it takes CAP_SYS_ADMIN"
+        case .notPresent: "/proc/self/pagemap says that a page is not in memory"
+        case .heapAddress(let name, let reason):
+            "where memory of the heap \(name) is can't be told: /proc/self/pagemap doesn't show it, as since Linux 6.9, and "
+                + reason
+        case .call(let name, let errno): "\(name): \(errno.nameAndText)"
+        }
+    }
+
+    /// What to do about it; nil where the text says it.
+    public var remedy: String? {
+        switch self {
+        case .tooFewPages(let size, let wanted, let free, let total):
+            "run: echo \((total ?? 0) + (wanted > free ? wanted - free : 0)) > \(Self.folder(size))/nr_hugepages\n"
+                + "or, as the memory of a host that runs may be too fragmented, boot it with: "
+                + "hugepagesz=\(size >> 30 > 0 ? "\(size >> 30)G" : "\(size >> 20)M") hugepages=\(max(wanted, total ?? 0))"
+        case .controlGroup(_, let wanted, let limit): "run: echo \(wanted) > \(limit.path)"
+        case .addressesHidden: "be root, or give the program CAP_SYS_ADMIN"
+        case .noSuchHeap, .heapIsFull: "boot the host with cma= and at least as much (CONFIG_DMABUF_HEAPS_CMA)"
+        case .heapAddress: "use huge pages, or a kernel with CONFIG_PROC_KCORE, and be root"
+        case .call(_, let errno): errno.remedy.isEmpty ? nil : errno.remedy.joined(separator: "\n")
+        case .noSuchPages, .notWholePages, .notPresent: nil
+        }
+    }
+
+    package static func folder(_ size: UInt64) -> String { "/sys/kernel/mm/hugepages/hugepages-\(size >> 10)kB" }
+    package static func text(_ size: UInt64) -> String {
+        size >> 30 > 0 ? "\(size >> 30) GiB" : "\(size >> 20) MiB"
+    }
+
+    package static func naming<Result>(
+        _ call: String, _ body: () throws(Errno) -> Result
+    ) throws(PhysicalMemoryError) -> Result {
+        do { return try body() } catch { throw .call(call, error) }
+    }
+}

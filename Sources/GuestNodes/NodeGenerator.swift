@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import DeviceTree
+public import HostDevices
+
+/// Makes the guest's nodes of passed-through devices from the host's.
+///
+/// Everything is copied but what refers to other nodes or says where the device is: that is rewritten to what the guest
+/// has, or left out with a reason. All devices of a guest are done together, as they can refer to each other. Nothing of the
+/// host's tree is trusted: what doesn't make sense is left out, or an error.
+/// - SeeAlso: Devicetree Specification v0.4, chapter 2; Linux, Documentation/devicetree/bindings
+public struct NodeGenerator {
+    /// The nodes for the root of the guest's tree. Emulated devices take their clocks from here too.
+    public var shared: SharedNodes
+    private let tree: HostTree
+    private let explains: Bool
+
+    /// - Parameters:
+    ///   - tree: The host's.
+    ///   - phandles: Avoids those that the board has taken.
+    ///   - explains: Whether to look up what is only of interest to people: what left-out properties refer to, and what
+    ///     providers need themselves. It costs far more reads.
+    public init(tree: HostTree, phandles: PhandleAllocator, explains: Bool = false) {
+        self.tree = tree
+        shared = SharedNodes(phandles: phandles)
+        self.explains = explains
+    }
+
+    /// The nodes of all devices of a guest, in the order of the requests.
+    /// - Throws: for the first device that fails: `GuestNodeError.noDeviceTreeNode`, `.deviceTree`, `.unknownClocks`,
+    ///   `.missingReferences`, `.incompleteNode`.
+    public mutating func generate(_ requests: [NodeRequest]) throws(GuestNodeError) -> [GuestNode] {
+        var passed = PassedNodes()
+        let sources = try read(requests, &passed)
+        try beginAboveTheHosts(sources)
+        for source in sources { source.reserveNumbers(&shared) }
+        var drafts: [NodeWriter] = []
+        for (index, source) in sources.enumerated() {
+            let name = uniqueName(source, others: drafts)
+            var writer = NodeWriter(
+                source, tree: tree, name: name, folder: source.request.path ?? "device \(index)", explains: explains,
+                shared: shared, passed: passed)
+            do throws(DeviceTreeError) { try writer.write() } catch {
+                throw .deviceTree(device: source.request.name, error)
+            }
+            if let problem = writer.problem { throw problem }
+            shared = writer.shared
+            passed = writer.passed
+            drafts.append(writer)
+        }
+        // Only now is it known which nodes are referred to.
+        return drafts.map { $0.finished(passed) }
+    }
+
+    /// No phandle of the host's may lead to another node in the guest, should one be copied.
+    private mutating func beginAboveTheHosts(_ sources: [NodeSource]) throws(GuestNodeError) {
+        guard let first = sources.first(where: \.isOnHost) else { return }
+        do throws(DeviceTreeError) {
+            if let highest = try tree.highestPhandle() { shared.begin(above: highest) }
+        } catch { throw .deviceTree(device: first.request.name, error) }
+    }
+
+    private func read(
+        _ requests: [NodeRequest], _ passed: inout PassedNodes
+    ) throws(GuestNodeError) -> [NodeSource] {
+        var devices: [String: String] = [:]
+        if requests.count > 1 {
+            for request in requests { if let path = request.path { devices[path] = request.name } }
+        }
+        var sources: [NodeSource] = []
+        for request in requests {
+            let source: NodeSource
+            do throws(DeviceTreeError) {
+                source = try NodeSource(request, tree: tree, others: devices)
+            } catch { throw .deviceTree(device: request.name, error) }
+            // Without a node on the host all depends on the user, and a node without this is of no use to any driver.
+            let isUsers = request.settings.properties.contains { $0.name == "compatible" }
+            guard source.isOnHost || isUsers else { throw .noDeviceTreeNode(device: request.name) }
+            if let path = request.path { passed.add(source.node, path) }
+            sources.append(source)
+        }
+        return sources
+    }
+
+    /// The host's name for the node with the guest's address.
+    private func uniqueName(_ source: NodeSource, others: [NodeWriter]) -> String {
+        let address = source.request.regions.first.map { "@" + String($0.base.rawValue, radix: 16) } ?? ""
+        let base = source.isOnHost ? String(source.node.baseName) : Self.nodeName(source.request.name)
+        var name = base + address
+        var number = 1
+        while others.contains(where: { $0.name == name }) {
+            name = "\(base)-\(number)\(address)"
+            number += 1
+        }
+        return name
+    }
+
+    /// A device's name as it may stand in a tree: "ARMH0011:00" is "ARMH0011-00".
+    private static func nodeName(_ device: String) -> String {
+        let letters = device.utf8.prefix(31).map { byte in
+            let isPlain = 0x61...0x7A ~= byte || 0x41...0x5A ~= byte || 0x30...0x39 ~= byte
+            return Character(UnicodeScalar(isPlain ? byte : 0x2D))
+        }
+        let name = String(letters)
+        return name.utf8.first.map { $0 != 0x2D } == true ? name : "device"
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceTree
+internal import HostDevices
+internal import LinuxSystem
+
+/// An entry of a property that refers to other nodes.
+struct NodeReference: Equatable {
+    let phandle: Phandle
+    /// The folder of the node that it leads to.
+    let provider: String
+    let arguments: [UInt32]
+    /// The numbers before the phandle.
+    var leading: [UInt32] = []
+}
+
+/// Why a property can't be taken apart into its entries.
+enum ReferenceFlaw: Error, Equatable, Sendable, CustomStringConvertible {
+    case noSuchNode(UInt32)
+    case noCellCount(provider: String, property: String)
+    case tooManyCells(provider: String, property: String)
+    case truncated
+    case tooManyEntries
+    /// It can be taken apart in several ways.
+    case ambiguous
+
+    var description: String {
+        switch self {
+        case .noSuchNode(let phandle): "no node of the host has its phandle \(hex(phandle))"
+        case .noCellCount(let provider, let property): "\(provider) has no \(property) of one cell"
+        case .tooManyCells(let provider, let property): "\(property) of \(provider) is over 16"
+        case .truncated: "its value ends in the middle of an entry"
+        case .tooManyEntries: "it has over 256 entries"
+        case .ambiguous: "its bindings don't say where its entries end"
+        }
+    }
+}
+
+/// What an entry became in the guest.
+enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
+    /// It was empty on the host too.
+    case empty
+    /// Points to the guest's copy of this node of the host.
+    case passed(String)
+    case clock(hertz: UInt32, ClockRate.Origin, provider: String)
+    case regulator(microvolts: UInt32, provider: String)
+    case unknownRate(provider: String, ClockRate.Problem)
+    case unknownVoltage(provider: String)
+    case notPassed(String)
+
+    /// The outcomes in order, each run of equal losses once.
+    static func text(_ outcomes: [ReferenceOutcome]) -> String {
+        var runs: [(text: String, count: Int)] = []
+        for outcome in outcomes {
+            let text = outcome.description
+            if !outcome.isCarried, runs.last?.text == text {
+                runs[runs.count - 1].count += 1
+            } else {
+                runs.append((text, 1))
+            }
+        }
+        return runs.map { $0.count == 1 ? $0.text : "\($0.text) (\($0.count) times)" }.joined(separator: "; ")
+    }
+
+    /// Whether the guest gets it.
+    var isCarried: Bool {
+        switch self {
+        case .empty, .passed, .clock, .regulator: true
+        case .unknownRate, .unknownVoltage, .notPassed: false
+        }
+    }
+
+    var description: String {
+        switch self {
+        case .empty: "an empty entry"
+        case .passed(let path): "the guest's \(path)"
+        case .clock(let hertz, let origin, let provider): "\(provider): a fixed clock of \(hertz) Hz (\(origin))"
+        case .regulator(let microvolts, let provider): "\(provider): a fixed regulator of \(microvolts) µV"
+        case .unknownRate(let provider, let problem): "\(provider): \(problem)"
+        case .unknownVoltage(let provider): "\(provider): its voltage is not fixed"
+        case .notPassed(let provider): "\(provider) is not passed through"
+        }
+    }
+}
+
+/// What a device needs of another node of the host, and what that needs in turn.
+public struct NodeDependency: Equatable, Sendable {
+    /// The property that says so, of the device or of the provider above: "clocks".
+    public let property: String
+    /// What the entry is called there (`clock-names`), if anything.
+    public let name: String?
+    /// The node that is referred to, as its path in the host's tree.
+    public let provider: String
+    /// The cells that follow the phandle.
+    public let arguments: [UInt32]
+    /// What the guest gets in its place; empty for what only the host needs.
+    public let outcome: String
+    /// What the provider needs itself; told once for each provider of a device.
+    public let dependencies: [NodeDependency]
+    /// Whether what the provider needs is told further up.
+    public let isToldAbove: Bool
+}
+
+extension HostTree {
+    /// Takes the value of a reference apart; nil stands for an empty entry.
+    func references(
+        _ value: PropertyValue, _ rule: ReferenceRule, _ passed: PassedNodes
+    ) throws(DeviceTreeError) -> Result<[NodeReference?], ReferenceFlaw> {
+        let arguments: ReferenceRule.Arguments
+        switch try known(rule.arguments, value, passed) {
+        case .success(let known): arguments = known
+        case .failure(let flaw): return .failure(flaw)
+        }
+        var references: [NodeReference?] = []
+        var reader = value.reader
+        while reader.remainingByteCount > 0 {
+            guard references.count < 256 else { return .failure(.tooManyEntries) }
+            var leading: [UInt32] = []
+            for _ in 0..<rule.leading {
+                guard let cell = reader.cell() else { return .failure(.truncated) }
+                leading.append(cell)
+            }
+            guard let cell = reader.cell() else { return .failure(.truncated) }
+            guard cell != 0 else {
+                references.append(nil)
+                continue
+            }
+            guard let phandle = Phandle(rawValue: cell), let found = try folder(of: phandle, passed) else {
+                return .failure(.noSuchNode(cell))
+            }
+            var cells: [UInt32] = []
+            switch try count(arguments, of: found, remaining: reader.remainingByteCount / 4) {
+            case .success(let count):
+                for _ in 0..<count {
+                    guard let cell = reader.cell() else { return .failure(.truncated) }
+                    cells.append(cell)
+                }
+            case .failure(let flaw): return .failure(flaw)
+            }
+            references.append(
+                NodeReference(phandle: phandle, provider: found, arguments: cells, leading: leading))
+        }
+        return references.isEmpty ? .failure(.truncated) : .success(references)
+    }
+
+    private func folder(of phandle: Phandle, _ passed: PassedNodes) throws(DeviceTreeError) -> String? {
+        if let found = passed.folder(of: phandle) { return found }
+        return try folder(of: phandle)
+    }
+
+    /// What follows the phandles of a value, where a range is all that is known of it.
+    private func known(
+        _ arguments: ReferenceRule.Arguments, _ value: PropertyValue, _ passed: PassedNodes
+    ) throws(DeviceTreeError) -> Result<ReferenceRule.Arguments, ReferenceFlaw> {
+        guard case .between(let counts) = arguments else { return .success(arguments) }
+        guard let cells = value.cells, !cells.isEmpty else { return .failure(.truncated) }
+        guard cells.count <= 256 else { return .failure(.tooManyEntries) }
+        var folders: [String?] = []
+        for cell in cells {
+            let phandle = Phandle(rawValue: cell)
+            if let phandle { folders.append(try folder(of: phandle, passed)) } else { folders.append(nil) }
+        }
+        var fitting: [Int] = []
+        for count in counts where count < cells.count && fits(count, cells, folders) { fitting.append(count) }
+        guard let first = fitting.first else { return .failure(.noSuchNode(cells[0])) }
+        if fitting.count == 1 { return .success(.fixed(first)) }
+        // Small numbers are often phandles too. That all of several numbers lead to neighbours is no chance.
+        let parents = folders.compactMap { $0.flatMap { parent(of: $0) } }
+        let areNeighbours = parents.count == cells.count && parents.allSatisfy { $0 == parents[0] }
+        return first == 0 && areNeighbours ? .success(.fixed(0)) : .failure(.ambiguous)
+    }
+
+    /// Whether the cells can be entries of a phandle and `count` numbers each.
+    private func fits(_ count: Int, _ cells: [UInt32], _ folders: [String?]) -> Bool {
+        var index = 0
+        while index < cells.count {
+            if cells[index] == 0 {
+                index += 1
+            } else {
+                guard folders[index] != nil else { return false }
+                index += 1 + count
+            }
+        }
+        return index == cells.count
+    }
+
+    private func count(
+        _ arguments: ReferenceRule.Arguments, of provider: String, remaining: Int
+    ) throws(DeviceTreeError) -> Result<Int, ReferenceFlaw> {
+        switch arguments {
+        case .fixed(let count): return .success(count)
+        case .rest, .between: return .success(remaining)
+        case .counted(let property, let otherwise):
+            guard let value = try self.property(property, of: provider) else {
+                return otherwise.map { .success($0) }
+                    ?? .failure(.noCellCount(provider: path(provider), property: property))
+            }
+            guard let count = value.cell else {
+                return .failure(.noCellCount(provider: path(provider), property: property))
+            }
+            // Linux takes no more (include/linux/of.h, MAX_PHANDLE_ARGS).
+            guard count <= 16 else { return .failure(.tooManyCells(provider: path(provider), property: property)) }
+            return .success(Int(count))
+        }
+    }
+}

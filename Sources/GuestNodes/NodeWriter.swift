@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceTree
+internal import HostDevices
+internal import PlatformBus
+
+/// Writes the guest's node of one device.
+struct NodeWriter {
+    let source: NodeSource
+    let tree: HostTree
+    let name: String
+    /// The host's folder of the node, or something that stands for it.
+    let folder: String
+    let explains: Bool
+    var shared: SharedNodes
+    var passed: PassedNodes
+    private(set) var node: Node
+    var fates: [PropertyFate]
+    var dependencies: [NodeDependency] = []
+    /// The providers whose own needs were looked up, and whether there are any.
+    var told: [String: Bool] = [:]
+    /// How many needs of providers were told.
+    var toldCount = 0
+    /// Why the node can't be used; the first reason.
+    private(set) var problem: GuestNodeError?
+    /// References that were lost and may be missed.
+    var losses: [String] = []
+
+    var request: NodeRequest { source.request }
+    var settings: NodeSettings { source.request.settings }
+
+    init(
+        _ source: NodeSource, tree: HostTree, name: String, folder: String, explains: Bool, shared: SharedNodes,
+        passed: PassedNodes
+    ) {
+        self.source = source
+        self.tree = tree
+        self.name = name
+        self.folder = folder
+        self.explains = explains
+        self.shared = shared
+        self.passed = passed
+        node = Node(name)
+        fates = source.fates
+    }
+
+    /// The result, with the phandles of all that is referred to.
+    func finished(_ passed: PassedNodes) -> GuestNode {
+        var node = node
+        passed.label(&node, folder)
+        return GuestNode(
+            device: request.name, node: node, label: settings.label, fates: fates, dependencies: dependencies)
+    }
+
+    mutating func note(_ place: String, _ property: String, _ fate: PropertyFate.Fate, _ cause: PropertyFate.Cause) {
+        fates.append(PropertyFate(node: place, property: property, fate: fate, cause: cause))
+    }
+
+    mutating func fail(_ error: GuestNodeError) {
+        if problem == nil { problem = error }
+    }
+
+    // MARK: The device's own node
+
+    mutating func write() throws(DeviceTreeError) {
+        var node = Node(name)
+        let compatible =
+            (settings.properties.first { $0.name == "compatible" }?.value ?? source.node[property: "compatible"])?
+            .strings ?? []
+        let quirks = NodeQuirk.all(for: compatible)
+        for property in source.node.properties where !isSet(property.name) {
+            try writeOwn(property, to: &node)
+        }
+        for child in source.node.children {
+            node.children.append(
+                try copy(
+                    child, folder: "\(folder)/\(child.name)", place: child.name,
+                    isOwnInterrupt: source.node[property: "#interrupt-cells"] != nil))
+        }
+        removeIdleCellCounts(from: &node, place: "")
+        writeRegions(to: &node)
+        writeInterrupts(to: &node, trigger: quirks.compactMap(\.trigger).first)
+        if source.node[property: "clocks"] == nil { try writeClocksOfItsOwn(compatible, to: &node) }
+        try writeCoherence(to: &node)
+        for quirk in quirks {
+            for property in quirk.properties where node[property: property.name] != property.value {
+                if isDeleted(property.name) { continue }
+                node[property: property.name] = property.value
+                note("", property.name, .added, .quirk(quirk.compatible))
+            }
+        }
+        for property in settings.properties {
+            let isNew = source.node[property: property.name] == nil
+            node[property: property.name] = property.value
+            note("", property.name, isNew ? .added : .rewritten, .configuration)
+        }
+        if settings.label != nil { _ = try passed.guestPhandle(of: folder, &shared) }
+        self.node = node
+        for quirk in quirks {
+            if let flaw = quirk.flaw(of: node, regionCount: request.regions.count) {
+                fail(.incompleteNode(device: request.name, compatible: quirk.compatible, flaw))
+            }
+        }
+        if settings.isStrict, !losses.isEmpty { fail(.missingReferences(device: request.name, losses)) }
+    }
+
+    private func isSet(_ name: String) -> Bool { settings.properties.contains { $0.name == name } }
+
+    private func isDeleted(_ name: String) -> Bool { settings.deletions.contains(name) }
+
+    private mutating func writeOwn(_ property: Property, to node: inout Node) throws(DeviceTreeError) {
+        switch property.name {
+        case "reg", "reg-names", "interrupts", "interrupt-names":
+            break  // with what VFIO exposes
+        case "interrupts-extended":
+            note("", property.name, .rewritten, .lines)
+        case "status":
+            note("", property.name, .dropped, .status)
+        case "interrupt-parent":
+            note("", property.name, .dropped, .role(.interruptParent))
+        case "device_type", "bus-range", "#address-cells", "#size-cells":
+            // Without its windows it is no bridge, and has no children.
+            if source.isPCIBridge, source.ranges == nil {
+                note("", property.name, .dropped, .noBus)
+            } else {
+                try write(property, of: source.node, place: "", to: &node)
+            }
+        case "ranges":
+            node[property: "ranges"] = source.ranges
+            note("", "ranges", source.ranges == nil ? .dropped : .rewritten, source.ranges == nil ? .noBus : .bus)
+        default:
+            try write(property, of: source.node, place: "", to: &node)
+        }
+    }
+
+    private mutating func writeRegions(to node: inout Node) {
+        let had = source.node[property: "reg"] != nil
+        if isSet("reg") || isDeleted("reg") { return }
+        guard !request.regions.isEmpty else {
+            for name in ["reg", "reg-names"] where source.node[property: name] != nil {
+                note("", name, .dropped, .noWindows)
+            }
+            return
+        }
+        // The platform bus has two cells for an address and two for a size.
+        node[property: "reg"] = .cells64(request.regions.flatMap { [$0.base.rawValue, $0.size] })
+        note("", "reg", had ? .rewritten : .added, .windows)
+        writeNames("reg-names", indices: request.regionIndices, to: &node)
+    }
+
+    private mutating func writeInterrupts(to node: inout Node, trigger: InterruptTrigger?) {
+        let had = source.node[property: "interrupts"] != nil
+        if isSet("interrupts") || isDeleted("interrupts") { return }
+        guard !request.interrupts.isEmpty else {
+            for name in ["interrupts", "interrupt-names"] where source.node[property: name] != nil {
+                note("", name, .dropped, .noLines)
+            }
+            return
+        }
+        node[property: "interrupts"] = .cells(
+            request.interrupts.flatMap { interrupt in
+                // Binding interrupt-controller/arm,gic-v3.yaml: 0 for an SPI; 1 rising edge, 4 high level. What the host's
+                // tree says of falling edges and low levels, the host's interrupt controllers have turned already.
+                [0, interrupt.spi.rawValue, (trigger ?? interrupt.trigger) == .level ? 4 : 1]
+            })
+        note("", "interrupts", had ? .rewritten : .added, .lines)
+        writeNames("interrupt-names", indices: Array(request.interrupts.indices), to: &node)
+    }
+
+    /// Names of no more than there is.
+    /// - Parameter indices: those of the host's entries that the guest has.
+    private mutating func writeNames(_ name: String, indices: [Int], to node: inout Node) {
+        guard let value = source.node[property: name], !isSet(name) else { return }
+        let names = value.strings ?? []
+        let kept = indices.filter(names.indices.contains)
+        guard kept.count < names.count else {
+            node[property: name] = value
+            note("", name, .copied, .plainData)
+            return
+        }
+        node[property: name] = .strings(kept.map { names[$0] })
+        note("", name, .rewritten, .inStep)
+    }
+
+    /// A bus can say for all that is on it that DMA is coherent with the caches.
+    /// - SeeAlso: Linux, drivers/of/address.c (of_dma_is_coherent)
+    private mutating func writeCoherence(to node: inout Node) throws(DeviceTreeError) {
+        guard var bus = request.path, source.node[property: "dma-coherent"] == nil,
+            source.node[property: "dma-noncoherent"] == nil, !isDeleted("dma-coherent")
+        else { return }
+        while let parent = tree.parent(of: bus) {
+            if try tree.property("dma-noncoherent", of: parent) != nil { return }
+            if try tree.property("dma-coherent", of: parent) != nil {
+                node[property: "dma-coherent"] = .empty
+                note("", "dma-coherent", .added, .coherence(tree.path(parent)))
+                return
+            }
+            bus = parent
+        }
+    }
+
+    // MARK: Any node
+
+    /// Copies a node below the device's.
+    /// - Parameter isOwnInterrupt: Whether interrupts lead to a node that the guest gets, unless the node says otherwise.
+    private mutating func copy(
+        _ child: Node, folder: String, place: String, isOwnInterrupt: Bool
+    ) throws(DeviceTreeError) -> Node {
+        var node = Node(child.name)
+        var isOwnInterrupt = isOwnInterrupt
+        if let parent = child[property: "interrupt-parent"] {
+            isOwnInterrupt = parent.phandle.flatMap { passed.folder(of: $0) } != nil
+        }
+        for property in child.properties {
+            switch property.name {
+            case "reg-names":
+                node.properties.append(property)
+                note(place, property.name, .copied, .plainData)
+            case "interrupts", "interrupt-names":
+                if child[property: "interrupts"] == nil { fallthrough }
+                if isOwnInterrupt {
+                    node.properties.append(property)
+                    note(place, property.name, .copied, .plainData)
+                } else {
+                    note(place, property.name, .dropped, .childInterrupts)
+                }
+            default:
+                try write(property, of: child, place: place, to: &node)
+            }
+        }
+        for grandchild in child.children {
+            node.children.append(
+                try copy(
+                    grandchild, folder: "\(folder)/\(grandchild.name)", place: "\(place)/\(grandchild.name)",
+                    isOwnInterrupt: isOwnInterrupt || child[property: "#interrupt-cells"] != nil))
+        }
+        removeIdleCellCounts(from: &node, place: place)
+        return node
+    }
+
+    /// Cell counts on a node none of whose children has an address are a mistake (dtc says so).
+    private mutating func removeIdleCellCounts(from node: inout Node, place: String) {
+        guard source.thinned.contains(place), !node.children.isEmpty, node[property: "ranges"] == nil,
+            !node.children.contains(where: { $0[property: "reg"] != nil })
+        else { return }
+        for name in ["#address-cells", "#size-cells"] where node[property: name] != nil {
+            node[property: name] = nil
+            note(place, name, .dropped, .noAddresses)
+        }
+    }
+}

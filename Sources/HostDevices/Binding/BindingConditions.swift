@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// What the host says of giving devices to VFIO, read once for any number of devices.
+public struct BindingConditions: Sendable {
+    private let sysfs: Sysfs
+    private let uses: HostUses
+    /// Present where vfio-platform refuses devices that the kernel can't reset (vfio_platform.reset_required).
+    private let resetFunctions: ResetFunctions?
+    /// Whether vfio-platform refuses devices that the kernel can't reset.
+    public var isResetRequired: Bool { resetFunctions != nil }
+
+    /// - Parameters:
+    ///   - sysfs: /sys
+    ///   - proc: /proc
+    /// - Throws: `HostDeviceError.sysfs` when it can't be told what the host needs for itself.
+    public init(sysfs: Sysfs, proc: Sysfs) throws(HostDeviceError) {
+        self.sysfs = sysfs
+        uses = try HostUses(sysfs: sysfs, proc: proc)
+        let isResetRequired = try SysfsDevices(sysfs: sysfs, device: "the host").isResetRequired
+        resetFunctions = isResetRequired ? try ResetFunctions(proc: proc) : nil
+    }
+
+    /// Everything that keeps `device` from VFIO, or from being used once VFIO has it; none when `martlet bind` is all it
+    /// takes.
+    /// - Parameter together: names of devices that are given to VFIO as well, and so don't hold the group.
+    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, and so might have told of one.
+    public func obstacles(
+        to device: HostDevice, together: Set<String> = []
+    ) throws(HostDeviceError) -> [BindingObstacle] {
+        // What the others ask for would be for nothing.
+        if let part = try HostPart(device, sysfs: sysfs) { return [.hostPart(part)] }
+        var obstacles: [BindingObstacle] = []
+        if device.driver != device.bus.vfioDriver {
+            obstacles += uses.uses(of: device).map(BindingObstacle.usedByHost)
+            if try strings("device_type", of: device) == ["pci"] { obstacles.append(.pciHost) }
+            if let driver = device.driver, try !canUnbind(driver, of: device) {
+                obstacles.append(.driverStays(driver))
+            }
+            if device.diagnosis?.isVFIODriverLoaded == false { obstacles.append(.noVFIODriver(device.bus)) }
+            if let resetFunctions, device.bus == .platform {
+                let compatible = try compatible(of: device).first
+                if compatible.map(resetFunctions.contains) != true {
+                    obstacles.append(.noReset(compatible: compatible))
+                }
+            }
+        }
+        if let obstacle = device.noIOMMU { obstacles.append(obstacle) }
+        if let group = device.group {
+            let holders = group.others.filter { $0.isHeldByHost && !together.contains($0.name) }
+            if !holders.isEmpty {
+                obstacles.append(
+                    .groupHeld(HostDevice.IOMMUGroup(id: group.id, isNoIOMMU: group.isNoIOMMU, others: holders)))
+            }
+        }
+        return obstacles
+    }
+
+    /// What the device's node says it is, most specific first; empty where it has no node.
+    /// - Throws: `HostDeviceError.sysfs` when it can't be read.
+    public func compatible(of device: HostDevice) throws(HostDeviceError) -> [String] {
+        try strings("compatible", of: device)
+    }
+
+    private func strings(_ property: String, of device: HostDevice) throws(HostDeviceError) -> [String] {
+        guard let node = device.deviceTreeNode else { return [] }
+        let path = "\(node)/\(property)"
+        do throws(Errno) {
+            return try sysfs.system.readFile(path, limit: 65536).split(separator: 0).map {
+                String(decoding: $0, as: UTF8.self)
+            }
+        } catch .noSuchFileOrDirectory {
+            return []
+        } catch { throw .sysfs(device: device.name, path: path, errno: error) }
+    }
+
+    private func canUnbind(_ driver: String, of device: HostDevice) throws(HostDeviceError) -> Bool {
+        try SysfsDevices(sysfs: sysfs, device: device.name)
+            .isThere("\(sysfs.root)/bus/\(device.bus.rawValue)/drivers/\(driver)/unbind")
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// Why a device could not be given to VFIO, or back.
+public enum BindingFailure: Equatable, Sendable {
+    /// What was to be done.
+    public enum Action: Equatable, Sendable {
+        case bind
+        case release
+    }
+
+    /// What went wrong on the way.
+    public enum Reason: Error, Equatable, Sendable {
+        /// The kernel refused this step.
+        case step(BindingStep, Errno)
+        /// Martlet's own folder, or a file in it, can't be used.
+        case state(StateFolderError)
+        /// Another process had the lock of this folder for so many seconds.
+        case locked(String, seconds: Int)
+        /// Whether another process uses the group can't be told: its file can't be opened.
+        case useUnknown(HostDevice.IOMMUGroup, Errno)
+        /// The note at this path is none that `bind` has written.
+        case badNote(String)
+        /// All steps were taken, and the device is not what it should be.
+        case flaw(String)
+    }
+
+    /// Who has the device now.
+    public enum Owner: Equatable, Sendable {
+        /// This driver, or none.
+        case driver(String?)
+        /// Sysfs doesn't say any more.
+        case unknown
+    }
+
+    /// Nothing was tried: each obstacle is a reason.
+    case refused([BindingObstacle])
+    /// Another process uses the group, so that the device can't leave it.
+    case inUse(HostDevice.IOMMUGroup)
+    /// It was tried, failed and was undone as far as that went; `left` are the steps back that failed.
+    case failed(Action, Reason, before: String?, now: Owner, left: [Reason] = [], isResetRequired: Bool = false)
+
+    var what: String {
+        switch self {
+        case .refused(let obstacles) where obstacles.contains(where: \.isHostPart): "can't be passed through"
+        case .refused: "not given to VFIO"
+        case .inUse: "not released"
+        case .failed(.bind, _, _, _, _, _): "not given to VFIO"
+        case .failed(.release, _, _, _, _, _): "not released"
+        }
+    }
+
+    var help: [String] {
+        switch self {
+        case .refused(let obstacles): obstacles.flatMap(\.lines)
+        case .inUse(let group):
+            [
+                "another process uses its group, and the kernel would wait for that to end",
+                "run: fuser -v \(group.node)",
+            ]
+        case .failed(let action, let reason, let before, let now, let left, let isResetRequired):
+            Self.lines(reason, action, isResetRequired)
+                + left.flatMap { left in
+                    let lines = Self.lines(left, action, false)
+                    return lines.prefix(1).map { "this was not undone: \($0)" }
+                } + [Self.state(before, now)]
+        }
+    }
+
+    private static func lines(_ reason: Reason, _ action: Action, _ isResetRequired: Bool) -> [String] {
+        switch reason {
+        case .flaw(let text): return [text, HostAdvice.kernelLog]
+        case .state(let error): return error.lines
+        case .locked(let path, let seconds):
+            return [
+                "another martlet is giving devices to VFIO or back, and has not finished for \(seconds) s",
+                "run: fuser -v \(path)",
+            ]
+        case .useUnknown(let group, let errno):
+            let first = "whether another process uses its group can't be told: \(group.node): \(errno.nameAndText)"
+            if !errno.remedy.isEmpty { return [first] + errno.remedy }
+            return [
+                first,
+                errno == .noSuchFileOrDirectory
+                    ? "do this on the host itself, or in a container with --device \(group.node)" : "run it as root",
+            ]
+        case .badNote(let path):
+            return [
+                "\(path) is not what martlet bind writes there",
+                "look at it, then run: rm \(path)",
+                "without it martlet release lets the kernel choose the driver",
+            ]
+        case .step(let step, let errno):
+            let first = "\(step.command): \(errno.nameAndText)"
+            if !errno.remedy.isEmpty { return [first] + errno.remedy }
+            if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
+            guard case .write(let name, let path) = step else { return [first] }
+            if DeviceHold.isHoldFile(path) {
+                return [
+                    first, HostAdvice.kernelLog,
+                    "to bind it all the same, whether it is powered or not: martlet bind --no-hold \(name)",
+                ]
+            }
+            guard path.hasSuffix("/bind") else { return [first] }
+            if errno == .noSuchFileOrDirectory, action == .release {
+                return [first, "the driver isn't in the kernel any more"]
+            }
+            if action == .bind, isResetRequired {
+                return [first, "vfio-platform refuses a device that the kernel can't reset; if that is why:"]
+                    + HostAdvice.resetNotRequired + [HostAdvice.kernelLog]
+            }
+            return [first, HostAdvice.kernelLog]
+        }
+    }
+
+    private static func state(_ before: String?, _ now: Owner) -> String {
+        switch now {
+        case .unknown: return "what became of it is not to be seen in sysfs"
+        case .driver(let driver):
+            if driver == before { return driver.map { "it is with \($0), as before" } ?? "it has no driver, as before" }
+            let has = driver.map { "it is with \($0) now" } ?? "it has no driver now"
+            return "undoing what was done failed too: \(has)" + (before.map { ", and was with \($0)" } ?? "")
+        }
+    }
+}

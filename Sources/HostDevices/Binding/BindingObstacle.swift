@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import LinuxSystem
+
+/// Something that keeps a device from being given to VFIO, or from being used once VFIO has it.
+public enum BindingObstacle: Equatable, Sendable {
+    /// The host uses it and can't do without.
+    case usedByHost(HostUses.Use)
+    /// The driver that has it can't be made to let go (suppress_bind_attrs).
+    case driverStays(String)
+    /// No guest can have it.
+    case hostPart(HostPart)
+    /// It is the way to all PCI devices, which VFIO passes on one by one, and not with it.
+    case pciHost
+    /// The kernel has not got the bus's VFIO driver.
+    case noVFIODriver(HostDevice.Bus)
+    /// No IOMMU knows it, and VFIO takes no such device: its no-IOMMU mode is off, or missing.
+    case noIOMMU(isModeMissing: Bool)
+    /// vfio-platform is set to refuse what the kernel has no reset function for, and this it has none for.
+    case noReset(compatible: String?)
+    /// The hardware can't keep it apart from the other devices of this group, which drivers of the host have.
+    case groupHeld(HostDevice.IOMMUGroup)
+
+    /// Whether nothing but another kernel, or another start of the host, helps.
+    public var isFinal: Bool {
+        switch self {
+        case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem): true
+        case .driverStays, .pciHost, .hostPart: true
+        case .noIOMMU(let isModeMissing): isModeMissing
+        case .usedByHost, .noVFIODriver, .noReset, .groupHeld: false
+        }
+    }
+
+    /// Whether no guest can have the device, whatever the host is told.
+    public var isHostPart: Bool {
+        if case .hostPart = self { true } else { false }
+    }
+
+    /// For a final one why not, otherwise what is needed; in a few words.
+    public var summary: String {
+        switch self {
+        case .usedByHost(.console(let tty)): "it is the host's console (\(tty))"
+        case .usedByHost(.bootConsole): "it is the host's boot console"
+        case .usedByHost(.rootFileSystem(let name)): "the host's root file system is on it (\(name))"
+        case .usedByHost(.fileSystem(let name, let mountPoint)): "\(mountPoint) unmounted (\(name))"
+        case .usedByHost(.swap(let name)): "swapping to \(name) off"
+        case .usedByHost(.unseen(let name)): "root on the host itself, which may have mounted \(name)"
+        case .driverStays(let driver): "\(driver) can't be unbound"
+        case .hostPart(let part): part.summary
+        case .pciHost: "it is a PCI host bridge"
+        case .noVFIODriver(let bus): "\(bus.vfioDriver) in the kernel"
+        case .noIOMMU(true): "no IOMMU knows it, and the kernel has no no-IOMMU mode"
+        case .noIOMMU(false): "no-IOMMU mode"
+        case .noReset: "vfio_platform.reset_required=0"
+        case .groupHeld(let group): "its group without \(Self.list(group.others))"
+        }
+    }
+
+    /// The whole story: why, then what to do, a line each; commands stand after "run: ".
+    public var lines: [String] {
+        switch self {
+        case .usedByHost(.console(let tty)):
+            [
+                "it is the console of the host's kernel (\(tty)), which would be lost",
+                "start the host with its console elsewhere: console=… on its kernel command line",
+            ]
+        case .usedByHost(.bootConsole(let node)):
+            [
+                "the host's boot console is still on, and by /chosen/stdout-path it is this device (\(node))",
+                "start the host without earlycon and keep_bootcon on its kernel command line",
+            ]
+        case .usedByHost(.rootFileSystem(let name)): ["the host's root file system is on it (\(name))"]
+        case .usedByHost(.fileSystem(let name, let mountPoint)):
+            ["\(name), which is on it, is mounted at \(mountPoint)", "run: umount \(ShellText.quoted(mountPoint))"]
+        case .usedByHost(.swap(let name)):
+            ["the host swaps memory to it (\(name))", "run: swapoff \(ShellText.quoted(name))"]
+        case .usedByHost(.unseen(let name)):
+            [
+                "\(name), which is on it, may be in use: the host's mounts can't be seen from here, as in a container",
+                "do this on the host itself, as root",
+            ]
+        case .driverStays(let driver):
+            [
+                "the host driver \(driver) owns it and can't be unbound (suppress_bind_attrs)",
+                "keep the driver from taking it when the host starts: modprobe.blacklist= for a module,",
+                "initcall_blacklist= for a driver that is built in, on the kernel command line",
+            ]
+        case .hostPart(let part): part.lines
+        case .pciHost:
+            ["it is a PCI host bridge: the host's PCI devices would go with it, and a guest could not use it"]
+        case .noVFIODriver(let bus):
+            [
+                "\(bus.vfioDriver) is not in the kernel (\(bus.kernelOption))",
+                "run: modprobe \(bus.vfioDriver)",
+            ]
+        case .noIOMMU(true): ["no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]
+        case .noIOMMU(false): Self.noIOMMUModeLines
+        case .noReset(let compatible):
+            [
+                "vfio-platform refuses a device that the kernel can't reset, and it has no reset function for "
+                    + (compatible ?? "this device")
+            ] + HostAdvice.resetNotRequired
+        case .groupHeld(let group): HostAdvice.viability(group)
+        }
+    }
+
+    /// How a device that no IOMMU knows can be had all the same.
+    static let noIOMMUModeLines = [
+        "no IOMMU keeps it from the host's memory; only where guest and device are trusted:",
+        "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
+    ]
+
+    private static func list(_ members: [HostDevice.GroupMember]) -> String {
+        members.map { "\($0.name) (\($0.driver ?? "?"))" }.joined(separator: ", ")
+    }
+}

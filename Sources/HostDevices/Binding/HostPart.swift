@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// What a node of the host's device tree is that no guest can have, whatever the host is told.
+public enum HostPart: Equatable, Sendable {
+    case interruptController
+    case iommu
+    case timer
+    case performanceCounters
+    case firmware
+    case cpus
+    case memory
+    /// Each CPU has an interrupt line of its own for it.
+    case perCPU
+    /// It has no registers, no interrupts, no GPIOs and no driver.
+    case empty
+    /// A node for which the kernel makes no device.
+    case noDevice
+
+    /// In a few words.
+    var summary: String {
+        switch self {
+        case .interruptController: "it is part of the host's interrupt controller"
+        case .iommu: "it is an IOMMU of the host"
+        case .timer: "it is the CPUs' timer"
+        case .performanceCounters: "it is the CPUs' performance counters"
+        case .firmware: "it is the host's firmware"
+        case .cpus: "it is the host's CPUs"
+        case .memory: "it is the host's memory"
+        case .perCPU: "VFIO can't pass on interrupts of which each CPU has its own"
+        case .empty: "it has no registers, no interrupts and no driver"
+        case .noDevice: "the kernel makes no device of this node"
+        }
+    }
+
+    /// Why not, and what there is instead.
+    var lines: [String] {
+        switch self {
+        case .interruptController: ["\(summary), and the guest has one that KVM makes"]
+        case .iommu: ["\(summary), which keeps other devices apart"]
+        case .timer: ["\(summary), and each vCPU has one that KVM makes"]
+        case .performanceCounters: ["\(summary), which VFIO can't pass on"]
+        case .firmware: ["\(summary), and what the guest has is KVM's (PSCI)"]
+        case .cpus: ["\(summary): say how many the guest gets with machine-config.vcpu_count"]
+        case .memory: ["\(summary): say how much the guest gets with machine-config.mem_size_mib"]
+        case .perCPU: [summary]
+        case .empty: ["\(summary): there is nothing to pass through"]
+        case .noDevice:
+            ["\(summary) of the host's device tree", "run: ls /sys/bus/platform/devices /sys/bus/amba/devices"]
+        }
+    }
+
+    /// What a device is part of; nil for one that a guest may have, as far as its node says.
+    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, and so might have told.
+    public init?(_ device: HostDevice, sysfs: Sysfs) throws(HostDeviceError) {
+        guard let node = device.deviceTreeNode else { return nil }
+        let properties = NodeProperties(folder: node, device: device.name, system: sysfs.system)
+        if let part = try Self.kind(properties) {
+            self = part
+            return
+        }
+        guard device.driver == nil, device.diagnosis?.driverOverride == nil, try properties.hasNoResources() else {
+            return nil
+        }
+        self = .empty
+    }
+
+    /// What a name means that is no device's; nil where the host's device tree has no such node at its root.
+    /// - Parameter name: of a node, with or without its address, or as Linux calls a node's device: "8000000.intc".
+    init?(named name: String, sysfs: Sysfs) {
+        let root = "\(sysfs.root)/firmware/devicetree/base"
+        guard let names = try? sysfs.system.listDirectory(root) else { return nil }
+        let node = names.first { node in
+            let parts = node.split(separator: "@", maxSplits: 1).map(String.init)
+            return node == name || parts.first == name || (parts.count == 2 && "\(parts[1]).\(parts[0])" == name)
+        }
+        guard let node, (try? sysfs.system.isDirectory("\(root)/\(node)")) == true else { return nil }
+        let properties = NodeProperties(folder: "\(root)/\(node)", device: name, system: sysfs.system)
+        self = node == "cpus" ? .cpus : (try? Self.kind(properties)) ?? .noDevice
+    }
+
+    /// The names are those of the bindings (Linux,
+    /// Documentation/devicetree/bindings/{interrupt-controller,timer,arm,perf}).
+    private static func kind(_ properties: NodeProperties) throws(HostDeviceError) -> HostPart? {
+        switch try properties.strings("device_type").first {
+        case "memory": return .memory
+        case "cpu": return .cpus
+        default: break
+        }
+        for name in try properties.strings("compatible") {
+            switch name {
+            case "arm,armv8-timer", "arm,armv7-timer", "arm,cortex-a15-timer": return .timer
+            case "arm,psci", "arm,psci-0.2", "arm,psci-1.0", "linaro,optee-tz", "arm,scmi", "arm,scmi-smc", "arm,scpi":
+                return .firmware
+            case "arm,pl390", "arm,cortex-a15-gic", "arm,cortex-a9-gic", "arm,cortex-a7-gic", "arm,arm11mp-gic":
+                return .interruptController
+            case _ where name.hasPrefix("arm,gic-"): return .interruptController
+            case _ where name.hasPrefix("arm,") && (name.hasSuffix("-pmu") || name.hasSuffix("-pmuv3")):
+                return .performanceCounters
+            default: break
+            }
+        }
+        return try properties.has("#iommu-cells") ? .iommu : nil
+    }
+}
+
+/// A node of the live tree, as far as its properties' names and strings go.
+private struct NodeProperties {
+    let folder: String
+    /// What errors are about.
+    let device: String
+    let system: any SystemCalls
+
+    func has(_ name: String) throws(HostDeviceError) -> Bool {
+        try reading(name) { (path) throws(Errno) in
+            _ = try system.isDirectory(path)
+            return true
+        } ?? false
+    }
+
+    func strings(_ name: String) throws(HostDeviceError) -> [String] {
+        let bytes = try reading(name) { (path) throws(Errno) in try system.readFile(path, limit: 65536) }
+        return (bytes ?? []).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Whether neither the node nor one below it says what a guest could do with it.
+    func hasNoResources() throws(HostDeviceError) -> Bool {
+        let names = try reading(nil) { (path) throws(Errno) in try system.listDirectory(path) } ?? []
+        for name in names {
+            if ["reg", "interrupts", "interrupts-extended", "gpios", "gpio"].contains(name) { return false }
+            if name.hasSuffix("-gpios") || name.hasSuffix("-gpio") { return false }
+            let isNode = try reading(name) { (path) throws(Errno) in try system.isDirectory(path) }
+            guard isNode == true else { continue }
+            let child = NodeProperties(folder: "\(folder)/\(name)", device: device, system: system)
+            guard try child.hasNoResources() else { return false }
+        }
+        return true
+    }
+
+    /// - Returns: nil where there is no such file.
+    private func reading<Result>(
+        _ name: String?, _ body: (String) throws(Errno) -> Result
+    ) throws(HostDeviceError) -> Result? {
+        let path = name.map { "\(folder)/\($0)" } ?? folder
+        do throws(Errno) { return try body(path) } catch .noSuchFileOrDirectory {
+            return nil
+        } catch { throw .sysfs(device: device, path: path, errno: error) }
+    }
+}

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceTree
+public import LinuxSystem
+internal import PlatformBus
+
+/// Looks at the host's devices without opening or changing anything. For one question, by one thread.
+public final class HostSurvey {
+    private let sysfs: Sysfs
+    private let proc: Sysfs
+    private let conditions: BindingConditions
+    private let pageSize: UInt64
+    private let tree: HostTree
+    /// Devices that could not be read, by `devices()`.
+    public private(set) var errors: [HostDeviceError] = []
+    /// Read when the first device without a node asks for it.
+    private lazy var memory = IOMemory(proc: proc)
+
+    /// - Parameters:
+    ///   - sysfs: /sys
+    ///   - proc: /proc
+    ///   - pageSize: the host's, in bytes.
+    /// - Throws: `HostDeviceError.sysfs` when it can't be told what the host needs for itself.
+    public init(sysfs: Sysfs, proc: Sysfs, pageSize: UInt64 = MemoryMapping.pageSize) throws(HostDeviceError) {
+        self.sysfs = sysfs
+        self.proc = proc
+        self.pageSize = pageSize
+        conditions = try BindingConditions(sysfs: sysfs, proc: proc)
+        tree = HostTree(sysfs)
+    }
+
+    /// Every platform and AMBA device that has registers or interrupts, sorted by bus and name.
+    /// - Throws: `HostDeviceError.sysfs` when a bus can't be read; a device that can't goes to `errors`.
+    public func devices() throws(HostDeviceError) -> [DeviceSurvey] {
+        let (devices, errors) = try HostDevice.all(sysfs: sysfs)
+        self.errors = errors
+        var surveys: [DeviceSurvey] = []
+        for device in devices {
+            do throws(HostDeviceError) { surveys.append(try survey(device)) } catch { self.errors.append(error) }
+        }
+        return surveys.filter { !$0.regions.isEmpty || !$0.interrupts.isEmpty }
+    }
+
+    /// One device.
+    /// - Parameter together: devices that are given to VFIO as well, and so don't hold its group.
+    /// - Throws: `HostDeviceError.sysfs` when it can't be told what keeps it from VFIO.
+    public func survey(_ device: HostDevice, together: Set<String> = []) throws(HostDeviceError) -> DeviceSurvey {
+        let obstacles = try conditions.obstacles(to: device, together: together)
+        let lines = lines(of: device)
+        let isUnconfined = device.group?.isNoIOMMU ?? (device.diagnosis?.isBehindIOMMU == false)
+        return DeviceSurvey(
+            device: device, compatible: try conditions.compatible(of: device), regions: regions(of: device),
+            interrupts: lines, reset: reset(of: device, obstacles),
+            needsWordOnDMA: isUnconfined && DMAMasters.suspicion(of: device, sysfs) != nil, obstacles: obstacles,
+            verdict: Self.verdict(device, obstacles, lines))
+    }
+
+    private func regions(of device: HostDevice) -> [DeviceSurvey.Region] {
+        guard let node = device.deviceTreeNode else {
+            return memory.blocks(of: device.name).map { region(nil, $0) }
+        }
+        let names = tree.value("reg-names", of: node)?.strings ?? []
+        return HostAddresses.blocks(of: node, tree: tree)
+            .enumerated().map { region(names.indices.contains($0.offset) ? names[$0.offset] : nil, $0.element) }
+    }
+
+    private func region(_ name: String?, _ block: HostAddresses.Block) -> DeviceSurvey.Region {
+        // As vfio-platform decides (Linux, drivers/vfio/platform/vfio_platform_common.c, vfio_platform_regions_init).
+        let access: DeviceSurvey.Region.Access
+        if block.size == 0 {
+            access = .empty
+        } else if let address = block.address {
+            access =
+                if address % pageSize != 0 {
+                    .trappedForAddress(pageSize: pageSize)
+                } else {
+                    block.size % pageSize != 0 ? .trappedForSize(pageSize: pageSize) : .mappable
+                }
+        } else {
+            access = .unknown
+        }
+        return DeviceSurvey.Region(name: name, hostAddress: block.address, size: block.size, access: access)
+    }
+
+    private func lines(of device: HostDevice) -> [DeviceSurvey.Interrupt] {
+        guard let node = device.deviceTreeNode else { return [] }
+        let names = tree.value("interrupt-names", of: node)?.strings ?? []
+        return HostInterrupts(tree: tree).specifiers(of: node).enumerated().map { index, specifier in
+            DeviceSurvey.Interrupt(
+                name: names.indices.contains(index) ? names[index] : nil, trigger: specifier.trigger,
+                isPerCPU: specifier.isPerCPU)
+        }
+    }
+
+    private func reset(of device: HostDevice, _ obstacles: [BindingObstacle]) -> DeviceSurvey.Reset {
+        let hasNone = obstacles.contains { if case .noReset = $0 { true } else { false } }
+        if hasNone { return .no }
+        // vfio-amba asks for none, whatever reset_required says (drivers/vfio/platform/vfio_amba.c).
+        let isRequired = conditions.isResetRequired && device.bus == .platform
+        return isRequired && device.state == .ready ? .yes : .knownOnceOpen
+    }
+
+    private static func verdict(
+        _ device: HostDevice, _ obstacles: [BindingObstacle], _ interrupts: [DeviceSurvey.Interrupt]
+    ) -> DeviceSurvey.Verdict {
+        var reasons = obstacles.filter(\.isFinal).map(\.summary)
+        if !obstacles.contains(where: \.isHostPart), interrupts.contains(where: \.isPerCPU) {
+            reasons.append(BindingObstacle.hostPart(.perCPU).summary)
+        }
+        if !reasons.isEmpty { return .impossible(reasons) }
+        if !obstacles.isEmpty { return .needs(obstacles.map(\.summary)) }
+        return device.state == .ready ? .ready : .needsBind
+    }
+}

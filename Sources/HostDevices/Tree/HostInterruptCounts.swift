@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+package import LinuxSystem
+
+/// How often VFIO's handlers have run, by Linux's interrupt number: the only place that knows, since with irqfd user space
+/// sees no interrupt.
+///
+/// The handlers' names don't tell devices apart ("vfio-irq[18](vfio-amba-00141031)" names a type), but each appears when
+/// its device is opened (drivers/vfio/platform/vfio_platform_irq.c). So the lines that are new after opening a device are
+/// that device's, in the order of its interrupts.
+package struct HostInterruptCounts: Equatable, Sendable {
+    package private(set) var counts: [Int: UInt64] = [:]
+
+    /// Empty where /proc/interrupts can't be read.
+    package static func read(_ system: any SystemCalls) -> HostInterruptCounts {
+        let text: [UInt8]
+        do { text = try system.readFile("/proc/interrupts", limit: 4 << 20) } catch { return HostInterruptCounts() }
+        return HostInterruptCounts(parsing: text)
+    }
+
+    private init() {}
+
+    package init(parsing text: [UInt8]) {
+        let handler = Array("vfio-irq[".utf8)
+        for line in text.split(separator: 0x0A) {
+            let fields = line.split(separator: 0x20)
+            guard let name = fields.last, name.starts(with: handler), let first = fields.first, first.last == 0x3A,
+                let number = Int(String(decoding: first.dropLast(), as: UTF8.self))
+            else { continue }
+            // One column for each CPU, and then the chip's name.
+            let columns = fields.dropFirst().prefix { $0.allSatisfy { (0x30...0x39).contains($0) } }
+            counts[number] = columns.reduce(0) { $0 &+ (UInt64(String(decoding: $1, as: UTF8.self)) ?? 0) }
+        }
+    }
+
+    /// The numbers that `earlier` didn't have, in ascending order.
+    package func numbers(newSince earlier: HostInterruptCounts) -> [Int] {
+        counts.keys.filter { earlier.counts[$0] == nil }.sorted()
+    }
+}

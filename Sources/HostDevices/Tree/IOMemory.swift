@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+package import LinuxSystem
+
+/// Where devices without a device-tree node have their registers: the kernel's table of physical addresses.
+package struct IOMemory {
+    private var blocks: [Substring: [HostAddresses.Block]] = [:]
+
+    /// Reads /proc/iomem. Where it can't be read there is nothing known; to others than root the kernel says zeros.
+    /// - SeeAlso: Linux, kernel/resource.c, r_show
+    package init(proc: Sysfs) {
+        guard let bytes = try? proc.system.readFile("\(proc.root)/iomem", limit: 16 << 20) else { return }
+        // "  09010000-09010fff : ARMH0031:00"
+        for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
+            guard let colon = line.firstRange(of: " : ") else { continue }
+            let bounds = line[..<colon.lowerBound].drop { $0 == " " }.split(separator: "-")
+            guard bounds.count == 2, let first = UInt64(bounds[0], radix: 16), let last = UInt64(bounds[1], radix: 16),
+                last > first
+            else { continue }
+            let (size, overflow) = (last - first).addingReportingOverflow(1)
+            let name = line[colon.upperBound...]
+            // A driver that has claimed its registers stands below the device, by the same name in some kernels.
+            if overflow || blocks[name]?.contains(where: { $0.address == first }) == true { continue }
+            blocks[name, default: []].append(HostAddresses.Block(address: first, size: size))
+        }
+    }
+
+    /// The blocks that belong to a device, in the order of their addresses.
+    package func blocks(of device: String) -> [HostAddresses.Block] { blocks[device[...]] ?? [] }
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import GuestNodes
+public import HostDevices
+internal import KVM
+public import LinuxSystem
+public import PlatformBus
+public import VFIO
+
+/// A host device that was opened and has its place on the guest's platform bus: windows and SPIs.
+///
+/// It holds no part of the VM yet; `ConnectedDevice` joins the two. Immutable, so any thread may read it.
+public final class PlacedDevice: Sendable {
+    /// What the user asked for.
+    public struct Settings: Equatable, Sendable {
+        /// How the device is named.
+        public enum Identity: Equatable, Sendable {
+            /// A name under the platform or AMBA bus.
+            case host(String)
+            /// A path below /sys.
+            case sysfsdev(String)
+
+            /// The host's device of that name.
+            /// - Throws: what `HostDevice` throws.
+            public func find(_ sysfs: Sysfs) throws(HostDeviceError) -> HostDevice {
+                switch self {
+                case .host(let name): try HostDevice(host: name, sysfs: sysfs)
+                case .sysfsdev(let path): try HostDevice(sysfsdev: path, sysfs: sysfs)
+                }
+            }
+        }
+
+        /// Where its regions go in the guest.
+        public struct Placement: Equatable, Sendable {
+            /// Where one region goes.
+            public enum Region: Equatable, Sendable {
+                /// Where there is room.
+                case automatic
+                case fixed(GuestAddress)
+                /// Where it is on the host.
+                case host
+            }
+
+            /// By the region's index.
+            public var regions: [Region]
+            /// For the regions behind those.
+            public var others: Region
+
+            public init(_ regions: [Region] = [], others: Region = .automatic) {
+                self.regions = regions
+                self.others = others
+            }
+
+            func of(_ index: Int) -> Region { regions.indices.contains(index) ? regions[index] : others }
+
+            /// Those with an address of their own first: what is allocated mustn't be in their way.
+            func order(of all: [VFIORegion]) -> [VFIORegion] {
+                if regions.isEmpty { return all }
+                return all.filter { of($0.index) != .automatic } + all.filter { of($0.index) == .automatic }
+            }
+
+            public static var automatic: Placement { Placement() }
+            /// The first region at an address, the others where there is room.
+            public static func fixed(_ address: GuestAddress) -> Placement { Placement([.fixed(address)]) }
+            public static var host: Placement { Placement(others: .host) }
+        }
+
+        public var identity: Identity
+        /// Trap every access, also to regions that could be mapped.
+        public var trapsAll: Bool
+        /// The only path that interrupts may take; nil for the best that works.
+        public var interrupts: InterruptPathKind?
+        /// Interrupts a second that a line may have on the relay path; 0 for any number.
+        public var stormLimit: Int
+        /// eventfd path: how long after an interrupt the regions are mapped again; 0 never maps them again.
+        public var mapTimeoutMilliseconds: Int
+        public var placement: Placement
+        /// What the guest's device tree says of it besides what the host's does.
+        public var node = NodeSettings()
+        /// What it may reach by DMA.
+        public var dma = VFIODMAMode.automatic
+        /// Whether it reaches the mapped regions of the VM's other devices by DMA, too.
+        public var reachesPeers = false
+        /// Whether the device is refused if the host's kernel can't reset it.
+        public var requiresReset = false
+        /// A descriptor of the device's own file that this process was started with; nil opens one.
+        public var descriptor: CInt?
+        /// eventfd path: the only bytes whose access ends an interrupt.
+        var endRange: EventFDStateMachine.EndRange?
+
+        public init(
+            _ identity: Identity, trapsAll: Bool = false, interrupts: InterruptPathKind? = nil, stormLimit: Int = 0,
+            mapTimeoutMilliseconds: Int = 1100, placement: Placement = .automatic
+        ) {
+            self.identity = identity
+            self.trapsAll = trapsAll
+            self.interrupts = interrupts
+            self.stormLimit = stormLimit
+            self.mapTimeoutMilliseconds = mapTimeoutMilliseconds
+            self.placement = placement
+        }
+
+        /// Says where the device's interrupt status lives: `length` bytes at `offset` of a region. Only an access there
+        /// ends an interrupt on the eventfd path, and only the pages that hold it are unmapped.
+        public mutating func endInterrupts(atRegion region: Int, offset: UInt64, length: UInt64) {
+            endRange = EventFDStateMachine.EndRange(region: region, offset: offset, length: length)
+        }
+    }
+
+    /// A region and where the guest sees it.
+    struct Region: Sendable {
+        let info: VFIORegion
+        let range: GuestRange
+        /// Its physical address on the host, where that can be told.
+        let hostAddress: UInt64?
+        let isMapped: Bool
+        let trap: TrappedRegion
+    }
+
+    /// An interrupt and the SPI that the guest sees.
+    struct Interrupt: Sendable {
+        let info: VFIOInterrupt
+        let spi: SPI
+        /// Linux's number for it on the host, where that can be told, and its count when the device was opened.
+        let hostNumber: Int?
+        let countBefore: UInt64
+        var trigger: InterruptTrigger { info.isLevel ? .level : .edge }
+        var gsi: GSI { GSI(rawValue: spi.rawValue) }
+    }
+
+    /// Its name on the host.
+    public var name: String { host.name }
+    let opened: OpenDevice
+    var settings: Settings { opened.settings }
+    var host: HostDevice { opened.host }
+    var device: VFIODevice { opened.device }
+    let regions: [Region]
+    /// Where the guest sees its regions.
+    public var ranges: [GuestRange] { regions.map(\.range) }
+    let interrupts: [Interrupt]
+    private let bus: BusMap
+
+    /// Claims what the device needs on `bus`.
+    /// - Parameter pageSize: the host's, in bytes, a power of two.
+    /// - Throws: `PassthroughError.bus` when there is no room or a claim overlaps another, `.noHostAddress`,
+    ///   `.offPage`. Nothing stays claimed.
+    public init(
+        _ opened: OpenDevice, bus: BusMap, pageSize: UInt64 = MemoryMapping.pageSize, log: Log,
+        tracer: Tracer? = nil
+    ) throws(PassthroughError) {
+        let (host, device, settings) = (opened.host, opened.device, opened.settings)
+        let addresses = opened.hostAddresses
+        var claims = BusClaims(owner: host.name, bus: bus)
+        guard settings.placement.regions.count <= max(1, device.regions.count) else {
+            throw .tooManyAddresses(
+                device: host.name, given: settings.placement.regions.count, regions: device.regions.count)
+        }
+        var regions: [Region] = []
+        // A region without a byte (an entry of "reg" of size 0) has no place.
+        for info in settings.placement.order(of: device.regions) where info.size > 0 {
+            let address = try Self.address(settings.placement.of(info.index), info, addresses[info.index], host.name)
+            let isMapped = info.canMap && !settings.trapsAll
+            // KVM maps whole pages of the host (api.rst, 4.35 KVM_SET_USER_MEMORY_REGION). Trapped accesses have no
+            // pages.
+            if isMapped, let address, !address.isAligned(to: pageSize) {
+                throw .offPage(device: host.name, region: info.index, address: address, pageSize: pageSize)
+            }
+            let name = device.regions.count == 1 ? host.name : "\(host.name) region \(info.index)"
+            let trap = TrappedRegion(info, of: device) { error in log(.warning, "\(error)") }
+            let range = try claims.window(name, size: info.size, at: address, device: trap)
+            regions.append(
+                Region(
+                    info: info, range: range, hostAddress: addresses[info.index],
+                    isMapped: isMapped, trap: trap))
+        }
+        regions.sort { $0.info.index < $1.info.index }
+        var interrupts: [Interrupt] = []
+        for info in device.interrupts {
+            let line = opened.hostLines[info.index]
+            interrupts.append(
+                Interrupt(
+                    info: info, spi: try claims.interrupt("\(host.name) interrupt \(info.index)"),
+                    hostNumber: line?.number, countBefore: line?.count ?? 0))
+            tracer?.trace(
+                .populateInterrupts,
+                "\(host.name) index \(info.index) count \(info.count) flags \(hex(info.flags.rawValue))"
+            )
+        }
+        claims.commit()
+        self.opened = opened
+        self.regions = regions
+        self.interrupts = interrupts
+        self.bus = bus
+    }
+
+    deinit {
+        for region in regions { bus.remove(region.range) }
+        for interrupt in interrupts { bus.releaseSPI(interrupt.spi) }
+    }
+
+    private static func address(
+        _ placement: Settings.Placement.Region, _ region: VFIORegion, _ hostAddress: UInt64?, _ device: String
+    ) throws(PassthroughError) -> GuestAddress? {
+        switch placement {
+        case .automatic: return nil
+        case .fixed(let address): return address
+        case .host:
+            guard let hostAddress else { throw .noHostAddress(device: device, region: region.index) }
+            return GuestAddress(hostAddress)
+        }
+    }
+}
+
+/// What a device has claimed on the bus so far; given back unless it is committed.
+private struct BusClaims: ~Copyable {
+    let owner: String
+    let bus: BusMap
+    private var ranges: [GuestRange] = []
+    private var spis: [SPI] = []
+    private var isCommitted = false
+
+    init(owner: String, bus: BusMap) {
+        self.owner = owner
+        self.bus = bus
+    }
+
+    mutating func window(
+        _ name: String, size: UInt64, at address: GuestAddress?, device: any MMIODevice
+    ) throws(PassthroughError) -> GuestRange {
+        do throws(PlatformBusError) {
+            let range = try bus.allocateWindow(name, size: size, at: address)
+            ranges.append(range)
+            try bus.attach(name, range, to: device)
+            return range
+        } catch { throw .bus(device: owner, error) }
+    }
+
+    mutating func interrupt(_ name: String) throws(PassthroughError) -> SPI {
+        do throws(PlatformBusError) {
+            let spi = try bus.allocateSPI(name)
+            spis.append(spi)
+            return spi
+        } catch { throw .bus(device: owner, error) }
+    }
+
+    mutating func commit() { isCommitted = true }
+
+    deinit {
+        if isCommitted { return }
+        for range in ranges { bus.remove(range) }
+        for spi in spis { bus.releaseSPI(spi) }
+    }
+}

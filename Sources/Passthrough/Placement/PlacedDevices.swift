@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+public import PlatformBus
+public import VFIO
+
+/// All devices that one VM gets, opened and placed on its bus. Immutable, so any thread may read it.
+public final class PlacedDevices: Sendable {
+    /// In the order of the configuration.
+    public let devices: [PlacedDevice]
+    /// The SPIs of their level-triggered interrupts.
+    public var levelTriggeredSPIs: [SPI] {
+        devices.flatMap { device in device.interrupts.lazy.filter(\.info.isLevel).map(\.spi) }
+    }
+    let opened: OpenDevices
+    var containers: VFIOContainers { opened.containers }
+    /// What keeps a machine with them from being started again, as far as it is known before a guest has run.
+    public var restartObstacles: [RestartObstacle] { opened.restartObstacles }
+    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
+    private let stack: ResourceStack
+
+    /// Opens every device through a container or a file of its own, as the host has it, and places it on the bus.
+    /// - Throws: for the first device that fails; the ones before it are closed again.
+    public convenience init(
+        _ settings: [PlacedDevice.Settings], calls: any VFIOCalls, bus: BusMap, sysfs: Sysfs, log: Log,
+        tracer: Tracer? = nil
+    ) throws(PassthroughError) {
+        try self.init(
+            try OpenDevices(
+                settings, containers: VFIOContainers(calls: calls), sysfs: sysfs, log: log, tracer: tracer),
+            bus: bus, log: log, tracer: tracer)
+    }
+
+    /// Places devices that are open on the bus.
+    /// - Parameter pageSize: the host's, in bytes.
+    /// - Throws: for the first device that doesn't fit; nothing stays claimed.
+    public init(
+        _ opened: OpenDevices, bus: BusMap, pageSize: UInt64 = MemoryMapping.pageSize, log: Log,
+        tracer: Tracer? = nil
+    ) throws(PassthroughError) {
+        self.opened = opened
+        var stack = ResourceStack()
+        var devices: [PlacedDevice] = []
+        for device in opened.devices {
+            let device = try PlacedDevice(device, bus: bus, pageSize: pageSize, log: log, tracer: tracer)
+            devices.append(device)
+            stack.keep(device)
+        }
+        self.devices = devices
+        self.stack = stack
+    }
+}

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import Glibc
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@testable import Console
+
+@Suite struct ConsoleTerminalTests {
+    /// The four flag words, which raw mode changes.
+    func flags(_ descriptor: CInt) throws -> [tcflag_t] {
+        var attributes = termios()
+        try #require(tcgetattr(descriptor, &attributes) == 0)
+        return [attributes.c_iflag, attributes.c_oflag, attributes.c_cflag, attributes.c_lflag]
+    }
+
+    func set(_ descriptor: CInt, localFlags: tcflag_t) throws {
+        var attributes = termios()
+        try #require(tcgetattr(descriptor, &attributes) == 0)
+        attributes.c_lflag = localFlags
+        try #require(tcsetattr(descriptor, TCSANOW, &attributes) == 0)
+    }
+
+    @Test func keysArriveAtOnceUnechoedAndAsTyped() throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        let terminal = try Terminal(descriptor: pair.console)
+        #expect(terminal.isRaw)
+        // Ctrl-C, Ctrl-Z, Ctrl-S and a carriage return, each of which a terminal treats specially otherwise.
+        let keys: [UInt8] = [0x03, 0x1a, 0x13, 0x0d, 0x61]
+        #expect(write(pair.user, keys, keys.count) == keys.count)
+        var seen = [UInt8](repeating: 0, count: 16)
+        let count = read(pair.console, &seen, seen.count)
+        #expect(Array(seen[..<max(count, 0)]) == keys)
+        #expect(pair.readAvailable(waiting: 20).isEmpty)
+        terminal.restore()
+    }
+
+    @Test func linesOfOurOwnStillEndInACarriageReturn() throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        let terminal = try Terminal(descriptor: pair.console)
+        #expect(write(pair.console, "report\n", 7) == 7)
+        #expect(pair.text == "report\r\n")
+        terminal.restore()
+    }
+
+    @Test func theModeFoundComesBack() throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        try set(pair.console, localFlags: tcflag_t(ISIG | ECHO))
+        let before = try flags(pair.console)
+        let terminal = try Terminal(descriptor: pair.console)
+        #expect(try flags(pair.console) != before)
+        terminal.restore()
+        #expect(try flags(pair.console) == before)
+        #expect(!terminal.isRaw)
+    }
+
+    @Test func aSecondRestoreDoesNothing() throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        let terminal = try Terminal(descriptor: pair.console)
+        terminal.restore()
+        try set(pair.console, localFlags: tcflag_t(ISIG))
+        let later = try flags(pair.console)
+        terminal.restore()
+        #expect(try flags(pair.console) == later)
+    }
+
+    @Test func goingOutOfScopeRestores() throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        let before = try flags(pair.console)
+        do {
+            let terminal = try Terminal(descriptor: pair.console)
+            #expect(terminal.isRaw)
+        }
+        #expect(try flags(pair.console) == before)
+    }
+
+    @Test func whatIsNoTerminalIsLeftAlone() throws {
+        let pipe = try DescriptorPair.pipe()
+        let terminal = try Terminal(descriptor: pipe.user)
+        #expect(!terminal.isRaw)
+        terminal.restore()
+        #expect(try !Terminal(descriptor: -1).isRaw)
+    }
+
+    @Test func aTerminalThatIsGoneDoesNotStopTheRestore() throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        let terminal = try Terminal(descriptor: pair.console)
+        pair.closeUser()
+        terminal.restore()
+        #expect(!terminal.isRaw)
+    }
+}

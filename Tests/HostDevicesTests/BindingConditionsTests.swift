@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@testable import HostDevices
+
+@Suite struct BindingConditionsTests {
+    private let kernel = FakeKernel()
+    private var sysfs: Sysfs { Sysfs(system: kernel) }
+
+    init() { kernel.addIdleHost() }
+
+    private func obstacles(_ name: String, together: Set<String> = []) throws -> [BindingObstacle] {
+        let conditions = try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel))
+        return try conditions.obstacles(to: try HostDevice(host: name, sysfs: sysfs), together: together)
+    }
+
+    /// What `martlet bind` says.
+    private func refusal(_ name: String) throws -> String {
+        HostDeviceError.binding(device: name, .refused(try obstacles(name))).description
+    }
+
+    @Test func aDeviceOfTheHostHasNone() throws {
+        kernel.addHostDevice("1000.net", driver: "stmmac")
+        kernel.addHostDevice("2000.gpio", bus: .amba, group: 8, driver: "")
+        #expect(try obstacles("1000.net").isEmpty)
+        #expect(try obstacles("2000.gpio").isEmpty)
+    }
+
+    @Test func aReadyDeviceHasNoneWhateverTheHostDoesNow() throws {
+        kernel.addHostDevice("1000.net")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func theConsoleIsRefused() throws {
+        kernel.addHostDevice("9000000.pl011", bus: .amba, driver: "uart-pl011")
+        kernel.addFile("/proc/consoles", "ttyAMA0              -W- (EC   a)  204:64\n")
+        kernel.withState { state in
+            state.links["/sys/class/tty/ttyAMA0"] = "../../devices/platform/9000000.pl011/tty/ttyAMA0"
+            state.files["/sys/bus/amba/drivers/uart-pl011/unbind"] = nil
+        }
+        #expect(try obstacles("9000000.pl011") == [.usedByHost(.console("ttyAMA0")), .driverStays("uart-pl011")])
+        #expect(
+            try refusal("9000000.pl011") == """
+                9000000.pl011: not given to VFIO
+                  it is the console of the host's kernel (ttyAMA0), which would be lost
+                  start the host with its console elsewhere: console=… on its kernel command line
+                  the host driver uart-pl011 owns it and can't be unbound (suppress_bind_attrs)
+                  keep the driver from taking it when the host starts: modprobe.blacklist= for a module,
+                  initcall_blacklist= for a driver that is built in, on the kernel command line
+                """)
+    }
+
+    @Test func aMountedDiskIsRefusedWithTheFix() throws {
+        kernel.addHostDevice("1000.sata", driver: "ahci")
+        kernel.addFile("/proc/self/mountinfo", "22 1 8:1 / /my\\040data rw - ext4 /dev/sda1 rw\n")
+        kernel.withState { $0.links["/sys/dev/block/8:1"] = "../../devices/platform/1000.sata/block/sda/sda1" }
+        #expect(
+            try refusal("1000.sata") == """
+                1000.sata: not given to VFIO
+                  sda1, which is on it, is mounted at /my data
+                  run: umount '/my data'
+                """)
+        #expect(try obstacles("1000.sata").map(\.isFinal) == [false])
+    }
+
+    @Test func theRootFileSystemIsFinal() throws {
+        kernel.addHostDevice("1000.sata", driver: "ahci")
+        kernel.addFile("/proc/self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
+        kernel.withState { $0.links["/sys/dev/block/8:1"] = "../../devices/platform/1000.sata/block/sda/sda1" }
+        #expect(
+            try refusal("1000.sata") == """
+                1000.sata: not given to VFIO
+                  the host's root file system is on it (sda1)
+                """)
+        #expect(try obstacles("1000.sata").map(\.isFinal) == [true])
+    }
+
+    @Test func aPCIHostBridgeIsRefused() throws {
+        kernel.addHostDevice("4000.pcie", driver: "pci-host", properties: ["device_type": Array("pci\0".utf8)])
+        #expect(try obstacles("4000.pcie") == [.pciHost])
+        #expect(try refusal("4000.pcie").contains("\n  it is a PCI host bridge: "))
+    }
+
+    @Test func aGroupHeldByOthersIsRefusedWithTheirNames() throws {
+        kernel.addHostDevice("1000.net", group: 5, driver: "stmmac")
+        kernel.addHostDevice("2000.sata", group: 5, driver: "ahci")
+        kernel.addHostDevice("3000.usb", group: 5, driver: "xhci-hcd")
+        kernel.addHostDevice("4000.idle", group: 5, driver: "")
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  the hardware can't keep it apart from devices that drivers of the host use: 2000.sata (ahci), \
+                3000.usb (xhci-hcd)
+                  run: echo 2000.sata > /sys/kernel/iommu_groups/5/devices/2000.sata/driver/unbind
+                  run: echo 3000.usb > /sys/kernel/iommu_groups/5/devices/3000.usb/driver/unbind
+                """)
+        // Given to VFIO together they are in nobody's way.
+        #expect(try obstacles("1000.net", together: ["1000.net", "2000.sata", "3000.usb"]).isEmpty)
+        let rest = try obstacles("1000.net", together: ["1000.net", "2000.sata"])
+        #expect(rest.map(\.summary) == ["its group without 3000.usb (xhci-hcd)"])
+    }
+
+    @Test func noIOMMUModeThatIsOffIsNotSwitchedOn() throws {
+        kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+                """)
+        #expect(try obstacles("1000.net").map(\.isFinal) == [false])
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func aKernelWithoutNoIOMMUModeIsFinal() throws {
+        kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
+        #expect(try obstacles("1000.net") == [.noIOMMU(isModeMissing: true)])
+        #expect(try obstacles("1000.net").map(\.isFinal) == [true])
+    }
+
+    @Test func aDeviceBehindAnIOMMUNeedsNoMode() throws {
+        kernel.addHostDevice("1000.net", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1], "reg": [0]])
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func aKernelWithoutTheDriverIsRefused() throws {
+        kernel.addHostDevice("1000.net", driver: "stmmac")
+        kernel.withState { state in
+            for file in ["bind", "unbind"] { state.files["/sys/bus/platform/drivers/vfio-platform/\(file)"] = nil }
+        }
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  vfio-platform is not in the kernel (CONFIG_VFIO_PLATFORM)
+                  run: modprobe vfio-platform
+                """)
+    }
+
+    /// Whatever can't be read might have been the reason not to take the device.
+    @Test func `no obstacle is lost to an error of the kernel`() throws {
+        kernel.addHostDevice(
+            "1000.net", driver: "stmmac",
+            properties: ["device_type": Array("pci\0".utf8), "compatible": Array("vendor,dma\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        kernel.addFile("/proc/sys/kernel/osrelease", "6.12.0-vendor\n")
+        kernel.addFile("/lib/modules/6.12.0-vendor/modules.alias", "alias vfio-reset:vendor,dma vfio_platform_vendor\n")
+        let device = try HostDevice(host: "1000.net", sysfs: sysfs)
+        func obstacles() throws -> [BindingObstacle] {
+            try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel)).obstacles(to: device)
+        }
+        let start = kernel.withState { $0.callCount }
+        #expect(try obstacles() == [.pciHost])
+        let count = kernel.withState { $0.callCount } - start
+        try #require(count > 6)
+        for call in 1...count {
+            kernel.withState { state in
+                state.failingCall = state.callCount + call
+                state.failure = .ioError
+            }
+            #expect(throws: HostDeviceError.self, "call \(call)") { try obstacles() }
+        }
+    }
+
+    // MARK: What no guest can have
+
+    @Test(arguments: [
+        ("arm,armv8-timer", "it is the CPUs' timer, and each vCPU has one that KVM makes"),
+        ("arm,psci-1.0", "it is the host's firmware, and what the guest has is KVM's (PSCI)"),
+        ("arm,gic-v3", "it is part of the host's interrupt controller, and the guest has one that KVM makes"),
+        ("arm,gic-v3-its", "it is part of the host's interrupt controller, and the guest has one that KVM makes"),
+        ("arm,cortex-a53-pmu", "it is the CPUs' performance counters, which VFIO can't pass on"),
+    ])
+    func `a part of the host is refused for that alone`(compatible: String, reason: String) throws {
+        kernel.addHostDevice(
+            "part", group: nil, driver: "", properties: ["compatible": Array("x\0\(compatible)\0".utf8), "reg": [0]])
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try refusal("part") == "part: can't be passed through\n  \(reason)")
+        #expect(try obstacles("part").map(\.isFinal) == [true])
+    }
+
+    @Test func `an IOMMU is refused, and what is behind one isn't`() throws {
+        kernel.addHostDevice(
+            "smmu", group: 8, driver: "arm-smmu",
+            properties: ["compatible": Array("qcom,smmu\0".utf8), "#iommu-cells": [1]])
+        kernel.addHostDevice("net", driver: "net", properties: ["iommus": [1]])
+        #expect(try obstacles("smmu") == [.hostPart(.iommu)])
+        #expect(try obstacles("net").isEmpty)
+    }
+
+    /// A GPIO block is an interrupt controller, too.
+    @Test func `a device that has an interrupt controller in it is a device`() throws {
+        kernel.addHostDevice(
+            "gpio", driver: "pl061",
+            properties: ["compatible": Array("arm,pl061\0".utf8), "interrupt-controller": [], "reg": [0]])
+        #expect(try obstacles("gpio").isEmpty)
+    }
+
+    @Test func `a node without registers, interrupts and driver is refused`() throws {
+        kernel.addHostDevice("1000.x", driver: "", properties: ["compatible": Array("x\0".utf8)])
+        #expect(
+            try refusal("1000.x") == """
+                1000.x: can't be passed through
+                  it has no registers, no interrupts and no driver: there is nothing to pass through
+                """)
+        // With any of these there may be something.
+        for property in ["reg", "interrupts", "interrupts-extended", "enable-gpios", "key/gpios"] {
+            kernel.addHostDevice("2000.x", driver: "", properties: ["compatible": Array("x\0".utf8), property: [0]])
+            #expect(try obstacles("2000.x").isEmpty, "\(property)")
+            kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/2000.x/\(property)"] = nil }
+        }
+        kernel.addHostDevice("3000.x", driver: "gpio-keys", properties: ["compatible": Array("x\0".utf8)])
+        #expect(try obstacles("3000.x").isEmpty)
+    }
+
+    // MARK: Reset
+
+    @Test func aDeviceThatTheKernelCantResetIsRefusedWithTheFix() throws {
+        kernel.addHostDevice("1000.net", driver: "stmmac", properties: ["compatible": Array("x,net\0y,net\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(
+            try refusal("1000.net") == """
+                1000.net: not given to VFIO
+                  vfio-platform refuses a device that the kernel can't reset, and it has no reset function for x,net
+                  to use it without a reset, start the host with vfio_platform.reset_required=0, or:
+                  run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
+                """)
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "N\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test(arguments: ["calxeda,hb-xgmac", "amd,xgbe-seattle-v1a", "vendor,dma"])
+    func aDeviceThatTheKernelCanResetIsNot(compatible: String) throws {
+        kernel.addHostDevice("1000.net", driver: "x", properties: ["compatible": Array("\(compatible)\0y\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        kernel.addFile("/proc/sys/kernel/osrelease", "6.12.0-vendor\n")
+        kernel.addFile(
+            "/lib/modules/6.12.0-vendor/modules.alias",
+            "alias of:N*T*Cx vfio-reset:other\nalias vfio-reset:vendor,dma vfio_platform_vendor\n")
+        #expect(try obstacles("1000.net").isEmpty)
+    }
+
+    @Test func anAMBADeviceNeedsNoReset() throws {
+        kernel.addHostDevice("1000.pl031", bus: .amba, driver: "rtc", properties: ["compatible": Array("x\0".utf8)])
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try obstacles("1000.pl031").isEmpty)
+    }
+
+    @Test(arguments: [("abc-1.2:0", "abc-1.2:0"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")])
+    func wordsForAShellAreQuoted(text: String, quoted: String) {
+        #expect(ShellText.quoted(text) == quoted)
+    }
+}

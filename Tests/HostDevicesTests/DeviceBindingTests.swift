@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import HostDevices
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@Suite struct DeviceBindingTests {
+    let kernel = FakeKernel()
+    var sysfs: Sysfs { Sysfs(system: kernel) }
+    var binding: DeviceBinding { DeviceBinding(sysfs: sysfs, calls: kernel) }
+    let note = "/run/martlet/former-drivers/amba-9010000.pl031"
+
+    init() { kernel.addHostDevice("9010000.pl031", bus: .amba, driver: "rtc-pl031") }
+
+    func device(_ name: String = "9010000.pl031") throws -> HostDevice {
+        try HostDevice(host: name, sysfs: sysfs)
+    }
+
+    /// What was changed so far.
+    var changes: [String] {
+        kernel.journal.compactMap { if case .call(let text) = $0 { text } else { nil } }
+    }
+
+    func text(_ path: String) -> String? {
+        kernel.withState { $0.files[path] }.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    var driverOverride: String? { text("/sys/devices/platform/9010000.pl031/driver_override") }
+
+    // MARK: Bind
+
+    @Test func bindTakesTheDeviceFromItsDriver() throws {
+        let outcome = try binding.bind(try device())
+        #expect(outcome == .done(try device()))
+        #expect(outcome.device.state == .ready)
+        #expect(
+            changes == [
+                "create \(note)", "write vfio-amba > /sys/devices/platform/9010000.pl031/driver_override",
+                "write 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind",
+                "write 9010000.pl031 > /sys/bus/amba/drivers/vfio-amba/bind",
+            ])
+        #expect(text(note) == "driver=rtc-pl031\n")
+    }
+
+    @Test func theStepsAreCommandsForAShell() throws {
+        let steps = try binding.bindingSteps(for: try device())
+        #expect(
+            steps.map(\.command) == [
+                "(umask 022 && mkdir -p /run/martlet/former-drivers && echo driver=rtc-pl031 > \(note))",
+                "echo vfio-amba > /sys/devices/platform/9010000.pl031/driver_override",
+                "echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind",
+                "echo 9010000.pl031 > /sys/bus/amba/drivers/vfio-amba/bind",
+            ])
+        #expect(changes.isEmpty)
+    }
+
+    @Test func bindLeavesWhatVFIOHas() throws {
+        kernel.addHostDevice("1000.net")
+        #expect(try binding.bind(try device("1000.net")) == .already(try device("1000.net")))
+        #expect(try binding.bindingSteps(for: try device("1000.net")).isEmpty)
+        #expect(changes.isEmpty)
+    }
+
+    @Test func bindTwiceIsBindOnce() throws {
+        _ = try binding.bind(try device())
+        let before = changes
+        #expect(try binding.bind(try device()) == .already(try device()))
+        #expect(changes == before)
+    }
+
+    @Test func aDeviceWithoutDriverIsReservedAndBound() throws {
+        kernel.addHostDevice("1000.net", driver: "")
+        #expect(try binding.bind(try device("1000.net")).device.state == .ready)
+        #expect(text("/run/martlet/former-drivers/platform-1000.net") == "driver=\n")
+        _ = try binding.release(try device("1000.net"))
+        #expect(try device("1000.net").driver == nil)
+        #expect(text("/sys/devices/platform/1000.net/driver_override") == "(null)\n")
+    }
+
+    @Test func aGroupIsMadeForADeviceWithoutIOMMU() throws {
+        kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
+        #expect(try binding.bind(try device("1000.net")).device.group?.isNoIOMMU == true)
+        #expect(try binding.release(try device("1000.net")).device.driver == "stmmac")
+    }
+
+    // MARK: Bind fails
+
+    @Test func whatFailedIsUndone() throws {
+        kernel.withState { $0.sysfs.refusals["/sys/bus/amba/drivers/vfio-amba/bind"] = .invalidArgument }
+        let before = try device()
+        let error = #expect(throws: HostDeviceError.self) { try binding.bind(before) }
+        #expect(
+            error?.description == """
+                9010000.pl031: not given to VFIO
+                  echo 9010000.pl031 > /sys/bus/amba/drivers/vfio-amba/bind: EINVAL (Invalid argument)
+                  run: dmesg | tail
+                  it is with rtc-pl031, as before
+                """)
+        #expect(try device().driver == "rtc-pl031")
+        #expect(driverOverride == "(null)\n")
+        #expect(text(note) == nil)
+    }
+
+    @Test func aRefusalOfVFIOPlatformMayBeForLackOfAReset() throws {
+        kernel.addHostDevice("1000.net", driver: "")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        kernel.withState {
+            $0.sysfs.refusals["/sys/bus/platform/drivers/vfio-platform/bind"] = .operationNotSupportedByDevice
+        }
+        let device = try device("1000.net")
+        let error = #expect(throws: HostDeviceError.self) { try binding.bind(device) }
+        #expect(error?.description.contains("vfio_platform.reset_required=0") == true)
+        #expect(error?.description.hasSuffix("\n  it has no driver, as before") == true)
+    }
+
+    @Test func whoMayNotIsToldSo() throws {
+        kernel.withState { $0.sysfs.refusals["/sys/bus/amba/drivers/rtc-pl031/unbind"] = .permissionDenied }
+        let device = try device()
+        let error = #expect(throws: HostDeviceError.self) { try binding.bind(device) }
+        #expect(
+            error?.description == """
+                9010000.pl031: not given to VFIO
+                  echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind: EACCES (Permission denied)
+                  run it as root
+                  it is with rtc-pl031, as before
+                """)
+    }
+
+    @Test func aDeviceThatIsLostOnTheWayIsSaidToBeSo() throws {
+        kernel.withState { state in
+            state.sysfs.refusals["/sys/bus/amba/drivers/vfio-amba/bind"] = .invalidArgument
+            state.sysfs.refusals["/sys/bus/amba/drivers/rtc-pl031/bind"] = .ioError
+        }
+        let before = try device()
+        let error = #expect(throws: HostDeviceError.self) { try binding.bind(before) }
+        #expect(
+            error?.description.hasSuffix(
+                """
+
+                  this was not undone: echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/bind: EIO \
+                (Input/output error)
+                  undoing what was done failed too: it has no driver now, and was with rtc-pl031
+                """) == true)
+        #expect(try device().driver == nil)
+        // The note stays, so that it can still be given back.
+        #expect(text(note) == "driver=rtc-pl031\n")
+        kernel.withState { $0.sysfs.refusals = [:] }
+        #expect(try binding.release(device()).device.driver == "rtc-pl031")
+    }
+
+    /// Every call fails once; whenever bind throws, the device is as it was.
+    @Test func everyFailureOfBindIsUndone() throws {
+        let before = try device()
+        let start = kernel.withState { $0.callCount }
+        _ = try binding.bind(before)
+        let count = kernel.withState { $0.callCount } - start
+        try #require(count > 10)
+        _ = try binding.release(try device())
+        for call in 1...count {
+            fail(call)
+            do {
+                _ = try binding.bind(before)
+                #expect(try device().state == .ready, "call \(call)")
+                _ = try binding.release(try device())
+            } catch {
+                kernel.withState { $0.failingCall = nil }
+                // A failed removal of the note is the only thing that stays behind.
+                #expect("\(error)".hasSuffix("it is with rtc-pl031, as before"), "call \(call): \(error)")
+            }
+            kernel.withState { $0.failingCall = nil }
+            #expect(try device().driver == "rtc-pl031", "call \(call)")
+            #expect(driverOverride == "(null)\n", "call \(call)")
+            #expect(text(note) == nil, "call \(call)")
+        }
+    }
+
+    private func fail(_ call: Int) {
+        kernel.withState { state in
+            state.failingCall = state.callCount + call
+            state.failure = .ioError
+        }
+    }
+
+    // MARK: Release
+
+    @Test func releaseGivesTheDeviceBackToItsDriver() throws {
+        _ = try binding.bind(try device())
+        let before = changes.count
+        let outcome = try binding.release(try device())
+        #expect(outcome == .done(try device()))
+        #expect(outcome.device.driver == "rtc-pl031")
+        #expect(
+            Array(changes[before...]) == [
+                "write 9010000.pl031 > /sys/bus/amba/drivers/vfio-amba/unbind",
+                "write  > /sys/devices/platform/9010000.pl031/driver_override",
+                "write 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/bind", "unlink \(note)",
+            ])
+        #expect(driverOverride == "(null)\n")
+        #expect(kernel.held.isEmpty)
+    }
+
+    @Test func aRuleOfTheHostComesBack() throws {
+        kernel.addFile("/sys/devices/platform/9010000.pl031/driver_override", "rtc-pl031\n")
+        _ = try binding.bind(try device())
+        #expect(text(note) == "driver=rtc-pl031\ndriver_override=rtc-pl031\n")
+        #expect(driverOverride == "vfio-amba\n")
+        _ = try binding.release(try device())
+        #expect(driverOverride == "rtc-pl031\n")
+        #expect(try device().driver == "rtc-pl031")
+    }
+
+    @Test func releaseLeavesWhatVFIOHasNot() throws {
+        // Somebody gave it back by hand, and the note stayed.
+        kernel.addFile(note, "driver=other\n")
+        #expect(try binding.release(try device()) == .already(try device()))
+        #expect(text(note) == nil)
+        #expect(changes == ["unlink \(note)"])
+    }
+
+    @Test func withoutANoteTheKernelChooses() throws {
+        kernel.addHostDevice("1000.net")
+        kernel.addFile("/sys/devices/platform/1000.net/driver_override", "vfio-platform\n")
+        kernel.withState { $0.sysfs.naturalDrivers["1000.net"] = "stmmac" }
+        kernel.addHostDevice("2000.other", driver: "stmmac")
+        let outcome = try binding.release(try device("1000.net"))
+        #expect(outcome.device.driver == "stmmac")
+        #expect(
+            changes.suffix(2) == [
+                "write 1000.net > /sys/bus/platform/drivers_probe",
+                "unlink /run/martlet/former-drivers/platform-1000.net",
+            ])
+    }
+
+    @Test func aDeviceThatNoDriverWantsIsReleasedAllTheSame() throws {
+        kernel.addHostDevice("1000.net")
+        kernel.addFile("/sys/devices/platform/1000.net/driver_override", "vfio-platform\n")
+        #expect(try binding.release(try device("1000.net")).device.driver == nil)
+    }
+
+    /// The kernel would wait for the other process.
+    @Test func aDeviceInUseIsNotReleased() throws {
+        _ = try binding.bind(try device())
+        let device = try device()
+        let node = try #require(device.group).node
+        let before = changes
+        kernel.withState { _ = $0.busyNodes.insert(node) }
+        let error = #expect(throws: HostDeviceError.self) { try binding.release(device) }
+        #expect(
+            error?.description == """
+                9010000.pl031: not released
+                  another process uses its group, and the kernel would wait for that to end
+                  run: fuser -v \(node)
+                """)
+        #expect(changes == before)
+    }
+
+    @Test func aDriverThatDoesNotTakeItBackLeavesItWithVFIO() throws {
+        _ = try binding.bind(try device())
+        kernel.withState { $0.sysfs.refusals["/sys/bus/amba/drivers/rtc-pl031/bind"] = .ioError }
+        let bound = try device()
+        let error = #expect(throws: HostDeviceError.self) { try binding.release(bound) }
+        #expect(
+            error?.description == """
+                9010000.pl031: not released
+                  echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/bind: EIO (Input/output error)
+                  run: dmesg | tail
+                  it is with vfio-amba, as before
+                """)
+        #expect(try device().state == .ready)
+        #expect(text(note) == "driver=rtc-pl031\n")
+        kernel.withState { $0.sysfs.refusals = [:] }
+        #expect(try binding.release(try device()).device.driver == "rtc-pl031")
+    }
+
+    @Test func aDriverThatIsGoneIsNamed() throws {
+        _ = try binding.bind(try device())
+        kernel.withState { $0.files["/sys/bus/amba/drivers/rtc-pl031/bind"] = nil }
+        let bound = try device()
+        let error = #expect(throws: HostDeviceError.self) { try binding.release(bound) }
+        #expect(error?.description.contains("\n  the driver isn't in the kernel any more\n") == true)
+    }
+
+    @Test func everyFailureOfReleaseIsUndone() throws {
+        _ = try binding.bind(try device())
+        let bound = try device()
+        let start = kernel.withState { $0.callCount }
+        _ = try binding.release(bound)
+        let count = kernel.withState { $0.callCount } - start
+        try #require(count > 8)
+        for call in 1...count {
+            _ = try binding.bind(try device())
+            fail(call)
+            do {
+                _ = try binding.release(bound)
+                kernel.withState { $0.failingCall = nil }
+            } catch {
+                kernel.withState { $0.failingCall = nil }
+                #expect("\(error)".hasSuffix("it is with vfio-amba, as before"), "call \(call): \(error)")
+                #expect(try device().state == .ready, "call \(call)")
+                #expect(text(note) == "driver=rtc-pl031\n", "call \(call)")
+                _ = try binding.release(bound)
+            }
+            #expect(kernel.held.isEmpty, "call \(call)")
+        }
+    }
+
+    /// A released device that VFIO was left with by an earlier, broken attempt is finished.
+    @Test func aHalfReleasedDeviceIsFinished() throws {
+        _ = try binding.bind(try device())
+        kernel.withState { $0.links["/sys/devices/platform/9010000.pl031/driver"] = nil }
+        #expect(try binding.release(try device()).device.driver == "rtc-pl031")
+    }
+
+    /// Nor does an attempt to bind it forget who had it first.
+    @Test func aHalfBoundDeviceKeepsItsNote() throws {
+        _ = try binding.bind(try device())
+        kernel.withState { $0.links["/sys/devices/platform/9010000.pl031/driver"] = nil }
+        _ = try binding.bind(try device())
+        #expect(text(note) == "driver=rtc-pl031\n")
+    }
+}

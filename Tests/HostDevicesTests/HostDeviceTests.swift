@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import HostDevices
+import KernelFakes
+import LinuxSystem
+import Testing
+
+@Suite struct HostDeviceTests {
+    private let kernel = FakeKernel()
+    private var sysfs: Sysfs { Sysfs(system: kernel) }
+
+    /// The text of the error that opening the device gives.
+    private func refusal(_ name: String) throws -> String {
+        let host = try HostDevice(host: name, sysfs: sysfs)
+        let error = #expect(throws: HostDeviceError.self) { try host.readyGroup() }
+        return try #require(error).description
+    }
+
+    @Test func findsAReadyPlatformDevice() throws {
+        kernel.addHostDevice("10000000.edu", group: 3, properties: ["compatible": []])
+        let host = try HostDevice(host: "10000000.edu", sysfs: sysfs)
+        #expect(host.name == "10000000.edu")
+        #expect(host.bus == .platform)
+        #expect(host.path == "/sys/devices/platform/10000000.edu")
+        #expect(host.driver == "vfio-platform")
+        #expect(host.deviceTreeNode == "/sys/firmware/devicetree/base/soc/10000000.edu")
+        #expect(host.state == .ready)
+        #expect(host.diagnosis == nil)
+        let group = try host.readyGroup()
+        #expect(group.id == 3)
+        #expect(group.node == "/dev/vfio/3")
+        #expect(group.others.isEmpty)
+    }
+
+    @Test func findsAReadyAMBADeviceWithoutIOMMU() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba, group: 0, isNoIOMMU: true)
+        let host = try HostDevice(host: "9010000.pl031", sysfs: sysfs)
+        #expect(host.bus == .amba)
+        #expect(host.bus.vfioDriver == "vfio-amba")
+        #expect(host.state == .ready)
+        #expect(host.deviceTreeNode == nil)
+        #expect(try host.readyGroup().isNoIOMMU)
+        #expect(try host.readyGroup().node == "/dev/vfio/noiommu-0")
+    }
+
+    @Test func anIOMMUGroupsOwnNameIsNoSignOfNoIOMMU() throws {
+        kernel.addHostDevice("10000000.edu", group: 3)
+        kernel.addFile("/sys/kernel/iommu_groups/3/name", "smmu\n")
+        #expect(try HostDevice(host: "10000000.edu", sysfs: sysfs).readyGroup().isNoIOMMU == false)
+    }
+
+    @Test func listsTheGroupsOtherDevicesWithTheirDrivers() throws {
+        kernel.addHostDevice("10000000.edu", group: 3)
+        kernel.addHostDevice("10200000.sata", group: 3, driver: "ahci")
+        kernel.addHostDevice("10300000.usb", group: 3, driver: "")
+        let others = try HostDevice(host: "10000000.edu", sysfs: sysfs).readyGroup().others
+        #expect(others.map(\.name) == ["10200000.sata", "10300000.usb"])
+        #expect(others.map(\.driver) == ["ahci", nil])
+        #expect(others.map(\.isHeldByHost) == [true, false])
+    }
+
+    @Test(
+        arguments: [
+            "/sys/devices/platform/9010000.pl031", "/sys/bus/amba/devices/9010000.pl031",
+            "/sys/bus/amba/devices/9010000.pl031/", "/sys/class/rtc/../rtc/rtc0/device",
+            "/sys/devices/platform/./9010000.pl031",
+        ])
+    func followsASysfsPath(_ path: String) throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.withState { state in
+            state.links["/sys/class/rtc/rtc0"] = "../../devices/platform/9010000.pl031/rtc/rtc0"
+            state.links["/sys/devices/platform/9010000.pl031/rtc/rtc0/device"] = "../../../9010000.pl031"
+        }
+        let byPath = try HostDevice(sysfsdev: path, sysfs: sysfs)
+        #expect(byPath == (try HostDevice(host: "9010000.pl031", sysfs: sysfs)))
+    }
+
+    @Test func refusesPathsThatLeadOutOfSysfs() {
+        #expect(throws: HostDeviceError.notInSysfs(path: "/dev/zero", root: "/sys")) {
+            try HostDevice(sysfsdev: "/dev/zero", sysfs: sysfs)
+        }
+        #expect(throws: HostDeviceError.notInSysfs(path: "/sys/../dev/zero", root: "/sys")) {
+            try HostDevice(sysfsdev: "/sys/../dev/zero", sysfs: sysfs)
+        }
+        kernel.withState { $0.links["/sys/a"] = "../../dev" }
+        #expect(throws: HostDeviceError.malformedSysfs(device: "/sys/a", path: "/sys/a", content: "../../dev")) {
+            try HostDevice(sysfsdev: "/sys/a", sysfs: sysfs)
+        }
+    }
+
+    @Test func refusesACircleOfLinks() {
+        kernel.withState { state in
+            state.links["/sys/a"] = "b"
+            state.links["/sys/b"] = "a"
+        }
+        #expect(
+            throws: HostDeviceError.sysfs(device: "/sys/a", path: "/sys/a", errno: .tooManySymbolicLinkLevels)
+        ) {
+            try HostDevice(sysfsdev: "/sys/a", sysfs: sysfs)
+        }
+    }
+
+    @Test func refusesADeviceOfAnotherBus() throws {
+        kernel.addFile("/sys/devices/pci0/0000:00:01.0/uevent", "")
+        kernel.withState { $0.links["/sys/devices/pci0/0000:00:01.0/subsystem"] = "../../../bus/pci" }
+        let error = #expect(throws: HostDeviceError.self) {
+            try HostDevice(sysfsdev: "/sys/devices/pci0/0000:00:01.0", sysfs: sysfs)
+        }
+        #expect(
+            error?.description == """
+                /sys/devices/pci0/0000:00:01.0: a device of the pci bus
+                  only devices of the platform and the AMBA bus can be passed through
+                """)
+    }
+
+    @Test(arguments: ["", ".", "..", "../platform", "9010000.pl031\0"])
+    func refusesNamesThatAreNone(_ name: String) {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        #expect(throws: HostDeviceError.noSuchDevice(device: name, similar: [])) {
+            try HostDevice(host: name, sysfs: sysfs)
+        }
+    }
+
+    @Test(arguments: [
+        ("cpus", "it is the host's CPUs: say how many the guest gets with machine-config.vcpu_count"),
+        ("memory@40000000", "it is the host's memory: say how much the guest gets with machine-config.mem_size_mib"),
+        ("memory", "it is the host's memory: say how much the guest gets with machine-config.mem_size_mib"),
+        (
+            "8000000.intc",
+            "it is part of the host's interrupt controller, and the guest has one that KVM makes"
+        ),
+        (
+            "chosen",
+            "the kernel makes no device of this node of the host's device tree\n"
+                + "  run: ls /sys/bus/platform/devices /sys/bus/amba/devices"
+        ),
+    ])
+    func `a node that is no device says so`(name: String, reason: String) {
+        for (path, content) in [
+            ("cpus/#address-cells", ""), ("memory@40000000/device_type", "memory\0"),
+            ("intc@8000000/compatible", "arm,gic-v3\0"), ("chosen/bootargs", "x\0"),
+        ] {
+            kernel.addFile("/sys/firmware/devicetree/base/\(path)", content)
+        }
+        let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: name, sysfs: sysfs) }
+        #expect(error?.description == "\(name): not a device\n  \(reason)")
+    }
+
+    /// By what the host's device tree calls it.
+    @Test func `a node's name leads to the device`() {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.addFile("/sys/firmware/devicetree/base/pl031@9010000/compatible", "arm,pl031\0")
+        let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: "pl031@9010000", sysfs: sysfs) }
+        #expect(error == .noSuchDevice(device: "pl031@9010000", similar: ["9010000.pl031"]))
+    }
+
+    @Test func suggestsTheDeviceThatWasMeant() {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.addHostDevice("9030000.pl061", bus: .amba)
+        let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: "pl031", sysfs: sysfs) }
+        #expect(
+            error?.description == """
+                pl031: no such device on the platform or AMBA bus
+                  is it one of these? 9010000.pl031
+                """)
+        let other = #expect(throws: HostDeviceError.self) { try HostDevice(host: "a.b", sysfs: sysfs) }
+        #expect(
+            other?.description == """
+                a.b: no such device on the platform or AMBA bus
+                  run: ls /sys/bus/platform/devices /sys/bus/amba/devices
+                """)
+    }
+
+    @Test func namesTheHostDriverThatOwnsTheDevice() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba, driver: "rtc-pl031")
+        #expect(try HostDevice(host: "9010000.pl031", sysfs: sysfs).state == .ownedByHostDriver("rtc-pl031"))
+        #expect(
+            try refusal("9010000.pl031") == """
+                9010000.pl031: no VFIO group
+                  the host driver rtc-pl031 still owns the device
+                  run: martlet bind 9010000.pl031
+                """)
+    }
+
+    @Test func saysHowToTurnNoIOMMUModeOn() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba, group: nil, driver: "rtc-pl031")
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        kernel.addFile("/sys/devices/platform/9010000.pl031/driver_override", "(null)\n")
+        #expect(
+            try refusal("9010000.pl031") == """
+                9010000.pl031: no VFIO group
+                  the host driver rtc-pl031 still owns the device
+                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
+                  run: martlet bind 9010000.pl031
+                """)
+    }
+
+    @Test func saysWhenTheKernelHasNoWayToGiveAGroup() throws {
+        kernel.addHostDevice("1000.serial", group: nil, driver: "")
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutGroup)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no IOMMU group
+                  vfio-platform takes only devices in a group, and this one is in none
+                  no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)
+                """)
+    }
+
+    /// Kernels before 6.15 give it a group when a driver is tried.
+    @Test func aDeviceThatNamesAnIOMMUWaitsForItsGroup() throws {
+        kernel.addHostDevice("1000.serial", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1]])
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutDriver)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no VFIO group
+                  no driver has the device
+                  run: martlet bind 1000.serial
+                """)
+    }
+
+    @Test func allDevicesAreThoseOfBothBuses() throws {
+        kernel.addHostDevice("9010000.pl031", bus: .amba)
+        kernel.addHostDevice("1000.serial", driver: "of_serial")
+        kernel.addHostDevice("2000.broken")
+        kernel.withState { state in
+            state.links["/sys/devices/platform/2000.broken/iommu_group"] = "../../../kernel/x"
+            // Gone between the listing and the look at it.
+            state.files["/sys/bus/platform/devices/3000.gone"] = []
+        }
+        let (devices, errors) = try HostDevice.all(sysfs: sysfs)
+        #expect(devices.map(\.name) == ["1000.serial", "9010000.pl031"])
+        #expect(devices.map(\.bus) == [.platform, .amba])
+        #expect(
+            errors == [
+                .malformedSysfs(
+                    device: "2000.broken", path: "/sys/devices/platform/2000.broken/iommu_group", content: "x")
+            ])
+    }
+
+    @Test func saysWhenTheKernelHasNotGotTheDriver() throws {
+        kernel.addHostDevice("1000.serial", driver: "")
+        kernel.withState { state in
+            for file in ["bind", "unbind"] { state.files["/sys/bus/platform/drivers/vfio-platform/\(file)"] = nil }
+        }
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .vfioDriverMissing)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no VFIO group
+                  no driver has the device, and vfio-platform is not in the kernel (CONFIG_VFIO_PLATFORM)
+                  run: modprobe vfio-platform
+                  run: martlet bind 1000.serial
+                """)
+    }
+
+    @Test func explainsADeviceThatVFIORefusedForLackOfAReset() throws {
+        kernel.addHostDevice("1000.serial", driver: "")
+        kernel.addFile("/sys/devices/platform/1000.serial/driver_override", "vfio-platform\n")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutDriver)
+        #expect(
+            try refusal("1000.serial") == """
+                1000.serial: no VFIO group
+                  no driver has the device, though it is reserved for vfio-platform
+                  vfio-platform refuses a device that the kernel can't reset
+                  to use it without a reset, start the host with vfio_platform.reset_required=0, or:
+                  run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
+                  run: martlet bind 1000.serial
+                """)
+    }
+
+    @Test func refusesAGroupThatIsNoNumber() {
+        kernel.addHostDevice("1000.serial", group: nil)
+        kernel.withState { $0.links["/sys/devices/platform/1000.serial/iommu_group"] = "../../../kernel/x" }
+        #expect(
+            throws: HostDeviceError.malformedSysfs(
+                device: "1000.serial", path: "/sys/devices/platform/1000.serial/iommu_group", content: "x")
+        ) {
+            try HostDevice(host: "1000.serial", sysfs: sysfs)
+        }
+    }
+
+    /// As in a container that isn't given it.
+    @Test func `a host without sysfs says so`() {
+        let kernel = FakeKernel()
+        kernel.withState { $0.files = [:] }
+        let sysfs = Sysfs(system: kernel)
+        let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: "1000.serial", sysfs: sysfs) }
+        #expect(
+            error?.description == """
+                1000.serial: no sysfs is mounted at /sys
+                  run: mount -t sysfs sysfs /sys
+                  or give the container that of the host: --volume /sys:/sys
+                """)
+        #expect(throws: HostDeviceError.noSysfs(device: "/sys/devices/a", root: "/sys")) {
+            try HostDevice(sysfsdev: "/sys/devices/a", sysfs: sysfs)
+        }
+        #expect(throws: HostDeviceError.noSysfs(device: "the host", root: "/sys")) {
+            _ = try HostDevice.all(sysfs: sysfs)
+        }
+    }
+
+    /// What can't be read is an error, and never a device that seems to need something else.
+    @Test func `nothing of a device is lost to an error of the kernel`() throws {
+        kernel.addHostDevice("1000.serial", group: 5, driver: "serial", properties: ["iommus": []])
+        kernel.addHostDevice("2000.other", group: 5, driver: "")
+        kernel.addFile("/sys/devices/platform/1000.serial/driver_override", "serial\n")
+        kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
+        kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        let start = kernel.withState { $0.callCount }
+        let device = try HostDevice(host: "1000.serial", sysfs: sysfs)
+        let count = kernel.withState { $0.callCount } - start
+        let diagnosis = try #require(device.diagnosis)
+        #expect(diagnosis.isVFIODriverLoaded && diagnosis.isResetRequired && diagnosis.isBehindIOMMU)
+        #expect(diagnosis.isNoIOMMUModeOn == true && diagnosis.driverOverride == "serial")
+        try #require(count > 12)
+        for call in 1...count {
+            for errno: Errno in [.permissionDenied, .ioError] {
+                kernel.withState { state in
+                    state.failingCall = state.callCount + call
+                    state.failure = errno
+                }
+                #expect(throws: HostDeviceError.self, "call \(call)") {
+                    try HostDevice(host: "1000.serial", sysfs: sysfs)
+                }
+            }
+        }
+    }
+
+    /// The real kernel answers a readlink of what is no link with EINVAL, where the fake says ENOENT.
+    @Test func readsTheRealSysfs() throws {
+        let real = Sysfs(system: LinuxKernel())
+        guard let name = try real.names("bus/platform/devices").first else { return }
+        let host = try HostDevice(host: name, sysfs: real)
+        #expect(host.path.hasPrefix("/sys/devices/"))
+        #expect(host == (try HostDevice(sysfsdev: host.path, sysfs: real)))
+        #expect(host == (try HostDevice(sysfsdev: "/sys/bus/platform/devices/\(name)", sysfs: real)))
+    }
+}
