@@ -60,10 +60,9 @@ static struct hold *find_hold(const struct device *device)
 	struct hold *hold, *found = NULL;
 
 	spin_lock(&hold_list_lock);
-	list_for_each_entry(hold, &holds, list) {
+	list_for_each_entry(hold, &holds, list)
 		if (hold->device == device)
 			found = hold;
-	}
 	spin_unlock(&hold_list_lock);
 	return found;
 }
@@ -73,10 +72,9 @@ static struct hold *find_hold_by_name(const char *name)
 	struct hold *hold;
 
 	lockdep_assert_held(&hold_lock);
-	list_for_each_entry(hold, &holds, list) {
+	list_for_each_entry(hold, &holds, list)
 		if (!strcmp(dev_name(hold->device), name))
 			return hold;
-	}
 	return NULL;
 }
 
@@ -100,19 +98,18 @@ static void free_hold(struct hold *hold)
 static struct hold *make_hold(struct device *device)
 {
 	struct hold *hold = kzalloc(sizeof(*hold), GFP_KERNEL);
-	char *name = kasprintf(GFP_KERNEL, "martlet-hold:%s", dev_name(device));
-	int error = -ENOMEM;
+	char *name;
+	int error;
 
-	if (hold)
-		hold->device = get_device(device);
-	if (hold && name) {
-		hold->shadow = __root_device_register(name, NULL);
-		error = PTR_ERR_OR_ZERO(hold->shadow);
-	}
+	if (!hold)
+		return ERR_PTR(-ENOMEM);
+	hold->device = get_device(device);
+	name = kasprintf(GFP_KERNEL, "martlet-hold:%s", dev_name(device));
+	hold->shadow = name ? __root_device_register(name, NULL) : ERR_PTR(-ENOMEM);
 	kfree(name);
+	error = PTR_ERR_OR_ZERO(hold->shadow);
 	if (error) {
-		if (hold)
-			free_hold(hold);
+		free_hold(hold);
 		return ERR_PTR(error);
 	}
 	device_set_of_node_from_dev(hold->shadow, device);
