@@ -67,17 +67,6 @@ static struct hold *find_hold(const struct device *device)
 	return found;
 }
 
-static struct hold *find_hold_by_name(const char *name)
-{
-	struct hold *hold;
-
-	lockdep_assert_held(&hold_lock);
-	list_for_each_entry(hold, &holds, list)
-		if (!strcmp(dev_name(hold->device), name))
-			return hold;
-	return NULL;
-}
-
 static void free_hold(struct hold *hold)
 {
 	if (!IS_ERR_OR_NULL(hold->shadow)) {
@@ -243,11 +232,16 @@ int hold_release_by_name(const char *name)
 
 	if (error)
 		return error;
-	hold = find_hold_by_name(name);
-	if (hold)
+	error = -ENOENT;
+	list_for_each_entry(hold, &holds, list) {
+		if (strcmp(dev_name(hold->device), name))
+			continue;
 		undo(hold);
+		error = 0;
+		break;
+	}
 	mutex_unlock(&hold_lock);
-	return hold ? 0 : -ENOENT;
+	return error;
 }
 
 /* hold_list - Writes what is held into a page of sysfs. Returns the length. */
