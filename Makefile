@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test arm64 guest arm-host bench bindings boards host-module format lint clean
+.PHONY: help demo test arm64 guest arm-host bench bindings boards host-module generate format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -36,6 +36,9 @@ boards: ## the trees of all arm64 boards of Debian's kernel source through the n
 
 host-module: ## host-module/ against the kernel headers of Debian bookworm, trixie and sid, to see that it compiles
 	@guest-images/modules/debian.sh
+
+generate: ## configs/schema.json and the reference in docs/configuration.md, from the tables in Sources/Configuration
+	swift run --quiet generate .
 
 format: ## format the Swift sources
 	swift format --in-place --parallel --recursive Package.swift Sources Tests

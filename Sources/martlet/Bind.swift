@@ -14,8 +14,8 @@ struct Bind: ParsableCommand {
             A device that VFIO has already is left as it is. If any is refused, none is touched; what fails on the way \
             is undone. `martlet release` gives the devices back to the drivers that had them.
 
-            Where the kernel module martlet-hold is loaded, it keeps each device's clocks, supplies and power domains on \
-            and its resets off from then on until `martlet release`.
+            Where the kernel module martlet-hold is loaded, it keeps each device's clocks, supplies and power \
+            domains on and its resets off from then on until `martlet release`.
             """)
 
     @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))

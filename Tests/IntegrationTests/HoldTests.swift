@@ -7,7 +7,8 @@ import LinuxSystem
 import Testing
 
 extension Integration {
-    /// The kernel module martlet-hold, seen at the lines that the devices' clocks, supplies, power domains and resets are.
+    /// The kernel module martlet-hold, seen at the lines that stand for the devices' clocks, supplies, power domains
+    /// and resets.
     @Suite(.onEmulatedHost)
     struct HoldTests {
         /// Clocks 0 and 1, supplies 2 and 3, power domains 4 and 5, resets 7 and 8, and 9, which is a GPIO.

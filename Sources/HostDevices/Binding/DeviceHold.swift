@@ -3,10 +3,11 @@
 
 public import LinuxSystem
 
-/// Whether the host keeps a device's clocks, supplies and power domains on and its resets off, whatever driver it has.
+/// Whether the host keeps a device's clocks, supplies and power domains on and its resets off, whatever driver
+/// it has.
 ///
-/// That is what the kernel module martlet-hold does (host-module/). A hold is the host's: it lasts until it is released,
-/// the device goes or the module is unloaded, whatever becomes of the process that asked for it.
+/// That is what the kernel module martlet-hold does (host-module/). A hold is the host's: it lasts until it is
+/// released, the device goes or the module is unloaded, whatever becomes of the process that asked for it.
 public enum DeviceHold: Equatable, Sendable {
     /// The module isn't loaded, or the device is not from the host's device tree.
     case unavailable

@@ -6,8 +6,8 @@ import Glibc
 import LinuxSystem
 import Testing
 
-/// The kernel module martlet-hold, and what the emulated host has for it: devices whose clocks, supplies, power domains and resets
-/// are lines of a simulated GPIO controller (guest-images/arm-host/lines.dts).
+/// The kernel module martlet-hold, and what the emulated host has for it: devices whose clocks, supplies, power
+/// domains and resets are lines of a simulated GPIO controller (guest-images/arm-host/lines.dts).
 enum HoldModule {
     static let folder = "/sys/devices/martlet-hold"
 
