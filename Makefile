@@ -8,7 +8,7 @@ SHELL := /bin/bash
 .PHONY: help demo test arm64 guest arm-host bench bindings boards host-module generate format lint clean
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: ## boot a Linux guest with a passed-through RTC and check what it did (DEVICE=NAME on an arm64 machine)
 	@guest-images/demo.sh
