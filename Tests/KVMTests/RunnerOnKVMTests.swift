@@ -56,12 +56,16 @@ struct RunnerOnKVMTests {
                 memory: try GuestRAM([], system: LinuxKernel()), dispatcher: dispatcher, log: .silent))
     }
 
-    /// Pauses and resumes so many times, and stops.
+    /// Pauses and resumes so many times, each time once the thread is about to enter the guest, or in it, and stops.
     private func cycle(_ runner: VCPURunner, _ count: Int, _ during: () -> Void = {}) throws {
         let ends = Mutex(0)
         try runner.start { _ in ends.withLock { $0 += 1 } }
-        for _ in 0..<count {
+        for number in 0..<count {
+            while runner.phase != .running { usleep(10) }
+            // At any point of the way into the guest.
+            if number % 2 == 0 { usleep(UInt32(number % 50)) }
             runner.pause()
+            #expect(runner.phase == .paused)
             during()
             runner.resume()
         }

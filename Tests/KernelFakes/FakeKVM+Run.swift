@@ -44,6 +44,7 @@ extension FakeKernel {
             let address = withState({ $0.mappings.first { $0.value.descriptor == vcpu }?.key }),
             let state = UnsafeMutableRawPointer(bitPattern: address)
         else { throw .badFileDescriptor }
+        withState { $0.kvm.runCount += 1 }
         takeAnswer(of: index, state)
         // Safety: the mapping is two pages and lives as long as the vCPU, whose owner called.
         if state.load(fromByteOffset: RunField.immediateExit, as: UInt8.self) != 0 { throw .interrupted }

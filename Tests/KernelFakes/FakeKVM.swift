@@ -34,6 +34,8 @@ public struct FakeKVMState {
     public var ioeventfds: [IOEventFD] = []
     /// What each vCPU's KVM_RUN gives, by its index, oldest first. When nothing is left it waits for immediate_exit.
     public var exits: [UInt32: [FakeExit]] = [:]
+    /// How often KVM_RUN was called.
+    public var runCount = 0
     /// What the guest got for its MMIO reads, cut to their lengths.
     public var answers: [UInt64] = []
     /// vCPUs whose last exit was an MMIO read, and its length: KVM takes the answer at the next KVM_RUN.

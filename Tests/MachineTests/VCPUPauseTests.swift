@@ -116,6 +116,7 @@ private final class ScriptedDevice: MMIODevice {
 
     @Test func `a second pause, and a second resume, change nothing`() throws {
         try start()
+        #expect(waits(5000) { runner.phase == .running })
         runner.resume()
         runner.pause()
         runner.pause()

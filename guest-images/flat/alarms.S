@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// Sets the board's own clock's alarm again and again, mostly to now, which raises its line at once, and then to the next second,
-// and waits for each interrupt, asleep. Prints "R" when it begins. A byte of input ends it: it then prints the number of alarms
-// that it has set and of those that it has had, as 16 hexadecimal digits each, and powers off. It hangs if one is lost, or comes
-// twice. It needs a GICv3, and no PL031 passed through.
+// Sets the board's own clock's alarm again and again, mostly to now, which raises its line at once, and then to the next
+// second, and waits for each interrupt, asleep. Prints "R" when it begins. A byte of input ends it: it then prints the
+// number of alarms that it has set and of those that it has had, as 16 hexadecimal digits each, and powers off. It hangs
+// if one is lost, or comes twice. It needs a GICv3, and no PL031 passed through.
 
 #include "board.inc"
 #include "gic.inc"
