@@ -45,9 +45,9 @@ public final class PhysicalMemory: Sendable {
     public let pinFailure: Errno?
     /// The distance of the addresses that pagemap is asked for, in bytes; nil for memory that it doesn't show.
     private let granule: UInt64?
-    private let system: any SystemCalls
-    /// Declared after the banks, so that it goes last.
+    /// Declared after the banks, so that it goes after them, as the next.
     private let pin: Pin?
+    private let map: PageMap
 
     private final class Pin: Sendable {
         private let descriptor: CInt
@@ -78,43 +78,43 @@ public final class PhysicalMemory: Sendable {
     private init(_ size: UInt64, pageSize: UInt64, _ system: any SystemCalls) throws(PhysicalMemoryError) {
         let file = try HugePages.file(Self.name, size: size, pageSize: pageSize, system: system)
         let raw = file.rawValue
-        let (pages, pin, pinFailure) = try Self.takePages(of: raw, size, pageSize, system)
+        map = try PageMap.opened(system)
+        let (pages, pin, pinFailure) = try Self.takePages(of: raw, size, pageSize, map, system)
         guard let runs = PhysicalRun.runs(of: pages, pageSize: pageSize) else { throw .notPresent }
         banks = try Self.map(runs, of: raw, alignment: pageSize, system)
         source = .hugePages(size: pageSize)
         granule = pageSize
         self.pin = pin
         self.pinFailure = pinFailure
-        self.system = system
     }
 
     /// Gives the file its pages, pins them and finds out where they are.
     private static func takePages(
-        of file: CInt, _ size: UInt64, _ pageSize: UInt64, _ system: any SystemCalls
+        of file: CInt, _ size: UInt64, _ pageSize: UInt64, _ map: PageMap, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> (pages: [UInt64], pin: Pin?, pinFailure: Errno?) {
         let whole = try HugePages.map(file, size: size, pageSize: pageSize, isPopulated: true, system: system)
         var pin: Pin?
         var pinFailure: Errno?
         // First of all: pinning may move pages to where they may stay.
         do throws(Errno) { pin = try Pin(whole, system: system) } catch { pinFailure = error }
-        return (try PageMap.opened(system).physicalAddresses(of: whole, granule: pageSize), pin, pinFailure)
+        return (try map.physicalAddresses(of: whole, granule: pageSize), pin, pinFailure)
     }
 
     private init(_ size: UInt64, heap name: String, _ system: any SystemCalls) throws(PhysicalMemoryError) {
         let file = try Self.allocate(size, heap: name, system)
         let raw = file.rawValue
-        let (runs, granule) = try Self.place(of: raw, size, heap: name, system)
+        map = try PageMap.opened(system)
+        let (runs, granule) = try Self.place(of: raw, size, heap: name, map, system)
         banks = try Self.map(runs, of: raw, alignment: 2 << 20, system)
         source = .heap(name)
         self.granule = granule
         pin = nil
         pinFailure = nil
-        self.system = system
     }
 
     /// Where a heap's memory is, and how it can be asked for again.
     private static func place(
-        of file: CInt, _ size: UInt64, heap name: String, _ system: any SystemCalls
+        of file: CInt, _ size: UInt64, heap name: String, _ map: PageMap, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> (runs: [PhysicalRun], granule: UInt64?) {
         let pageSize = MemoryMapping.pageSize
         let whole = try PhysicalMemoryError.naming("mmap of the heap \(name)") { () throws(Errno) in
@@ -126,7 +126,7 @@ public final class PhysicalMemory: Sendable {
         }
         defer { marks.erase() }
         do throws(PhysicalMemoryError) {
-            let pages = try PageMap.opened(system).physicalAddresses(of: whole, granule: pageSize)
+            let pages = try map.physicalAddresses(of: whole, granule: pageSize)
             guard let runs = PhysicalRun.runs(of: pages, pageSize: pageSize) else { throw .notPresent }
             return (runs, pageSize)
         } catch .notPresent {
@@ -173,7 +173,6 @@ public final class PhysicalMemory: Sendable {
     /// - Throws: `PhysicalMemoryError` when pagemap can't be read; a page that is no longer in memory has moved.
     public func firstMoved() throws(PhysicalMemoryError) -> UInt64? {
         guard let granule else { return nil }
-        let map = try PageMap.opened(system)
         for bank in banks {
             let addresses: [UInt64]
             do throws(PhysicalMemoryError) {

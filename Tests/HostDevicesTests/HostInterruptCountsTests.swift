@@ -59,6 +59,21 @@ import Testing
     }
 
     @Test func aFileThatCannotBeReadTellsNothing() {
-        #expect(HostInterruptCounts.read(FakeKernel()).counts.isEmpty)
+        #expect(throws: Errno.noSuchFileOrDirectory) { try HostInterruptFile(FakeKernel()) }
+    }
+
+    @Test func `the file is read anew each time, however long it is`() throws {
+        let kernel = FakeKernel()
+        kernel.addFile("/proc/interrupts", "")
+        do {
+            let file = try HostInterruptFile(kernel)
+            #expect(file.counts().counts.isEmpty)
+            let others = String(repeating: " 11: 9 GICv3 27 Level arch_timer\n", count: 1000)
+            kernel.addFile("/proc/interrupts", others + "21: 7 GICv3 34 Level vfio-irq[21](a)\n")
+            #expect(file.counts().counts == [21: 7])
+            kernel.withState { state in state.beforeCall = { $0.hasPrefix("pread") ? .ioError : nil } }
+            #expect(file.counts().counts.isEmpty)
+        }
+        #expect(kernel.held.isEmpty)
     }
 }

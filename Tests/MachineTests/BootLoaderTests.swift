@@ -28,7 +28,8 @@ import Testing
             state.files["/initrd"] = initrd
         }
         return try BootLoader(memory: memory, system: kernel, log: lines.log)
-            .load(kernel: "/Image", initrd: initrd == nil ? nil : "/initrd")
+            .load(
+                try BootFiles(kernel: "/Image", initrd: initrd == nil ? nil : "/initrd", system: kernel))
     }
 
     private func error(_ image: [UInt8], initrd: [UInt8]? = nil) -> String {
@@ -121,11 +122,13 @@ import Testing
 
     @Test func aMissingFileIsNamedWithItsKey() {
         let loader = BootLoader(memory: memory, system: kernel, log: lines.log)
-        let missing = machineError { () throws(MachineError) in try loader.load(kernel: "/none", initrd: nil) }
+        let missing = machineError { () throws(MachineError) in try loader.load(
+                try BootFiles(kernel: "/none", initrd: nil, system: kernel)) }
         #expect(
             missing?.description == "boot-source.kernel_image_path: /none: ENOENT (No such file or directory)")
         kernel.withState { $0.files["/Image"] = arm64Image(imageSize: 0x1000) }
-        let initrd = machineError { () throws(MachineError) in try loader.load(kernel: "/Image", initrd: "/none") }
+        let initrd = machineError { () throws(MachineError) in try loader.load(
+                try BootFiles(kernel: "/Image", initrd: "/none", system: kernel)) }
         #expect(initrd?.description == "boot-source.initrd_path: /none: ENOENT (No such file or directory)")
     }
 

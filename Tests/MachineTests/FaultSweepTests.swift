@@ -19,11 +19,12 @@ import VFIO
 
     /// Calls whose failure is survived on purpose, each with the reason.
     private static let survived: [(call: String, reason: String)] = [
-        ("read /proc/interrupts", "only the report's counts come from it, which then says that they are not known"),
+        ("open /proc/interrupts", "only the report's counts come from it, which then says that they are not known"),
         (
             "parameters/allow_unsafe_interrupts",
             "the report then says that it isn't known whether interrupts are isolated"
         ),
+        ("iommu/device", "the report then says that it isn't known what the IOMMU refused"),
         ("open /dev/kmsg", "the report then says that it isn't known what the IOMMU refused"),
         ("read /proc/self/status", "what is locked already is then found out by the mapping"),
         ("read /proc/self/cgroup", "a limit that isn't known is found out when pages are touched; the log says so"),

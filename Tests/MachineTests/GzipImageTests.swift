@@ -39,7 +39,8 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
 
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
         kernel.withState { $0.files["/Image"] = file }
-        return try BootLoader(memory: memory, system: kernel, log: lines.log).load(kernel: "/Image", initrd: nil)
+        return try BootLoader(memory: memory, system: kernel, log: lines.log).load(
+                try BootFiles(kernel: "/Image", initrd: nil, system: kernel))
     }
 
     private func error(_ file: [UInt8]) -> String {

@@ -224,11 +224,11 @@ import Testing
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
         let machine = try MicroVM(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
-        // Pagemap is opened before the first KVM_RUN, and again at the end.
-        let opened = Counter()
+        // Pagemap is read before the first KVM_RUN, and again at the end: once for each of eight pages.
+        let reads = Counter()
         kernel.withState { state in
             state.beforeCall = { call in
-                if call == "open /proc/self/pagemap", opened.next() == 2 {
+                if call == "pread open /proc/self/pagemap", reads.next() == 9 {
                     kernel.withState { $0.memory.moved = [0x102 * Self.page: 0x500 * Self.page] }
                 }
                 return nil
@@ -237,6 +237,21 @@ import Testing
         let report = try machine.run().report
         #expect(report.memory?.moved == "0x20400000")
         #expect(report.text.contains("\n  MOVED: what was at 0x20400000 is elsewhere\n"), "\(report.text)")
+    }
+
+    @Test func `nothing is opened once a guest has run`() throws {
+        prepare(Array(0x100..<0x108))
+        let late = LateCalls(host.kernel)
+        host.kernel.withState { $0.kvm.exits[0] = [.systemEvent(2), .systemEvent(1)] }
+        var configuration = configuration()
+        configuration.onReset = .restart
+        configuration.allowsUnresetRestart = true
+        let hypervisor = try host.makeHypervisor()
+        let session = try MachineSession(
+            try host.makePlan(configuration, hypervisor: hypervisor), hypervisor: hypervisor,
+            console: terminal.maker, profile: StartupProfile())
+        #expect(try session.run().report.restarts == 1)
+        #expect(late.calls == [])
     }
 
     @Test func allReasonsAreGivenWhenThereIsNoMemory() throws {

@@ -38,7 +38,8 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
 
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
         kernel.withState { $0.files["/Image"] = file }
-        return try BootLoader(memory: memory, system: kernel, log: lines.log).load(kernel: "/Image", initrd: nil)
+        return try BootLoader(memory: memory, system: kernel, log: lines.log).load(
+                try BootFiles(kernel: "/Image", initrd: nil, system: kernel))
     }
 
     private func error(_ file: [UInt8]) -> String {
@@ -127,7 +128,8 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
         kernel.withState { $0.files["/Image"] = file }
         let loader = BootLoader(memory: memory, system: kernel, log: lines.log)
         kernel.withState { $0.beforeCall = { $0.hasSuffix("martlet-kernel") ? .noMemory : nil } }
-        let error = machineError { () throws(MachineError) in try loader.load(kernel: "/Image", initrd: nil) }
+        let error = machineError { () throws(MachineError) in try loader.load(
+                try BootFiles(kernel: "/Image", initrd: nil, system: kernel)) }
         #expect(error?.description == "memfd_create for the kernel /Image: ENOMEM (Cannot allocate memory)")
     }
 }

@@ -12,14 +12,8 @@ package import LinuxSystem
 package struct HostInterruptCounts: Equatable, Sendable {
     package private(set) var counts: [Int: UInt64] = [:]
 
-    /// Empty where /proc/interrupts can't be read.
-    package static func read(_ system: any SystemCalls) -> HostInterruptCounts {
-        let text: [UInt8]
-        do { text = try system.readFile("/proc/interrupts", limit: 4 << 20) } catch { return HostInterruptCounts() }
-        return HostInterruptCounts(parsing: text)
-    }
-
-    private init() {}
+    /// Nothing is known.
+    package init() {}
 
     package init(parsing text: [UInt8]) {
         let handler = Array("vfio-irq[".utf8)
@@ -37,5 +31,40 @@ package struct HostInterruptCounts: Equatable, Sendable {
     /// The numbers that `earlier` didn't have, in ascending order.
     package func numbers(newSince earlier: HostInterruptCounts) -> [Int] {
         counts.keys.filter { earlier.counts[$0] == nil }.sorted()
+    }
+}
+
+/// /proc/interrupts, open, so that it can be read when nothing may be opened any more.
+package final class HostInterruptFile: Sendable {
+    private static let path = "/proc/interrupts"
+    private static let sizeLimit = 4 << 20
+
+    private let descriptor: OwnedDescriptor
+    private let system: any SystemCalls
+
+    /// - Throws: what open(2) gives.
+    package init(_ system: any SystemCalls) throws(Errno) {
+        descriptor = OwnedDescriptor(adopting: try system.open(Self.path, .readOnly), of: system)
+        self.system = system
+    }
+
+    /// What it says now; empty where it can't be read.
+    package func counts() -> HostInterruptCounts {
+        var text: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 4096)
+        while text.count <= Self.sizeLimit {
+            var count = 0
+            var hasFailed = false
+            chunk.withUnsafeMutableBytes { buffer in
+                // Safety: the buffer is the array's own, for the length of the closure.
+                do throws(Errno) {
+                    count = try system.pread(descriptor.rawValue, buffer, at: UInt64(text.count))
+                } catch { hasFailed = true }
+            }
+            if hasFailed { break }
+            if count == 0 { return HostInterruptCounts(parsing: text) }
+            text += chunk[..<count]
+        }
+        return HostInterruptCounts()
     }
 }

@@ -37,3 +37,19 @@ final class BootFile: Sendable {
         do { return try file.prefix(count) } catch { throw .file(key: key, path: path, errno: error) }
     }
 }
+
+/// The files that a guest boots from, open: a guest that is started again boots from the same, whatever is at their
+/// paths then.
+struct BootFiles: Sendable {
+    /// Nil without one. Declared before the kernel, so that it goes first: it was opened last.
+    let initrd: BootFile?
+    let kernel: BootFile
+
+    /// - Throws: `MachineError.file`, `.fileKind`.
+    init(kernel: String, initrd: String?, system: any SystemCalls) throws(MachineError) {
+        self.kernel = try BootFile(key: "boot-source.kernel_image_path", path: kernel, system: system)
+        self.initrd = try initrd.map { (path) throws(MachineError) in
+            try BootFile(key: "boot-source.initrd_path", path: path, system: system)
+        }
+    }
+}

@@ -50,15 +50,15 @@ struct BootLoader {
     /// "must not exceed 2 megabytes in size"
     static let deviceTreeLimit: UInt64 = 2 << 20
 
-    func load(kernel: String, initrd: String?) throws(MachineError) -> Result {
+    func load(_ files: BootFiles) throws(MachineError) -> Result {
         var loader = self
-        return try loader.loadAll(kernel, initrd)
+        return try loader.loadAll(files)
     }
 
-    private mutating func loadAll(_ kernel: String, _ initrd: String?) throws(MachineError) -> Result {
-        let kernel = try loadKernel(kernel)
+    private mutating func loadAll(_ files: BootFiles) throws(MachineError) -> Result {
+        let kernel = try loadKernel(files.kernel)
         var disk: GuestRange?
-        if let initrd { disk = try loadInitrd(initrd, with: kernel.range) }
+        if let initrd = files.initrd { disk = try loadInitrd(initrd, with: kernel.range) }
         return Result(
             entry: kernel.range.base, initrd: disk,
             deviceTree: try room.place(
@@ -66,8 +66,8 @@ struct BootLoader {
             demands: kernel.demands)
     }
 
-    private mutating func loadInitrd(_ path: String, with kernel: GuestRange) throws(MachineError) -> GuestRange {
-        let file = try BootFile(key: "boot-source.initrd_path", path: path, system: system)
+    private mutating func loadInitrd(_ file: BootFile, with kernel: GuestRange) throws(MachineError) -> GuestRange {
+        let path = file.path
         guard file.size > 0 else { throw .file(key: file.key, path: path, errno: .noData) }
         let base = try room.place("the initrd \(path)", file.size, alignment: Self.pageSize, with: kernel)
         guard let range = GuestRange(base: base, size: file.size), let target = memory.bytes(at: base, count: file.size)
@@ -78,8 +78,8 @@ struct BootLoader {
         return range
     }
 
-    private mutating func loadKernel(_ path: String) throws(MachineError) -> Kernel {
-        let file = try BootFile(key: "boot-source.kernel_image_path", path: path, system: system)
+    private mutating func loadKernel(_ file: BootFile) throws(MachineError) -> Kernel {
+        let path = file.path
         let start = try file.prefix(ImageHeader.size)
         // What is compressed with it has the header inside.
         guard ImageHeader.hasMagic(start) else { return try loadOther(file, start) }

@@ -11,6 +11,7 @@ public import KVM
 public import LinuxSystem
 public import Passthrough
 internal import PlatformBus
+internal import Synchronization
 public import VFIO
 
 /// The kernel as a machine needs it.
@@ -24,6 +25,11 @@ public final class MachinePlan: Sendable {
     let calls: any MachineCalls
     let log: Log
     let tracer: Tracer?
+    /// Kernel and initrd, from the first start on. Guarded by the lock: one thread builds machines. Declared before all
+    /// that is opened earlier, so that they go first.
+    private let bootFiles = Mutex<BootFiles?>(nil)
+    /// Whether a guest has had its RAM. Atomic for want of a `var`.
+    private let hasStarted = Atomic<Bool>(false)
     let memoryPlacement: MemoryPlacement
     let layout: BoardLayout
     let bus: BusMap
@@ -226,17 +232,32 @@ public final class MachinePlan: Sendable {
     /// What was added to the device tree, a line each.
     var additionFacts: [String] { additions?.facts ?? [] }
 
-    /// Allocates RAM and loads kernel and initrd into it.
-    func load() throws(MachineError) -> (memory: GuestRAM, boot: BootLoader.Result) {
-        let memory = try guestMemory()
-        let loader = BootLoader(memory: memory, system: calls, log: log)
-        let source = configuration.bootSource
-        return (memory, try loader.load(kernel: source.kernelImagePath, initrd: source.initrdPath))
+    /// Opens kernel and initrd, for all starts of the guest; a second call finds them open. It comes before the VM is
+    /// made, so that they outlive it.
+    @discardableResult
+    func openBootFiles() throws(MachineError) -> BootFiles {
+        try bootFiles.withLock { (files) throws(MachineError) in
+            if let files { return files }
+            let source = configuration.bootSource
+            let opened = try BootFiles(kernel: source.kernelImagePath, initrd: source.initrdPath, system: calls)
+            files = opened
+            return opened
+        }
     }
 
-    private func guestMemory() throws(MachineError) -> GuestRAM {
-        let size = configuration.machineSize
-        let hugePageSize = size.hugePages?.mebibytes.map { UInt64($0) << 20 }
+    /// Allocates RAM and loads kernel and initrd into it.
+    func load() throws(MachineError) -> (memory: GuestRAM, boot: BootLoader.Result) {
+        let files = try openBootFiles()
+        // A guest that is started again gets what the last one has given back.
+        if !hasStarted.exchange(true, ordering: .relaxed) { try checkHostMemory() }
+        let memory = try guestMemory()
+        let loader = BootLoader(memory: memory, system: calls, log: log)
+        return (memory, try loader.load(files))
+    }
+
+    private var hugePageSize: UInt64? { configuration.machineSize.hugePages?.mebibytes.map { UInt64($0) << 20 } }
+
+    private func checkHostMemory() throws(MachineError) {
         // Huge pages and heaps don't count as memory.
         try HostMemory.checkControlGroups(
             ramSize: identity != nil || hugePageSize != nil ? 0 : layout.ram.size, isPinned: pinsMemory, system: calls,
@@ -244,6 +265,10 @@ public final class MachinePlan: Sendable {
         if identity == nil, hugePageSize == nil {
             try HostMemory.check(mebibytes: layout.ram.size >> 20, system: calls)
         }
+    }
+
+    private func guestMemory() throws(MachineError) -> GuestRAM {
+        let size = configuration.machineSize
         return try memoryError { () throws(GuestMemoryError) in
             if let identity { return try identity.guestRAM(isDumped: size.dumpsGuestCore) }
             return try GuestRAM(
@@ -258,6 +283,7 @@ public final class MachinePlan: Sendable {
     /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.
     public func deviceTree(hypervisor: Hypervisor?) throws(MachineError) -> [UInt8] {
         var version = InterruptController.Version.v3
+        try openBootFiles()
         if let hypervisor {
             do throws(KVMError) {
                 version = try InterruptController.bestVersion(try VirtualMachine(hypervisor, addressBits: addressBits))

@@ -64,6 +64,7 @@ final class MicroVM: Sendable {
         placement = try size.cpus.map { (cpus) throws(MachineError) in
             try CPUPlacement(cpus, sysfs: Sysfs(system: plan.calls))
         }
+        try plan.openBootFiles()
         var stack = ResourceStack()
         let vm: VirtualMachine
         let version: InterruptController.Version

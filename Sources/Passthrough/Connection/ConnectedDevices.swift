@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import HostDevices
 public import KVM
 public import LinuxSystem
 internal import Synchronization
@@ -21,7 +20,6 @@ public final class ConnectedDevices: Sendable {
     private let state = Mutex(State())
     /// Declared after the state, so that they go last: a registration with KVM is undone through the group's descriptor.
     private let devices: PlacedDevices
-    private let system: any SystemCalls
 
     /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else, unless they are to reach each
     /// other.
@@ -33,7 +31,6 @@ public final class ConnectedDevices: Sendable {
         _ devices: PlacedDevices, vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)],
         loop: EventLoop, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
-        system = vm.system
         self.devices = devices
         guard let first = devices.devices.first else { return }
         try state.withLock { (state) throws(PassthroughError) in
@@ -126,7 +123,7 @@ public final class ConnectedDevices: Sendable {
     /// What became of each device so far; `PlacedDevices.withFaults` adds what its IOMMU refused it.
     public func reports() -> [DeviceReport] {
         if state.withLock({ $0.connections.isEmpty }) { return [] }
-        let counts = HostInterruptCounts.read(system)
+        let counts = devices.opened.hostInterruptCounts
         return state.withLock { state in state.connections.map { $0.report(counts) } }
     }
 

@@ -57,7 +57,7 @@ extension OpenDevice {
         switch device.reach {
         case .nothing: false
         // What is known to do no DMA has nothing to go on with.
-        case .guestMemory: DMAMasters.suspicion(of: host, sysfs) != nil
+        case .guestMemory: isUnstoppable
         case .hostMemory:
             switch settings.dma {
             // The RAM of one guest is that of the next: the same pages of the host.

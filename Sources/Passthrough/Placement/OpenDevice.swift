@@ -27,13 +27,20 @@ public final class OpenDevice: Sendable {
     let isolatesInterrupts: Bool?
     /// Why it couldn't be reset when it was opened; nil where it could, and where the kernel has no function for that.
     let resetFailure: VFIOError?
+    /// The numbers by which its IOMMU knows it; none where it has no IOMMU, or they can't be told.
+    let streamIDs: [UInt32]
+    /// The IOMMU before it, by the names of its device and its driver; nil where there is none, or it can't be told.
+    let iommu: (name: String, driver: String)?
+    /// Whether it may do DMA to the guest's RAM that nothing stops: it has no reset. Otherwise it isn't asked for.
+    let isUnstoppable: Bool
     let sysfs: Sysfs
 
     /// Opens the device and resets it, where the kernel can.
+    /// - Parameter interrupts: nil where the host's counts can't be read.
     /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`, `.resetFailed`.
     init(
-        _ settings: PlacedDevice.Settings, containers: VFIOContainers, sysfs: Sysfs, log: Log,
-        tracer: Tracer? = nil
+        _ settings: PlacedDevice.Settings, containers: VFIOContainers, interrupts: HostInterruptFile?, sysfs: Sysfs,
+        log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let host = try PassthroughError.host { () throws(HostDeviceError) in try settings.identity.find(sysfs) }
         if settings.dma == .automatic, host.state == .ready, host.group?.isNoIOMMU == true,
@@ -41,7 +48,7 @@ public final class OpenDevice: Sendable {
         {
             throw .unconfinedDMA(device: host.name, suspicion: suspicion)
         }
-        let countsBefore = HostInterruptCounts.read(sysfs.system)
+        let countsBefore = interrupts?.counts() ?? HostInterruptCounts()
         let device: VFIODevice
         do throws(VFIOError) {
             device = try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
@@ -51,7 +58,7 @@ public final class OpenDevice: Sendable {
         tracer?.trace(
             .realize,
             "\(host.name) on \(host.bus) regions \(device.regions.count) interrupts \(device.interrupts.count)")
-        let countsAfter = HostInterruptCounts.read(sysfs.system)
+        let countsAfter = interrupts?.counts() ?? HostInterruptCounts()
         let numbers = countsAfter.numbers(newSince: countsBefore)
         // Without a line for each, which is whose can't be told.
         let areKnown = numbers.count == device.interrupts.count
@@ -60,6 +67,11 @@ public final class OpenDevice: Sendable {
         }
         hostAddresses = HostAddresses.regions(of: host, count: device.regions.count, sysfs: sysfs)
         isolatesInterrupts = Self.isolatesInterrupts(device, sysfs)
+        let isTranslated = device.reach != .hostMemory
+        streamIDs = isTranslated ? StreamIDs.read(host, sysfs) : []
+        iommu = isTranslated ? Self.iommu(of: host, sysfs) : nil
+        isUnstoppable =
+            !device.canReset && device.reach == .guestMemory && DMAMasters.suspicion(of: host, sysfs) != nil
         self.settings = settings
         self.host = host
         self.device = device
@@ -67,6 +79,15 @@ public final class OpenDevice: Sendable {
         log(
             .debug,
             "\(host.name): opened, \(device.regions.count) regions, \(device.interrupts.count) interrupts")
+    }
+
+    /// "iommu" leads to the IOMMU's own entry in sysfs, and "device" from there to its hardware.
+    private static func iommu(of host: HostDevice, _ sysfs: Sysfs) -> (name: String, driver: String)? {
+        let device = Sysfs(root: host.path, system: sysfs.system)
+        guard let name = try? device.linkName("iommu/device"),
+            let driver = try? device.linkName("iommu/device/driver")
+        else { return nil }
+        return (name, driver)
     }
 
     /// Of a device that isn't ready: that it never will be, where that is so.
@@ -134,6 +155,9 @@ public final class OpenDevices: Sendable {
     let faultLog: Result<DMAFaultLog, Errno>?
     /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
     private let stack: ResourceStack
+    /// Counts the devices' interrupts; nil without a device, and where it can't be opened. Declared last, so that it goes
+    /// last: it was opened first.
+    private let interruptFile: HostInterruptFile?
 
     /// Opens every device.
     /// - Parameter containers: what they are opened through.
@@ -143,10 +167,13 @@ public final class OpenDevices: Sendable {
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.containers = containers
+        // Without it the report says that the counts aren't known.
+        interruptFile = settings.isEmpty ? nil : try? HostInterruptFile(sysfs.system)
         var stack = ResourceStack()
         var devices: [OpenDevice] = []
         for settings in settings {
-            let device = try OpenDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer)
+            let device = try OpenDevice(
+                settings, containers: containers, interrupts: interruptFile, sysfs: sysfs, log: log, tracer: tracer)
             devices.append(device)
             stack.keep(device)
         }
@@ -157,6 +184,9 @@ public final class OpenDevices: Sendable {
             ? Result { () throws(Errno) in try DMAFaultLog(sysfs.system) } : nil
         self.stack = stack
     }
+
+    /// How often the devices' interrupts have come to the host; empty where that can't be told.
+    var hostInterruptCounts: HostInterruptCounts { interruptFile?.counts() ?? HostInterruptCounts() }
 
     /// The first device that addresses the host's physical memory, where the guest's RAM has to be; nil where there is none.
     public var identityDevice: String? { devices.first { $0.settings.dma == .identity }?.host.name }

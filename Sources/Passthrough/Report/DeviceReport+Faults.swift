@@ -67,14 +67,12 @@ extension OpenDevice {
         case .success(let log): open = log
         case .failure(let error): return .unknown("/dev/kmsg: \(error.nameAndText)")
         }
-        // "iommu" leads to the IOMMU's own entry in sysfs, and "device" from there to its hardware.
-        let device = Sysfs(root: host.path, system: sysfs.system)
-        guard let iommu = try? device.linkName("iommu/device"),
-            let driver = try? device.linkName("iommu/device/driver")
-        else { return .unknown("its IOMMU isn't, either") }
-        guard DMAFaultParser.drivers.contains(driver) else { return .unknown("what \(driver) logs is not understood") }
+        guard let iommu else { return .unknown("its IOMMU isn't, either") }
+        guard DMAFaultParser.drivers.contains(iommu.driver) else {
+            return .unknown("what \(iommu.driver) logs is not understood")
+        }
         guard !streams.isEmpty else { return .unknown("its stream IDs aren't, either") }
-        let faults = open.faults(iommu: iommu, streams: streams)
+        let faults = open.faults(iommu: iommu.name, streams: streams)
         return DeviceReport.DMA.Faults(
             count: faults.count,
             first: faults.first.map { fault in

@@ -226,6 +226,6 @@ extension OpenDevice {
                 case .hostMemory: "all host memory"
                 }
             }(), groupOthers: host.group?.others.map(\.name) ?? [], interruptsIsolated: isolatesInterrupts,
-            streamIDs: isTranslated ? StreamIDs.read(host, sysfs) : [])
+            streamIDs: streamIDs)
     }
 }
