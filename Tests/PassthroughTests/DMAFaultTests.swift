@@ -105,7 +105,10 @@ import VFIO
 
     // MARK: The log
 
-    private func withLog(_ records: [String]?) throws -> (Host, PlacedDevices) {
+    /// - Parameter change: what is otherwise on the host, before the devices are opened.
+    private func withLog(
+        _ records: [String]?, _ change: (Host) -> Void = { _ in }
+    ) throws -> (Host, PlacedDevices) {
         let host = try Host()
         for (name, stream) in [("a", 8), ("b", 0x10)] as [(String, UInt32)] {
             host.add(
@@ -115,6 +118,7 @@ import VFIO
         }
         host.add("free", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl031")])
         host.kernel.withState { $0.kernelLog = records.map { $0.map { Array($0.utf8) } } }
+        change(host)
         let settings = ["a", "b", "free"].map { PlacedDevice.Settings(.host($0)) }
         let devices = try PlacedDevices(
             settings, calls: host.kernel, bus: host.bus, sysfs: host.sysfs, log: host.log.log)
@@ -185,9 +189,10 @@ import VFIO
     }
 
     @Test func aDriverWhoseLogIsNotKnownIsSaid() throws {
-        let (host, devices) = try withLog([])
-        host.setIOMMU(of: "a", "ff930f00.iommu", driver: "rk_iommu")
-        host.kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/b/iommus"] = nil }
+        let (host, devices) = try withLog([]) { host in
+            host.setIOMMU(of: "a", "ff930f00.iommu", driver: "rk_iommu")
+            host.kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/b/iommus"] = nil }
+        }
         let reports = try reports(host, devices)
         #expect(line(reports[0]) == "  dma faults: not known: what rk_iommu logs is not understood")
         #expect(line(reports[1]) == "  dma faults: not known: its stream IDs aren't, either")

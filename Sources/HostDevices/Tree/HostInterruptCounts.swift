@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-package import LinuxSystem
+public import LinuxSystem
 
 /// How often VFIO's handlers have run, by Linux's interrupt number: the only place that knows, since with irqfd user space
 /// sees no interrupt.
@@ -35,7 +35,7 @@ package struct HostInterruptCounts: Equatable, Sendable {
 }
 
 /// /proc/interrupts, open, so that it can be read when nothing may be opened any more.
-package final class HostInterruptFile: Sendable {
+public final class HostInterruptFile: Sendable {
     private static let path = "/proc/interrupts"
     private static let sizeLimit = 4 << 20
 
@@ -43,7 +43,7 @@ package final class HostInterruptFile: Sendable {
     private let system: any SystemCalls
 
     /// - Throws: what open(2) gives.
-    package init(_ system: any SystemCalls) throws(Errno) {
+    public init(_ system: any SystemCalls) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.open(Self.path, .readOnly), of: system)
         self.system = system
     }

@@ -47,6 +47,9 @@ public final class MachinePlan: Sendable {
     /// Nil when the configuration adds nothing to the tree.
     private let additions: TreeAdditions?
     private let controllerPhandle: Phandle
+    /// Counts the devices' interrupts; nil without a device, and where it can't be opened. Declared behind the devices, as it
+    /// was opened before them.
+    private let interruptFile: HostInterruptFile?
     /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
     private let hypervisor: Hypervisor?
 
@@ -71,6 +74,7 @@ public final class MachinePlan: Sendable {
             throw .deviceTree("\(error)")
         }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
+        interruptFile = configuration.platformDevices.isEmpty ? nil : try? HostInterruptFile(calls)
         // Before the layout: what the devices' IOMMU can translate decides where RAM goes.
         let opened: OpenDevices
         let demands: MemoryDemands?
@@ -79,8 +83,8 @@ public final class MachinePlan: Sendable {
                 configuration.platformDevices.map {
                     PlacedDevice.Settings($0, peerToPeer: configuration.peerToPeer)
                 },
-                containers: Self.containers(configuration, calls, borrowsIOMMUFD), sysfs: sysfs, log: log,
-                tracer: tracer)
+                containers: Self.containers(configuration, calls, borrowsIOMMUFD), interrupts: interruptFile,
+                sysfs: sysfs, log: log, tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
         pinsMemory = demands != nil

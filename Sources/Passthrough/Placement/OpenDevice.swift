@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceOptions
-internal import HostDevices
+public import HostDevices
 public import LinuxSystem
 public import PlatformBus
 public import VFIO
@@ -155,20 +155,20 @@ public final class OpenDevices: Sendable {
     let faultLog: Result<DMAFaultLog, Errno>?
     /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
     private let stack: ResourceStack
-    /// Counts the devices' interrupts; nil without a device, and where it can't be opened. Declared last, so that it goes
-    /// last: it was opened first.
-    private let interruptFile: HostInterruptFile?
+    /// Counts the devices' interrupts; nil where it can't be opened. Who opened it keeps it open for longer than these.
+    let interruptFile: HostInterruptFile?
 
     /// Opens every device.
-    /// - Parameter containers: what they are opened through.
+    /// - Parameters:
+    ///   - containers: what they are opened through.
+    ///   - interrupts: opened before them, and closed after them; without it the report says that the counts aren't known.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
-        _ settings: [PlacedDevice.Settings], containers: VFIOContainers, sysfs: Sysfs, log: Log,
-        tracer: Tracer? = nil
+        _ settings: [PlacedDevice.Settings], containers: VFIOContainers, interrupts: HostInterruptFile? = nil,
+        sysfs: Sysfs, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.containers = containers
-        // Without it the report says that the counts aren't known.
-        interruptFile = settings.isEmpty ? nil : try? HostInterruptFile(sysfs.system)
+        interruptFile = interrupts
         var stack = ResourceStack()
         var devices: [OpenDevice] = []
         for settings in settings {

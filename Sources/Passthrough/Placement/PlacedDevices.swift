@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import HostDevices
 public import LinuxSystem
 public import PlatformBus
 public import VFIO
@@ -19,6 +20,8 @@ public final class PlacedDevices: Sendable {
     public var restartObstacles: [RestartObstacle] { opened.restartObstacles }
     /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
     private let stack: ResourceStack
+    /// Declared last, so that it goes after the devices.
+    private let interruptFile: HostInterruptFile?
 
     /// Opens every device through a container or a file of its own, as the host has it, and places it on the bus.
     /// - Throws: for the first device that fails; the ones before it are closed again.
@@ -26,9 +29,11 @@ public final class PlacedDevices: Sendable {
         _ settings: [PlacedDevice.Settings], calls: any VFIOCalls, bus: BusMap, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
+        let interrupts = try? HostInterruptFile(calls)
         try self.init(
             try OpenDevices(
-                settings, containers: VFIOContainers(calls: calls), sysfs: sysfs, log: log, tracer: tracer),
+                settings, containers: VFIOContainers(calls: calls), interrupts: interrupts, sysfs: sysfs, log: log,
+                tracer: tracer),
             bus: bus, log: log, tracer: tracer)
     }
 
@@ -40,6 +45,7 @@ public final class PlacedDevices: Sendable {
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.opened = opened
+        interruptFile = opened.interruptFile
         var stack = ResourceStack()
         var devices: [PlacedDevice] = []
         for device in opened.devices {
