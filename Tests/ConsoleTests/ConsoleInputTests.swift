@@ -59,7 +59,9 @@ import Testing
 
     @Test func `Ctrl-A z pauses and lets go on, and z alone is the guest's`() {
         var input = ConsoleInput()
-        let (bytes, commands) = input.parse([UInt8(ascii: "z"), Self.a, UInt8(ascii: "z"), 0x61, Self.a, UInt8(ascii: "z")])
+        let (bytes, commands) = input.parse([
+            UInt8(ascii: "z"), Self.a, UInt8(ascii: "z"), 0x61, Self.a, UInt8(ascii: "z"),
+        ])
         #expect(bytes == [UInt8(ascii: "z"), 0x61])
         #expect(commands == [.togglePause, .togglePause])
     }

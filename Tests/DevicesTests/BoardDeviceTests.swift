@@ -15,7 +15,8 @@ import Testing
 
 /// A console that a test types on.
 final class TestConsole: ConsoleEnd {
-    private let state = Mutex((sent: [UInt8](), receive: (@Sendable ([UInt8]) -> Int)?.none, roomSignals: 0, isPaused: false))
+    private let state = Mutex(
+        (sent: [UInt8](), receive: (@Sendable ([UInt8]) -> Int)?.none, roomSignals: 0, isPaused: false))
     var sent: [UInt8] { state.withLock { $0.sent } }
     var isConnected: Bool { state.withLock { $0.receive != nil } }
     var isPaused: Bool { state.withLock { $0.isPaused } }
@@ -158,7 +159,8 @@ final class TestConsole: ConsoleEnd {
     /// SPI 3 in KVM_IRQ_LINE's encoding.
     private var lineIsHigh: Bool { kernel.withState { $0.kvm.lines[1 << 24 | 35] ?? false } }
 
-    @Test(arguments: [true, false]) func `an alarm that falls due during a pause comes after it`(isPaused: Bool) throws {
+    @Test(arguments: [true, false]) func `an alarm that falls due during a pause comes after it`(isPaused: Bool) throws
+    {
         let place = try place(0x901_0000, PL031.byteCount)
         let bus = BusMap(windows: [], spiCount: 64, fixed: place.windows)
         let loop = try EventLoop(of: kernel)

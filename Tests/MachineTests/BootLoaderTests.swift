@@ -122,13 +122,17 @@ import Testing
 
     @Test func aMissingFileIsNamedWithItsKey() {
         let loader = BootLoader(memory: memory, system: kernel, log: lines.log)
-        let missing = machineError { () throws(MachineError) in try loader.load(
-                try BootFiles(kernel: "/none", initrd: nil, system: kernel)) }
+        let missing = machineError { () throws(MachineError) in
+            try loader.load(
+                try BootFiles(kernel: "/none", initrd: nil, system: kernel))
+        }
         #expect(
             missing?.description == "boot-source.kernel_image_path: /none: ENOENT (No such file or directory)")
         kernel.withState { $0.files["/Image"] = arm64Image(imageSize: 0x1000) }
-        let initrd = machineError { () throws(MachineError) in try loader.load(
-                try BootFiles(kernel: "/Image", initrd: "/none", system: kernel)) }
+        let initrd = machineError { () throws(MachineError) in
+            try loader.load(
+                try BootFiles(kernel: "/Image", initrd: "/none", system: kernel))
+        }
         #expect(initrd?.description == "boot-source.initrd_path: /none: ENOENT (No such file or directory)")
     }
 

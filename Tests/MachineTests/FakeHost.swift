@@ -2,8 +2,8 @@
 // Copyright 2026 The Martlet authors
 
 import Configuration
-import DeviceOptions
 import Console
+import DeviceOptions
 import DeviceTree
 import Glibc
 import HostDevices

@@ -18,8 +18,10 @@ import Testing
         let memory = try GuestRAM([ram], system: kernel)
         kernel.withState { $0.files[path] = file }
         let loader = BootLoader(memory: memory, system: kernel, log: .silent)
-        return machineError { () throws(MachineError) in try loader.load(
-                try BootFiles(kernel: path, initrd: nil, system: kernel)) }?.description ?? ""
+        return machineError { () throws(MachineError) in
+            try loader.load(
+                try BootFiles(kernel: path, initrd: nil, system: kernel))
+        }?.description ?? ""
     }
 
     /// `parts` at their offsets in a file of `count` bytes.

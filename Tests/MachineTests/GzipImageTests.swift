@@ -40,7 +40,7 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
         kernel.withState { $0.files["/Image"] = file }
         return try BootLoader(memory: memory, system: kernel, log: lines.log).load(
-                try BootFiles(kernel: "/Image", initrd: nil, system: kernel))
+            try BootFiles(kernel: "/Image", initrd: nil, system: kernel))
     }
 
     private func error(_ file: [UInt8]) -> String {

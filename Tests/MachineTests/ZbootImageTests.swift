@@ -39,7 +39,7 @@ private func zboot(
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
         kernel.withState { $0.files["/vmlinuz"] = file }
         return try BootLoader(memory: memory, system: kernel, log: lines.log).load(
-                try BootFiles(kernel: "/vmlinuz", initrd: nil, system: kernel))
+            try BootFiles(kernel: "/vmlinuz", initrd: nil, system: kernel))
     }
 
     private func error(_ file: [UInt8]) -> String {

@@ -39,7 +39,7 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
     private func load(_ file: [UInt8]) throws(MachineError) -> BootLoader.Result {
         kernel.withState { $0.files["/Image"] = file }
         return try BootLoader(memory: memory, system: kernel, log: lines.log).load(
-                try BootFiles(kernel: "/Image", initrd: nil, system: kernel))
+            try BootFiles(kernel: "/Image", initrd: nil, system: kernel))
     }
 
     private func error(_ file: [UInt8]) -> String {
@@ -128,8 +128,10 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
         kernel.withState { $0.files["/Image"] = file }
         let loader = BootLoader(memory: memory, system: kernel, log: lines.log)
         kernel.withState { $0.beforeCall = { $0.hasSuffix("martlet-kernel") ? .noMemory : nil } }
-        let error = machineError { () throws(MachineError) in try loader.load(
-                try BootFiles(kernel: "/Image", initrd: nil, system: kernel)) }
+        let error = machineError { () throws(MachineError) in
+            try loader.load(
+                try BootFiles(kernel: "/Image", initrd: nil, system: kernel))
+        }
         #expect(error?.description == "memfd_create for the kernel /Image: ENOMEM (Cannot allocate memory)")
     }
 }
