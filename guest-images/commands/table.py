@@ -99,10 +99,10 @@ HOST = [
     Row("martlet bind --no-hold NAME…", {"NAME…": NEEDY}, after=["! grep needs /sys/devices/martlet-hold/held"]),
     Row("martlet bind NAME", {"NAME": NEEDY}, after=["grep needs /sys/devices/martlet-hold/held"], printed=False),
     Row("martlet release NAME", {"NAME": NEEDY}, after=["! grep needs /sys/devices/martlet-hold/held"], printed=False),
-    Row("cd /sys/devices/martlet-hold"),
-    Row("echo 2310000.ethernet > hold", {"2310000.ethernet": NEEDY}),
-    Row("cat held", prints=[r"^a010000\.needs supplies=2 power-domains=2 clocks=2 resets=3/3"]),
-    Row("echo 2310000.ethernet > release", {"2310000.ethernet": NEEDY}, after=["! grep needs held"]),
+    Row("echo 2310000.ethernet > /sys/devices/martlet-hold/hold", {"2310000.ethernet": NEEDY}),
+    Row("cat /sys/devices/martlet-hold/held", prints=[r"^a010000\.needs supplies=2 power-domains=2 clocks=2 resets=3/3"]),
+    Row("echo 2310000.ethernet > /sys/devices/martlet-hold/release", {"2310000.ethernet": NEEDY},
+        after=["! grep needs /sys/devices/martlet-hold/held"]),
 ]
 
 # Forms of the emulated host with a shell, each opened on a terminal, and what is typed there.
