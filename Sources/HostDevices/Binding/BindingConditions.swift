@@ -30,18 +30,28 @@ public struct BindingConditions: Sendable {
     public func obstacles(
         to device: HostDevice, together: Set<String> = []
     ) throws(HostDeviceError) -> [BindingObstacle] {
+        try obstacles(to: device, properties(of: device), together: together)
+    }
+
+    /// The properties of the device's node; nil without one.
+    func properties(of device: HostDevice) -> NodeProperties? { NodeProperties(of: device, system: sysfs.system) }
+
+    /// - Parameter properties: those of the device's node.
+    func obstacles(
+        to device: HostDevice, _ properties: NodeProperties?, together: Set<String>
+    ) throws(HostDeviceError) -> [BindingObstacle] {
         // What the others ask for would be for nothing.
-        if let part = try HostPart(device, sysfs: sysfs) { return [.hostPart(part)] }
+        if let properties, let part = try HostPart(device, properties) { return [.hostPart(part)] }
         var obstacles: [BindingObstacle] = []
         if device.driver != device.bus.vfioDriver {
             obstacles += uses.uses(of: device).map(BindingObstacle.usedByHost)
-            if try strings("device_type", of: device) == ["pci"] { obstacles.append(.pciHost) }
+            if try properties?.strings("device_type") == ["pci"] { obstacles.append(.pciHost) }
             if let driver = device.driver, try !canUnbind(driver, of: device) {
                 obstacles.append(.driverStays(driver))
             }
             if device.diagnosis?.isVFIODriverLoaded == false { obstacles.append(.noVFIODriver(device.bus)) }
             if let resetFunctions, device.bus == .platform {
-                let compatible = try compatible(of: device).first
+                let compatible = try properties?.strings("compatible").first
                 if compatible.map(resetFunctions.contains) != true {
                     obstacles.append(.noReset(compatible: compatible))
                 }
@@ -56,24 +66,6 @@ public struct BindingConditions: Sendable {
             }
         }
         return obstacles
-    }
-
-    /// What the device's node says it is, most specific first; empty where it has no node.
-    /// - Throws: `HostDeviceError.sysfs` when it can't be read.
-    public func compatible(of device: HostDevice) throws(HostDeviceError) -> [String] {
-        try strings("compatible", of: device)
-    }
-
-    private func strings(_ property: String, of device: HostDevice) throws(HostDeviceError) -> [String] {
-        guard let node = device.deviceTreeNode else { return [] }
-        let path = "\(node)/\(property)"
-        do throws(Errno) {
-            return try sysfs.system.readFile(path, limit: 65536).split(separator: 0).map {
-                String(decoding: $0, as: UTF8.self)
-            }
-        } catch .noSuchFileOrDirectory {
-            return []
-        } catch { throw .sysfs(device: device.name, path: path, errno: error) }
     }
 
     private func canUnbind(_ driver: String, of device: HostDevice) throws(HostDeviceError) -> Bool {

@@ -55,8 +55,12 @@ public enum HostPart: Equatable, Sendable {
     /// What a device is part of; nil for one that a guest may have, as far as its node says.
     /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, and so might have told.
     public init?(_ device: HostDevice, sysfs: Sysfs) throws(HostDeviceError) {
-        guard let node = device.deviceTreeNode else { return nil }
-        let properties = NodeProperties(folder: node, device: device.name, system: sysfs.system)
+        guard let properties = NodeProperties(of: device, system: sysfs.system) else { return nil }
+        try self.init(device, properties)
+    }
+
+    /// - Parameter properties: those of the device's node.
+    init?(_ device: HostDevice, _ properties: NodeProperties) throws(HostDeviceError) {
         if let part = try Self.kind(properties) {
             self = part
             return
@@ -103,49 +107,5 @@ public enum HostPart: Equatable, Sendable {
             }
         }
         return try properties.has("#iommu-cells") ? .iommu : nil
-    }
-}
-
-/// A node of the live tree, as far as its properties' names and strings go.
-private struct NodeProperties {
-    let folder: String
-    /// What errors are about.
-    let device: String
-    let system: any SystemCalls
-
-    func has(_ name: String) throws(HostDeviceError) -> Bool {
-        try reading(name) { (path) throws(Errno) in
-            _ = try system.isDirectory(path)
-            return true
-        } ?? false
-    }
-
-    func strings(_ name: String) throws(HostDeviceError) -> [String] {
-        let bytes = try reading(name) { (path) throws(Errno) in try system.readFile(path, limit: 65536) }
-        return (bytes ?? []).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    /// Whether neither the node nor one below it says what a guest could do with it.
-    func hasNoResources() throws(HostDeviceError) -> Bool {
-        let names = try reading(nil) { (path) throws(Errno) in try system.listDirectory(path) } ?? []
-        for name in names {
-            if ["reg", "interrupts", "interrupts-extended", "gpios", "gpio"].contains(name) { return false }
-            if name.hasSuffix("-gpios") || name.hasSuffix("-gpio") { return false }
-            let isNode = try reading(name) { (path) throws(Errno) in try system.isDirectory(path) }
-            guard isNode == true else { continue }
-            let child = NodeProperties(folder: "\(folder)/\(name)", device: device, system: system)
-            guard try child.hasNoResources() else { return false }
-        }
-        return true
-    }
-
-    /// - Returns: nil where there is no such file.
-    private func reading<Result>(
-        _ name: String?, _ body: (String) throws(Errno) -> Result
-    ) throws(HostDeviceError) -> Result? {
-        let path = name.map { "\(folder)/\($0)" } ?? folder
-        do throws(Errno) { return try body(path) } catch .noSuchFileOrDirectory {
-            return nil
-        } catch { throw .sysfs(device: device, path: path, errno: error) }
     }
 }

@@ -12,6 +12,7 @@ public final class HostSurvey {
     private let conditions: BindingConditions
     private let pageSize: UInt64
     private let tree: HostTree
+    private let interrupts: HostInterrupts
     /// Devices that could not be read, by `devices()`.
     public private(set) var errors: [HostDeviceError] = []
     /// Read when the first device without a node asks for it.
@@ -28,6 +29,7 @@ public final class HostSurvey {
         self.pageSize = pageSize
         conditions = try BindingConditions(sysfs: sysfs, proc: proc)
         tree = HostTree(sysfs)
+        interrupts = HostInterrupts(tree: tree)
     }
 
     /// Every platform and AMBA device that has registers or interrupts, sorted by bus and name.
@@ -46,11 +48,12 @@ public final class HostSurvey {
     /// - Parameter together: devices that are given to VFIO as well, and so don't hold its group.
     /// - Throws: `HostDeviceError.sysfs` when it can't be told what keeps it from VFIO.
     public func survey(_ device: HostDevice, together: Set<String> = []) throws(HostDeviceError) -> DeviceSurvey {
-        let obstacles = try conditions.obstacles(to: device, together: together)
+        let properties = conditions.properties(of: device)
+        let obstacles = try conditions.obstacles(to: device, properties, together: together)
         let lines = lines(of: device)
         let isUnconfined = device.group?.isNoIOMMU ?? (device.diagnosis?.isBehindIOMMU == false)
         return DeviceSurvey(
-            device: device, compatible: try conditions.compatible(of: device), regions: regions(of: device),
+            device: device, compatible: try properties?.strings("compatible") ?? [], regions: regions(of: device),
             interrupts: lines, reset: reset(of: device, obstacles),
             needsWordOnDMA: isUnconfined && DMAMasters.suspicion(of: device, sysfs) != nil, obstacles: obstacles,
             verdict: Self.verdict(device, obstacles, lines))
@@ -86,7 +89,7 @@ public final class HostSurvey {
     private func lines(of device: HostDevice) -> [DeviceSurvey.Interrupt] {
         guard let node = device.deviceTreeNode else { return [] }
         let names = tree.value("interrupt-names", of: node)?.strings ?? []
-        return HostInterrupts(tree: tree).specifiers(of: node).enumerated().map { index, specifier in
+        return interrupts.specifiers(of: node).enumerated().map { index, specifier in
             DeviceSurvey.Interrupt(
                 name: names.indices.contains(index) ? names[index] : nil, trigger: specifier.trigger,
                 isPerCPU: specifier.isPerCPU)

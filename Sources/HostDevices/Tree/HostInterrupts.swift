@@ -4,8 +4,8 @@
 internal import DeviceTree
 package import PlatformBus
 
-/// What the host's device tree says of a device's interrupts. For one question, by one thread.
-package struct HostInterrupts {
+/// What the host's device tree says of devices' interrupts. For one thread.
+package final class HostInterrupts {
     /// One interrupt specifier.
     package struct Specifier: Equatable {
         /// Nil where the interrupt controller's binding is one that Martlet doesn't know.
@@ -14,7 +14,9 @@ package struct HostInterrupts {
         package let isPerCPU: Bool
     }
 
-    package let tree: HostTree
+    private let tree: HostTree
+    /// What was found so far: most devices of a host have the same interrupt controller.
+    private var controllers: [Phandle: Controller?] = [:]
 
     package init(tree: HostTree) { self.tree = tree }
 
@@ -25,14 +27,14 @@ package struct HostInterrupts {
         if let value = tree.value("interrupts-extended", of: node) {
             var reader = value.reader
             while let phandle = reader.phandle(), let controller = controller(phandle),
-                let cells = Self.cells(cellCount(of: controller), &reader)
+                let cells = Self.cells(controller.cellCount, &reader)
             {
-                specifiers.append(specifier(cells, of: controller))
+                specifiers.append(Self.specifier(cells, of: controller))
             }
         } else if let value = tree.value("interrupts", of: node), let controller = parent(of: node) {
             var reader = value.reader
-            while let cells = Self.cells(cellCount(of: controller), &reader) {
-                specifiers.append(specifier(cells, of: controller))
+            while let cells = Self.cells(controller.cellCount, &reader) {
+                specifiers.append(Self.specifier(cells, of: controller))
             }
         }
         return specifiers
@@ -49,34 +51,49 @@ package struct HostInterrupts {
         return cells
     }
 
-    private func controller(_ phandle: Phandle) -> String? { try? tree.folder(of: phandle) }
+    /// An interrupt controller, as far as its specifiers depend on it.
+    private struct Controller {
+        let cellCount: Int
+        let isGIC: Bool
+        /// Whether it calls itself one: otherwise it passes interrupts on.
+        let isController: Bool
+    }
 
-    private func cellCount(of controller: String) -> Int {
-        tree.value("#interrupt-cells", of: controller)?.cell.map(Int.init) ?? 0
+    private func controller(_ phandle: Phandle) -> Controller? {
+        if let known = controllers[phandle] { return known }
+        let controller = (try? tree.folder(of: phandle)).map(controller(at:))
+        controllers[phandle] = .some(controller)
+        return controller
+    }
+
+    private func controller(at folder: String) -> Controller {
+        let compatible = tree.value("compatible", of: folder)?.strings ?? []
+        return Controller(
+            cellCount: tree.value("#interrupt-cells", of: folder)?.cell.map(Int.init) ?? 0,
+            isGIC: compatible.contains { $0.hasPrefix("arm,") && $0.contains("gic") },
+            isController: tree.value("interrupt-controller", of: folder) != nil)
     }
 
     /// The interrupt controller of a node: what it or a node above names, else the first node above that is one.
-    private func parent(of node: String) -> String? {
+    private func parent(of node: String) -> Controller? {
         var next: String? = node
         while let current = next {
             if let phandle = tree.value("interrupt-parent", of: current)?.phandle { return controller(phandle) }
             next = tree.parent(of: current)
-            if let next, tree.value("#interrupt-cells", of: next) != nil { return next }
+            if let next, tree.value("#interrupt-cells", of: next) != nil { return controller(at: next) }
         }
         return nil
     }
 
     /// - SeeAlso: Linux, Documentation/devicetree/bindings/interrupt-controller/interrupts.txt (two cells) and
     ///   arm,gic-v3.yaml, arm,gic.yaml (three and more: type, number, flags)
-    private func specifier(_ cells: [UInt32], of controller: String) -> Specifier {
-        let compatible = tree.value("compatible", of: controller)?.strings ?? []
-        let isGIC = compatible.contains { $0.hasPrefix("arm,") && $0.contains("gic") }
-        if isGIC, cells.count >= 3 {
+    private static func specifier(_ cells: [UInt32], of controller: Controller) -> Specifier {
+        if controller.isGIC, cells.count >= 3 {
             // Types 1 and 3: PPI, and the extended ones of a GICv3.1.
-            return Specifier(trigger: Self.trigger(cells[2]), isPerCPU: cells[0] == 1 || cells[0] == 3)
+            return Specifier(trigger: trigger(cells[2]), isPerCPU: cells[0] == 1 || cells[0] == 3)
         }
-        let isController = tree.value("interrupt-controller", of: controller) != nil
-        return Specifier(trigger: isController && cells.count == 2 ? Self.trigger(cells[1]) : nil, isPerCPU: false)
+        return Specifier(
+            trigger: controller.isController && cells.count == 2 ? trigger(cells[1]) : nil, isPerCPU: false)
     }
 
     private static func trigger(_ flags: UInt32) -> InterruptTrigger? {
