@@ -203,6 +203,13 @@ import VFIO
         #expect(devices[2]["driver"] == nil && devices[2]["group"] == nil)
     }
 
+    /// How long this thread has had a processor.
+    private var threadTime: Duration {
+        var time = timespec()
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time)
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
     /// The survey and the table of a big host, from real files. Built without optimisation, as tests are.
     @Test func twoHundredDevicesTakeNoTime() throws {
         for index in 0..<200 {
@@ -221,13 +228,12 @@ import VFIO
         }
         try host.writeBlob()
         var best = Duration.seconds(1000)
-        // Other tests have the processors as well: the first round that is left alone counts.
+        // Other tests have the processors as well: what this thread has of them counts.
         for _ in 0..<20 where best >= .milliseconds(100) {
             var lines = 0
-            let time = try ContinuousClock().measure {
-                lines = DeviceTable(try makeSurvey().devices()).text.split(separator: "\n").count
-            }
-            best = min(best, time)
+            let start = threadTime
+            lines = DeviceTable(try makeSurvey().devices()).text.split(separator: "\n").count
+            best = min(best, threadTime - start)
             #expect(lines == 201)
         }
         print("devices: 200 devices in \(best)")
