@@ -8,8 +8,8 @@ public import LinuxSystem
 public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The host can't give that much, or a call failed.
     case memory(mebibytes: UInt64, call: String, errno: Errno)
-    /// No RAM whose place in the host's memory stays, for a device that needs it; `isChoice` when the configuration says from
-    /// where.
+    /// No RAM whose place in the host's memory stays, for a device that needs it; `isChoice` when the configuration
+    /// says from where.
     case identityMemory(device: String, mebibytes: Int, [PhysicalMemoryError], isChoice: Bool)
     /// RAM of huge pages that there aren't.
     case hugePages(mebibytes: UInt64, PhysicalMemoryError)
@@ -25,7 +25,7 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
                 + (errno.remedy.isEmpty
                     ? "\n  reduce machine-config.mem_size_mib, or free memory on the host" : "")
         case .identityMemory(let device, let mebibytes, let failures, let isChoice):
-            Self.text(
+            indented(
                 [
                     "\(device): no \(mebibytes) MiB of RAM for its dma \"identity\", which have to stay where they are on the host"
                 ]
@@ -33,7 +33,7 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
                     + (isChoice
                         ? ["or leave machine-config.huge_pages and .dma_heap out: then all of them are tried"] : []))
         case .hugePages(let mebibytes, let failure):
-            Self.text(
+            indented(
                 ["machine-config.huge_pages: no \(mebibytes) MiB for the guest: \(failure)"] + Self.remedies([failure]))
         case .tooManyBanks(let count, let limit):
             """
@@ -41,7 +41,7 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
               \(Self.wholeness)
             """
         case .memoryCheck(let failure):
-            Self.text(
+            indented(
                 ["whether the guest's RAM is where it was in the host's memory can't be told: \(failure)"]
                     + Self.remedies([failure]))
         }
@@ -51,11 +51,6 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
     package static let wholeness =
         "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
         + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"
-
-    /// Lines below the first are indented.
-    private static func text(_ lines: [String]) -> String {
-        lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
-    }
 
     private static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {
         var remedies: [String] = []

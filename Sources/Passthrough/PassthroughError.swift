@@ -49,10 +49,10 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         case .kvm(let device, let error): "\(device): \(error)"
         case .call(let device, let call, let errno): "\(device): \(call): \(errno.explained)"
         case .noInterruptPath(let device, let interrupt, let isChoice, let failures):
-            (["\(device): no way to the guest for interrupt \(interrupt)"]
-                + failures.map { "\($0.path): \($0.reason)" }
-                + (isChoice ? ["leave interrupts and irqfd out, and Martlet takes the best path that works"] : []))
-                .joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
+            indented(
+                ["\(device): no way to the guest for interrupt \(interrupt)"]
+                    + failures.map { "\($0.path): \($0.reason)" }
+                    + (isChoice ? ["leave interrupts and irqfd out, and Martlet takes the best path that works"] : []))
         case .endRangeOutside(let device, let regions):
             """
             \(device): eoi is not inside the device
@@ -123,6 +123,11 @@ extension PassthroughError {
     /// Runs `body` and says that the host's device can't be had.
     static func host<Result>(_ body: () throws(HostDeviceError) -> Result) throws(PassthroughError) -> Result {
         do { return try body() } catch { throw .host(error) }
+    }
+
+    /// Runs `body` and says that the guest can't have a node for the device.
+    package static func node<Result>(_ body: () throws(GuestNodeError) -> Result) throws(PassthroughError) -> Result {
+        do { return try body() } catch { throw .node(error) }
     }
 
     /// Runs `body` and says for which device KVM failed.

@@ -39,6 +39,9 @@ public struct MachineSize: Equatable, Sendable {
             case .oneGibibyte: 1024
             }
         }
+
+        /// The size of a page in bytes; nil for ordinary ones.
+        public var byteCount: UInt64? { mebibytes.map { UInt64($0) << 20 } }
     }
 
     /// A piece of the guest-physical address space.

@@ -22,11 +22,6 @@ extension MachineError {
             """
     }
 
-    /// Lines below the first are indented.
-    static func text(_ lines: [String]) -> String {
-        lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
-    }
-
     static func controlGroupLines(
         _ ramSize: UInt64, _ ownNeed: UInt64, _ available: UInt64, _ limit: ControlGroups.Limit
     ) -> [String] {

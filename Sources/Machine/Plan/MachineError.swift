@@ -149,7 +149,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
               reduce machine-config.mem_size_mib, or free memory on the host
             """
         case .controlGroup(let ramSize, let ownNeed, let available, let limit):
-            Self.text(Self.controlGroupLines(ramSize, ownNeed, available, limit))
+            indented(Self.controlGroupLines(ramSize, ownNeed, available, limit))
         case .memoryObstacle(let device, let mebibytes, let base, let range, let reason, let isFixed):
             """
             \(device): its DMA can't reach \(mebibytes) MiB of RAM \

@@ -34,8 +34,8 @@ public final class MachinePlan: Sendable {
     let layout: BoardLayout
     let bus: BusMap
     let passthrough: PlacedDevices
-    /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices, so that it
-    /// goes after them: a device that is open may write to it.
+    /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices,
+    /// so that it goes after them: a device that is open may write to it.
     let identity: IdentityMemory?
     /// The board's own devices, in the order in which they are started.
     let devices: [(device: any BoardDevice, place: Place)]
@@ -47,10 +47,11 @@ public final class MachinePlan: Sendable {
     /// Nil when the configuration adds nothing to the tree.
     private let additions: TreeAdditions?
     private let controllerPhandle: Phandle
-    /// Counts the devices' interrupts; nil without a device, and where it can't be opened. Declared behind the devices, as it
-    /// was opened before them.
+    /// Counts the devices' interrupts; nil without a device, and where it can't be opened. Declared behind the devices,
+    /// as it was opened before them.
     private let interruptFile: HostInterruptFile?
-    /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
+    /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of
+    /// declaration.
     private let hypervisor: Hypervisor?
 
     /// - Parameters:
@@ -115,7 +116,8 @@ public final class MachinePlan: Sendable {
         do throws(PassthroughError) {
             passthrough = try PlacedDevices(opened, bus: bus, log: log, tracer: tracer)
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
-            let nodes = try Self.nodes(of: passthrough, &generator)
+            let requests = passthrough.nodeRequests
+            let nodes = try PassthroughError.node { () throws(GuestNodeError) in try generator.generate(requests) }
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
             for node in nodes { for warning in node.warnings { log(.warning, "\(node.device): \(warning)") } }
             passthroughNodes = nodes.map(\.node)
@@ -125,12 +127,6 @@ public final class MachinePlan: Sendable {
         devices = try claims.place(board.filter { $0.substitute.map { !passedKinds.contains($0) } ?? true })
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
-    }
-
-    private static func nodes(
-        of devices: PlacedDevices, _ generator: inout NodeGenerator
-    ) throws(PassthroughError) -> [GuestNode] {
-        do { return try generator.generate(devices.nodeRequests) } catch { throw .node(error) }
     }
 
     /// The number of guest-physical address bits that the plan may use.
@@ -157,7 +153,7 @@ public final class MachinePlan: Sendable {
         let memory = try memoryError { () throws(GuestMemoryError) in
             try IdentityMemory(
                 mebibytes: size.memoryMebibytes, heap: size.dmaHeap,
-                hugePageSize: size.hugePages?.mebibytes.map { UInt64($0) << 20 }, for: device, system: calls)
+                hugePageSize: size.hugePages?.byteCount, for: device, system: calls)
         }
         do { try devices.checkIdentity(reaches: memory.banks) } catch { throw .passthrough(error) }
         if log.threshold <= .info { for line in memory.report().lines { log(.info, line) } }
@@ -224,8 +220,8 @@ public final class MachinePlan: Sendable {
         do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
     }
 
-    /// The devices for which a guest won't be started again after a reset, as far as that is known before it runs; none where that
-    /// isn't asked for.
+    /// The devices for which a guest won't be started again after a reset, as far as that is known before it runs; none
+    /// where that isn't asked for.
     public var restartObstacles: [RestartObstacle] {
         switch configuration.onReset {
         case .exit: []
@@ -259,7 +255,7 @@ public final class MachinePlan: Sendable {
         return (memory, try loader.load(files))
     }
 
-    private var hugePageSize: UInt64? { configuration.machineSize.hugePages?.mebibytes.map { UInt64($0) << 20 } }
+    private var hugePageSize: UInt64? { configuration.machineSize.hugePages?.byteCount }
 
     private func checkHostMemory() throws(MachineError) {
         // Huge pages and heaps don't count as memory.
