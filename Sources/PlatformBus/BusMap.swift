@@ -25,15 +25,46 @@ public final class BusMap: Sendable {
         let device: any MMIODevice
     }
 
+    /// The SPIs in use. No dictionary: the first one with a new type of key costs 200,000 instructions.
+    private struct Lines {
+        /// In ascending order.
+        private(set) var spis: [UInt32] = []
+        /// The owner of each.
+        private(set) var owners: [String] = []
+
+        /// Where `spi` is, or belongs.
+        func index(of spi: UInt32) -> Int { spis.firstIndex { $0 >= spi } ?? spis.endIndex }
+
+        func owner(of spi: UInt32) -> String? {
+            let index = index(of: spi)
+            return index < spis.count && spis[index] == spi ? owners[index] : nil
+        }
+
+        /// The lowest one that is free: they are sorted, so the first that isn't its own index leaves that index free.
+        var firstFree: UInt32 { UInt32(spis.indices.first { spis[$0] != $0 } ?? spis.endIndex) }
+
+        /// Gives a free one to `owner`.
+        mutating func add(_ spi: UInt32, _ owner: String) {
+            let index = index(of: spi)
+            spis.insert(spi, at: index)
+            owners.insert(owner, at: index)
+        }
+
+        /// Makes one free; nothing happens to one that is.
+        mutating func remove(_ spi: UInt32) {
+            guard owner(of: spi) != nil else { return }
+            let index = index(of: spi)
+            spis.remove(at: index)
+            owners.remove(at: index)
+        }
+    }
+
     private struct State {
         /// Sorted by address, and free of overlaps.
         var claims: [Region] = []
         /// Sorted by address, and free of overlaps; each lies in one of `claims`.
         var attachments: [Attachment] = []
-        /// The SPIs in use, in ascending order, and the owner of each. No dictionary: making the first one with a key type
-        /// costs 200,000 instructions.
-        var spis: [UInt32] = []
-        var spiOwners: [String] = []
+        var lines = Lines()
     }
 
     /// The windows that `allocateWindow` hands out from, in ascending order.
@@ -136,10 +167,7 @@ public final class BusMap: Sendable {
         state.withLock { state in
             state.attachments.removeAll { $0.name == owner }
             state.claims.removeAll { $0.name == owner }
-            for index in state.spis.indices.reversed() where state.spiOwners[index] == owner {
-                state.spis.remove(at: index)
-                state.spiOwners.remove(at: index)
-            }
+            for (spi, name) in zip(state.lines.spis, state.lines.owners) where name == owner { state.lines.remove(spi) }
         }
     }
 
@@ -155,13 +183,10 @@ public final class BusMap: Sendable {
     /// - Throws: `noSPI`.
     public func allocateSPI(_ name: String) throws(PlatformBusError) -> SPI {
         try state.withLock { (state) throws(PlatformBusError) in
-            // They are sorted, so the first that isn't its own index leaves that index free.
-            var index = 0
-            while index < state.spis.count, state.spis[index] == index { index += 1 }
-            guard index < spiCount else { throw .noSPI(name: name, count: spiCount) }
-            state.spis.insert(UInt32(index), at: index)
-            state.spiOwners.insert(name, at: index)
-            return SPI(rawValue: UInt32(index))
+            let spi = state.lines.firstFree
+            guard spi < spiCount else { throw .noSPI(name: name, count: spiCount) }
+            state.lines.add(spi, name)
+            return SPI(rawValue: spi)
         }
     }
 
@@ -171,35 +196,28 @@ public final class BusMap: Sendable {
     public func reserveSPI(_ spi: SPI, _ name: String) throws(PlatformBusError) {
         guard spi.rawValue < spiCount else { throw .spiOutOfRange(name: name, spi: spi, count: spiCount) }
         try state.withLock { (state) throws(PlatformBusError) in
-            var index = 0
-            while index < state.spis.count, state.spis[index] < spi.rawValue { index += 1 }
-            if index < state.spis.count, state.spis[index] == spi.rawValue {
-                throw .spiTaken(name: name, spi: spi, owner: state.spiOwners[index])
+            if let owner = state.lines.owner(of: spi.rawValue) {
+                throw .spiTaken(name: name, spi: spi, owner: owner)
             }
-            state.spis.insert(spi.rawValue, at: index)
-            state.spiOwners.insert(name, at: index)
+            state.lines.add(spi.rawValue, name)
         }
     }
 
     /// Makes `spi` free again; one that is free already stays so.
     public func releaseSPI(_ spi: SPI) {
-        state.withLock { state in
-            guard let index = state.spis.firstIndex(of: spi.rawValue) else { return }
-            state.spis.remove(at: index)
-            state.spiOwners.remove(at: index)
-        }
+        state.withLock { $0.lines.remove(spi.rawValue) }
     }
 
     /// Every SPI in use with its owner, in ascending order.
     public var interrupts: [(name: String, spi: SPI)] {
         state.withLock { state in
-            state.spis.indices.map { (state.spiOwners[$0], SPI(rawValue: state.spis[$0])) }
+            zip(state.lines.owners, state.lines.spis).map { ($0, SPI(rawValue: $1)) }
         }
     }
 
     /// How many SPIs the interrupt controller has to have for those in use: one more than the highest; 0 without any.
     public var neededSPICount: UInt32 {
-        state.withLock { state in state.spis.last.map { $0 + 1 } ?? 0 }
+        state.withLock { state in state.lines.spis.last.map { $0 + 1 } ?? 0 }
     }
 
     // MARK: Dispatch
