@@ -10,7 +10,8 @@ public import PlatformBus
 /// `MachinePlan` gives each device of its list a place, in order, and `MicroVM` starts them in the same order. A new
 /// device is one type of this kind, its section of the configuration, and one line in that list.
 ///
-/// A value of this kind holds nothing of a VM. It may be started more than once: each restart of the guest starts it anew.
+/// A value of this kind holds nothing of a VM. It may be started more than once: each restart of the guest starts it
+/// anew.
 public protocol BoardDevice: Sendable {
     /// Why the device can't be described or started.
     associatedtype Failure: Error
@@ -38,18 +39,18 @@ extension BoardDevice {
     public var substitute: String? { nil }
 }
 
-/// A device of a machine that exists. Letting go of it takes it off the board: it is released before everything that was
-/// started earlier.
+/// A device of a machine that exists. Letting go of it takes it off the board: it is released before everything that
+/// was started earlier.
 ///
 /// `pause` and `resume` come in turns, on the event loop's thread, while no vCPU runs.
 public protocol LiveDevice: AnyObject, Sendable {
-    /// Keeps what comes from outside (time, keys, packets) from the guest until `resume`. Nothing of it may be lost. The
-    /// interrupt line keeps its level; the VM keeps what is pending.
+    /// Keeps what comes from outside (time, keys, packets) from the guest until `resume`. Nothing of it may be lost.
+    /// The interrupt line keeps its level; the VM keeps what is pending.
     func pause()
     /// Lets the guest have what has come meanwhile, and what comes from now on.
     func resume()
-    /// Silences the device: no interrupt and, as far as the device has a reset, no DMA comes from it any more. The vCPUs
-    /// have stopped. A second call does nothing.
+    /// Silences the device: no interrupt and, as far as the device has a reset, no DMA comes from it any more. The
+    /// vCPUs have stopped. A second call does nothing.
     func quiesce()
 }
 

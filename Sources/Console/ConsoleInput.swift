@@ -4,7 +4,8 @@
 /// Finds the user's commands to the monitor in what is typed; the rest is the guest's.
 ///
 /// `Ctrl-A x` quits, `Ctrl-A p` presses the power key, `Ctrl-A z` pauses the guest and lets it go on, `Ctrl-A Ctrl-A`
-/// sends one Ctrl-A; after any other byte both go to the guest. A Ctrl-A at the end of the input waits for what comes next, so the value has to be kept from read to read.
+/// sends one Ctrl-A; after any other byte both go to the guest. A Ctrl-A at the end of the input waits for what comes
+/// next, so the value has to be kept from read to read.
 public struct ConsoleInput: Sendable {
     /// What the user wants of the monitor.
     public enum Command: Sendable {

@@ -7,8 +7,8 @@ internal import Synchronization
 
 /// The user's end of the guest's serial port: standard input and output, raw while a terminal is there.
 ///
-/// Ownership: `state` under its lock. Input is read on the event loop's thread only; vCPU threads write through `output`,
-/// which guards itself, and call `inputReady`, which only signals.
+/// Ownership: `state` under its lock. Input is read on the event loop's thread only; vCPU threads write through
+/// `output`, which guards itself, and call `inputReady`, which only signals.
 public final class GuestConsole: Sendable {
     /// What doesn't work any more; the guest goes on without it.
     public enum Failure: Sendable, Equatable {
@@ -35,7 +35,8 @@ public final class GuestConsole: Sendable {
         var command: (@Sendable (ConsoleInput.Command) -> Void)?
     }
 
-    /// Input beyond it waits where it comes from. Generous, since Ctrl-A x must get through to a guest that doesn't read.
+    /// Input beyond it waits where it comes from. Generous, since Ctrl-A x must get through to a guest that doesn't
+    /// read.
     static let pendingLimit = 65536
 
     package let output: ConsoleOutput
@@ -108,8 +109,8 @@ public final class GuestConsole: Sendable {
         output.close()
     }
 
-    /// Keeps what is typed from the guest until `resume`. Commands to the monitor are still found, for as long as no more
-    /// than `pendingLimit` bytes wait before them.
+    /// Keeps what is typed from the guest until `resume`. Commands to the monitor are still found, for as long as no
+    /// more than `pendingLimit` bytes wait before them.
     func pause() { state.withLock { $0.isPaused = true } }
 
     /// Gives the guest what has waited, from the event loop's next turn on.

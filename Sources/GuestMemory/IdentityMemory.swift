@@ -5,13 +5,13 @@ package import LinuxSystem
 package import PlatformBus
 internal import Synchronization
 
-/// The guest's RAM where devices address the host's physical memory: each piece of it is a bank, at the guest-physical address that
-/// is its physical one on the host, so that a device's untranslated DMA lands where the guest means.
+/// The guest's RAM where devices address the host's physical memory: each piece of it is a bank, at the guest-physical
+/// address that is its physical one on the host, so that a device's untranslated DMA lands where the guest means.
 ///
-/// Ownership: the plan has it, for as long as its devices are open. Its content is the guest's while one runs; the plan clears it
-/// between two guests.
+/// Ownership: the plan has it, for as long as its devices are open. Its content is the guest's while one runs; the plan
+/// clears it between two guests.
 package final class IdentityMemory: Sendable {
-    package let memory: PhysicalMemory
+    let memory: PhysicalMemory
     /// The same addresses, to the host and to the guest. In ascending order.
     package let banks: [GuestRange]
     /// Whether a guest has had it. Atomic for want of a `var` in a class that is Sendable: one thread builds machines.
@@ -19,10 +19,10 @@ package final class IdentityMemory: Sendable {
 
     /// Linux keeps the memory of its device tree in a table of so many entries until it can allocate (mm/memblock.c,
     /// INIT_MEMBLOCK_REGIONS).
-    package static let bankLimit = 128
+    static let bankLimit = 128
 
-    /// Takes RAM from what the user says, or from what is there: the larger the pages the better, and heaps last, since others
-    /// may need them more.
+    /// Takes RAM from what the user says, or from what is there: the larger the pages the better, and heaps last, since
+    /// others may need them more.
     /// - Parameters:
     ///   - heap: the name of a DMA heap; nil without one.
     ///   - hugePageSize: the size of the pages in bytes; nil for any.
@@ -56,7 +56,8 @@ package final class IdentityMemory: Sendable {
     private static func sources(_ heap: String?, _ hugePageSize: UInt64?) -> [PhysicalMemory.Source] {
         if let heap { return [.heap(heap)] }
         if let hugePageSize { return [.hugePages(size: hugePageSize)] }
-        // The names that the default area of contiguous memory has: drivers/dma-buf/heaps/cma_heap.c, of Linux 6.12 and before.
+        // The names that the default area of contiguous memory has: drivers/dma-buf/heaps/cma_heap.c, of Linux 6.12 and
+        // before.
         return [.hugePages(size: 1 << 30), .hugePages(size: 2 << 20), .heap("linux,cma"), .heap("reserved")]
     }
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-package import LinuxSystem
+internal import LinuxSystem
 internal import SystemPackage
 
 /// /proc/kcore, the kernel's memory as an ELF core file: where contiguous memory of a heap is found by what is in it, since Linux 6.9
 /// and later tell nobody where it is (drivers/dma-buf/heaps/cma_heap.c maps bare page frames, which pagemap leaves out).
-package struct KernelCore: ~Copyable {
+struct KernelCore: ~Copyable {
     /// RAM as the file has it.
-    package struct Segment: Equatable {
+    struct Segment: Equatable {
         /// The first byte's physical address.
         let address: UInt64
         /// In bytes.
@@ -26,7 +26,7 @@ package struct KernelCore: ~Copyable {
 
     /// Where the memory with these marks begins, which is contiguous: each page is looked at.
     /// - Throws: `PhysicalMemoryError.heapAddress`.
-    package static func find(
+    static func find(
         _ marks: PageMarks, heap: String, system: any SystemCalls
     ) throws(PhysicalMemoryError) -> UInt64 {
         do throws(Errno) {
@@ -58,7 +58,7 @@ package struct KernelCore: ~Copyable {
     }
 
     /// The PT_LOAD entries that have a physical address.
-    package static func segments(_ table: [UInt8]) -> [Segment] {
+    static func segments(_ table: [UInt8]) -> [Segment] {
         stride(from: 0, through: table.count - entrySize, by: entrySize).compactMap { start in
             let entry = Array(table[start..<start + entrySize])
             let address = entry.number(24, 8)

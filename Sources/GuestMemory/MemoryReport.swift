@@ -20,7 +20,7 @@ public struct MemoryReport: Sendable, Equatable, Encodable {
     /// The first address that isn't what it was; nil when all are.
     public let moved: String?
 
-    package enum CodingKeys: String, CodingKey {
+    enum CodingKeys: String, CodingKey {
         case source, banks, moved
         case isPinned = "pinned"
         case notPinned = "not_pinned"

@@ -7,8 +7,6 @@ public import SystemPackage
 /// Where the pages of this process are in the host's memory.
 ///
 /// - SeeAlso: Linux, Documentation/admin-guide/mm/pagemap.rst
-///
-/// Open, so that it can be read when nothing may be opened any more.
 public final class PageMap: Sendable {
     /// What the kernel says of a page.
     public struct Entry: Equatable, Sendable {

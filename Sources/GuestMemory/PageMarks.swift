@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-package import LinuxSystem
+internal import LinuxSystem
 
 /// Marks at the beginning of each page of a mapping, by which it is known elsewhere. The pages are zero before and after.
-package struct PageMarks {
+struct PageMarks {
     /// In bytes: 16 that are nobody else's, and the page's number.
-    package static let size = 24
+    static let size = 24
 
-    package let count: UInt64
+    let count: UInt64
     private let mapping: MemoryMapping
     private let secret: [UInt8]
 
     /// Writes the marks.
     /// - Throws: what getrandom(2) gives.
-    package init(on mapping: MemoryMapping, system: any SystemCalls) throws(Errno) {
+    init(on mapping: MemoryMapping, system: any SystemCalls) throws(Errno) {
         secret = try system.randomBytes(16)
         self.mapping = mapping
         count = mapping.size / MemoryMapping.pageSize
@@ -22,11 +22,11 @@ package struct PageMarks {
     }
 
     /// The mark of a page.
-    package subscript(index: UInt64) -> [UInt8] {
+    subscript(index: UInt64) -> [UInt8] {
         secret + (0..<8).map { UInt8(truncatingIfNeeded: index >> ($0 * 8)) }
     }
 
-    package func erase() {
+    func erase() {
         let nothing = [UInt8](repeating: 0, count: Self.size)
         for index in 0..<count { write(nothing, to: index) }
     }

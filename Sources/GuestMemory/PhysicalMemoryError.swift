@@ -69,12 +69,12 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         }
     }
 
-    package static func folder(_ size: UInt64) -> String { "/sys/kernel/mm/hugepages/hugepages-\(size >> 10)kB" }
-    package static func text(_ size: UInt64) -> String {
+    static func folder(_ size: UInt64) -> String { "/sys/kernel/mm/hugepages/hugepages-\(size >> 10)kB" }
+    static func text(_ size: UInt64) -> String {
         size >> 30 > 0 ? "\(size >> 30) GiB" : "\(size >> 20) MiB"
     }
 
-    package static func naming<Result>(
+    static func naming<Result>(
         _ call: String, _ body: () throws(Errno) -> Result
     ) throws(PhysicalMemoryError) -> Result {
         do { return try body() } catch { throw .call(call, error) }

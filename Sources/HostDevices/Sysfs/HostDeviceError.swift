@@ -3,7 +3,8 @@
 
 public import LinuxSystem
 
-/// Why a device of the host can't be had. `description` says what failed, on which device, why, and what to do about it.
+/// Why a device of the host can't be had. `description` says what failed, on which device, why, and what to do about
+/// it.
 public enum HostDeviceError: Error, Equatable, Sendable {
     /// Neither the platform nor the AMBA bus has a device of this name, or nothing is at this path.
     case noSuchDevice(device: String, similar: [String])

@@ -3,12 +3,12 @@
 
 public import LinuxSystem
 
-/// How often VFIO's handlers have run, by Linux's interrupt number: the only place that knows, since with irqfd user space
-/// sees no interrupt.
+/// How often VFIO's handlers have run, by Linux's interrupt number: the only place that knows, since with irqfd user
+/// space sees no interrupt.
 ///
-/// The handlers' names don't tell devices apart ("vfio-irq[18](vfio-amba-00141031)" names a type), but each appears when
-/// its device is opened (drivers/vfio/platform/vfio_platform_irq.c). So the lines that are new after opening a device are
-/// that device's, in the order of its interrupts.
+/// The handlers' names don't tell devices apart ("vfio-irq[18](vfio-amba-00141031)" names a type), but each appears
+/// when its device is opened (drivers/vfio/platform/vfio_platform_irq.c). So the lines that are new after opening a
+/// device are that device's, in the order of its interrupts.
 package struct HostInterruptCounts: Equatable, Sendable {
     package private(set) var counts: [Int: UInt64] = [:]
 
@@ -34,7 +34,7 @@ package struct HostInterruptCounts: Equatable, Sendable {
     }
 }
 
-/// /proc/interrupts, open, so that it can be read when nothing may be opened any more.
+/// /proc/interrupts. It stays open: a sandbox may forbid later opens.
 public final class HostInterruptFile: Sendable {
     private static let path = "/proc/interrupts"
     private static let sizeLimit = 4 << 20

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-package import LinuxSystem
+internal import LinuxSystem
 
 /// Where devices without a device-tree node have their registers: the kernel's table of physical addresses.
-package struct IOMemory {
+struct IOMemory {
     private var blocks: [Substring: [HostAddresses.Block]] = [:]
 
     /// Reads /proc/iomem. Where it can't be read there is nothing known; to others than root the kernel says zeros.
     /// - SeeAlso: Linux, kernel/resource.c, r_show
-    package init(proc: Sysfs) {
+    init(proc: Sysfs) {
         guard let bytes = try? proc.system.readFile("\(proc.root)/iomem", limit: 16 << 20) else { return }
         // "  09010000-09010fff : ARMH0031:00"
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") {
@@ -27,5 +27,5 @@ package struct IOMemory {
     }
 
     /// The blocks that belong to a device, in the order of their addresses.
-    package func blocks(of device: String) -> [HostAddresses.Block] { blocks[device[...]] ?? [] }
+    func blocks(of device: String) -> [HostAddresses.Block] { blocks[device[...]] ?? [] }
 }

@@ -13,8 +13,8 @@ public import SystemPackage
 public final class EventLoop: Sendable {
     private struct Sources: ~Copyable {
         var next: UInt64 = 1
-        /// The sources' numbers, in ascending order, and the handler of each. No dictionary: making the first one with a key
-        /// type costs 200,000 instructions.
+        /// The sources' numbers, in ascending order, and the handler of each. No dictionary: making the first one with
+        /// a key type costs 200,000 instructions.
         var numbers: [UInt64] = []
         var handlers: [@Sendable () -> Void] = []
 

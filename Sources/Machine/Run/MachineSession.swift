@@ -8,12 +8,12 @@ internal import Synchronization
 
 /// A guest's life on this host, over all its starts: built → running ⇄ paused → ended.
 ///
-/// One thread calls `run`, which drains the session's only queue: commands from other threads, the user's keys, signals,
-/// and ends of vCPUs. A guest that asks for a reset is started again in it, as the configuration says; the devices stay
-/// open, while RAM, VM and console are new.
+/// One thread calls `run`, which drains the session's only queue: commands from other threads, the user's keys,
+/// signals, and ends of vCPUs. A guest that asks for a reset is started again in it, as the configuration says; the
+/// devices stay open, while RAM, VM and console are new.
 ///
-/// While a guest is paused the host's time goes on: the RTC and the architected timer show it afterwards, as they do on a
-/// host whose CPUs were busy. Interrupts of passed-through devices stay pending in the VM.
+/// While a guest is paused the host's time goes on: the RTC and the architected timer show it afterwards, as they do on
+/// a host whose CPUs were busy. Interrupts of passed-through devices stay pending in the VM.
 ///
 /// Ownership: `next` is under its lock; `queue` guards itself. `send` and `state` may be used from any thread.
 public final class MachineSession: Sendable {
@@ -29,7 +29,8 @@ public final class MachineSession: Sendable {
     /// - Parameters:
     ///   - console: makes the user's end of the serial port, anew for each start.
     ///   - profile: takes a mark after each step of the first start.
-    ///   - tell: takes the text that SIGUSR1 asks for, and what the user's keys lead to, on the thread that calls `run`.
+    ///   - tell: takes the text that SIGUSR1 asks for, and what the user's keys lead to, on the thread that calls
+    ///     `run`.
     /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
     public init(
         _ plan: MachinePlan, hypervisor: Hypervisor,
@@ -60,10 +61,10 @@ public final class MachineSession: Sendable {
 
     /// Tells the session what to do, from any thread, and returns at once.
     ///
-    /// A command that comes before `run`, or while the guest is started again, waits until the guest runs. After the end
-    /// every command is refused with `SessionProblem.ended`.
-    /// - Parameter answer: called once, on the thread that calls `run`, and after the end on the calling one. It must not
-    ///   wait for the session.
+    /// A command that comes before `run`, or while the guest is started again, waits until the guest runs. After the
+    /// end every command is refused with `SessionProblem.ended`.
+    /// - Parameter answer: called once, on the thread that calls `run`, and after the end on the calling one. It must
+    ///   not wait for the session.
     public func send(_ command: SessionCommand, answer: @escaping @Sendable (SessionAnswer) -> Void = { _ in }) {
         queue.send(.command(command, answer: answer))
     }

@@ -16,8 +16,8 @@ enum SessionEvent: Sendable {
     case guestEnded(GuestEnd)
 }
 
-/// The one queue of a session: any thread puts in, and the thread that runs the machine takes out, in order. It outlives
-/// the machines of the session, so that nothing is lost between two starts of the guest.
+/// The one queue of a session: any thread puts in, and the thread that runs the machine takes out, in order. It
+/// outlives the machines of the session, so that nothing is lost between two starts of the guest.
 ///
 /// Ownership: everything is under `contents`' lock. The loop is held only while it runs.
 final class SessionQueue: Sendable {
@@ -61,8 +61,8 @@ final class SessionQueue: Sendable {
         }
     }
 
-    /// Lets go of the loop. Ends of the guest that no vCPU of the next machine has reported are forgotten: call it when the
-    /// vCPUs have been joined.
+    /// Lets go of the loop. Ends of the guest that no vCPU of the next machine has reported are forgotten: call it when
+    /// the vCPUs have been joined.
     func disconnect() {
         contents.withLock { contents in
             contents.loop = nil

@@ -45,12 +45,13 @@ public struct ExitCounts: Sendable, Equatable, Encodable {
 
 /// Runs one vCPU on a thread of its own until the guest ends or `stop` is called, and holds it in between.
 ///
-/// A vCPU is taken out of the guest by its immediate-exit flag, and by a kick when it is in KVM_RUN, also where it sleeps
-/// there (WFI, or powered off by PSCI). It always leaves by one more KVM_RUN with the flag set, in which KVM takes the
-/// answer of the access before; the thread looks at `control` only then. So the flag is set and cleared with the lock
-/// held, together with what it is set for.
+/// A vCPU is taken out of the guest by its immediate-exit flag, and by a kick when it is in KVM_RUN, also where it
+/// sleeps there (WFI, or powered off by PSCI). It always leaves by one more KVM_RUN with the flag set, in which KVM
+/// takes the answer of the access before; the thread looks at `control` only then. So the flag is set and cleared with
+/// the lock held, together with what it is set for.
 ///
-/// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure, immediate_exit, and the note on pending operations
+/// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure, immediate_exit, and the note on pending
+///   operations
 ///
 /// Ownership: `vcpu` belongs to the thread while it runs, save for its immediate-exit flag, which is under `control`'s
 /// lock; `counts` is the thread's until `join` returns, and the joiner's from then on, handed over under its lock.

@@ -7,8 +7,8 @@ public import LinuxSystem
 public import PlatformBus
 public import VFIO
 
-/// A host device that was opened, and what was found out about it on the way; it has no place in a guest yet. Immutable, so
-/// any thread may read it.
+/// A host device that was opened, and what was found out about it on the way; it has no place in a guest yet.
+/// Immutable, so any thread may read it.
 public final class OpenDevice: Sendable {
     /// An interrupt line of the host: Linux's number for it, and its count when the device had been opened.
     struct HostLine: Sendable {
@@ -37,7 +37,8 @@ public final class OpenDevice: Sendable {
 
     /// Opens the device and resets it, where the kernel can.
     /// - Parameter interrupts: nil where the host's counts can't be read.
-    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`, `.resetFailed`.
+    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`,
+    ///   `.resetFailed`.
     init(
         _ settings: PlacedDevice.Settings, containers: VFIOContainers, interrupts: HostInterruptFile?, sysfs: Sysfs,
         log: Log, tracer: Tracer? = nil
@@ -153,7 +154,8 @@ public final class OpenDevices: Sendable {
     let containers: VFIOContainers
     /// What the IOMMU refuses them, or why that can't be known; nil where no IOMMU stands before any of them.
     let faultLog: Result<DMAFaultLog, Errno>?
-    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
+    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest
+    /// first.
     private let stack: ResourceStack
     /// Counts the devices' interrupts; nil where it can't be opened. Who opened it keeps it open for longer than these.
     let interruptFile: HostInterruptFile?
@@ -161,7 +163,8 @@ public final class OpenDevices: Sendable {
     /// Opens every device.
     /// - Parameters:
     ///   - containers: what they are opened through.
-    ///   - interrupts: opened before them, and closed after them; without it the report says that the counts aren't known.
+    ///   - interrupts: opened before them, and closed after them; without it the report says that the counts aren't
+    ///     known.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
         _ settings: [PlacedDevice.Settings], containers: VFIOContainers, interrupts: HostInterruptFile? = nil,
@@ -188,7 +191,8 @@ public final class OpenDevices: Sendable {
     /// How often the devices' interrupts have come to the host; empty where that can't be told.
     var hostInterruptCounts: HostInterruptCounts { interruptFile?.counts() ?? HostInterruptCounts() }
 
-    /// The first device that addresses the host's physical memory, where the guest's RAM has to be; nil where there is none.
+    /// The first device that addresses the host's physical memory, where the guest's RAM has to be; nil where there is
+    /// none.
     public var identityDevice: String? { devices.first { $0.settings.dma == .identity }?.host.name }
 
     /// Checks that those devices reach RAM that is in these banks.
