@@ -39,15 +39,15 @@ public final class PhysicalMemory: Sendable {
     }
 
     public let source: Source
-    /// In ascending order, free of overlaps.
-    public let banks: [Bank]
+    /// In ascending order, free of overlaps. Empty once it was closed.
+    public var banks: [Bank] { list.all }
     /// Why it is held and not pinned; nil for what is pinned, or the kernel's own.
     public let pinFailure: Errno?
     /// The distance of the addresses that pagemap is asked for, in bytes; nil for memory that it doesn't show.
     private let granule: UInt64?
     private let system: any SystemCalls
-    /// Declared after the banks, so that it goes last.
-    private let pin: Pin?
+    private let pin: Share<Pin>
+    private let list: OwnedList<Bank>
 
     private final class Pin: Sendable {
         private let descriptor: CInt
@@ -80,10 +80,10 @@ public final class PhysicalMemory: Sendable {
         let raw = file.rawValue
         let (pages, pin, pinFailure) = try Self.takePages(of: raw, size, pageSize, system)
         guard let runs = PhysicalRun.runs(of: pages, pageSize: pageSize) else { throw .notPresent }
-        banks = try Self.map(runs, of: raw, alignment: pageSize, system)
+        list = OwnedList(try Self.map(runs, of: raw, alignment: pageSize, system))
         source = .hugePages(size: pageSize)
         granule = pageSize
-        self.pin = pin
+        self.pin = Share(pin)
         self.pinFailure = pinFailure
         self.system = system
     }
@@ -104,13 +104,22 @@ public final class PhysicalMemory: Sendable {
         let file = try Self.allocate(size, heap: name, system)
         let raw = file.rawValue
         let (runs, granule) = try Self.place(of: raw, size, heap: name, system)
-        banks = try Self.map(runs, of: raw, alignment: 2 << 20, system)
+        list = OwnedList(try Self.map(runs, of: raw, alignment: 2 << 20, system))
         source = .heap(name)
         self.granule = granule
-        pin = nil
+        pin = Share(nil)
         pinFailure = nil
         self.system = system
     }
+
+    /// Lets go of the banks, newest first, then of the pin. Who has a share of a bank's mapping keeps the memory, but not in
+    /// its place. A second call does nothing.
+    public func close() {
+        list.releaseAll()
+        pin.release()
+    }
+
+    deinit { close() }
 
     /// Where a heap's memory is, and how it can be asked for again.
     private static func place(

@@ -5,7 +5,6 @@ internal import DeviceTree
 internal import Foundation
 import GuestNodes
 import HostDevices
-internal import Passthrough
 internal import PlatformBus
 
 /// All devices of a board through the node generator: each alone, with explanations as `martlet devices NAME` has them, and

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-import DeviceTree
 import Foundation
 import LinuxSystem
 import Testing
 
-@testable import Passthrough
+@testable import DeviceTree
 
 /// Folders and files in memory; every other call fails.
 private struct FakeFiles: SystemCalls {

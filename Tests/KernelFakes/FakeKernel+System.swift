@@ -4,8 +4,6 @@
 internal import CLinux
 public import LinuxSystem
 
-@testable import Passthrough
-
 extension FakeKernel: SystemCalls {
     private static let memoryPrefix = "memfd_create "
 

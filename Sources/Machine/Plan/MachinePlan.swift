@@ -28,8 +28,7 @@ public final class MachinePlan: Sendable {
     let layout: BoardLayout
     let bus: BusMap
     let passthrough: PlacedDevices
-    /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices, so that it
-    /// goes after them: a device that is open may write to it.
+    /// RAM for devices that address the host's physical memory; nil where there are none.
     let identity: IdentityMemory?
     /// The board's own devices, in the order in which they are started.
     let devices: [(device: any BoardDevice, place: Place)]
@@ -41,7 +40,7 @@ public final class MachinePlan: Sendable {
     /// Nil when the configuration adds nothing to the tree.
     private let additions: TreeAdditions?
     private let controllerPhandle: Phandle
-    /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of declaration.
+    /// Kept open until the plan's devices are closed.
     private let hypervisor: Hypervisor?
 
     /// - Parameters:
@@ -77,10 +76,22 @@ public final class MachinePlan: Sendable {
                 tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
+        var placed: PlacedDevices?
+        var memory: IdentityMemory?
+        var isWhole = false
+        defer {
+            // As in deinit, which doesn't run when this throws.
+            if !isWhole {
+                placed?.close()
+                opened.close()
+                memory?.close()
+            }
+        }
         pinsMemory = demands != nil
         let size = configuration.machineSize
         let board = BoardDevices.all(configuration)
         identity = try Self.identityMemory(size, opened, calls, log)
+        memory = identity
         if let identity {
             memoryPlacement = try MemoryPlacement(identity: identity.banks, demands: demands)
             layout = try BoardLayout(
@@ -104,6 +115,7 @@ public final class MachinePlan: Sendable {
         var shared: SharedNodes
         do throws(PassthroughError) {
             passthrough = try PlacedDevices(opened, bus: bus, log: log, tracer: tracer)
+            placed = passthrough
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let nodes = try Self.nodes(of: passthrough, &generator)
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
@@ -115,6 +127,13 @@ public final class MachinePlan: Sendable {
         devices = try claims.place(board.filter { $0.substitute.map { !passedKinds.contains($0) } ?? true })
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
+        isWhole = true
+    }
+
+    /// A device that is open may write to the RAM that is for it. The share of the hypervisor goes last.
+    deinit {
+        passthrough.close()
+        identity?.close()
     }
 
     private static func nodes(

@@ -37,16 +37,24 @@ public final class ConnectedDevice: Sendable {
         let regions = try MappedRegions(device, vm: vm)
         var paths = PathList()
         var routes: [Route] = []
-        for position in device.interrupts.indices {
-            let interrupt = device.interrupts[position]
-            var connector = PathConnector(
-                device: device, position: position, regions: regions, vm: vm, loop: loop, log: log, tracer: tracer)
-            let path = try connector.connect(&paths)
-            routes.append(Route(interrupt: interrupt, path: path, reasons: connector.reasons))
-            log(
-                .debug,
-                "\(device.name): interrupt \(interrupt.info.index) \(interrupt.trigger) \(interrupt.spi): \(path.kind)"
-                    + connector.reasons.map { "; \($0)" }.joined())
+        do throws(PassthroughError) {
+            for position in device.interrupts.indices {
+                let interrupt = device.interrupts[position]
+                var connector = PathConnector(
+                    device: device, position: position, regions: regions, vm: vm, loop: loop, log: log,
+                    tracer: tracer)
+                let path = try connector.connect(&paths)
+                routes.append(Route(interrupt: interrupt, path: path, reasons: connector.reasons))
+                log(
+                    .debug,
+                    "\(device.name): interrupt \(interrupt.info.index) \(interrupt.trigger) \(interrupt.spi): \(path.kind)"
+                        + connector.reasons.map { "; \($0)" }.joined())
+            }
+        } catch {
+            // Before the regions, which are older.
+            for path in paths.take().reversed() { path.disconnect() }
+            regions.release()
+            throw error
         }
         self.device = device
         self.routes = routes
@@ -82,7 +90,11 @@ public final class ConnectedDevice: Sendable {
         paths.lazy.compactMap { $0 as? EventFDPath }.first?.mapCycles ?? MapCycles(unmaps: 0, maps: 0, refusedUnmaps: 0)
     }
 
-    deinit { for path in paths.reversed() { path.disconnect() } }
+    /// The share of the device goes last.
+    deinit {
+        for path in paths.reversed() { path.disconnect() }
+        regions.release()
+    }
 }
 
 /// How often a device's regions were taken from the guest and given back, and how often the kernel wouldn't take them.

@@ -13,13 +13,11 @@ internal import VFIO
 /// be asked for from another.
 public final class ConnectedDevices: Sendable {
     private struct State: ~Copyable {
-        /// Declared first, so that they go first: the stack's share of each is then the last one.
         var connections: [ConnectedDevice] = []
         var stack = ResourceStack()
     }
 
     private let state = Mutex(State())
-    /// Declared after the state, so that they go last: a registration with KVM is undone through the group's descriptor.
     private let devices: PlacedDevices
     private let system: any SystemCalls
 
@@ -102,9 +100,11 @@ public final class ConnectedDevices: Sendable {
     ) throws(PassthroughError) {
         for connection in connections {
             for (address, region) in connection.regions.mappings {
+                // Nil only while the region goes, and the connection has a share of it.
+                guard let memory = region.memory else { continue }
                 stack.keep(
                     try PassthroughError.vfio { () throws(VFIOError) in
-                        try space.map(region.memory, part: 0..<region.memory.size, iova: address)
+                        try space.map(memory, part: 0..<memory.size, iova: address)
                     })
             }
         }
@@ -129,9 +129,10 @@ public final class ConnectedDevices: Sendable {
         return state.withLock { state in state.connections.map { $0.report(counts) } }
     }
 
+    /// The share of the devices goes last: a registration with KVM is undone through the group's descriptor.
     deinit {
         silence()
-        // DMA mappings are older than the connections on the stack, so they go after the resets.
+        // The stack has the last share of each connection. DMA mappings are older, so they go after the resets.
         state.withLock { state in
             state.connections = []
             state.stack.releaseAll()

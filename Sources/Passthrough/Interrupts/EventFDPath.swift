@@ -23,7 +23,7 @@ final class EventFDPath: InterruptPath {
         var timer: TimerDescriptor?
         /// Whether the kernel refused the last `unmap`, and that was logged.
         var isUnmapRefused = false
-        /// Has a share of each descriptor, which is the last to go.
+        /// Has a share of each descriptor.
         var wiring = ResourceStack()
     }
 
@@ -114,11 +114,18 @@ final class EventFDPath: InterruptPath {
         }
     }
 
-    func disconnect() {
+    /// The wiring has the last share of each descriptor.
+    private func takeWiringDown() {
         state.withLock { state in
             state.timer = nil
             state.wiring.releaseAll()
         }
+    }
+
+    deinit { takeWiringDown() }
+
+    func disconnect() {
+        takeWiringDown()
         for trap in traps { trap.setListener(nil) }
     }
 

@@ -126,13 +126,12 @@ public final class OpenDevice: Sendable {
 
 /// The devices of one VM, opened; none has its place yet.
 public final class OpenDevices: Sendable {
-    /// In the order of the configuration.
-    let devices: [OpenDevice]
+    /// In the order of the configuration. Empty once it was closed.
+    var devices: [OpenDevice] { list.all }
     let containers: VFIOContainers
     /// What the IOMMU refuses them, or why that can't be known; nil where no IOMMU stands before any of them.
     let faultLog: Result<DMAFaultLog, Errno>?
-    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
-    private let stack: ResourceStack
+    private let list: OwnedList<OpenDevice>
 
     /// Opens every device.
     /// - Parameter containers: what they are opened through.
@@ -142,20 +141,32 @@ public final class OpenDevices: Sendable {
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.containers = containers
-        var stack = ResourceStack()
-        var devices: [OpenDevice] = []
-        for settings in settings {
-            let device = try OpenDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer)
-            devices.append(device)
-            stack.keep(device)
+        list = OwnedList()
+        do throws(PassthroughError) {
+            for settings in settings {
+                list.append(
+                    try OpenDevice(settings, containers: containers, sysfs: sysfs, log: log, tracer: tracer))
+            }
+        } catch {
+            list.releaseAll()
+            containers.close()
+            throw error
         }
-        self.devices = devices
-        // Opened last, and so closed first. No memory is mapped yet for what the devices do meanwhile.
+        // Opened last. No memory is mapped yet for what the devices do meanwhile.
         faultLog =
-            devices.contains { $0.device.reach != .hostMemory }
+            list.all.contains { $0.device.reach != .hostMemory }
             ? Result { () throws(Errno) in try DMAFaultLog(sysfs.system) } : nil
-        self.stack = stack
     }
+
+    /// Closes what was opened, newest first: the kernel's log, the devices as far as nothing else has a share of them, and
+    /// what they were opened through. A second call does nothing.
+    public func close() {
+        if case .success(let log)? = faultLog { log.close() }
+        list.releaseAll()
+        containers.close()
+    }
+
+    deinit { close() }
 
     /// The first device that addresses the host's physical memory, where the guest's RAM has to be; nil where there is none.
     public var identityDevice: String? { devices.first { $0.settings.dma == .identity }?.host.name }
