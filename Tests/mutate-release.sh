@@ -6,9 +6,11 @@
 # tests notice. A mutant that survives is an order that no test holds.
 # Usage: mutate-release.sh [PART OF A MUTANT'S NAME]   (about a minute for each mutant, on two cores)
 # MARTLET_MUTANTS: where the copy is built and kept for the next run (default: .build/mutants).
-set -euo pipefail
+
+source "$(dirname "$0")/../guest-images/lib.sh"
+need_swift
 only=${1-}
-root=$(cd "$(dirname "$0")/.." && pwd)
+root=$ROOT
 copy=${MARTLET_MUTANTS:-$root/.build/mutants}
 mkdir -p "$copy"
 
@@ -32,11 +34,11 @@ refresh() {
 
 # Builds the copy and runs the tests; prints "passed", or the first test that failed, or why it doesn't build.
 judge() {
-    if ! swift build --package-path "$copy" --build-tests >"$copy/log" 2>&1; then
+    if ! run_swift build --package-path "$copy" --build-tests >"$copy/log" 2>&1; then
         echo "DOESN'T BUILD: $(grep -m 1 'error:' "$copy/log")"
         return
     fi
-    if timeout 300 swift test --package-path "$copy" --skip-build --disable-xctest --filter "$tests" >"$copy/log" 2>&1; then
+    if run_swift test --package-path "$copy" --skip-build --disable-xctest --filter "$tests" >"$copy/log" 2>&1; then
         echo passed
     else
         echo "caught: $({ grep -m 1 -o 'Test .* recorded an issue' "$copy/log" || tail -n 1 "$copy/log"; } | cut -c -90)"
@@ -98,13 +100,9 @@ the device goes before a wiring's eventfd|VFIO/Container/VFIOWiring.swift|/^    
 the memory goes before its DMA mapping|VFIO/Container/VFIODMAMapping.swift|/^    deinit/,/^    }/{s/^        memory.release()//;s/^        switch space/        memory.release(); switch space/}
 the groups go before the memory|VFIO/Container/VFIODMAMapping.swift|/^    deinit/,/^    }/{s/memory.release()/XX/;s/groups.releaseAll()/memory.release()/;s/XX/groups.releaseAll()/}
 what the memory is mapped in goes before it|VFIO/Container/VFIODMAMapping.swift|/^    deinit/,/^    }/{s/^        memory.release()//;s/^        groups.releaseAll()//}
-the timer goes before the loop's handler|Devices/ClockTimer.swift|/^    deinit/,/^    }/{s/^        timer.release()//;s/loop.remove(token)/timer.release(); loop.remove(token)/}
 the loop goes before the timer|Devices/ClockTimer.swift|/^    deinit/,/^    }/s/^        timer.release()//
 the pin goes before the memory|GuestMemory/PhysicalMemory.swift|/^    public func close/,/^    }/{s/list.releaseAll()/XX/;s/pin.release()/list.releaseAll()/;s/XX/pin.release()/}
 the kernel's log is closed after the devices|Passthrough/Placement/OpenDevice.swift|/^    public func close/,/^    }/{s/^        if case .success.*//;s/^        containers.close()/        containers.close(); if case .success(let log)? = faultLog { log.close() }/}
-the descriptor that was handed in goes before the devices|Passthrough/Placement/OpenDevice.swift|/^    public func close/,/^    }/{s/^        containers.close()//;s/^        list.releaseAll()/        containers.close(); list.releaseAll()/}
-a placed device goes after those that are open|Passthrough/Placement/PlacedDevices.swift|/^    public func close/,/^    }/{s/list.releaseAll()/XX/;s/opened.close()/list.releaseAll()/;s/XX/opened.close()/}
-a region's mapping goes before its slot|Passthrough/Regions/MappedRegions.swift|/^    func release/,/^    }/s/pieces\[pieces.count - 1\].slot = nil/let slot = pieces[pieces.count - 1].slot; defer { withExtendedLifetime(slot) {} }/
 the oldest region goes first|Passthrough/Regions/MappedRegions.swift|/^    func release/,/^    }/{s/pieces\[pieces.count - 1\]/pieces[0]/;s/removeLast/removeFirst/}
 the regions go before the paths|Passthrough/Connection/ConnectedDevice.swift|/^    \/\/\/ The share of the device/,/^    }/{s/^        regions.release()//;s/^        for path/        regions.release(); for path/}
 the regions go before the paths of a device that fails|Passthrough/Connection/ConnectedDevice.swift|/Before the regions/,/throw error/{s/^            regions.release()//;s/^            for path/            regions.release(); for path/}

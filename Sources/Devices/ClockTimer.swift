@@ -14,9 +14,9 @@ struct HostClock: WallClock {
 ///
 /// Ownership: the handler to call is set once, before the VM runs, under its lock.
 final class ClockTimer: AlarmTimer {
-    private let timer: Share<TimerDescriptor>
     private let loop: EventLoop
     private let token: EventLoop.Token
+    private let timer: Share<TimerDescriptor>
     private let handler: Handler
 
     private final class Handler: Sendable {

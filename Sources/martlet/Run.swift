@@ -130,7 +130,7 @@ private struct ReportFile {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
             let data = try encoder.encode(report)
-            try file.finish(Array(data) + [0x0A], timeoutMilliseconds: 1000)
+            try file.finish(Array(data) + [UInt8(ascii: "\n")], timeoutMilliseconds: 1000)
         } catch let error as Errno {
             throw Failure(.failure, "--report: \(path): \(error.explained)")
         } catch {

@@ -11,23 +11,27 @@ import Testing
 @Suite struct ReleaseOrderTests {
     enum Part: CaseIterable, Sendable { case vm, vcpu, interruptController, vfioLink, slot, route, ioEvent }
 
+    /// The part has the only share of the VM, also while it is made.
     private func make(_ part: Part, _ kernel: FakeKernel) throws -> AnyObject {
-        let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+        func vm() throws -> VirtualMachine {
+            try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+        }
         switch part {
-        case .vm: return vm
-        case .vcpu: return try VirtualCPU(vm, index: 0)
+        case .vm: return try vm()
+        case .vcpu: return try VirtualCPU(try vm(), index: 0)
         case .interruptController:
             return try InterruptController(
-                vm, version: .v3, layout: .init(distributor: 0x800_0000, secondFrame: 0x80A_0000), neededSPICount: 64)
-        case .vfioLink: return try VFIOLink(vm)
+                try vm(), version: .v3, layout: .init(distributor: 0x800_0000, secondFrame: 0x80A_0000),
+                neededSPICount: 64)
+        case .vfioLink: return try VFIOLink(try vm())
         case .slot:
-            return try MemorySlot(vm, at: 0, mapping: try MemoryMapping(of: 0, size: 0x1000, system: kernel))
+            return try MemorySlot(try vm(), at: 0, mapping: try MemoryMapping(of: 0, size: 0x1000, system: kernel))
         case .route:
-            let trigger = try EventDescriptor(of: kernel)
             return try InterruptRoute(
-                vm, gsi: GSI(rawValue: 3), trigger: trigger, resample: try EventDescriptor(of: kernel))
+                try vm(), gsi: GSI(rawValue: 3), trigger: try EventDescriptor(of: kernel),
+                resample: try EventDescriptor(of: kernel))
         case .ioEvent:
-            return try IOEvent(vm, address: 0x1000, length: 4, event: try EventDescriptor(of: kernel))
+            return try IOEvent(try vm(), address: 0x1000, length: 4, event: try EventDescriptor(of: kernel))
         }
     }
 
@@ -62,6 +66,30 @@ import Testing
             kernel.withState { $0.kvm.refusedRemovals = 1 }
             withExtendedLifetime(slot) {}
         }
-        #expect(kernel.calls("- ").suffix(3) == ["- KVM_CREATE_VM", "- mmap ?", "- open /dev/kvm"])
+        #expect(
+            kernel.calls("").filter { $0.hasPrefix("- ") }.suffix(3) == [
+                "- KVM_CREATE_VM", "- mmap ?", "- open /dev/kvm",
+            ])
+    }
+
+    @Test func `a route's newer eventfd goes first`() throws {
+        let kernel = fakeKVM()
+        do {
+            let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
+            let trigger = try EventDescriptor(of: kernel)
+            let resample = try EventDescriptor(of: kernel)
+            kernel.withState { state in
+                state.descriptors[trigger.rawValue] = "trigger"
+                state.descriptors[resample.rawValue] = "resample"
+            }
+            var route: InterruptRoute? = try InterruptRoute(
+                vm, gsi: GSI(rawValue: 3), trigger: trigger, resample: resample)
+            _ = (consume trigger, consume resample)
+            withExtendedLifetime(route) {}
+            route = nil
+            withExtendedLifetime(vm) {}
+        }
+        let order = ["- KVM_IRQFD 3", "- resample", "- trigger", "- KVM_CREATE_VM"]
+        #expect(kernel.calls("").filter { $0.hasPrefix("- ") }.filter(order.contains) == order)
     }
 }

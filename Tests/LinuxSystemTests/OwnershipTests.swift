@@ -132,7 +132,8 @@ import Testing
             _ = try loop.add(event.rawValue) { withExtendedLifetime(event) {} }
         }
         #expect(kernel.held.isEmpty)
-        #expect(kernel.journal.filter { if case .release = $0 { true } else { false } }.last == .release("epoll_create1"))
+        #expect(
+            kernel.journal.filter { if case .release = $0 { true } else { false } }.last == .release("epoll_create1"))
         #expect(kernel.disorder == nil, "\(kernel.journal)")
     }
 }

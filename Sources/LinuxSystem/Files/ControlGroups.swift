@@ -86,7 +86,7 @@ public struct ControlGroups {
     private func number(_ path: String) throws(Errno) -> UInt64? {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try system.readFile(path, limit: 4096) } catch .noSuchFileOrDirectory { return nil }
-        return UInt64(String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self))
+        return UInt64(String(decoding: bytes.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self))
     }
 
     // MARK: Mounts

@@ -74,12 +74,12 @@ enum HostMemory {
 
     /// The number behind `key` at the beginning of a line: "MemAvailable:    1234 kB".
     private static func kibibytes(_ key: StaticString, in text: [UInt8]) -> UInt64? {
-        let lines = text.split(separator: 0x0A)
+        let lines = text.split(separator: UInt8(ascii: "\n"))
         // Safety: a StaticString's bytes live for ever.
         let wanted = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
         guard let line = lines.first(where: { $0.starts(with: wanted) }) else { return nil }
-        let value = line.dropFirst(wanted.count).drop { $0 == 0x20 || $0 == 0x09 }
-        let digits = value.prefix { (0x30...0x39).contains($0) }
+        let value = line.dropFirst(wanted.count).drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        let digits = value.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         return UInt64(String(decoding: digits, as: UTF8.self))
     }
 }
