@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test arm64 guest arm-host bench bindings boards mutate-release format lint clean
+.PHONY: help demo test arm64 guest arm-host bench bindings boards generate mutate-release format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
@@ -33,6 +33,9 @@ bindings: ## read the kernel's devicetree bindings anew for properties that refe
 
 boards: ## the trees of all arm64 boards of Debian's kernel source through the node generator: a table (BOARDS_ONLY, BOARDS_DETAILS)
 	@guest-images/boards/run.sh
+
+generate: ## configs/schema.json and the reference in docs/configuration.md, from the tables in Sources/Configuration
+	swift run --quiet generate .
 
 mutate-release: ## change each order of release in turn, and show that a unit test notices (about an hour)
 	@Tests/mutate-release.sh

@@ -44,6 +44,8 @@ let package = Package(
         .systemLibrary(name: "CFDT", pkgConfig: nil, providers: [.apt(["libfdt-dev"])]),
         .systemLibrary(name: "CZlib", pkgConfig: nil, providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CZstd", pkgConfig: nil, providers: [.apt(["libzstd-dev"])]),
+        // Values that the configuration and what does their bidding share; those test them.
+        .target(name: "DeviceOptions", swiftSettings: strict),
     ]
         + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
         + module("KVM", ["LinuxSystem", "CLinux"], tests: ["KernelFakes"])
@@ -52,7 +54,7 @@ let package = Package(
         + module("Arm64", ["LinuxSystem"])
         + module("GuestMemory", ["PlatformBus", "LinuxSystem", system], tests: ["KernelFakes"])
         + module("HostDevices", ["PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["GuestNodes", "KernelFakes"])
-        + module("VFIO", ["HostDevices", "LinuxSystem", "CLinux"], tests: ["KernelFakes"])
+        + module("VFIO", ["HostDevices", "DeviceOptions", "LinuxSystem", "CLinux"], tests: ["KernelFakes"])
         + module(
             "GuestNodes", ["HostDevices", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
             fixtures: ["Fixtures"])
@@ -61,15 +63,20 @@ let package = Package(
         + module("Console", ["Board", "LinuxSystem", "CLinux"], tests: ["Devices", "PlatformBus", "KernelFakes"])
         + module(
             "Passthrough",
-            ["VFIO", "GuestNodes", "HostDevices", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"],
+            [
+                "VFIO", "GuestNodes", "HostDevices", "KVM", "PlatformBus", "DeviceTree", "DeviceOptions", "LinuxSystem",
+            ],
             tests: ["KernelFakes"])
-        + module("Configuration", ["LinuxSystem"])
+        + module(
+            "Configuration", ["DeviceOptions", "LinuxSystem"], tests: ["generate", "KernelFakes"],
+            fixtures: ["conforms.py"])
         + module(
             "Machine",
             [
                 "Passthrough", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
                 "HostDevices",
-                "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CLinux", "CZlib", "CZstd",
+                "DeviceOptions", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CLinux", "CZlib",
+                "CZstd",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(
@@ -90,6 +97,10 @@ let package = Package(
             .executableTarget(
                 name: "boards", dependencies: ["GuestNodes", "HostDevices", "PlatformBus", "DeviceTree"],
                 path: "Tests/Boards",
+                swiftSettings: strict),
+            // Writes configs/schema.json and docs/configuration.md ("make generate"), no part of the product.
+            .executableTarget(
+                name: "generate", dependencies: ["Configuration", "DeviceOptions"], path: "Tests/Generate",
                 swiftSettings: strict),
             .target(name: "CIntegration", path: "Tests/CIntegration"),
             .testTarget(

@@ -17,11 +17,16 @@ let (failure, events) = EventFDProperty.run(seed: 1, events: 300_000)
 print(failure.map { "caught after \(events) events: \($0)" } ?? "SURVIVED \(events) events")
 END
 
+# The values that the machine shares with the configuration.
+(cd "$work" && swiftc -O -wmo -swift-version 6 -parse-as-library -emit-module -module-name DeviceOptions -c \
+    -o DeviceOptions.o "$here"/../Sources/DeviceOptions/*.swift)
+
 # Builds the machine in $1 and prints the property test's verdict.
 judge() {
     cp "$1" "$work/EventFDStateMachine.swift"
-    (cd "$work" && swiftc -O -swift-version 6 EventFDStateMachine.swift InterruptCounters.swift \
-        EventFDReference.swift main.swift -o property && ./property) 2>&1 | cut -c -150
+    (cd "$work" && swiftc -O -swift-version 6 -enable-upcoming-feature InternalImportsByDefault -I . DeviceOptions.o \
+        EventFDStateMachine.swift InterruptCounters.swift EventFDReference.swift main.swift -o property &&
+        ./property) 2>&1 | cut -c -150
 }
 
 printf 'as it is: '
@@ -81,7 +86,7 @@ a retry unmaps and raises nothing|s/if takeRegions(perform) { activateNext(perfo
 a retry doesn't unmap|s/if takeRegions(perform) { activateNext(perform) }/activateNext(perform)/
 the timer maps though interrupts wait for the regions|s/guard queue.isEmpty else {/guard queue.count < 3 else {/
 one overtakes those that wait for the regions|s/if active == nil, queue.isEmpty, take/if active == nil, take/
-any access ends, whatever the range|s/if let endRange, !endRange.overlaps(region: region, offset: offset, length: length) { return }//
+any access ends, whatever the range|s/if let endOfInterrupt, !endOfInterrupt.overlaps(region: region, offset: offset, length: length) { return }//
 any region ends, whatever the range|s/guard region == self.region, length > 0 else/guard length > 0 else/
 an access that begins before the range doesn't end|s/offset < self.offset ? self.offset - offset < length/offset < self.offset ? false/
 an access beside the range ends|s/offset - self.offset < self.length/offset - self.offset <= self.length/

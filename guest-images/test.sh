@@ -147,12 +147,13 @@ device_trees() {
     if ((failed != 0)) || [[ $passed == 0 && -z $filter ]]; then bad=1; fi
 }
 
-# prepare_dt_validate: for the tests that hold generated device trees against the kernel's bindings.
+# prepare_dt_validate: for the tests that hold generated device trees against the kernel's bindings, and configurations against
+# their schema: jsonschema comes with dtschema.
 prepare_dt_validate() {
     local status=0
     MARTLET_DT_VALIDATE=$("$GUEST_IMAGES/dt-validate/build.sh") || status=$?
     export MARTLET_DT_VALIDATE
-    ((status != 75)) || summary+=("device trees under dt-validate: skipped, for PyPI can't be reached")
+    ((status != 75)) || summary+=("device trees and configurations under their schemas: skipped, for PyPI can't be reached")
     ((status == 0 || status == 75)) || bad=1
 }
 
@@ -176,7 +177,7 @@ check_bindings() {
 
 if [[ -n $unit ]]; then
     [[ -n $filter ]] || check_bindings
-    [[ -n $filter && $filter != *NodeSchema* ]] || prepare_dt_validate
+    [[ -n $filter && $filter != *Schema* ]] || prepare_dt_validate
     build_tests
     say "unit tests" "$HOST_ARCH, in place"
     in_place unit --skip '^IntegrationTests\.' ${filter:+--filter "$filter"}

@@ -14,7 +14,7 @@ public final class VirtualMachine: Sendable {
     private let leftovers = OwnedList<MemoryMapping>()
     private let descriptor: OwnedDescriptor
     /// Numbers of memory slots that are in use. Guarded by its lock: regions may be mapped from any thread.
-    private let slots = Mutex(Set<UInt32>())
+    private let slots = Mutex<[UInt32]>([])
 
     /// Whether vCPUs come back with `VCPUExit.noSyndrome`, and can be given a data abort.
     public let reportsMissingSyndromes: Bool
@@ -77,12 +77,13 @@ public final class VirtualMachine: Sendable {
     func takeSlot() -> UInt32 {
         slots.withLock { slots in
             var number: UInt32 = 0
-            while !slots.insert(number).inserted { number += 1 }
+            while slots.contains(number) { number += 1 }
+            slots.append(number)
             return number
         }
     }
 
-    func returnSlot(_ number: UInt32) { _ = slots.withLock { $0.remove(number) } }
+    func returnSlot(_ number: UInt32) { slots.withLock { $0.removeAll { $0 == number } } }
 
     /// Keeps memory that the guest still sees, for as long as there is the VM.
     func keep(_ mapping: MemoryMapping) { leftovers.append(mapping) }

@@ -30,9 +30,10 @@ public final class BusMap: Sendable {
         var claims: [Region] = []
         /// Sorted by address, and free of overlaps; each lies in one of `claims`.
         var attachments: [Attachment] = []
-        var spiOwners: [SPI: String] = [:]
-        /// No SPI below this one is free.
-        var firstFreeSPI: UInt32 = 0
+        /// The SPIs in use, in ascending order, and the owner of each. No dictionary: making the first one with a key type
+        /// costs 200,000 instructions.
+        var spis: [UInt32] = []
+        var spiOwners: [String] = []
     }
 
     /// The windows that `allocateWindow` hands out from, in ascending order.
@@ -135,8 +136,9 @@ public final class BusMap: Sendable {
         state.withLock { state in
             state.attachments.removeAll { $0.name == owner }
             state.claims.removeAll { $0.name == owner }
-            for (spi, name) in state.spiOwners where name == owner {
-                Self.release(spi, in: &state)
+            for index in state.spis.indices.reversed() where state.spiOwners[index] == owner {
+                state.spis.remove(at: index)
+                state.spiOwners.remove(at: index)
             }
         }
     }
@@ -153,18 +155,13 @@ public final class BusMap: Sendable {
     /// - Throws: `noSPI`.
     public func allocateSPI(_ name: String) throws(PlatformBusError) -> SPI {
         try state.withLock { (state) throws(PlatformBusError) in
-            var number = state.firstFreeSPI
-            while number < spiCount {
-                let spi = SPI(rawValue: number)
-                number += 1
-                if state.spiOwners[spi] == nil {
-                    state.spiOwners[spi] = name
-                    state.firstFreeSPI = number
-                    return spi
-                }
-            }
-            state.firstFreeSPI = spiCount
-            throw .noSPI(name: name, count: spiCount)
+            // They are sorted, so the first that isn't its own index leaves that index free.
+            var index = 0
+            while index < state.spis.count, state.spis[index] == index { index += 1 }
+            guard index < spiCount else { throw .noSPI(name: name, count: spiCount) }
+            state.spis.insert(UInt32(index), at: index)
+            state.spiOwners.insert(name, at: index)
+            return SPI(rawValue: UInt32(index))
         }
     }
 
@@ -174,26 +171,35 @@ public final class BusMap: Sendable {
     public func reserveSPI(_ spi: SPI, _ name: String) throws(PlatformBusError) {
         guard spi.rawValue < spiCount else { throw .spiOutOfRange(name: name, spi: spi, count: spiCount) }
         try state.withLock { (state) throws(PlatformBusError) in
-            if let owner = state.spiOwners[spi] { throw .spiTaken(name: name, spi: spi, owner: owner) }
-            state.spiOwners[spi] = name
+            var index = 0
+            while index < state.spis.count, state.spis[index] < spi.rawValue { index += 1 }
+            if index < state.spis.count, state.spis[index] == spi.rawValue {
+                throw .spiTaken(name: name, spi: spi, owner: state.spiOwners[index])
+            }
+            state.spis.insert(spi.rawValue, at: index)
+            state.spiOwners.insert(name, at: index)
         }
     }
 
     /// Makes `spi` free again; one that is free already stays so.
     public func releaseSPI(_ spi: SPI) {
-        state.withLock { state in Self.release(spi, in: &state) }
+        state.withLock { state in
+            guard let index = state.spis.firstIndex(of: spi.rawValue) else { return }
+            state.spis.remove(at: index)
+            state.spiOwners.remove(at: index)
+        }
     }
 
     /// Every SPI in use with its owner, in ascending order.
     public var interrupts: [(name: String, spi: SPI)] {
         state.withLock { state in
-            state.spiOwners.sorted { $0.key < $1.key }.map { ($0.value, $0.key) }
+            state.spis.indices.map { (state.spiOwners[$0], SPI(rawValue: state.spis[$0])) }
         }
     }
 
     /// How many SPIs the interrupt controller has to have for those in use: one more than the highest; 0 without any.
     public var neededSPICount: UInt32 {
-        state.withLock { state in state.spiOwners.keys.max().map { $0.rawValue + 1 } ?? 0 }
+        state.withLock { state in state.spis.last.map { $0 + 1 } ?? 0 }
     }
 
     // MARK: Dispatch
@@ -216,11 +222,6 @@ public final class BusMap: Sendable {
         }
         let index = state.claims.firstIndex { range.base < $0.range.base } ?? state.claims.endIndex
         state.claims.insert(Region(name: name, range: range), at: index)
-    }
-
-    private static func release(_ spi: SPI, in state: inout State) {
-        guard state.spiOwners.removeValue(forKey: spi) != nil else { return }
-        state.firstFreeSPI = min(state.firstFreeSPI, spi.rawValue)
     }
 
     private func fixedRange(

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import DeviceOptions
 import Testing
 
 @testable import Configuration
@@ -28,14 +29,14 @@ struct EmptyValueTests {
         let parts: Set = ["machine-config", "platform-devices", "device-tree"]
         let written = try decode(
             #"""
-            {"boot-source": {"kernel_image_path": "/Image", \#(members(BootSource.Keys.all, value))},
-             \#(members(MachineConfiguration.Keys.all, value, but: parts)),
-             "machine-config": {\#(members(MachineSize.Keys.all, value))},
-             "device-tree": {\#(members(DeviceTreeFiles.Keys.all, value))},
+            {"boot-source": {"kernel_image_path": "/Image", \#(members(BootSource.Keys.section.keys, value))},
+             \#(members(MachineConfiguration.Keys.section.keys, value, but: parts)),
+             "machine-config": {\#(members(MachineSize.Keys.section.keys, value))},
+             "device-tree": {\#(members(DeviceTreeFiles.Keys.section.keys, value))},
              "platform-devices": [
-               {"host": "a", \#(members(PlatformDevice.Keys.all, value, but: ["host"]))},
-               {"host": "b", "eoi": {"offset": 1, \#(members(PlatformDevice.EndOfInterrupt.Keys.all, value))},
-                "device_tree": {"strict": true, \#(members(DeviceTreeSettings.Keys.all, value, but: ["strict"]))}}
+               {"host": "a", \#(members(PlatformDevice.Keys.section.keys, value, but: ["host"]))},
+               {"host": "b", "eoi": {"offset": 1, \#(members(EndOfInterrupt.Keys.section.keys, value))},
+                "device_tree": {"strict": true, \#(members(DeviceTreeSettings.Keys.section.keys, value, but: ["strict"]))}}
              ]}
             """#)
         let first = PlatformDevice(identity: .host("a"))
@@ -60,7 +61,7 @@ struct EmptyValueTests {
         let interrupts = try decode(device(#""host": "a", "irqfd": false"#)).platformDevices.map(\.interrupts)
         #expect(interrupts == [.eventfd])
         let absent = try decode(device(#""host": "a", "irqfd": null"#)).platformDevices.map(\.interrupts)
-        #expect(absent == [.automatic])
+        #expect(absent == [nil])
     }
 
     @Test(arguments: values)

@@ -22,7 +22,7 @@ struct MachineConfigurationTests {
 
         #expect(device == PlatformDevice(identity: .host("9010000.pl031")))
         #expect(!device.noMmap)
-        #expect(device.interrupts == .automatic)
+        #expect(device.interrupts == nil)
         #expect(device.stormLimit == 0)
         #expect(device.endOfInterrupt == nil)
         #expect(device.mmapTimeoutMilliseconds == 1100)

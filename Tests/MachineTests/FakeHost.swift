@@ -3,6 +3,7 @@
 
 import Configuration
 import Console
+import DeviceOptions
 import DeviceTree
 import Glibc
 import HostDevices
@@ -80,7 +81,7 @@ struct FakeHost {
 extension PlatformDevice {
     /// A device by its name.
     static func named(
-        _ name: String, at address: GuestAddress = .automatic, noMmap: Bool = false, dma: DMA = .automatic
+        _ name: String, at address: DevicePlacement = .automatic, noMmap: Bool = false, dma: VFIODMAMode = .automatic
     ) -> PlatformDevice {
         var device = PlatformDevice(identity: .host(name), noMmap: noMmap, guestAddress: address)
         device.dma = dma

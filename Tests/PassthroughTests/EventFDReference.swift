@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import DeviceOptions
 import LinuxSystem
 
 // mutate-eventfd.sh compiles this file with the state machine's own, without any module.
@@ -12,7 +13,7 @@ import LinuxSystem
 struct EventFDReference {
     var kinds: [Bool]
     var mapsAgain: Bool
-    var endRange: EventFDStateMachine.EndRange?
+    var endOfInterrupt: EndOfInterrupt?
     /// The head is with the guest, the rest waits; or all of it waits for the regions to be unmapped.
     var served: [Int] = []
     var isStuck = false
@@ -21,12 +22,12 @@ struct EventFDReference {
     var clock = "stopped"
     var coalesced: [Int]
 
-    init(levels: [Bool], isMapped: Bool, mapsAgain: Bool, endRange: EventFDStateMachine.EndRange?) {
+    init(levels: [Bool], isMapped: Bool, mapsAgain: Bool, endOfInterrupt: EndOfInterrupt?) {
         kinds = levels
         hasRegions = isMapped
         regions = isMapped ? "mapped" : "trapped"
         self.mapsAgain = mapsAgain
-        self.endRange = endRange
+        self.endOfInterrupt = endOfInterrupt
         coalesced = levels.map { _ in 0 }
     }
 
@@ -45,7 +46,7 @@ struct EventFDReference {
             return served.count == 1 ? serveHead(canUnmap: canUnmap) : []
         case .access(let region, let offset, let length):
             if served.isEmpty || isStuck { return [] }
-            if let range = endRange {
+            if let range = endOfInterrupt {
                 let touched = (offset..<offset + length).contains {
                     range.offset <= $0 && $0 < range.offset + range.length
                 }
@@ -146,11 +147,11 @@ struct EventFDProperty {
         for _ in 0..<count { levels.append(random.below(2) == 0) }
         hasRegions = random.below(4) != 0
         mapsAgain = random.below(4) != 0
-        let range: EventFDStateMachine.EndRange? =
+        let range: EndOfInterrupt? =
             random.below(2) == 0
             ? nil : .init(region: Int(random.below(2)), offset: 8 + random.below(8), length: 1 + random.below(8))
-        machine = EventFDStateMachine(levels: levels, isMapped: hasRegions, mapsAgain: mapsAgain, endRange: range)
-        reference = EventFDReference(levels: levels, isMapped: hasRegions, mapsAgain: mapsAgain, endRange: range)
+        machine = EventFDStateMachine(levels: levels, isMapped: hasRegions, mapsAgain: mapsAgain, endOfInterrupt: range)
+        reference = EventFDReference(levels: levels, isMapped: hasRegions, mapsAgain: mapsAgain, endOfInterrupt: range)
         self.levels = levels
         isAsserted = levels.map { _ in false }
         isMasked = isAsserted

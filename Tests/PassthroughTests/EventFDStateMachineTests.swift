@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import DeviceOptions
 import Testing
 
 @testable import Passthrough
@@ -45,8 +46,8 @@ struct EventFDStateMachineTests {
     }
 
     @Test func `an access outside the range that ends interrupts doesn't`() {
-        let range = EventFDStateMachine.EndRange(region: 1, offset: 0x100, length: 4)
-        var machine = EventFDStateMachine(levels: [true], isMapped: true, mapsAgain: true, endRange: range)
+        let range = EndOfInterrupt(region: 1, offset: 0x100, length: 4)
+        var machine = EventFDStateMachine(levels: [true], isMapped: true, mapsAgain: true, endOfInterrupt: range)
         _ = effects(&machine, .trigger(0, count: 1))
         for outside: (Int, UInt64, UInt64) in [(0, 0x100, 4), (1, 0xFC, 4), (1, 0x104, 8), (1, .max, 8)] {
             #expect(

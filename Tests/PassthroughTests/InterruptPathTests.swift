@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import DeviceOptions
 import HostDevices
 import KVM
 import KernelFakes
@@ -285,7 +286,7 @@ struct InterruptPathTests {
         let host = try PathHost()
         let devices = try host.open {
             $0.interrupts = .eventfd
-            $0.endInterrupts(atRegion: 0, offset: 0x1018, length: 4)
+            $0.endOfInterrupt = EndOfInterrupt(region: 0, offset: 0x1018, length: 4)
         }
         let vm = try host.makeVM()
         host.kernel.withState { $0.kvm.refusedRemovals = 1 }
@@ -299,7 +300,7 @@ struct InterruptPathTests {
         let devices = try host.open {
             $0.interrupts = .eventfd
             $0.mapTimeoutMilliseconds = 0
-            $0.endInterrupts(atRegion: 0, offset: 0x1018, length: 4)
+            $0.endOfInterrupt = EndOfInterrupt(region: 0, offset: 0x1018, length: 4)
         }
         let connection = try host.connect(devices, try host.makeVM())
         let trap = devices.devices[0].regions[0].trap
@@ -325,7 +326,9 @@ struct InterruptPathTests {
         let host = try PathHost()
         let held = host.kernel.held
         let error = passthroughError { () throws(PassthroughError) in
-            do { _ = try host.open { $0.endInterrupts(atRegion: region, offset: offset, length: length) } } catch {
+            do {
+                _ = try host.open { $0.endOfInterrupt = EndOfInterrupt(region: region, offset: offset, length: length) }
+            } catch {
                 if let error = error as? PassthroughError { throw error }
             }
         }

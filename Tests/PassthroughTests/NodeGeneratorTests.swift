@@ -72,7 +72,7 @@ import VFIO
             state.links["/sys/devices/platform/9010000.pl031/of_node"] =
                 "../../../firmware/devicetree/base/soc/pl031@9010000"
         }
-        let devices = try host.open(.init(.host("9010000.pl031"), placement: .fixed(GuestAddress(0x0D00_0000))))
+        let devices = try host.open(.init(.host("9010000.pl031"), placement: .fixed(0x0D00_0000)))
         let result = try generate(devices)
         #expect(result.node.name == "pl031@d000000")
         #expect(result.node[property: "compatible"] == .string("arm,pl031"))

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import DeviceOptions
 import DeviceTree
 import KernelFakes
 import LinuxSystem
@@ -67,7 +68,7 @@ import VFIO
 
     @Test func theFirstRegionGoesWhereTheConfigurationSays() throws {
         host.add("device", regions: [.init(), .init()])
-        let devices = try host.open(.init(.host("device"), placement: .fixed(GuestAddress(0x0D00_0000))))
+        let devices = try host.open(.init(.host("device"), placement: .fixed(0x0D00_0000)))
         #expect(bases(devices) == [[0x0D00_0000, 0x0C00_0000]])
     }
 
@@ -76,8 +77,8 @@ import VFIO
         host.add("second", group: 2, interrupts: [.edge])
         let error = passthroughError { () throws(PassthroughError) in
             try host.open(
-                .init(.host("first"), placement: .fixed(GuestAddress(0x0D00_0000))),
-                .init(.host("second"), placement: .fixed(GuestAddress(0x0D00_0000))))
+                .init(.host("first"), placement: .fixed(0x0D00_0000)),
+                .init(.host("second"), placement: .fixed(0x0D00_0000)))
         }
         let text = try #require(error).description
         #expect(text.hasPrefix("second: second: guest address range 0xd000000-0xd000fff overlaps first at 0xd000000"))
@@ -90,7 +91,7 @@ import VFIO
     @Test func anAddressOutsideTheBusIsRefused() throws {
         host.add("device")
         let error = passthroughError { () throws(PassthroughError) in
-            try host.open(.init(.host("device"), placement: .fixed(GuestAddress(0x1000))))
+            try host.open(.init(.host("device"), placement: .fixed(0x1000)))
         }
         #expect(error?.description.contains("is outside the platform bus") == true)
     }
@@ -146,14 +147,14 @@ import VFIO
             "device", regions: [.init(), .init(), .init(), .init()],
             properties: ["reg": .cells64([0x0C10_0000, 0x1000, 0x0C20_0000, 0x1000, 0x0C30_0000, 0x1000])])
         let devices = try host.open(
-            .init(.host("device"), placement: .init([.automatic, .host, .fixed(GuestAddress(0x0C00_0000))])))
+            .init(.host("device"), placement: .init([.automatic, .host, .fixed(0x0C00_0000)])))
         // What is allocated makes room for what is fixed, though it comes first.
         #expect(bases(devices) == [[0x0C00_1000, 0x0C20_0000, 0x0C00_0000, 0x0C00_2000]])
     }
 
     @Test func twoRegionsAtOneAddressAreBothNamed() {
         host.add("device", regions: [.init(), .init()])
-        let address = PlacedDevice.Settings.Placement.Region.fixed(GuestAddress(0x0D00_0000))
+        let address = DevicePlacement.Region.fixed(0x0D00_0000)
         let error = passthroughError { () throws(PassthroughError) in
             try host.open(.init(.host("device"), placement: .init([address, address])))
         }
@@ -182,7 +183,7 @@ import VFIO
         _ address: UInt64, pageSize: UInt64
     ) throws(PassthroughError) -> PlacedDevices {
         let settings = PlacedDevice.Settings(
-            .host("device"), placement: .init([.automatic, .fixed(GuestAddress(address))]))
+            .host("device"), placement: .init([.automatic, .fixed(address)]))
         return try PlacedDevices(
             try OpenDevices(
                 [settings], containers: VFIOContainers(calls: host.kernel), sysfs: host.sysfs, log: host.log.log),
@@ -219,7 +220,7 @@ import VFIO
         let other = try Host()
         other.add("device", regions: [.init(size: 0x1_0000), .init(size: 0x1_0000)])
         let settings = PlacedDevice.Settings(
-            .host("device"), trapsAll: true, placement: .fixed(GuestAddress(0x0D00_1000)))
+            .host("device"), trapsAll: true, placement: .fixed(0x0D00_1000))
         let opened = try OpenDevices(
             [settings], containers: VFIOContainers(calls: other.kernel), sysfs: other.sysfs, log: other.log.log)
         let devices = try PlacedDevices(opened, bus: other.bus, pageSize: 65536, log: other.log.log)

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import CLinux
+import DeviceOptions
 import KernelFakes
 import LinuxSystem
 import Synchronization

@@ -3,7 +3,8 @@
 # Copyright 2026 The Martlet authors
 
 # Gets dt-validate from PyPI (dtschema) and prepares the kernel's devicetree bindings for it, which come with Debian's
-# linux-source package. Prints the folder that holds dt-validate and schema.json. Exit status 75: PyPI can't be reached.
+# linux-source package. Prints the folder that holds dt-validate, schema.json and, in python/, the packages that dtschema needs:
+# jsonschema serves the tests of configs/schema.json. Exit status 75: PyPI can't be reached.
 
 source "$(dirname "$0")/../lib.sh"
 

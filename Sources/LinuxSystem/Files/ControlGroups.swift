@@ -32,22 +32,15 @@ public struct ControlGroups {
     }
 
     private let system: any SystemCalls
-    /// The lines of /proc/self/cgroup: "0::/user.slice", "9:memory:/docker/0123".
-    private let groups: [(controllers: [Substring], path: [Substring])]
+    /// /proc/self/cgroup, a line for each hierarchy: "0::/user.slice", "9:memory:/docker/0123".
+    private let text: [UInt8]
 
     /// - Throws: what reading /proc/self/cgroup gives. A kernel without control groups has no limits.
     public init(_ system: any SystemCalls) throws(Errno) {
         self.system = system
-        var text = ""
-        do throws(Errno) {
-            text = String(decoding: try system.readFile("/proc/self/cgroup", limit: 65536), as: UTF8.self)
-        } catch .noSuchFileOrDirectory {}
-        groups = text.split(separator: "\n").compactMap { line in
-            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
-            guard fields.count == 3 else { return nil }
-            let path = fields[2].split(separator: "/")
-            // A group that isn't below the root that this process sees: what it sees of it is the root.
-            return (fields[1].split(separator: ","), path.contains("..") ? [] : path)
+        do throws(Errno) { text = try system.readFile("/proc/self/cgroup", limit: 65536) } catch .noSuchFileOrDirectory
+        {
+            text = []
         }
     }
 
@@ -56,29 +49,74 @@ public struct ControlGroups {
     /// - Throws: what reading a file gives.
     public func limit(of resource: Resource) throws(Errno) -> Limit? {
         let controller = resource.controller
-        let old = groups.first { $0.controllers.contains(controller) }
-        guard let group = old ?? groups.first(where: { $0.controllers.isEmpty }),
-            let mount = try mountPoint(old == nil ? nil : String(controller))
-        else { return nil }
+        let old = path(controller)
+        guard let group = old ?? path(nil), let mount = try mountPoint(old == nil ? nil : controller) else {
+            return nil
+        }
         var lowest: Limit?
         for name in resource.fileNames(isOld: old != nil) {
-            for depth in (0...group.path.count).reversed() {
-                let path = ([Substring(mount)] + group.path.prefix(depth) + [Substring(name)]).joined(separator: "/")
-                guard let bytes = try number(path), bytes < lowest?.bytes ?? .max else { continue }
-                lowest = Limit(path: path, bytes: bytes)
+            // From the group itself up to the root, whose path is empty.
+            var folder = group[...]
+            while true {
+                let path = "\(mount)\(folder)/\(name)"
+                if let bytes = try number(path), bytes < lowest?.bytes ?? .max {
+                    lowest = Limit(path: path, bytes: bytes)
+                }
+                guard let slash = folder.utf8.lastIndex(of: UInt8(ascii: "/")) else { break }
+                folder = folder[..<slash]
             }
         }
         return lowest
     }
 
+    /// The path of this process's group, below the root of the hierarchy of a controller of version 1, or of version 2
+    /// without one; the root's own is empty. Nil where there is no such hierarchy.
+    private func path(_ controller: String?) -> String? {
+        var start = 0
+        while start < text.count {
+            let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) ?? text.count
+            let line = text[start..<end]
+            start = end + 1
+            guard let first = line.firstIndex(of: UInt8(ascii: ":")),
+                let second = line[(first + 1)...].firstIndex(of: UInt8(ascii: ":")),
+                Self.lists(line[(first + 1)..<second], controller)
+            else { continue }
+            let path = line[(second + 1)...]
+            // A group that isn't below the root that this process sees: what it sees of it is the root.
+            return path.count == 1 || Self.leavesRoot(path) ? "" : String(decoding: path, as: UTF8.self)
+        }
+        return nil
+    }
+
+    /// Whether one of the path's parts is "..".
+    private static func leavesRoot(_ path: ArraySlice<UInt8>) -> Bool {
+        var dots = 0
+        for byte in path {
+            if byte == UInt8(ascii: "/") {
+                if dots == 2 { return true }
+                dots = 0
+            } else {
+                // Any other byte makes it a name.
+                dots = byte == UInt8(ascii: ".") ? dots + 1 : 3
+            }
+        }
+        return dots == 2
+    }
+
+    /// Whether a line's controllers have this one; nil for the line of version 2, which has none.
+    private static func lists(_ controllers: ArraySlice<UInt8>, _ controller: String?) -> Bool {
+        guard let controller, !controllers.isEmpty else { return controller == nil && controllers.isEmpty }
+        return controllers.split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual(controller.utf8) }
+    }
+
     /// Whether swap of version 1 is counted with memory.
-    public var countsSwapWithMemory: Bool { groups.contains { $0.controllers.contains("memory") } }
+    public var countsSwapWithMemory: Bool { path("memory") != nil }
 
     /// Whether memory of huge pages counts as ordinary memory, too (cgroup2's mount option memory_hugetlb_accounting,
     /// since Linux 6.7).
     /// - Throws: what reading /proc/self/mountinfo gives.
     public func countHugePagesAsMemory() throws(Errno) -> Bool {
-        if groups.isEmpty { return false }
+        if text.isEmpty { return false }
         return try mounts().contains { $0.kind == "cgroup2" && $0.options.contains("memory_hugetlb_accounting") }
     }
 
@@ -123,7 +161,7 @@ public struct ControlGroups {
 }
 
 extension ControlGroups.Resource {
-    fileprivate var controller: Substring {
+    fileprivate var controller: String {
         switch self {
         case .memory, .swap: "memory"
         case .hugePages: "hugetlb"

@@ -74,11 +74,15 @@ enum HostMemory {
 
     /// The number behind `key` at the beginning of a line: "MemAvailable:    1234 kB".
     private static func kibibytes(_ key: StaticString, in text: [UInt8]) -> UInt64? {
-        let lines = text.split(separator: UInt8(ascii: "\n"))
         // Safety: a StaticString's bytes live for ever.
         let wanted = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
-        guard let line = lines.first(where: { $0.starts(with: wanted) }) else { return nil }
-        let value = line.dropFirst(wanted.count).drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
+        var start = 0
+        while start < text.count, !text[start...].starts(with: wanted) {
+            guard let end = text[start...].firstIndex(of: UInt8(ascii: "\n")) else { return nil }
+            start = end + 1
+        }
+        let value = text[start...].dropFirst(wanted.count)
+            .drop { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
         let digits = value.prefix { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
         return UInt64(String(decoding: digits, as: UTF8.self))
     }

@@ -92,7 +92,7 @@ public struct MachineCheck: Sendable {
         let sysfs = Sysfs(system: calls)
         // A device that can't be found is a problem that the plan tells.
         let devices = configuration.platformDevices.map {
-            try? PlacedDevice.Settings.Identity($0.identity).find(sysfs)
+            try? $0.identity.find(sysfs)
         }
         guard devices.contains(where: { $0.map { $0.state != .ready } ?? false }) else {
             return devices.map { _ in nil }

@@ -178,7 +178,7 @@ public final class MachinePlan: Sendable {
     ) -> VFIOContainers {
         // Through an iommufd the kernel maps no registers.
         return VFIOContainers(
-            calls: calls, path: configuration.peerToPeer ? .group : VFIOPath(configuration.vfio),
+            calls: calls, path: configuration.peerToPeer ? .group : configuration.vfio,
             iommufd: configuration.iommufd.map { CInt(clamping: $0) }, borrowsIOMMUFD: borrowsIOMMUFD)
     }
 

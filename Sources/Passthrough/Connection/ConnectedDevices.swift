@@ -125,6 +125,7 @@ public final class ConnectedDevices: Sendable {
 
     /// What became of each device so far; `PlacedDevices.withFaults` adds what its IOMMU refused it.
     public func reports() -> [DeviceReport] {
+        if state.withLock({ $0.connections.isEmpty }) { return [] }
         let counts = HostInterruptCounts.read(system)
         return state.withLock { state in state.connections.map { $0.report(counts) } }
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import DeviceOptions
 internal import KVM
 internal import LinuxSystem
 internal import Synchronization
@@ -59,14 +60,14 @@ final class EventFDPath: InterruptPath {
         let settings = device.settings
         timeoutNanoseconds = UInt64(max(settings.mapTimeoutMilliseconds, 0)) * 1_000_000
         let mapsAgain = timeoutNanoseconds > 0 && !regions.isEmpty
-        if let range = settings.endRange, !regions.isEmpty {
+        if let range = settings.endOfInterrupt, !regions.isEmpty {
             try regions.keepMapped(except: range, pageSize: MemoryMapping.pageSize)
         }
         state = Mutex(
             State(
                 machine: EventFDStateMachine(
                     levels: device.interrupts.map(\.info.isLevel), isMapped: !regions.isEmpty, mapsAgain: mapsAgain,
-                    endRange: settings.endRange)))
+                    endOfInterrupt: settings.endOfInterrupt)))
         if regions.isEmpty { return }
         try state.withLock { (state) throws(PassthroughError) in
             let timer = state.wiring.keep(try makeTimer(vm.system, device.name))

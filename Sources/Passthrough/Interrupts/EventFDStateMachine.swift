@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import DeviceOptions
+
 /// The rules of the eventfd interrupt path for one device: what happened goes in, what to do comes out.
 ///
 /// The guest's end of interrupt can't be seen, so it is inferred: while an interrupt is active the device's regions are
@@ -38,21 +40,6 @@ struct EventFDStateMachine: Equatable, Sendable {
         case armRetry
     }
 
-    /// Where the device's interrupt status lives: only an access to it ends an interrupt.
-    struct EndRange: Equatable, Sendable {
-        var region: Int
-        /// In bytes from the region's base.
-        var offset: UInt64
-        /// In bytes, at least 1.
-        var length: UInt64
-
-        func overlaps(region: Int, offset: UInt64, length: UInt64) -> Bool {
-            guard region == self.region, length > 0 else { return false }
-            // Differences only: sums of the guest's numbers might overflow.
-            return offset < self.offset ? self.offset - offset < length : offset - self.offset < self.length
-        }
-    }
-
     /// One interrupt of the device.
     struct Line: Equatable, Sendable {
         /// VFIO masks a level-triggered line when it fires.
@@ -78,19 +65,19 @@ struct EventFDStateMachine: Equatable, Sendable {
     private(set) var mapCount: UInt64 = 0
     /// Times that they could not be taken.
     private(set) var refusedUnmapCount: UInt64 = 0
-    private let endRange: EndRange?
+    private let endOfInterrupt: EndOfInterrupt?
     private let mapsAgain: Bool
 
     /// - Parameters:
     ///   - levels: whether each line is level-triggered.
     ///   - isMapped: whether the device has regions that are mapped.
     ///   - mapsAgain: whether the timer is used; otherwise regions stay trapped after the first interrupt.
-    ///   - endRange: nil when any trapped access ends an interrupt.
-    init(levels: [Bool], isMapped: Bool, mapsAgain: Bool, endRange: EndRange? = nil) {
+    ///   - endOfInterrupt: nil when any trapped access ends an interrupt.
+    init(levels: [Bool], isMapped: Bool, mapsAgain: Bool, endOfInterrupt: EndOfInterrupt? = nil) {
         lines = levels.map(Line.init)
         self.isMapped = isMapped
         self.mapsAgain = mapsAgain
-        self.endRange = endRange
+        self.endOfInterrupt = endOfInterrupt
     }
 
     /// Takes an event, and gives what is to be done to `perform`, one after the other.
@@ -154,7 +141,7 @@ struct EventFDStateMachine: Equatable, Sendable {
 
     private mutating func access(_ region: Int, _ offset: UInt64, _ length: UInt64, _ perform: (Effect) -> Bool) {
         guard let line = active else { return }
-        if let endRange, !endRange.overlaps(region: region, offset: offset, length: length) { return }
+        if let endOfInterrupt, !endOfInterrupt.overlaps(region: region, offset: offset, length: length) { return }
         active = nil
         lines[line].counters.ended &+= 1
         _ = perform(.lower(line))
@@ -176,5 +163,14 @@ struct EventFDStateMachine: Equatable, Sendable {
         isMapped = true
         mapCount &+= 1
         _ = perform(.map)
+    }
+}
+
+extension EndOfInterrupt {
+    /// Whether an access of the guest touches the status.
+    func overlaps(region: Int, offset: UInt64, length: UInt64) -> Bool {
+        guard region == self.region, length > 0 else { return false }
+        // Differences only: sums of the guest's numbers might overflow.
+        return offset < self.offset ? self.offset - offset < length : offset - self.offset < self.length
     }
 }

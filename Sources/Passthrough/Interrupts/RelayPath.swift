@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import DeviceOptions
 internal import KVM
 internal import LinuxSystem
 internal import Synchronization

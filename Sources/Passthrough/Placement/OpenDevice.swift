@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import DeviceOptions
 internal import HostDevices
 public import LinuxSystem
 public import PlatformBus
@@ -45,7 +46,7 @@ public final class OpenDevice: Sendable {
         do throws(VFIOError) {
             device = try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
         } catch { throw .vfio(Self.explained(error, sysfs)) }
-        try Self.check(settings.endRange, device)
+        try Self.check(settings.endOfInterrupt, device)
         resetFailure = try Self.reset(device, isRequired: settings.requiresReset, log)
         tracer?.trace(
             .realize,
@@ -102,7 +103,7 @@ public final class OpenDevice: Sendable {
     }
 
     /// The range is the user's: that it lies in the device shows only now.
-    private static func check(_ range: EventFDStateMachine.EndRange?, _ device: VFIODevice) throws(PassthroughError) {
+    private static func check(_ range: EndOfInterrupt?, _ device: VFIODevice) throws(PassthroughError) {
         guard let range else { return }
         let region = device.regions.first { $0.index == range.region }
         let (end, overflow) = range.offset.addingReportingOverflow(range.length)
@@ -186,7 +187,7 @@ public final class OpenDevices: Sendable {
                 let address: GuestAddress? =
                     switch device.settings.placement.of(region.index) {
                     case .automatic: nil
-                    case .fixed(let address): address
+                    case .fixed(let address): GuestAddress(address)
                     case .host: device.hostAddresses[region.index].map { GuestAddress($0) }
                     }
                 return address.flatMap { GuestRange(base: $0, size: region.size) }

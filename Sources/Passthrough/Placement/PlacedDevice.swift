@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import DeviceOptions
 public import GuestNodes
-public import HostDevices
+internal import HostDevices
 internal import KVM
 public import LinuxSystem
 public import PlatformBus
-public import VFIO
+internal import VFIO
 
 /// A host device that was opened and has its place on the guest's platform bus: windows and SPIs.
 ///
@@ -14,59 +15,7 @@ public import VFIO
 public final class PlacedDevice: Sendable {
     /// What the user asked for.
     public struct Settings: Equatable, Sendable {
-        /// How the device is named.
-        public enum Identity: Equatable, Sendable {
-            /// A name under the platform or AMBA bus.
-            case host(String)
-            /// A path below /sys.
-            case sysfsdev(String)
-
-            /// The host's device of that name.
-            /// - Throws: what `HostDevice` throws.
-            public func find(_ sysfs: Sysfs) throws(HostDeviceError) -> HostDevice {
-                switch self {
-                case .host(let name): try HostDevice(host: name, sysfs: sysfs)
-                case .sysfsdev(let path): try HostDevice(sysfsdev: path, sysfs: sysfs)
-                }
-            }
-        }
-
-        /// Where its regions go in the guest.
-        public struct Placement: Equatable, Sendable {
-            /// Where one region goes.
-            public enum Region: Equatable, Sendable {
-                /// Where there is room.
-                case automatic
-                case fixed(GuestAddress)
-                /// Where it is on the host.
-                case host
-            }
-
-            /// By the region's index.
-            public var regions: [Region]
-            /// For the regions behind those.
-            public var others: Region
-
-            public init(_ regions: [Region] = [], others: Region = .automatic) {
-                self.regions = regions
-                self.others = others
-            }
-
-            func of(_ index: Int) -> Region { regions.indices.contains(index) ? regions[index] : others }
-
-            /// Those with an address of their own first: what is allocated mustn't be in their way.
-            func order(of all: [VFIORegion]) -> [VFIORegion] {
-                if regions.isEmpty { return all }
-                return all.filter { of($0.index) != .automatic } + all.filter { of($0.index) == .automatic }
-            }
-
-            public static var automatic: Placement { Placement() }
-            /// The first region at an address, the others where there is room.
-            public static func fixed(_ address: GuestAddress) -> Placement { Placement([.fixed(address)]) }
-            public static var host: Placement { Placement(others: .host) }
-        }
-
-        public var identity: Identity
+        public var identity: DeviceIdentity
         /// Trap every access, also to regions that could be mapped.
         public var trapsAll: Bool
         /// The only path that interrupts may take; nil for the best that works.
@@ -75,7 +24,7 @@ public final class PlacedDevice: Sendable {
         public var stormLimit: Int
         /// eventfd path: how long after an interrupt the regions are mapped again; 0 never maps them again.
         public var mapTimeoutMilliseconds: Int
-        public var placement: Placement
+        public var placement: DevicePlacement
         /// What the guest's device tree says of it besides what the host's does.
         public var node = NodeSettings()
         /// What it may reach by DMA.
@@ -86,12 +35,15 @@ public final class PlacedDevice: Sendable {
         public var requiresReset = false
         /// A descriptor of the device's own file that this process was started with; nil opens one.
         public var descriptor: CInt?
-        /// eventfd path: the only bytes whose access ends an interrupt.
-        var endRange: EventFDStateMachine.EndRange?
+        /// eventfd path: the only bytes whose access ends an interrupt, and whose pages are unmapped while one is
+        /// active; nil for any access to the device.
+        public var endOfInterrupt: EndOfInterrupt?
 
         public init(
-            _ identity: Identity, trapsAll: Bool = false, interrupts: InterruptPathKind? = nil, stormLimit: Int = 0,
-            mapTimeoutMilliseconds: Int = 1100, placement: Placement = .automatic
+            _ identity: DeviceIdentity, trapsAll: Bool = false, interrupts: InterruptPathKind? = nil,
+            stormLimit: Int = 0,
+            mapTimeoutMilliseconds: Int = MapTimeout.defaultMilliseconds,
+            placement: DevicePlacement = .automatic
         ) {
             self.identity = identity
             self.trapsAll = trapsAll
@@ -99,12 +51,6 @@ public final class PlacedDevice: Sendable {
             self.stormLimit = stormLimit
             self.mapTimeoutMilliseconds = mapTimeoutMilliseconds
             self.placement = placement
-        }
-
-        /// Says where the device's interrupt status lives: `length` bytes at `offset` of a region. Only an access there
-        /// ends an interrupt on the eventfd path, and only the pages that hold it are unmapped.
-        public mutating func endInterrupts(atRegion region: Int, offset: UInt64, length: UInt64) {
-            endRange = EventFDStateMachine.EndRange(region: region, offset: offset, length: length)
         }
     }
 
@@ -200,11 +146,11 @@ public final class PlacedDevice: Sendable {
     }
 
     private static func address(
-        _ placement: Settings.Placement.Region, _ region: VFIORegion, _ hostAddress: UInt64?, _ device: String
+        _ placement: DevicePlacement.Region, _ region: VFIORegion, _ hostAddress: UInt64?, _ device: String
     ) throws(PassthroughError) -> GuestAddress? {
         switch placement {
         case .automatic: return nil
-        case .fixed(let address): return address
+        case .fixed(let address): return GuestAddress(address)
         case .host:
             guard let hostAddress else { throw .noHostAddress(device: device, region: region.index) }
             return GuestAddress(hostAddress)

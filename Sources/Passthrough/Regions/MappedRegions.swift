@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+internal import DeviceOptions
 internal import KVM
 internal import LinuxSystem
 internal import Synchronization
@@ -69,7 +70,7 @@ final class MappedRegions: Sendable {
     /// From now on only the pages that hold `range` come and go; all else stays mapped.
     /// - Parameter pageSize: the host's, in bytes.
     /// - Throws: `PassthroughError`; all regions are then mapped as before, as far as the kernel allows.
-    func keepMapped(except range: EventFDStateMachine.EndRange, pageSize: UInt64) throws(PassthroughError) {
+    func keepMapped(except range: EndOfInterrupt, pageSize: UInt64) throws(PassthroughError) {
         try pieces.withLock { (pieces) throws(PassthroughError) in
             var result: [Piece] = []
             for index in pieces.indices {

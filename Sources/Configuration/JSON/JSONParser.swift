@@ -19,8 +19,8 @@ struct JSONSyntaxError: Error, Equatable {
 /// Reads a JSON text (RFC 8259) into nodes that know their place in it.
 ///
 /// Foundation's JSONDecoder is not used, for three reasons: on Linux its errors say neither line nor column, it keeps
-/// one of two equal keys and drops the other without a word, and one decode costs more instructions than the rest of the
-/// start-up may. The unit tests hold this parser against it.
+/// one of two equal keys and drops the other without a word, and one decode costs more instructions than the rest of
+/// the start-up may. The unit tests hold this parser against it.
 ///
 /// Strict where RFC 8259 is strict (no comments, no trailing commas, no lone surrogates); a byte order mark is skipped,
 /// as section 8.1 allows.

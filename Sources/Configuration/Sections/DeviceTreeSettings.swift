@@ -7,8 +7,8 @@ public struct DeviceTreeSettings: Equatable, Sendable {
     public var properties: [DeviceTreeProperty]
     /// Properties and child nodes that the guest doesn't get, as paths below the device's node.
     public var deletions: [String]
-    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none; "*" stands for all whose
-    /// rates nobody knows.
+    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none; "*" stands for
+    /// all whose rates nobody knows.
     public var clocks: [String: UInt32]
     /// The path of an overlay, in which the label `device` is this device's node; nil for none.
     public var overlay: String?
@@ -28,21 +28,44 @@ public struct DeviceTreeSettings: Equatable, Sendable {
 
     enum Keys {
         static let properties = MapKey(
-            "properties", names: .propertyName, values: .property, DeviceTreeProperty.Value.init(json:))
-        static let deletions = ListKey.texts("delete", .nodePart)
-        static let clocks = MapKey("clocks", names: .clockName, values: .integer(1...Int(UInt32.max), default: 1)) {
-            json -> UInt32? in
+            "properties", names: .propertyName, values: .property,
+            Documentation(
+                """
+                Properties by name, each in the place of the host's: `true` for an empty one; strings; numbers of 32 \
+                bits and phandles of nodes by label, alone or in an array; numbers of 64 bits; bytes.
+                """,
+                example: #"{"phy-handle": {"phandle": "phy"}, "local-mac-address": {"bytes": "02 00 00 00 00 01"}}"#),
+            DeviceTreeProperty.Value.init(json:))
+        static let deletions = ListKey(
+            "delete", of: .nodePart,
+            Documentation(
+                """
+                Properties and child nodes that the guest doesn't get, as paths below the device's node. None that \
+                `properties` sets.
+                """, example: #"["dmas", "mdio/phy@1"]"#))
+        static let clocks = MapKey(
+            "clocks", names: .clockName, values: .integer(1...Int(UInt32.max), default: 1),
+            Documentation(
+                """
+                The rates of the device's clocks in hertz, by their names in `clock-names`, or by index where they \
+                have none; `*` is for all whose rates nobody knows.
+                """, example: #"{"mac": 480000000, "*": 24000000}"#)
+        ) { json -> UInt32? in
             guard case .number(let text) = json, let rate = UInt32(text), rate > 0 else { return nil }
             return rate
         }
-        static let overlay = Key.text("overlay", .path)
-        static let isStrict = Key.boolean("strict", default: false)
+        static let overlay = Key.text(
+            "overlay", .path,
+            "An overlay, a blob or a source (.dts, .dtso), in which the label `device` is this device's node.")
+        static let isStrict = Key.boolean(
+            "strict", default: false,
+            "Refuse a device with references that can't be carried over; they are left out otherwise.")
 
-        static var all: [KeyDescription] {
-            [
+        static var section: Section {
+            Section(keys: [
                 properties.description, deletions.description, clocks.description, overlay.description,
                 isStrict.description,
-            ]
+            ])
         }
     }
 
@@ -52,35 +75,11 @@ public struct DeviceTreeSettings: Equatable, Sendable {
         clocks = Dictionary(reader.map(Keys.clocks).map { ($0.name, $0.value) }) { first, _ in first }
         overlay = reader.value(Keys.overlay).map { Path.resolve($0, in: folder) }
         isStrict = reader.value(Keys.isStrict)
+        reader.noteOthers(than: Keys.section)
         for name in deletions where properties.contains(where: { $0.name == name }) {
             reader.note(
                 Keys.deletions.name, found: "\"\(abridged(name))\", which properties sets",
                 allowed: "each name in one of the two: what properties sets takes the place of the host's anyway")
         }
-    }
-}
-
-/// `device-tree`: files that the guest's device tree is made of besides what Martlet generates.
-public struct DeviceTreeFiles: Equatable, Sendable {
-    /// Paths of overlays, applied in this order.
-    public var overlays: [String]
-    /// The path of a tree that the generated one is merged into; nil for none.
-    public var base: String?
-
-    public init(overlays: [String] = [], base: String? = nil) {
-        self.overlays = overlays
-        self.base = base
-    }
-
-    enum Keys {
-        static let overlays = ListKey.texts("overlays", .path)
-        static let base = Key.text("base", .path)
-
-        static var all: [KeyDescription] { [overlays.description, base.description] }
-    }
-
-    init(_ reader: ObjectReader, folder: String) {
-        overlays = reader.list(Keys.overlays).map { Path.resolve($0, in: folder) }
-        base = reader.value(Keys.base).map { Path.resolve($0, in: folder) }
     }
 }

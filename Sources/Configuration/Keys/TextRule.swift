@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 /// What a string may contain. A NUL byte is allowed nowhere: the kernel would take it for the string's end.
-enum TextRule: Sendable {
+package enum TextRule: Sendable {
     /// A file's path, absolute or relative to the configuration's folder.
     case path
     /// A device's path in sysfs: a path whose last component is the device's name.
@@ -25,7 +25,7 @@ enum TextRule: Sendable {
     case heapName
 
     /// The greatest length in bytes of UTF-8, without the NUL that the kernel wants behind it.
-    var maximumByteCount: Int {
+    package var maximumByteCount: Int {
         switch self {
         // PATH_MAX and NAME_MAX, include/uapi/linux/limits.h: the first counts the NUL, the second doesn't.
         case .path, .devicePath: 4095
@@ -41,10 +41,10 @@ enum TextRule: Sendable {
     }
 
     /// Labels that the board has itself; `device` is a device in its own overlay.
-    static let boardLabels = ["device", "gic", "platform_bus", "rtc", "serial"]
+    package static let boardLabels = ["device", "gic", "platform_bus", "rtc", "serial"]
 
     /// The rule in words, for error messages.
-    var allowed: String {
+    package var allowed: String {
         switch self {
         case .path: "a path of 1 to \(maximumByteCount) bytes without NUL"
         case .devicePath:
@@ -62,7 +62,7 @@ enum TextRule: Sendable {
         }
     }
 
-    func accepts(_ text: String) -> Bool {
+    package func accepts(_ text: String) -> Bool {
         let bytes = text.utf8
         guard bytes.count <= maximumByteCount, !bytes.contains(0) else { return false }
         switch self {

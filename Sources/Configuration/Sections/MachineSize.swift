@@ -13,9 +13,9 @@ public struct MachineSize: Equatable, Sendable {
     public var ramBase: UInt64?
     /// Where passed-through devices go that have no address of their own; nil for all room that is left beside RAM.
     public var platformBus: Window?
-    /// The pages that RAM is made of; nil for ordinary ones, or with `PlatformDevice.DMA.identity` the largest that there are.
+    /// The pages that RAM is made of; nil for ordinary ones, or with `VFIODMAMode.identity` the largest that there are.
     public var hugePages: HugePages?
-    /// The heap below /dev/dma_heap that RAM comes from, for devices with `PlatformDevice.DMA.identity`.
+    /// The heap below /dev/dma_heap that RAM comes from, for devices with `VFIODMAMode.identity`.
     public var dmaHeap: String?
     /// Whether a core dump of Martlet has the guest's RAM in it.
     public var dumpsGuestCore = false
@@ -52,25 +52,18 @@ public struct MachineSize: Equatable, Sendable {
             self.base = base
             self.size = size
         }
-
-        enum Keys {
-            static let base = Key.requiredAddress("base", multipleOf: 4096)
-            static let size = Key.requiredAddress("size", multipleOf: 4096, minimum: 4096)
-
-            static var all: [KeyDescription] { [base.description, size.description] }
-        }
-
-        init(_ reader: ObjectReader) {
-            base = reader.value(Keys.base)
-            size = reader.value(Keys.size)
-        }
     }
 
+    /// One vCPU, where the configuration doesn't say.
+    public static var defaultVCPUCount: Int { 1 }
+    /// Guest RAM in mebibytes, where the configuration doesn't say.
+    public static var defaultMemoryMebibytes: Int { 128 }
     /// Where RAM is when the configuration doesn't say.
     public static let defaultRAMBase: UInt64 = 0x8000_0000
 
     public init(
-        vcpuCount: Int = 1, memoryMebibytes: Int = 128, ramBase: UInt64? = nil, platformBus: Window? = nil
+        vcpuCount: Int = Self.defaultVCPUCount, memoryMebibytes: Int = Self.defaultMemoryMebibytes,
+        ramBase: UInt64? = nil, platformBus: Window? = nil
     ) {
         self.vcpuCount = vcpuCount
         self.memoryMebibytes = memoryMebibytes
@@ -79,21 +72,55 @@ public struct MachineSize: Equatable, Sendable {
     }
 
     enum Keys {
-        static let vcpuCount = Key.integer("vcpu_count", 1...32, default: 1)
-        static let memoryMebibytes = Key.integer("mem_size_mib", 16...1_048_576, default: 128)
-        static let ramBase = Key.optionalAddress("ram_base", multipleOf: 2 << 20)
-        static let platformBus = KeyDescription(name: "platform_bus", shape: .object({ Window.Keys.all }))
+        static let vcpuCount = Key.integer(
+            "vcpu_count", 1...32, default: MachineSize.defaultVCPUCount,
+            "Virtual CPUs. The host's own limit may be lower (8 with a GICv2).")
+        static let memoryMebibytes = Key.integer(
+            "mem_size_mib", 16...1_048_576, default: MachineSize.defaultMemoryMebibytes,
+            """
+            Guest RAM in mebibytes, up to 1 TiB; a multiple of `huge_pages`. What the host can give is checked before \
+            boot.
+            """
+        )
+        static let ramBase = Key.optionalAddress(
+            "ram_base", multipleOf: 2 << 20,
+            """
+            The guest-physical address of RAM. Without it RAM is at 2 GiB, or at the nearest place that the devices' \
+            DMA reaches.
+            """)
+        static let platformBus = KeyDescription(
+            "platform_bus", .object({ Window.Keys.section }),
+            Documentation(
+                """
+                The only window that passed-through devices without an address of their own go to. Without it they go \
+                to what is left beside RAM.
+                """, example: #"{"base": "0x20000000", "size": "0x1000000"}"#))
+        static let hugePages = Key<HugePages?>.optionalChoice(
+            "huge_pages",
+            """
+            The pages that RAM is made of, taken from the host's pool: `"2M"` or `"1G"`. `"None"`, the ordinary ones, \
+            is what leaving it out means, except with `dma` `"identity"`: then the largest that there are.
+            """)
+        static let dmaHeap = Key.text(
+            "dma_heap", .heapName,
+            "For `dma` `\"identity\"`: the heap below /dev/dma_heap that RAM comes from, in place of `huge_pages`.")
+        static let dumpsGuestCore = Key.boolean(
+            "dump_guest_core", default: false, "Whether a core dump of Martlet has the guest's RAM in it.")
+        static let cpus = Key<CPUList?>.cpuList(
+            "cpus",
+            Documentation(
+                """
+                The host's CPUs that the machine runs on, at least one for each vCPU: the first vCPU's thread on the \
+                first of them alone, and so on, all else on all of them. A list as taskset takes it, or an array of \
+                numbers. Hosts with CPUs of several kinds (big.LITTLE) may need it.
+                """, example: #""0,2-3""#))
 
-        static let hugePages = Key<HugePages?>.optionalChoice("huge_pages")
-        static let dmaHeap = Key.text("dma_heap", .heapName)
-        static let dumpsGuestCore = Key.boolean("dump_guest_core", default: false)
-        static let cpus = Key<CPUList?>.cpuList("cpus")
-
-        static var all: [KeyDescription] {
-            [
-                vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus,
-                hugePages.description, dmaHeap.description, dumpsGuestCore.description, cpus.description,
-            ]
+        static var section: Section {
+            Section(
+                keys: [
+                    vcpuCount.description, memoryMebibytes.description, ramBase.description, platformBus,
+                    hugePages.description, dmaHeap.description, dumpsGuestCore.description, cpus.description,
+                ], lacking: FirecrackerKey.machineConfig)
         }
     }
 
@@ -106,6 +133,7 @@ public struct MachineSize: Equatable, Sendable {
         dmaHeap = reader.value(Keys.dmaHeap)
         dumpsGuestCore = reader.value(Keys.dumpsGuestCore)
         cpus = reader.value(Keys.cpus)
+        reader.noteOthers(than: Keys.section)
         if let cpus, cpus.numbers.count < vcpuCount {
             let count = cpus.numbers.count == 1 ? "1 CPU" : "\(cpus.numbers.count) CPUs"
             reader.note(

@@ -2,9 +2,9 @@
 // Copyright 2026 The Martlet authors
 
 /// Numbers that JSON can't spell in hexadecimal, and that are read best so: addresses, sizes, 64-bit values.
-enum AddressText {
+package enum AddressText {
     /// Guest-physical addresses end at 2^52 (Arm ARM, FEAT_LPA).
-    static let limit: UInt64 = 1 << 52
+    package static let limit: UInt64 = 1 << 52
 
     /// A whole number, or a string of "0x" and hexadecimal digits; nil for anything else, and for 2^64 and more.
     static func number(_ json: JSONValue) -> UInt64? {
@@ -25,6 +25,14 @@ enum AddressText {
         return address
     }
 
+    /// What an address's shape allows.
+    fileprivate static func address(_ json: JSONValue, _ shape: KeyShape) -> UInt64? {
+        guard case .address(let unit, let minimum) = shape, let address = address(json, multipleOf: unit),
+            address >= minimum
+        else { return nil }
+        return address
+    }
+
     static func isHexadecimal(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "f"),
@@ -36,25 +44,30 @@ enum AddressText {
 }
 
 extension Key<UInt64> {
-    /// An address or a size without which its object makes no sense: a multiple of `unit` from `minimum` up, below 2^52.
-    static func requiredAddress(_ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0) -> Key {
+    /// An address or a size without which its object makes no sense: a multiple of `unit` from `minimum` up, below
+    /// 2^52.
+    static func requiredAddress(
+        _ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0,
+        _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
         Key(
             description: KeyDescription(
-                name: name, shape: .address(multipleOf: unit, minimum: minimum), isRequired: true), fallback: minimum
-        ) { json in
-            AddressText.address(json, multipleOf: unit).flatMap { $0 >= minimum ? $0 : nil }
-        }
+                name, .address(multipleOf: unit, minimum: minimum), isRequired: true, by: documentation),
+            fallback: minimum
+        ) { json, shape in AddressText.address(json, shape) }
     }
 }
 
 extension Key<UInt64?> {
     /// An address, a multiple of `unit` below 2^52, for which something else serves where it isn't given.
-    static func optionalAddress(_ name: String, multipleOf unit: UInt64) -> Key {
-        Key(
-            description: KeyDescription(name: name, shape: .address(multipleOf: unit, minimum: 0)), fallback: nil
-        ) { json in
+    static func optionalAddress(
+        _ name: String, multipleOf unit: UInt64, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(description: KeyDescription(name, .address(multipleOf: unit, minimum: 0), by: documentation), fallback: nil)
+        {
+            json, shape in
             // Not passed on as it is: nil would be a value, too.
-            guard let address = AddressText.address(json, multipleOf: unit) else { return nil }
+            guard let address = AddressText.address(json, shape) else { return nil }
             return address
         }
     }

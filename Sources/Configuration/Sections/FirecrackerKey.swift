@@ -4,23 +4,14 @@
 /// A key of Firecracker's configuration file that Martlet has no part for.
 ///
 /// - SeeAlso: Firecracker, src/vmm/src/resources.rs, VmmConfig, and vmm_config/machine_config.rs, MachineConfig
-struct FirecrackerKey: Sendable {
-    let name: String
+package struct FirecrackerKey: Sendable {
+    package let name: String
     /// What to do without it.
-    let remedy: String
+    package let remedy: String
     /// Whether `{}` asks for a device, where it says nothing elsewhere.
-    var isDeviceWhenEmpty = false
+    package var isDeviceWhenEmpty = false
     /// The word that means nothing besides the empty values; nil where there is none.
-    var emptyWord: String?
-
-    /// The key `name` of the object at `path`, if it is one of these.
-    static func named(_ name: String, in path: String) -> FirecrackerKey? {
-        switch path {
-        case "": root.first { $0.name == name }
-        case "machine-config": machineConfig.first { $0.name == name }
-        default: nil
-        }
-    }
+    package var emptyWord: String?
 
     /// Whether `value` asks for something that Martlet can't give.
     func isValue(_ value: JSONValue) -> Bool {

@@ -9,7 +9,7 @@ public struct CPUList: Equatable, Sendable {
     public let numbers: [Int]
 
     /// The highest number that there can be, as no architecture's Linux takes more than 8192 (NR_CPUS).
-    static let lastNumber = 8191
+    package static let lastNumber = 8191
 
     /// - Returns: nil where there is none, one occurs twice, or one can't be.
     public init?(_ numbers: [Int]) {
@@ -75,8 +75,10 @@ extension CPUList: CustomStringConvertible {
 }
 
 extension Key<CPUList?> {
-    static func cpuList(_ name: String) -> Key {
-        Key(description: KeyDescription(name: name, shape: .cpuList), fallback: nil) { json in
+    static func cpuList(
+        _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(description: KeyDescription(name, .cpuList, by: documentation), fallback: nil) { json, _ in
             guard let list = CPUList(json: json) else { return nil }
             return list
         }

@@ -6,18 +6,24 @@
 /// Every read gives a value: the key's, or its fallback where it is absent or wrong. Once anything was noted in
 /// `problems` the values are thrown away, so a fallback that stands in for a wrong value is never used.
 ///
-/// A key whose value is `null`, `[]`, `{}` or `false` is absent, as in the files that Firecracker's users have; `false` is a
-/// value where a key takes true or false. Names that the user makes up (`map`) and elements of arrays are no keys.
-struct ObjectReader {
+/// A key whose value is `null`, `[]`, `{}` or `false` is absent, as in the files that Firecracker's users have; `false`
+/// is a value where a key takes true or false. Names that the user makes up (`map`) and elements of arrays are no keys.
+///
+/// Which keys are read shows by itself which ones are known: the object's table is made for messages only.
+///
+/// Used by the thread that decodes, and by it only.
+final class ObjectReader {
     /// The object's place in the configuration; empty for the root.
     let path: String
     private let offset: Int
-    /// By known key, in the text's order; the first where a key occurs twice.
-    private var members: [JSONMember] = []
+    /// In the text's order.
+    private let members: [JSONMember]
+    /// The members that were read, a bit for each of the first 64.
+    private var wasRead: UInt64 = 0
     private let problems: ProblemList
 
-    /// A reader of `node`, or nil, which is noted, when it isn't an object. Unknown and doubled keys are noted.
-    init?(_ node: JSONNode, path: String, keys: [KeyDescription], problems: ProblemList) {
+    /// A reader of `node`, or nil, which is noted, when it isn't an object.
+    init?(_ node: JSONNode, path: String, problems: ProblemList) {
         guard case .object(let members) = node.value else {
             problems.add(path: path, offset: node.offset, found: node.value.shown, allowed: "an object")
             return nil
@@ -25,19 +31,24 @@ struct ObjectReader {
         self.path = path
         self.offset = node.offset
         self.problems = problems
-        for member in members {
-            if !keys.contains(where: { $0.name == member.key }) {
-                if let key = FirecrackerKey.named(member.key, in: path) {
+        self.members = members
+    }
+
+    /// Notes unknown and doubled keys. For when all keys have been read.
+    func noteOthers(than section: @autoclosure () -> Section) {
+        if wasRead.nonzeroBitCount == members.count { return }
+        let section = section()
+        for (index, member) in members.enumerated() {
+            if !section.keys.contains(where: { $0.name == member.key }) {
+                if let key = section.lacking.first(where: { $0.name == member.key }) {
                     noteFirecracker(member, key)
                 } else {
-                    noteUnknown(member, keys: keys)
+                    noteUnknown(member, keys: section.keys)
                 }
-            } else if self.members.contains(where: { $0.key == member.key }) {
+            } else if members[..<index].contains(where: { $0.key == member.key }) {
                 problems.add(
                     path: pathOf(member.key), offset: member.keyOffset, found: "the key a second time",
                     allowed: "each key once")
-            } else {
-                self.members.append(member)
             }
         }
     }
@@ -45,7 +56,7 @@ struct ObjectReader {
     /// The value of `key`, or its fallback.
     func value<Value>(_ key: Key<Value>) -> Value {
         guard let node = node(of: key.description) else { return key.fallback }
-        guard let value = key.value(node.value) else {
+        guard let value = key.read(node.value, key.description.shape) else {
             note(key.name, node, allowed: key.description.shape.allowed)
             return key.fallback
         }
@@ -54,20 +65,19 @@ struct ObjectReader {
 
     /// A reader of the object that is the value of `key`; nil when it is absent or wrong.
     func object(_ key: KeyDescription) -> ObjectReader? {
-        guard case .object(let keys) = key.shape, let node = node(of: key) else { return nil }
-        return ObjectReader(node, path: pathOf(key.name), keys: keys(), problems: problems)
+        guard let node = node(of: key) else { return nil }
+        return ObjectReader(node, path: pathOf(key.name), problems: problems)
     }
 
     /// Readers of the objects in the array that is the value of `key`; none when it is absent.
     func objects(_ key: KeyDescription) -> [ObjectReader] {
-        guard case .objects(let keys) = key.shape, let node = node(of: key) else { return [] }
+        guard let node = node(of: key) else { return [] }
         guard case .array(let elements) = node.value else {
             note(key.name, node, allowed: key.shape.allowed)
             return []
         }
-        let elementKeys = keys()
         return elements.enumerated().compactMap { index, element in
-            ObjectReader(element, path: "\(pathOf(key.name))[\(index)]", keys: elementKeys, problems: problems)
+            ObjectReader(element, path: "\(pathOf(key.name))[\(index)]", problems: problems)
         }
     }
 
@@ -90,29 +100,29 @@ struct ObjectReader {
                 problems.add(
                     path: path, offset: member.keyOffset, found: "the name \"\(abridged(member.key))\"",
                     allowed: key.names.allowed)
-            } else if let value = key.value(member.node.value) {
+            } else if let value = key.read(member.node.value) {
                 entries.append((member.key, value))
             } else {
                 problems.add(
                     path: path, offset: member.node.offset, found: member.node.value.shown,
-                    allowed: key.values.allowed)
+                    allowed: key.values().allowed)
             }
         }
         return entries
     }
 
     /// The elements of the array that is the value of `key`; none when it is absent.
-    func list<Element>(_ key: ListKey<Element>) -> [Element] {
+    func list(_ key: ListKey) -> [String] {
         guard let node = node(of: key.description) else { return [] }
         guard case .array(let elements) = node.value else {
             note(key.name, node, allowed: key.description.shape.allowed)
             return []
         }
         return elements.enumerated().compactMap { index, element in
-            if let value = key.value(element.value) { return value }
+            if let value = key.read(element.value) { return value }
             problems.add(
                 path: "\(pathOf(key.name))[\(index)]", offset: element.offset, found: element.value.shown,
-                allowed: key.elements.allowed)
+                allowed: key.rule.allowed)
             return nil
         }
     }
@@ -137,7 +147,10 @@ struct ObjectReader {
 
     /// The value of `key` in the text. That a required one is missing is noted.
     private func node(of key: KeyDescription) -> JSONNode? {
-        if let node = members.first(where: { $0.key == key.name })?.node {
+        if let index = members.firstIndex(where: { $0.key == key.name }) {
+            let node = members[index].node
+            // A shift by 64 and more gives 0.
+            wasRead |= 1 << UInt64(index)
             // An empty value of a required key is a wrong one.
             return key.isRequired || !Self.isAbsent(node.value, key.shape) ? node : nil
         }

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// One key of a configuration object: its row in the object's table, with all that there is to know of it.
+///
+/// To add a key, add a row to the section's `Keys` and to its `section`, and read it where the others are read; `make
+/// generate` then writes configs/schema.json and docs/configuration.md.
+struct Key<Value: Sendable>: Sendable {
+    let description: KeyDescription
+    /// The value of an absent key, and what stands in for a value that was refused.
+    let fallback: Value
+    /// The value that the JSON stands for, or nil where the key's shape, which it gets, doesn't allow it.
+    let read: @Sendable (JSONValue, KeyShape) -> Value?
+
+    var name: String { description.name }
+}
+
+extension Key<Bool> {
+    static func boolean(
+        _ name: String, default fallback: Bool, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(description: KeyDescription(name, .boolean(default: fallback), by: documentation), fallback: fallback) {
+            json, _ in
+            guard case .boolean(let value) = json else { return nil }
+            return value
+        }
+    }
+}
+
+extension Key<Int> {
+    /// A whole number, spelled without fraction or exponent: 2.0 and 2e0 are refused.
+    static func integer(
+        _ name: String, _ range: ClosedRange<Int>, default fallback: Int,
+        _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(
+            description: KeyDescription(name, .integer(range, default: fallback), by: documentation),
+            fallback: fallback, read: readInteger)
+    }
+
+    /// A whole number without which its object makes no sense.
+    static func requiredInteger(
+        _ name: String, _ range: ClosedRange<Int>,
+        _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(
+            description: KeyDescription(
+                name, .integer(range, default: range.lowerBound), isRequired: true, by: documentation),
+            fallback: range.lowerBound, read: readInteger)
+    }
+
+    @Sendable private static func readInteger(_ json: JSONValue, _ shape: KeyShape) -> Int? {
+        // Int(_:) is nil for a fraction, an exponent, and what Int can't hold.
+        guard case .number(let text) = json, case .integer(let range, _) = shape, let value = Int(text),
+            range.contains(value)
+        else { return nil }
+        return value
+    }
+}
+
+extension Key where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
+    /// One of the words that `Value` has.
+    static func choice(
+        _ name: String, default fallback: Value, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(
+            description: KeyDescription(
+                name, .choice({ Value.words }, default: { fallback.rawValue }), by: documentation),
+            fallback: fallback
+        ) { json, _ in
+            guard case .string(let text) = json else { return nil }
+            return Value(rawValue: text)
+        }
+    }
+}
+
+extension Key {
+    /// One of the words that `Choice` has, or nothing.
+    static func optionalChoice<Choice>(
+        _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key where Value == Choice?, Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
+        Key(
+            description: KeyDescription(name, .choice({ Choice.words }, default: { nil }), by: documentation),
+            fallback: nil
+        ) { json, _ in
+            guard case .string(let text) = json, let choice = Choice(rawValue: text) else { return nil }
+            return .some(choice)
+        }
+    }
+
+    /// One of the words that `Choice` has, or "auto", which is nothing: the best of them.
+    static func automaticChoice<Choice>(
+        _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key where Value == Choice?, Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
+        Key(
+            description: KeyDescription(
+                name, .choice({ ["auto"] + Choice.words }, default: { "auto" }), by: documentation),
+            fallback: nil
+        ) { json, _ in
+            guard case .string(let text) = json else { return nil }
+            if text == "auto" { return .some(nil) }
+            guard let choice = Choice(rawValue: text) else { return nil }
+            return .some(choice)
+        }
+    }
+}
+
+extension RawRepresentable where Self: CaseIterable, RawValue == String {
+    /// All words, in their order.
+    fileprivate static var words: [String] { allCases.map { $0.rawValue } }
+}
+
+extension Key<String> {
+    /// A key without which there is no configuration.
+    static func requiredText(
+        _ name: String, _ rule: TextRule, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(description: KeyDescription(name, .text(rule), isRequired: true, by: documentation), fallback: "") {
+            json, shape in
+            guard case .string(let text) = json, case .text(let rule) = shape, rule.accepts(text) else { return nil }
+            return text
+        }
+    }
+}
+
+extension Key<String?> {
+    static func text(
+        _ name: String, _ rule: TextRule, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(description: KeyDescription(name, .text(rule), by: documentation), fallback: nil) { json, shape in
+            guard case .string(let text) = json, case .text(let rule) = shape, rule.accepts(text) else { return nil }
+            return text
+        }
+    }
+}
+
+extension Key<Int?> {
+    /// The number of a descriptor; standard input, output and error have uses of their own.
+    static func descriptor(
+        _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
+    ) -> Key {
+        Key(description: KeyDescription(name, .descriptor, by: documentation), fallback: nil) { json, _ in
+            guard case .number(let text) = json, let value = Int(text),
+                (KeyShape.firstDescriptor...KeyShape.lastDescriptor).contains(value)
+            else { return nil }
+            return value
+        }
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceOptions
+
+/// What the value of a key may be.
+package enum KeyShape: Sendable {
+    case boolean(default: Bool)
+    case integer(ClosedRange<Int>, default: Int)
+    case text(TextRule)
+    /// One of some words. No default: none of them means what leaving it out means.
+    case choice(@Sendable () -> [String], default: @Sendable () -> String?)
+    /// A multiple of a number, at least `minimum`, as a number or in hexadecimal.
+    case address(multipleOf: UInt64, minimum: UInt64)
+    /// Where a device's regions go.
+    case placement
+    /// The number of a file descriptor that the process is started with.
+    case descriptor
+    /// CPUs of the host, as a list of ranges or an array of numbers.
+    case cpuList
+    /// A device-tree property's value.
+    case property
+    // Functions: the tables of an object that isn't in the text are never made.
+    case object(@Sendable () -> Section)
+    case objects(@Sendable () -> Section)
+    /// An object whose names the user makes up.
+    case map(names: TextRule, @Sendable () -> KeyShape)
+    case list(@Sendable () -> KeyShape)
+
+    /// A descriptor's highest number: fs/file.c, sysctl_nr_open, less one.
+    package static let lastDescriptor = 1_048_575
+    /// A descriptor's lowest number; standard input, output and error have uses of their own.
+    package static let firstDescriptor = 3
+
+    /// The shape in words, for error messages and the reference.
+    package var allowed: String {
+        switch self {
+        case .boolean: "true or false"
+        case .integer(let range, _): "a whole number from \(range.lowerBound) to \(range.upperBound)"
+        case .text(let rule): rule.allowed
+        case .choice(let words, _): words().map { "\"\($0)\"" }.joined(separator: ", ")
+        case .address(let unit, let minimum):
+            "a multiple of \(unit)\(minimum > 0 ? " from \(minimum) up," : "") below 2^52, "
+                + "as a number or a string \"0x…\""
+        case .placement:
+            "a multiple of \(DevicePlacement.unit) below 2^52, as a number or a string \"0x…\", or \"host\"; "
+                + "or an array of these and \"auto\", one for each region"
+        case .property:
+            "true, a string or an array of strings, numbers from 0 to \(UInt32.max) and {\"phandle\": \"label\"} alone "
+                + "or in an array, {\"u64\": number or \"0x…\", or an array of these}, or {\"bytes\": \"00 1f …\"}"
+        case .cpuList:
+            "CPUs of the host, each once, as \"4-7\" or \"0,2-3\" or an array of numbers from 0 to "
+                + "\(CPUList.lastNumber)"
+        case .descriptor:
+            "the number of a descriptor that Martlet is started with, "
+                + "from \(Self.firstDescriptor) to \(Self.lastDescriptor)"
+        case .object, .map: "an object"
+        case .objects: "an array of objects"
+        case .list(let elements): "an array, of each element: \(elements().allowed)"
+        }
+    }
+}

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// `device-tree`: files that the guest's device tree is made of besides what Martlet generates.
+public struct DeviceTreeFiles: Equatable, Sendable {
+    /// Paths of overlays, applied in this order.
+    public var overlays: [String]
+    /// The path of a tree that the generated one is merged into; nil for none.
+    public var base: String?
+
+    public init(overlays: [String] = [], base: String? = nil) {
+        self.overlays = overlays
+        self.base = base
+    }
+
+    enum Keys {
+        static let overlays = ListKey(
+            "overlays", of: .path, "Overlays, applied in this order, after those of the devices.")
+        static let base = Key.text("base", .path, "A tree that the generated one is merged into.")
+
+        static var section: Section { Section(keys: [overlays.description, base.description]) }
+    }
+
+    init(_ reader: ObjectReader, folder: String) {
+        overlays = reader.list(Keys.overlays).map { Path.resolve($0, in: folder) }
+        base = reader.value(Keys.base).map { Path.resolve($0, in: folder) }
+        reader.noteOthers(than: Keys.section)
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import DeviceOptions
+
+// What several keys together may not say, beyond what a schema can say.
+extension MachineConfiguration {
+    /// Notes what can't be where RAM is at the host's physical addresses.
+    func noteIdentity(_ reader: ObjectReader) {
+        guard let index = platformDevices.firstIndex(where: { $0.dma == .identity }) else { return }
+        let device = "platform-devices[\(index)].dma \"identity\""
+        if machineSize.ramBase != nil {
+            reader.note(
+                MachineSize.Keys.ramBase.name, found: "an address, with \(device)",
+                allowed: "nothing: RAM is then at the host's physical addresses")
+        }
+        if machineSize.hugePages == MachineSize.HugePages.none, machineSize.dmaHeap == nil {
+            reader.note(
+                MachineSize.Keys.hugePages.name, found: "\"None\", with \(device)",
+                allowed: "\"2M\", \"1G\" or nothing, or dma_heap: ordinary pages don't stay where they are")
+        }
+    }
+
+    static func noteRepeatedLabels(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
+        var paths: [String: String] = [:]
+        for (device, reader) in zip(devices, readers) {
+            guard let label = device.label else { continue }
+            if let first = paths[label] {
+                reader.note(
+                    PlatformDevice.Keys.label.name, found: "\"\(label)\", which \(first) has already",
+                    allowed: "each label once")
+            } else {
+                paths[label] = reader.path
+            }
+        }
+    }
+
+    /// Notes descriptors that have no use, or two.
+    func noteDescriptors(_ reader: ObjectReader, _ deviceReaders: [ObjectReader]) {
+        var paths: [Int: String] = [:]
+        func note(_ number: Int?, _ name: String, _ reader: ObjectReader) {
+            guard let number else { return }
+            let path = reader.path.isEmpty ? name : "\(reader.path).\(name)"
+            if vfio == .group {
+                reader.note(
+                    name, found: "\(number), with vfio \"group\"",
+                    allowed: "nothing, or vfio \"auto\" or \"cdev\": a group's descriptor can't be handed in")
+            } else if let first = paths[number] {
+                reader.note(
+                    name, found: "the descriptor \(number), which \(first) has already", allowed: "each descriptor once"
+                )
+            }
+            paths[number] = path
+        }
+        note(iommufd, Keys.iommufd.name, reader)
+        for (device, reader) in zip(platformDevices, deviceReaders) {
+            note(device.descriptor, PlatformDevice.Keys.descriptor.name, reader)
+        }
+    }
+
+    /// Linux 6.12 pins what is mapped through an iommufd page by page (iommufd/pages.c), and registers have no pages.
+    func notePathOfPeers(_ reader: ObjectReader) {
+        let obstacle: String
+        if vfio == .cdev {
+            obstacle = "vfio \"cdev\""
+        } else if iommufd != nil {
+            obstacle = Keys.iommufd.name
+        } else if platformDevices.contains(where: { $0.descriptor != nil }) {
+            obstacle = PlatformDevice.Keys.descriptor.name
+        } else {
+            return
+        }
+        reader.note(
+            Keys.peerToPeer.name, found: "true, with \(obstacle)",
+            allowed: "false, or devices by their groups: the kernel maps no registers through /dev/iommu")
+    }
+
+    /// Notes each device whose name an earlier one has. Two paths may lead to one device, so names are compared.
+    static func noteRepeatedDevices(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
+        guard devices.count > 1 else { return }
+        var paths: [String: String] = [:]
+        for (device, reader) in zip(devices, readers) where !device.name.isEmpty {
+            if let first = paths[device.name] {
+                reader.note(
+                    found: "the device \"\(abridged(device.name))\", which \(first) has already",
+                    allowed: "each device once")
+            } else {
+                paths[device.name] = reader.path
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import DeviceOptions
+internal import LinuxSystem
+
+/// A virtual machine as its configuration file describes it: checked in itself, not yet against the host.
+///
+/// The file is a superset of Firecracker's: same names and shapes where the feature is the same. Each section, here and
+/// in the files beside this one, has a table of its keys (`Keys`), of which configs/schema.json and
+/// docs/configuration.md are made. Every relative path in it is relative to its folder.
+public struct MachineConfiguration: Equatable, Sendable {
+    /// In bytes; a larger file is refused.
+    public static let maximumFileSize = 1 << 20
+
+    public var bootSource: BootSource
+    public var machineSize: MachineSize
+    public var platformDevices: [PlatformDevice]
+    public var deviceTree: DeviceTreeFiles
+    /// The kernel's way of giving devices to user space.
+    public var vfio = VFIOPath.automatic
+    /// The number of a descriptor of /dev/iommu that Martlet is started with.
+    public var iommufd: Int?
+    /// Whether devices reach the mapped regions of the others by DMA, too.
+    public var peerToPeer = false
+    public var onReset = OnReset.exit
+    /// Whether the board has a power key.
+    public var powerKey = true
+    /// Whether the machine is started again even if a device may write to the new guest's RAM what the last one has
+    /// told it to.
+    public var allowsUnresetRestart = false
+
+    /// What a guest's wish for a reset leads to.
+    public enum OnReset: String, CaseIterable, Sendable {
+        /// Martlet ends, with a status of its own.
+        case exit
+        /// The machine starts again.
+        case restart
+    }
+
+    public init(
+        bootSource: BootSource, machineSize: MachineSize = MachineSize(), platformDevices: [PlatformDevice] = [],
+        deviceTree: DeviceTreeFiles = DeviceTreeFiles()
+    ) {
+        self.bootSource = bootSource
+        self.machineSize = machineSize
+        self.platformDevices = platformDevices
+        self.deviceTree = deviceTree
+    }
+
+    /// Reads a configuration file.
+    /// - Throws: `ConfigurationError` with everything that is wrong with it.
+    public init(contentsOf path: String) throws(ConfigurationError) {
+        let json: [UInt8]
+        do { json = try StreamFile.content(path, limit: Self.maximumFileSize) } catch {
+            switch error {
+            case .failed(let errno): throw .unreadable(file: path, errno)
+            case .wrongKind, .noPartner: throw .unusable(file: path, error)
+            }
+        }
+        try self.init(json: json, folder: Path.folder(of: path), file: path)
+    }
+
+    /// Reads a configuration that is already in memory.
+    ///
+    /// - Parameters:
+    ///   - json: the text, in UTF-8.
+    ///   - folder: what relative paths in it are relative to; empty for the working directory.
+    ///   - file: what error messages call it.
+    /// - Throws: `ConfigurationError` with everything that is wrong with it.
+    public init(json: [UInt8], folder: String, file: String = "configuration") throws(ConfigurationError) {
+        let root: JSONNode
+        do throws(JSONSyntaxError) {
+            root = try JSONParser.parse(json)
+        } catch {
+            throw .malformed(file: file, error.problem(in: json))
+        }
+        let problems = ProblemList()
+        if let reader = ObjectReader(root, path: "", problems: problems) {
+            self.init(reader, folder: folder)
+        } else {
+            self.init(bootSource: BootSource(kernelImagePath: ""))
+        }
+        guard problems.isEmpty else { throw .invalid(file: file, problems.problems(in: json)) }
+    }
+
+    private init(_ reader: ObjectReader, folder: String) {
+        let deviceReaders = reader.objects(Keys.platformDevices)
+        bootSource =
+            reader.object(Keys.bootSource).map { BootSource($0, folder: folder) } ?? BootSource(kernelImagePath: "")
+        let machineReader = reader.object(Keys.machineSize)
+        machineSize = machineReader.map(MachineSize.init) ?? MachineSize()
+        platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
+        deviceTree =
+            reader.object(Keys.deviceTree).map { DeviceTreeFiles($0, folder: folder) } ?? DeviceTreeFiles()
+        vfio = reader.value(Keys.vfio)
+        iommufd = reader.value(Keys.iommufd)
+        peerToPeer = reader.value(Keys.peerToPeer)
+        onReset = reader.value(Keys.onReset)
+        powerKey = reader.value(Keys.powerKey)
+        allowsUnresetRestart = reader.value(Keys.allowsUnresetRestart)
+        reader.noteOthers(than: Keys.section)
+        Self.noteRepeatedDevices(platformDevices, deviceReaders)
+        Self.noteRepeatedLabels(platformDevices, deviceReaders)
+        noteDescriptors(reader, deviceReaders)
+        if let machineReader { noteIdentity(machineReader) }
+        if peerToPeer { notePathOfPeers(reader) }
+    }
+}

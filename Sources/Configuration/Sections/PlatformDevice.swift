@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import DeviceOptions
+
+/// One of `platform-devices`: a device of the host that the guest gets.
+public struct PlatformDevice: Equatable, Sendable {
+    /// How the host's device is found.
+    public var identity: DeviceIdentity
+    /// Whether accesses are trapped even where VFIO would allow the regions to be mapped into the guest.
+    public var noMmap: Bool
+    /// The only path that the device's interrupts may take, nil for the best that works; the key `irqfd`, when it is
+    /// false, means `.eventfd`.
+    public var interrupts: InterruptPathKind?
+    /// How many interrupts a second a line may have; 0 for any number. Only the relay can tell.
+    public var stormLimit: Int
+    /// For the eventfd path: the only place whose access ends an interrupt; nil for any access to the device.
+    public var endOfInterrupt: EndOfInterrupt?
+    /// How long after an interrupt the regions are mapped again, for interrupts that take the eventfd path; 0 never
+    /// maps them again. At most 3,600,000 (an hour).
+    public var mmapTimeoutMilliseconds: Int
+    /// Where the guest sees the device's regions.
+    public var guestAddress: DevicePlacement
+    /// What overlays and other devices' properties call the device's node; nil for nothing.
+    public var label: String?
+    /// What is known of the device's node that the host's node doesn't say.
+    public var deviceTree: DeviceTreeSettings
+    /// What the device may reach by DMA.
+    public var dma = VFIODMAMode.automatic
+    /// Whether the user knows what `VFIODMAMode.identity` means, without which it is refused.
+    public var allowsUnsafeDMA = false
+    /// Whether a device that the host's kernel can't reset is refused.
+    public var requiresReset = false
+    /// The number of a descriptor of the device's own file that Martlet is started with.
+    public var descriptor: Int?
+
+    public init(
+        identity: DeviceIdentity, noMmap: Bool = false, interrupts: InterruptPathKind? = nil, stormLimit: Int = 0,
+        mmapTimeoutMilliseconds: Int = MapTimeout.defaultMilliseconds, endOfInterrupt: EndOfInterrupt? = nil,
+        guestAddress: DevicePlacement = .automatic, label: String? = nil,
+        deviceTree: DeviceTreeSettings = DeviceTreeSettings()
+    ) {
+        self.identity = identity
+        self.noMmap = noMmap
+        self.interrupts = interrupts
+        self.stormLimit = stormLimit
+        self.endOfInterrupt = endOfInterrupt
+        self.mmapTimeoutMilliseconds = mmapTimeoutMilliseconds
+        self.guestAddress = guestAddress
+        self.label = label
+        self.deviceTree = deviceTree
+    }
+
+    /// The device's name on its bus: what the host calls it, or the last component of its path.
+    public var name: String {
+        switch identity {
+        case .host(let name): name
+        case .sysfsdev(let path): Path.lastComponent(of: path)
+        }
+    }
+}
