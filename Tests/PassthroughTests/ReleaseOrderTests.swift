@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import DeviceOptions
 import KernelFakes
 import LinuxSystem
 import Synchronization
