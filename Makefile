@@ -37,7 +37,7 @@ boards: ## the trees of all arm64 boards of Debian's kernel source through the n
 generate: ## configs/schema.json and the reference in docs/configuration.md, from the tables in Sources/Configuration
 	swift run --quiet generate .
 
-mutate-release: ## change each order of release in turn, and show that a unit test notices (about an hour)
+mutate-release: ## change each order of release in turn, and show that a unit test notices (about a minute each)
 	@Tests/mutate-release.sh
 
 format: ## format the Swift sources

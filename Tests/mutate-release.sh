@@ -79,9 +79,7 @@ the VM goes before its interrupt controller|KVM/InterruptController.swift|s/dein
 the VM goes before its VFIO device|KVM/VFIOLink.swift|s/deinit { descriptor.close() }//
 the vCPU is closed before its state is unmapped|KVM/VirtualCPU.swift|/^    deinit/,/^    }/{s/state.release()/XX/;s/descriptor.close()/state.release()/;s/XX/descriptor.close()/}
 the VM goes before its vCPU|KVM/VirtualCPU.swift|/^    deinit/,/^    }/s/descriptor.close()//
-the VM goes before a vCPU that fails|KVM/VirtualCPU.swift|/^        do throws(KVMError) { mapping/,/^        }/s/descriptor.close()//
 the hypervisor goes before the VM|KVM/VirtualMachine.swift|/^    deinit/,/^    }/s/descriptor.close()//
-the hypervisor goes before a VM that fails|KVM/VirtualMachine.swift|/^        } catch {/,/^        }/s/descriptor.close()//
 what is left over goes before the VM|KVM/VirtualMachine.swift|/^    deinit/,/^    }/{s/descriptor.close()/XX/;s/leftovers.releaseAll()/descriptor.close()/;s/XX/leftovers.releaseAll()/}
 the hypervisor goes before what is left over|KVM/VirtualMachine.swift|/^    deinit/,/^    }/s/leftovers.releaseAll()//
 the memory goes before its slot|KVM/MemorySlot.swift|/^    deinit/,/^    }/{s/^        mapping.release()//;s/do { try remove/mapping.release(); do { try remove/}
