@@ -5,10 +5,10 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test arm64 guest arm-host bench bindings boards generate mutate-release format lint clean
+.PHONY: help demo test arm64 guest arm-host bench bindings boards host-module generate mutate-release format lint clean
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
 
 demo: ## boot a Linux guest with a passed-through RTC and check what it did (DEVICE=NAME on an arm64 machine)
 	@guest-images/demo.sh
@@ -33,6 +33,9 @@ bindings: ## read the kernel's devicetree bindings anew for properties that refe
 
 boards: ## the trees of all arm64 boards of Debian's kernel source through the node generator: a table (BOARDS_ONLY, BOARDS_DETAILS)
 	@guest-images/boards/run.sh
+
+host-module: ## host-module/ against the kernel headers of Debian bookworm, trixie and sid, to see that it compiles
+	@guest-images/modules/debian.sh
 
 generate: ## configs/schema.json and the reference in docs/configuration.md, from the tables in Sources/Configuration
 	swift run --quiet generate .

@@ -114,7 +114,7 @@ emulated() {
 mkdir /tmp/martlet && cp -r martlet configs guest-images /tmp/martlet || exit 1
 export LD_LIBRARY_PATH=/martlet/lib MARTLET=/tmp/martlet/martlet MARTLET_IMAGES=/tmp/martlet/guest-images/build
 export MARTLET_CONFIGS=/tmp/martlet/configs MARTLET_TEST_HOST=emulated-$variant NO_COLOR=1 MARTLET_BLOBS=/martlet/blobs
-export MARTLET_DEVICE_FILES=/martlet/devices
+export MARTLET_DEVICE_FILES=/martlet/devices MARTLET_MODULES=/martlet/modules
 exec ./martletPackageTests.xctest --testing-library swift-testing --no-parallel \\
     $which --xunit-output /martlet/results.xml
 END

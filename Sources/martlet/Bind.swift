@@ -13,6 +13,9 @@ struct Bind: ParsableCommand {
         discussion: """
             A device that VFIO has already is left as it is. If any is refused, none is touched; what fails on the way \
             is undone. `martlet release` gives the devices back to the drivers that had them.
+
+            Where the kernel module martlet-hold is loaded, it keeps each device's clocks, supplies and power \
+            domains on and its resets off from then on until `martlet release`.
             """)
 
     @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))
@@ -20,6 +23,9 @@ struct Bind: ParsableCommand {
 
     @Flag(help: "Print the steps as commands for a shell, and take none.")
     var dryRun = false
+
+    @Flag(help: "Don't have the devices held by martlet-hold.")
+    var noHold = false
 
     func run() throws {
         let devices = try ThisHost.devices(names)
@@ -35,7 +41,7 @@ struct Bind: ParsableCommand {
                         ? nil : HostDeviceError.binding(device: device.name, .refused(obstacles)).description
                 } catch { return error.description }
             })
-        let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
+        let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel(), holds: !noHold)
         try carryOut(
             devices, dryRun: dryRun, steps: binding.bindingSteps, text: Self.text
         ) { device throws(HostDeviceError) in try binding.bind(device) }

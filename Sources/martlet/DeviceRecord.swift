@@ -144,14 +144,19 @@ struct DeviceRecord: Encodable {
     /// "yes", "no" or "known once open".
     let reset: String
     let verdict: Verdict
+    /// How much of it martlet-hold keeps on, in its words; absent where it doesn't, and of a device that wasn't named.
+    let held: String?
     let guestNode: GuestNode?
 
     private enum CodingKeys: String, CodingKey {
-        case name, bus, path, node, compatible, driver, group, regions, interrupts, reset, verdict
+        case name, bus, path, node, compatible, driver, group, regions, interrupts, reset, verdict, held
         case guestNode = "guest_node"
     }
 
-    init(_ survey: DeviceSurvey, _ preview: Result<NodePreview, MachineError>? = nil) {
+    init(
+        _ survey: DeviceSurvey, _ preview: Result<NodePreview, MachineError>? = nil, hold: DeviceHold = .unavailable
+    ) {
+        held = if case .held(let what) = hold { what } else { nil }
         guestNode = preview.map(GuestNode.init)
         let device = survey.device
         name = device.name

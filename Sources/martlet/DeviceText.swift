@@ -11,11 +11,15 @@ internal import VFIO
 struct DeviceText {
     private let survey: DeviceSurvey
     private let steps: [BindingStep]?
+    private let hold: DeviceHold
 
-    /// - Parameter steps: those of `martlet bind`; nil where they can't be told.
-    init(_ survey: DeviceSurvey, steps: [BindingStep]?) {
+    /// - Parameters:
+    ///   - steps: those of `martlet bind`; nil where they can't be told.
+    ///   - hold: what martlet-hold says of the device.
+    init(_ survey: DeviceSurvey, steps: [BindingStep]?, hold: DeviceHold = .unavailable) {
         self.survey = survey
         self.steps = steps
+        self.hold = hold
     }
 
     var text: String {
@@ -32,6 +36,11 @@ struct DeviceText {
             lines.append("  interrupt \(index)\(Self.name(interrupt.name)): \(Self.text(interrupt))")
         }
         lines.append("  reset: \(reset)")
+        switch hold {
+        case .held(let what): lines.append("  held: \(what)")
+        case .free: lines.append("  held: no; its driver keeps it powered, or nobody does")
+        case .unavailable: break
+        }
         if survey.needsWordOnDMA {
             lines.append(
                 "  dma: no IOMMU confines it; the configuration has to say \"none\" if it does none, or \"identity\"")

@@ -42,7 +42,9 @@ struct Devices: ParsableCommand {
         if json {
             try printJSON(
                 devices.map { device in
-                    DeviceRecord(device, names.isEmpty ? nil : NodeText(device, sysfs: ThisHost.sysfs).preview)
+                    if names.isEmpty { return DeviceRecord(device) }
+                    return DeviceRecord(
+                        device, NodeText(device, sysfs: ThisHost.sysfs).preview, hold: Self.hold(of: device))
                 })
         } else if names.isEmpty {
             try StandardOutput.print(DeviceTable(devices).text)
@@ -53,10 +55,17 @@ struct Devices: ParsableCommand {
                 do throws(HostDeviceError) { steps = try binding.bindingSteps(for: device.device) } catch {
                     StandardError.write("martlet: warning: \(error)\n")
                 }
-                let text = DeviceText(device, steps: steps).text
+                let text = DeviceText(device, steps: steps, hold: Self.hold(of: device)).text
                 return ([text] + NodeText(device, sysfs: ThisHost.sysfs).lines).joined(separator: "\n")
             }
             try StandardOutput.print(texts.joined(separator: "\n\n"))
+        }
+    }
+
+    private static func hold(of device: DeviceSurvey) -> DeviceHold {
+        do throws(HostDeviceError) { return try DeviceHold(of: device.device, sysfs: ThisHost.sysfs) } catch {
+            StandardError.write("martlet: warning: \(error)\n")
+            return .unavailable
         }
     }
 

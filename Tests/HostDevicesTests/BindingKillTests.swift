@@ -17,16 +17,20 @@ import Testing
         /// Whether VFIO has it, given by another program: nothing is noted.
         var isWithVFIO = false
         var isBehindIOMMU = true
+        /// Whether the host has martlet-hold.
+        var isHoldable = false
 
         var testDescription: String {
             "\(driver.isEmpty ? "no driver" : driver), \(rule ?? "no rule")"
-                + "\(isWithVFIO ? ", with VFIO" : "")\(isBehindIOMMU ? "" : ", no IOMMU")"
+                + "\(isWithVFIO ? ", with VFIO" : "")\(isBehindIOMMU ? "" : ", no IOMMU")\(isHoldable ? ", held" : "")"
         }
     }
 
     static let starts = [
         Start(driver: "rtc-pl031"), Start(driver: "rtc-pl031", rule: "rtc-pl031"), Start(driver: ""),
         Start(driver: "rtc-pl031", isBehindIOMMU: false), Start(driver: "rtc-pl031", isWithVFIO: true),
+        Start(driver: "rtc-pl031", isHoldable: true), Start(driver: "", isHoldable: true),
+        Start(driver: "rtc-pl031", isWithVFIO: true, isHoldable: true),
     ]
 
     private static let name = "9010000.pl031"
@@ -41,7 +45,9 @@ import Testing
 
         init(_ start: Start) {
             kernel.addHostDevice(
-                name, bus: .amba, group: start.isBehindIOMMU ? 7 : nil, driver: start.driver)
+                name, bus: .amba, group: start.isBehindIOMMU ? 7 : nil, driver: start.driver,
+                properties: ["compatible": Array("arm,pl031\0".utf8)])
+            if start.isHoldable { kernel.addHoldModule() }
             kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
             if let rule = start.rule { kernel.addFile(rulePath, "\(rule)\n") }
             guard start.isWithVFIO else { return }
@@ -93,6 +99,8 @@ import Testing
                 host.kernel.withState { state in
                     state.files.keys.filter { $0.hasPrefix("/run/martlet/former-drivers/") }
                 } == [], "killed at call \(limit)")
+            let held = host.kernel.withState { $0.files["/sys/devices/martlet-hold/held"] }
+            #expect(held ?? [] == [], "killed at call \(limit)")
             if isWhole { return limit }
             limit += 1
         }
@@ -109,7 +117,7 @@ import Testing
             #expect(try host.device().state == .ready)
             try Self.release(host)
         }
-        #expect(start.isWithVFIO || calls > 10)
+        #expect(calls > (start.isWithVFIO ? start.isHoldable ? 5 : 0 : 10))
     }
 
     @Test(arguments: starts) func `release after a killed bind gives the device back`(start: Start) throws {

@@ -61,7 +61,8 @@ extension DeviceBindingTests {
     @Test(arguments: [
         "driver=../../../../../tmp/evil\n", "driver=a/b\n", "driver=.\n", "driver=..\n", "driver=rtc\u{1}\n", "",
         "rtc-pl031\n", "driver=a\ndriver=b\n", "driver=a\ndriver_override=../b\n", "driver=a\ndriver_override=\n",
-        "driver_override=a\n", "driver=a\nother=b\n",
+        "driver_override=a\n", "driver=a\nother=b\n", "driver=a\nhold=\n", "driver=a\nhold=no\n",
+        "driver=a\nhold=yes\nhold=yes\n", "hold=yes\n",
     ]) func `a note that bind has not written is refused`(content: String) throws {
         _ = try binding.bind(device())
         kernel.addFile(note, content)

@@ -14,6 +14,8 @@ extension FakeKernel: FileCalls {
         let parts = path.split(separator: "/").map(String.init)
         if parts.last == "driver_override" {
             withState { $0.files[path] = Array((text.isEmpty ? "(null)" : text).utf8) + [0x0A] }
+        } else if parts.starts(with: ["sys", "devices", "martlet-hold"]) {
+            try hold(text, parts[3])
         } else if parts.count == 4, parts.starts(with: ["sys", "bus"]), parts[3] == "drivers_probe" {
             try probe(text, on: parts[2])
         } else if parts.count == 6, parts.starts(with: ["sys", "bus"]), parts[3] == "drivers" {
@@ -75,6 +77,29 @@ extension FakeKernel: FileCalls {
     }
 
     // MARK: Drivers
+
+    /// What host-module/main.c does.
+    private func hold(_ device: String, _ file: String) throws(Errno) {
+        let path = "/sys/devices/martlet-hold/held"
+        let line = "\(device) supplies=1 power-domains=2 clocks=4 resets=2/2\n"
+        let errno: Errno? = withState { state in
+            guard let held = state.files[path].map({ String(decoding: $0, as: UTF8.self) }) else {
+                return .noSuchFileOrDirectory
+            }
+            var lines = held.split(separator: "\n").map { "\($0)\n" }
+            let place = lines.firstIndex(of: line)
+            if file == "hold" {
+                if place != nil { return .resourceBusy }
+                lines.append(line)
+            } else {
+                guard let place else { return .noSuchFileOrDirectory }
+                lines.remove(at: place)
+            }
+            state.files[path] = Array(lines.joined().utf8)
+            return nil
+        }
+        if let errno { throw errno }
+    }
 
     private func unbind(_ device: String, _ driver: String) throws(Errno) {
         let folder = "/sys/devices/platform/\(device)"

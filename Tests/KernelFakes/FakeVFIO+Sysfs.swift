@@ -66,6 +66,9 @@ extension FakeKernel {
         addFile("/proc/consoles", "")
     }
 
+    /// Loads martlet-hold.
+    public func addHoldModule() { addFile("/sys/devices/martlet-hold/held", "") }
+
     /// Writes a text file into the fake's tree.
     public func addFile(_ path: String, _ text: String) {
         withState { $0.files[path] = Array(text.utf8) }

@@ -106,6 +106,10 @@ import VFIO
         try host.write("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", Array("N\n".utf8))
         let survey = try makeSurvey().survey(try HostDevice(host: "c000000.dma", sysfs: host.sysfs))
         let text = DeviceText(survey, steps: []).text
+        #expect(!text.contains("held:"))
+        let what = "supplies=1 power-domains=0 clocks=2 resets=1/1"
+        #expect(DeviceText(survey, steps: [], hold: .held(what)).text.contains("\n  held: \(what)\n"))
+        #expect(DeviceText(survey, steps: [], hold: .free).text.contains("\n  held: no; "))
         #expect(text.hasPrefix("c000000.dma: needs no-IOMMU mode\n"))
         #expect(
             text.hasSuffix(

@@ -14,7 +14,7 @@
 #   --log FILE        also write the output there
 #   --smp N           CPUs (default 2; deterministic: 1)
 #   --memory MIB      default 2048
-#   --devices         with the devices of devices.dts, which cost half a second of boot time
+#   --devices         with the devices of devices.dts and lines.dts, which cost half a second of boot time
 # environment: MACHINE_ARGS more arguments for QEMU, KERNEL_ARGS more words for the host's kernel command line
 #
 # What the host offers for passing through is listed in the README; "martlet bind NAME…" in the host gives it to VFIO. What its devices
@@ -93,7 +93,7 @@ qemu=(qemu-system-aarch64 -machine "$machine" -cpu "$cpu" -smp "${smp:-2}" -m "$
 # QEMU's own device tree, and what is said of it here.
 "${qemu[@]}" -machine "dumpdtb=$work/qemu.dtb" >"$work/dumpdtb.log" 2>&1 </dev/null ||
     die "QEMU refused the machine: $(tail -n 1 "$work/dumpdtb.log")" "MACHINE_ARGS is: ${MACHINE_ARGS:-empty}"
-sources=("$ARM_HOST/host.dts" ${devices:+"$ARM_HOST/devices.dts"})
+sources=("$ARM_HOST/host.dts" ${devices:+"$ARM_HOST/devices.dts" "$ARM_HOST/lines.dts"})
 { dtc -q -I dtb -O dts "$work/qemu.dtb" && cat "${sources[@]}"; } >"$work/host.dts"
 dtc -q -I dts -O dtb -o "$work/host.dtb" "$work/host.dts"
 
@@ -144,6 +144,8 @@ fi
 # --- what runs in it
 
 words=(martlet.role=host
+    # A device whose supplier has no driver doesn't wait longer for one than that many seconds.
+    deferred_probe_timeout=1
     # VFIO without an IOMMU, without a reset, without interrupt remapping: QEMU's devices have none of them.
     vfio.enable_unsafe_noiommu_mode=1 vfio_platform.reset_required=0
     vfio_iommu_type1.allow_unsafe_interrupts=1 iommufd.allow_unsafe_interrupts=1)

@@ -37,6 +37,7 @@ class Row:
 
 RTC = "9010000.pl031"
 GPIO = "9030000.pl061"
+NEEDY = "a010000.needs"
 PASSTHROUGH = "configs/pl031-passthrough.json"
 CTRL_A = "\x01"
 RTC_IS_THE_HOSTS = f"test -e /sys/bus/amba/drivers/rtc-pl031/{RTC}"
@@ -93,6 +94,15 @@ HOST = [
     Row("echo Y >/sys/class/tty/ttyS0/console", after=[
         "grep -q Y /sys/class/tty/ttyS0/console", "echo a line for the log >/dev/kmsg",
         "echo N >/sys/class/tty/ttyS0/console"]),
+    Row("insmod modules/lines.ko"),
+    Row("insmod modules/martlet-hold.ko", after=["test -w /sys/devices/martlet-hold/hold"]),
+    Row("martlet bind --no-hold NAME…", {"NAME…": NEEDY}, after=["! grep needs /sys/devices/martlet-hold/held"]),
+    Row("martlet bind NAME", {"NAME": NEEDY}, after=["grep needs /sys/devices/martlet-hold/held"], printed=False),
+    Row("martlet release NAME", {"NAME": NEEDY}, after=["! grep needs /sys/devices/martlet-hold/held"], printed=False),
+    Row("cd /sys/devices/martlet-hold"),
+    Row("echo 2310000.ethernet > hold", {"2310000.ethernet": NEEDY}),
+    Row("cat held", prints=[r"^a010000\.needs supplies=2 power-domains=2 clocks=2 resets=3/3"]),
+    Row("echo 2310000.ethernet > release", {"2310000.ethernet": NEEDY}, after=["! grep needs held"]),
 ]
 
 # Forms of the emulated host with a shell, each opened on a terminal, and what is typed there.
@@ -144,6 +154,7 @@ SLOW = [
         prints=[r"^[1-9]\d* passed, 0 failed, 0 skipped$"]),
     Row("make generate", after=["git diff --exit-code configs/schema.json docs/configuration.md"]),
     Row("make boards"),
+    Row("make host-module"),
     Row("make bench", prints=[r"^\| exec → first byte of a flat guest \(million instructions\) \| \d+\.\d\d \|$"]),
 ]
 
@@ -155,11 +166,16 @@ ITSELF = {
 }
 
 DOCKER = "the emulated host has no docker"
+KERNEL = "builds for the kernel of the machine that it is run on"
 
 # What can't be run here, and why. These count as skipped.
 ELSEWHERE = {
     "docker run --device /dev/kvm --device /dev/iommu --device /dev/vfio/devices/vfio0 --ulimit memlock=-1 …": DOCKER,
     "docker run --device /dev/kvm --device /dev/vfio/vfio --device /dev/vfio/7 --ulimit memlock=-1 …": DOCKER,
+    "cp -r host-module /usr/src/martlet-hold-0.1.0": KERNEL,
+    "modprobe martlet-hold": KERNEL,
+    "echo martlet-hold > /etc/modules-load.d/martlet-hold.conf": KERNEL,
+    "make && make modules_install": KERNEL,
     "make demo DEVICE=NAME": "needs an arm64 machine with such a device",
 }
 
@@ -169,6 +185,8 @@ NAMED = {
     "martlet check": "martlet check CONFIG",
     "martlet devices": "martlet devices [NAME…]",
     "martlet run": "martlet run CONFIG",
+    "martlet release": "martlet release NAME…",
+    "martlet bind --no-hold": "martlet bind --no-hold NAME…",
     "martlet dtb": "martlet dtb CONFIG -o FILE",
     "dtc -@": "dtc -@ -O dtb -o FILE configs/overlays/rtc.dtso",
 }

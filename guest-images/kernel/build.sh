@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# Builds the arm64 kernel from Debian's linux-source package and prints the folder that holds Image, Image.gz and config.
+# Builds the arm64 kernel from Debian's linux-source package and prints the folder that holds Image, Image.gz, config and, where
+# the kernel has modules, modules/: what a module is built against.
 # One Image is both guest and emulated host; on an arm64 machine, which needs no emulated host, it is a guest only.
 
 source "$(dirname "$0")/../lib.sh"
@@ -28,7 +29,27 @@ build_kernel() {
     gzip -9 -n -c "$new/Image" >"$new/Image.gz"
     cp "$source/.config" "$new/config"
     cp "$source/usr/gen_init_cpio" "$new/" # a program of this machine: the initramfs is packed with it
+    if grep -q '^CONFIG_MODULES=y' "$new/config"; then keep_for_modules; fi
     rm -rf "$work"
+}
+
+# keep_for_modules: the part of the built source that the build of a module reads, as the kernel's own
+# scripts/package/install-extmod-build has it; that one would build the scripts anew, to run on the target.
+keep_for_modules() {
+    make -s -C "$source" modules_prepare
+    cp "$source/vmlinux.symvers" "$source/Module.symvers"
+    mkdir "$new/modules"
+    (
+        cd "$source"
+        echo Makefile
+        echo .config
+        echo Module.symvers
+        find arch/arm64 -maxdepth 1 -name 'Makefile*'
+        find arch/arm64/include include scripts \( -path include/config -o -path scripts/dtc -o -path scripts/kconfig \) -prune \
+            -o \( -type f -o -type l \) ! -name '*.o' ! -name '.*.cmd' -print
+        echo include/config/auto.conf
+        echo include/config/kernel.release
+    ) | tar -C "$source" -cf - -T - | tar -C "$new/modules" -xf -
 }
 
 # check_requests REQUESTS CONFIG: Kconfig drops what it can't satisfy without a word, so every line is looked for in the outcome.
@@ -61,6 +82,6 @@ else
 fi
 need_build_packages
 need_kernel_source package
-cached kernel_folder kernel "$(cache_key "${fragments[@]}" -- "$(declare -f build_kernel check_requests)" "$(installed_versions "$package")" \
+cached kernel_folder kernel "$(cache_key "${fragments[@]}" -- "$(declare -f build_kernel keep_for_modules check_requests)" "$(installed_versions "$package")" \
     "$("${cross}gcc" --version | head -n 1)" "$("${cross}ld" --version | head -n 1)")" build_kernel
 echo "$kernel_folder"

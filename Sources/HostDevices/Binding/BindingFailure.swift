@@ -96,7 +96,14 @@ public enum BindingFailure: Equatable, Sendable {
             let first = "\(step.command): \(errno.nameAndText)"
             if !errno.remedy.isEmpty { return [first] + errno.remedy }
             if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
-            guard case .write(_, let path) = step, path.hasSuffix("/bind") else { return [first] }
+            guard case .write(let name, let path) = step else { return [first] }
+            if DeviceHold.isHoldFile(path) {
+                return [
+                    first, HostAdvice.kernelLog,
+                    "to bind it all the same, whether it is powered or not: martlet bind --no-hold \(name)",
+                ]
+            }
+            guard path.hasSuffix("/bind") else { return [first] }
             if errno == .noSuchFileOrDirectory, action == .release {
                 return [first, "the driver isn't in the kernel any more"]
             }

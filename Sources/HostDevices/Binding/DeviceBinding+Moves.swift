@@ -7,9 +7,10 @@ internal import LinuxSystem
 ///
 /// After each step the device is in a state that says how to go on:
 ///
-///     bind     note written → rule for VFIO → without driver → with VFIO
-///     release  without driver → the former rule → with its driver → note removed
+///     bind     note written → held → rule for VFIO → without driver → with VFIO
+///     release  without driver → the former rule → with its driver → no longer held → note removed
 ///
+/// Held (`DeviceHold`) from before the driver goes until it is back, so that nothing drops in between.
 /// So a device without a driver whose note names one is on its way, in whichever direction the user asks for next, and
 /// the rule for VFIO is never the host's own: what is noted is.
 extension DeviceBinding {
@@ -27,7 +28,10 @@ extension DeviceBinding {
     // MARK: To VFIO
 
     func bindingMoves(for device: HostDevice) throws(HostDeviceError) -> [Move] {
-        if device.state == .ready { return [] }
+        let hold = try hold(of: device, .bind)
+        let isToBeHeld = holds && hold == .free
+        let isReady = device.state == .ready
+        if isReady, !isToBeHeld { return [] }
         let vfio = device.bus.vfioDriver
         let rule = try driverOverride(of: device, .bind)
         let old = try formerBinding(of: device, .bind)
@@ -36,11 +40,15 @@ extension DeviceBinding {
             owner = .driver(driver)
         } else {
             // An earlier attempt, whose note says more than can be seen now; or somebody else has reserved it for VFIO.
-            owner = old?.owner ?? (rule == vfio ? .unknown : .nobody)
+            owner = old?.owner ?? (rule == vfio || isReady ? .unknown : .nobody)
         }
-        let former = FormerBinding(owner: owner, driverOverride: rule == vfio ? old?.driverOverride : rule)
+        let isHeld = isToBeHeld || (old?.isHeld == true && hold.isHeld)
+        let former = FormerBinding(
+            owner: owner, driverOverride: rule == vfio ? old?.driverOverride : rule, isHeld: isHeld)
         var moves: [Move] = []
-        if former != old { moves.append(noting(former, of: device, insteadOf: old, undoRank: 3)) }
+        if former != old { moves.append(noting(former, of: device, insteadOf: old, undoRank: 4)) }
+        if isToBeHeld { moves.append(holding(device, undoRank: 3)) }
+        if isReady { return moves }
         // The rule comes first: a device without it and without a driver looks as if nobody had had it. Going back, the
         // driver can have the device only once the rule is the former one again.
         if rule != vfio { moves.append(ruling(device, vfio, insteadOf: rule, undoRank: 1)) }
@@ -54,7 +62,8 @@ extension DeviceBinding {
 
     // MARK: Back to the host
 
-    /// Without the removal of the note, which is the last.
+    /// Without the removal of the note, which is the last. None where VFIO has not got the device, and it is on
+    /// nobody's way: `movesOfThePast` may be left.
     func releaseMoves(for device: HostDevice) throws(HostDeviceError) -> [Move] {
         let vfio = device.bus.vfioDriver
         let rule = try driverOverride(of: device, .release)
@@ -68,6 +77,7 @@ extension DeviceBinding {
             // A bind that was killed before it took the device from its driver.
             guard rule == vfio, let noted else { return [] }
             return [ruling(device, noted.driverOverride, insteadOf: rule, undoRank: 1)]
+                + (try movesOfThePast(of: device, noted))
         }
         let former = noted ?? FormerBinding(owner: .unknown, driverOverride: nil)
         var moves: [Move] = []
@@ -84,7 +94,13 @@ extension DeviceBinding {
             let probe = "\(sysfs.root)/bus/\(device.bus.rawValue)/drivers_probe"
             moves.append(Move(step: .write(device.name, to: probe), undoRank: 0, isProbe: true))
         }
-        return moves
+        return moves + (try movesOfThePast(of: device, former))
+    }
+
+    /// What `bind` has done and no move of a driver undoes.
+    func movesOfThePast(of device: HostDevice, _ noted: FormerBinding) throws(HostDeviceError) -> [Move] {
+        guard noted.isHeld, try hold(of: device, .release).isHeld else { return [] }
+        return [lettingGo(device)]
     }
 
     /// The last step of a release.
@@ -126,7 +142,28 @@ extension DeviceBinding {
             undo: .write(old ?? "", to: "\(device.path)/driver_override"), undoRank: undoRank)
     }
 
+    private func holding(_ device: HostDevice, undoRank: Int) -> Move {
+        Move(
+            step: .write(device.name, to: DeviceHold.holdFile(sysfs)),
+            undo: .write(device.name, to: DeviceHold.releaseFile(sysfs)), undoRank: undoRank)
+    }
+
+    /// Taken back first: before its driver goes again.
+    private func lettingGo(_ device: HostDevice) -> Move {
+        Move(
+            step: .write(device.name, to: DeviceHold.releaseFile(sysfs)),
+            undo: .write(device.name, to: DeviceHold.holdFile(sysfs)), undoRank: -1)
+    }
+
     // MARK: What is known
+
+    private func hold(of device: HostDevice, _ action: BindingFailure.Action) throws(HostDeviceError) -> DeviceHold {
+        do throws(HostDeviceError) { return try DeviceHold(of: device, sysfs: sysfs) } catch {
+            throw .binding(
+                device: device.name,
+                .failed(action, .flaw(error.description), before: device.driver, now: .driver(device.driver)))
+        }
+    }
 
     /// What is noted of the device; nil where nothing is.
     /// - Parameter action: what is to be done, for the error.

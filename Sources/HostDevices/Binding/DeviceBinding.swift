@@ -34,19 +34,25 @@ public struct DeviceBinding: Sendable {
     let calls: any FileCalls
     /// Where is kept what the host had.
     let notes: StateFolder
+    /// Whether `bind` has devices held where the host can do that.
+    let holds: Bool
 
     /// - Parameters:
     ///   - sysfs: /sys
     ///   - notes: where is kept what the host had.
-    public init(sysfs: Sysfs, calls: any FileCalls, notes: StateFolder = .formerDrivers) {
+    ///   - holds: whether `bind` has devices held where the host can do that (`DeviceHold`).
+    public init(
+        sysfs: Sysfs, calls: any FileCalls, notes: StateFolder = .formerDrivers, holds: Bool = true
+    ) {
         self.sysfs = sysfs
         self.calls = calls
         self.notes = notes
+        self.holds = holds
     }
 
     // MARK: To VFIO
 
-    /// The steps that `bind` takes; none when VFIO has the device.
+    /// The steps that `bind` takes; none when VFIO has the device, and it is held if it can be.
     /// - Throws: `HostDeviceError.binding`: what the host has for the device can't be read.
     public func bindingSteps(for device: HostDevice) throws(HostDeviceError) -> [BindingStep] {
         try bindingMoves(for: device).map(\.step)
@@ -55,7 +61,7 @@ public struct DeviceBinding: Sendable {
     /// Gives a device to VFIO, whatever driver has it; the caller has looked at `BindingConditions.obstacles`.
     /// - Throws: `HostDeviceError.binding` with the step that failed and what became of the device.
     public func bind(_ device: HostDevice) throws(HostDeviceError) -> Outcome {
-        if device.state == .ready { return .already(device) }
+        if device.state == .ready, try bindingMoves(for: device).isEmpty { return .already(device) }
         return try locked(device, .bind) { (device) throws(HostDeviceError) in
             let moves = try bindingMoves(for: device)
             if moves.isEmpty { return .already(device) }
@@ -72,7 +78,10 @@ public struct DeviceBinding: Sendable {
     /// The steps that `release` takes; none when VFIO has not got the device.
     /// - Throws: `HostDeviceError.binding`: what the host had for the device can't be read.
     public func releaseSteps(for device: HostDevice) throws(HostDeviceError) -> [BindingStep] {
-        let moves = try releaseMoves(for: device)
+        var moves = try releaseMoves(for: device)
+        if moves.isEmpty, let former = try formerBinding(of: device, .release) {
+            moves = try movesOfThePast(of: device, former)
+        }
         return moves.isEmpty ? [] : (moves + [forgetting(device)]).map(\.step)
     }
 
@@ -88,7 +97,10 @@ public struct DeviceBinding: Sendable {
             let former = try formerBinding(of: device, .release)
             if moves.isEmpty {
                 // Somebody else gave it back: what is noted is of the past.
-                if former != nil { _ = try perform([], on: device, .release, last: forgetting(device)) { _ in nil } }
+                if let former {
+                    let moves = try movesOfThePast(of: device, former)
+                    _ = try perform(moves, on: device, .release, last: forgetting(device)) { _ in nil }
+                }
                 return .already(device)
             }
             try refuseInUse(device)

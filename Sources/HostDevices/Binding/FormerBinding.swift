@@ -17,11 +17,15 @@ struct FormerBinding: Equatable, Sendable {
     let owner: Owner
     /// The only driver that was allowed to have it.
     let driverOverride: String?
+    /// Whether `bind` has it held (`DeviceHold`), so that `release` lets go of it. A hold of somebody else's stays.
+    let isHeld: Bool
 
     /// How long the file may be, in bytes.
     static let sizeLimit = 4096
     /// Stands for `Owner.unknown`.
     private static let anyDriver = "*"
+    /// The value of "hold" for `isHeld`; without that line it isn't.
+    private static let held = "yes"
 
     /// As lines: "driver=rtc-pl031".
     var text: String {
@@ -32,17 +36,20 @@ struct FormerBinding: Equatable, Sendable {
             case .unknown: Self.anyDriver
             }
         return "driver=\(driver)" + (driverOverride.map { "\ndriver_override=\($0)" } ?? "")
+            + (isHeld ? "\nhold=\(Self.held)" : "")
     }
 
-    init(owner: Owner, driverOverride: String?) {
+    init(owner: Owner, driverOverride: String?, isHeld: Bool = false) {
         self.owner = owner
         self.driverOverride = driverOverride
+        self.isHeld = isHeld
     }
 
     /// Reads what `text` wrote; nil for anything else.
     init?(text: String) {
         var driver: String?
         var driverOverride: String?
+        var isHeld = false
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2 else { return nil }
@@ -51,12 +58,14 @@ struct FormerBinding: Equatable, Sendable {
             case "driver" where driver == nil && (value.isEmpty || value == Self.anyDriver || Self.isName(value)):
                 driver = value
             case "driver_override" where driverOverride == nil && Self.isName(value): driverOverride = value
+            case "hold" where !isHeld && value == Self.held: isHeld = true
             default: return nil
             }
         }
         guard let driver else { return nil }
         owner = driver.isEmpty ? .nobody : driver == Self.anyDriver ? .unknown : .driver(driver)
         self.driverOverride = driverOverride
+        self.isHeld = isHeld
     }
 
     /// Whether it can be a driver's folder in sysfs, and no path that leads elsewhere.

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import FoundationEssentials
+import Glibc
+import LinuxSystem
+import Testing
+
+/// The kernel module martlet-hold, and what the emulated host has for it: devices whose clocks, supplies, power
+/// domains and resets are lines of a simulated GPIO controller (guest-images/arm-host/lines.dts).
+enum HoldModule {
+    static let folder = "/sys/devices/martlet-hold"
+
+    /// Two clocks, two supplies, two power domains, and three resets, of which the second is `single`'s as well.
+    static let needy = "a010000.needs"
+    /// A clock, a power domain and a reset, the first and the last of which are `needy`'s as well.
+    static let single = "a011000.needs"
+    /// A reset, which the kernel's reset-gpio driver has.
+    static let resetOnly = "a012000.needs"
+    /// Each has a provider that isn't there: of a reset, a clock, a power domain.
+    static let unprovided = ["a013000.needs", "a014000.needs", "a015000.needs"]
+    /// A clock. Goes away when `bus` loses its driver.
+    static let removable = "a016000.needs"
+    static let bus = "lines-bus"
+
+    private static let modules = ProcessInfo.processInfo.environment["MARTLET_MODULES"] ?? ""
+
+    /// Calls `body` with the module loaded. Afterwards the devices have no driver and the module is unloaded.
+    static func whileLoaded(_ body: () throws -> Void) throws {
+        try makeDevicesWhole()
+        try shell("insmod \(modules)/martlet-hold.ko")
+        let result = Result { try body() }
+        try shell("rmmod martlet_hold")
+        #expect(!Host.exists(folder))
+        for device in [needy, single] { try HostDevices.unbind(device) }
+        expectOn([], "unloaded")
+        try result.get()
+    }
+
+    /// Loads the driver of the power and reset controller, for as long as the host lives.
+    static func makeDevicesWhole() throws {
+        if !Host.exists("/sys/module/lines") { try shell("insmod \(modules)/lines.ko") }
+    }
+
+    static func hold(_ device: String) throws { try Host.write(device + "\n", to: "\(folder)/hold") }
+    static func release(_ device: String) throws { try Host.write(device, to: "\(folder)/release") }
+    static var held: [String] { Host.text("\(folder)/held").split(separator: "\n").map(String.init) }
+
+    /// The lines that are on.
+    static var on: [Int] {
+        let parent = "/sys/devices/platform/lines"
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: parent)) ?? []
+        guard let chip = names.first(where: { Host.exists("\(parent)/\($0)/sim_gpio0/value") }) else { return [-1] }
+        return (0..<16).filter { Host.text("\(parent)/\(chip)/sim_gpio\($0)/value") == "1" }
+    }
+
+    /// A power domain may go off a moment after its last user.
+    static func expectOn(_ lines: [Int], _ when: String = "", sourceLocation: SourceLocation = #_sourceLocation) {
+        for _ in 0..<50 where on != lines { usleep(20_000) }
+        #expect(on == lines, "\(when)", sourceLocation: sourceLocation)
+    }
+
+    private static func shell(_ command: String) throws {
+        let process = try MartletProcess(["-ec", command], program: "/bin/sh")
+        try #require(try process.waitForEnd() == 0, "\(command): \(process.transcript)")
+    }
+}
