@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test arm64 guest arm-host bench bindings boards host-module generate format lint clean
+.PHONY: help demo test arm64 guest arm-host bench bindings boards host-module generate mutate-release format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -39,6 +39,9 @@ host-module: ## host-module/ against the kernel headers of Debian bookworm, trix
 
 generate: ## configs/schema.json and the reference in docs/configuration.md, from the tables in Sources/Configuration
 	swift run --quiet generate .
+
+mutate-release: ## change each order of release in turn, and show that a unit test notices (about a minute each)
+	@Tests/mutate-release.sh
 
 format: ## format the Swift sources
 	swift format --in-place --parallel --recursive Package.swift Sources Tests

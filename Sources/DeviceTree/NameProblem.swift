@@ -29,7 +29,7 @@ public enum NameProblem: Equatable, Sendable {
         }
         guard let first = bytes.isEmpty ? nil : bytes[0] else { return .empty }
         // "+", ",", "-" and "."
-        guard !(0x2B...0x2E ~= first) else { return .character(first) }
+        guard !(UInt8(ascii: "+")...UInt8(ascii: ".") ~= first) else { return .character(first) }
         guard baseLength <= limits.nodeNameLength else {
             return .tooLong(length: baseLength, limit: limits.nodeNameLength)
         }
@@ -70,7 +70,7 @@ extension NameProblem: CustomStringConvertible {
         case .empty: return "is empty"
         case .emptyUnitAddress: return "has nothing behind its \"@\""
         case .tooLong(let length, let limit): return "has \(length) characters where \(limit) are allowed"
-        case .character(let byte) where 0x21...0x7E ~= byte:
+        case .character(let byte) where UInt8(ascii: "!")...UInt8(ascii: "~") ~= byte:
             return "has \"\(Character(UnicodeScalar(byte)))\" where it is not allowed"
         case .character(let byte): return "has the byte \(hex(byte)), which is not allowed"
         }

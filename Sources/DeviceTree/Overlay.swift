@@ -110,7 +110,7 @@ public struct Overlay: Equatable, Sendable {
 
     /// Digits only: libfdt would take signs and blanks.
     private static func decimal(_ text: Substring) -> Int? {
-        text.utf8.allSatisfy { 0x30...0x39 ~= $0 } ? Int(text) : nil
+        text.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? Int(text) : nil
     }
 }
 

@@ -85,8 +85,8 @@ public struct SharedNodes: Sendable {
     /// `name` as it may stand in a node's: lower case, digits and dashes, and not for ever.
     private static func nodeName(_ name: String) -> String {
         let letters = name.lowercased().utf8.prefix(16).map { byte in
-            let isPlain = 0x61...0x7A ~= byte || 0x30...0x39 ~= byte
-            return Character(UnicodeScalar(isPlain ? byte : 0x2D))
+            let isPlain = UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+            return Character(UnicodeScalar(isPlain ? byte : UInt8(ascii: "-")))
         }
         return String(letters)
     }

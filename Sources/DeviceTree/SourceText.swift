@@ -49,7 +49,7 @@ extension PropertyValue: CustomStringConvertible {
     }
 
     private static func isPrintable(_ string: String) -> Bool {
-        !string.isEmpty && string.utf8.allSatisfy { 0x20...0x7E ~= $0 }
+        !string.isEmpty && string.utf8.allSatisfy { UInt8(ascii: " ")...UInt8(ascii: "~") ~= $0 }
     }
 
     private static func escaped(_ string: String) -> String {

@@ -14,9 +14,9 @@ struct HostClock: WallClock {
 ///
 /// Ownership: the handler to call is set once, before the VM runs; it and the pause are under `Handler.state`'s lock.
 final class ClockTimer: AlarmTimer {
-    private let timer: TimerDescriptor
     private let loop: EventLoop
     private let token: EventLoop.Token
+    private let timer: Share<TimerDescriptor>
     private let handler: Handler
 
     private final class Handler: Sendable {
@@ -60,12 +60,16 @@ final class ClockTimer: AlarmTimer {
                 if timer.take() { handler.fire() }
             }
         } catch { throw .call("epoll_ctl for a timer", errno: error) }
-        self.timer = timer
+        self.timer = Share(timer)
         self.loop = loop
         self.handler = handler
     }
 
-    deinit { loop.remove(token) }
+    /// The loop's handler goes before the timer, and that before the share of the loop.
+    deinit {
+        loop.remove(token)
+        timer.release()
+    }
 
     /// What to call on the event loop's thread when the timer expires.
     func onExpiry(_ body: @escaping @Sendable () -> Void) { handler.set(body) }
@@ -79,7 +83,7 @@ final class ClockTimer: AlarmTimer {
     func arm(afterSeconds seconds: UInt32) { arm(nanoseconds: UInt64(seconds) * 1_000_000_000) }
 
     /// Expires once, so long from now.
-    func arm(nanoseconds: UInt64) { timer.arm(nanoseconds: nanoseconds) }
+    func arm(nanoseconds: UInt64) { timer.object?.arm(nanoseconds: nanoseconds) }
 
-    func disarm() { timer.disarm() }
+    func disarm() { timer.object?.disarm() }
 }

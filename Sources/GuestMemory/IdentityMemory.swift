@@ -69,6 +69,9 @@ package final class IdentityMemory: Sendable {
             zip(banks, memory.banks).map { GuestRAM.Bank(range: $0, mapping: $1.mapping) }, isDumped: isDumped)
     }
 
+    /// Lets go of the memory. A second call does nothing.
+    package func close() { memory.close() }
+
     /// The first address of RAM that isn't what it was; nil when all are.
     /// - Throws: `GuestMemoryError.memoryCheck` when it can't be told.
     package func firstMoved() throws(GuestMemoryError) -> GuestAddress? {

@@ -29,6 +29,9 @@ public final class PageMap: Sendable {
         self.system = system
     }
 
+    /// Closes it now. Call it when nobody asks any more.
+    func close() { file.close() }
+
     /// The physical addresses of pieces of memory.
     /// - Parameters:
     ///   - granule: the distance from one to the next in bytes, a multiple of the page's size.

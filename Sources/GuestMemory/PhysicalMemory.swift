@@ -39,14 +39,14 @@ public final class PhysicalMemory: Sendable {
     }
 
     public let source: Source
-    /// In ascending order, free of overlaps.
-    public let banks: [Bank]
+    /// In ascending order, free of overlaps. Empty once it was closed.
+    public var banks: [Bank] { list.all }
     /// Why it is held and not pinned; nil for what is pinned, or the kernel's own.
     public let pinFailure: Errno?
     /// The distance of the addresses that pagemap is asked for, in bytes; nil for memory that it doesn't show.
     private let granule: UInt64?
-    /// Declared after the banks, so that it goes after them, as the next.
-    private let pin: Pin?
+    private let list: OwnedList<Bank>
+    private let pin: Share<Pin>
     private let map: PageMap
 
     private final class Pin: Sendable {
@@ -81,10 +81,10 @@ public final class PhysicalMemory: Sendable {
         map = try PageMap.opened(system)
         let (pages, pin, pinFailure) = try Self.takePages(of: raw, size, pageSize, map, system)
         guard let runs = PhysicalRun.runs(of: pages, pageSize: pageSize) else { throw .notPresent }
-        banks = try Self.map(runs, of: raw, alignment: pageSize, system)
+        list = OwnedList(try Self.map(runs, of: raw, alignment: pageSize, system))
         source = .hugePages(size: pageSize)
         granule = pageSize
-        self.pin = pin
+        self.pin = Share(pin)
         self.pinFailure = pinFailure
     }
 
@@ -105,12 +105,22 @@ public final class PhysicalMemory: Sendable {
         let raw = file.rawValue
         map = try PageMap.opened(system)
         let (runs, granule) = try Self.place(of: raw, size, heap: name, map, system)
-        banks = try Self.map(runs, of: raw, alignment: 2 << 20, system)
+        list = OwnedList(try Self.map(runs, of: raw, alignment: 2 << 20, system))
         source = .heap(name)
         self.granule = granule
-        pin = nil
+        pin = Share(nil)
         pinFailure = nil
     }
+
+    /// Lets go of the banks, newest first, then of the pin and the page map. Who has a share of a bank's mapping keeps
+    /// the memory, but not in its place. A second call does nothing.
+    public func close() {
+        list.releaseAll()
+        pin.release()
+        map.close()
+    }
+
+    deinit { close() }
 
     /// Where a heap's memory is, and how it can be asked for again.
     private static func place(

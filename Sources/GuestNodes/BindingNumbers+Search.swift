@@ -13,6 +13,8 @@ extension BindingNumbers {
     /// Whether a property of this name is a number. The list is searched from its beginning: hardly anything asks.
     static func contains(_ name: String) -> Bool {
         if units.contains(where: name.hasSuffix) { return true }
-        return names.utf8.split { $0 == 0x20 || $0 == 0x0A }.contains { $0.elementsEqual(name.utf8) }
+        return names.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.contains {
+            $0.elementsEqual(name.utf8)
+        }
     }
 }

@@ -36,10 +36,10 @@ public enum GuestNodeError: Error, Equatable, Sendable, CustomStringConvertible 
             \(device): device_tree.clocks has no business with \(names.map { "\"\($0)\"" }.joined(separator: ", "))
               \(known.isEmpty ? "the device has no clocks" : "its clocks are \(known.joined(separator: ", "))")
             """
-        case .incompleteNode(let device, let compatible, let flaw):
+        case .incompleteNode(let device, let compatible, let problem):
             """
             \(device): a guest can't drive this \(compatible)
-              \(flaw)
+              \(problem)
             """
         }
     }

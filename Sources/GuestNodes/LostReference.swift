@@ -141,7 +141,8 @@ private struct ReferenceSearch {
 
     /// Some vendors have names and texts where common bindings have phandles.
     private static func isText(_ value: PropertyValue) -> Bool {
-        value.strings?.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { 0x20...0x7E ~= $0 } } == true
+        value.strings?.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { UInt8(ascii: " ")...UInt8(ascii: "~") ~= $0 } }
+            == true
     }
 
     private func problem(ofParent cell: UInt32) -> LostReference.Reason? {

@@ -99,10 +99,12 @@ public struct NodeGenerator {
     /// A device's name as it may stand in a tree: "ARMH0011:00" is "ARMH0011-00".
     private static func nodeName(_ device: String) -> String {
         let letters = device.utf8.prefix(31).map { byte in
-            let isPlain = 0x61...0x7A ~= byte || 0x41...0x5A ~= byte || 0x30...0x39 ~= byte
-            return Character(UnicodeScalar(isPlain ? byte : 0x2D))
+            let isPlain =
+                UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "A")...UInt8(ascii: "Z") ~= byte
+                || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte
+            return Character(UnicodeScalar(isPlain ? byte : UInt8(ascii: "-")))
         }
         let name = String(letters)
-        return name.utf8.first.map { $0 != 0x2D } == true ? name : "device"
+        return name.utf8.first.map { $0 != UInt8(ascii: "-") } == true ? name : "device"
     }
 }

@@ -34,7 +34,7 @@ struct NodeQuirk: Sendable {
     }
 
     /// What `node` lacks, in words; nil where it has all that its driver needs.
-    func flaw(of node: Node, regionCount: Int) -> String? {
+    func problem(of node: Node, regionCount: Int) -> String? {
         if let wanted = self.regionCount, wanted != regionCount {
             return "it has \(regionCount) regions where its driver needs \(wanted)"
         }

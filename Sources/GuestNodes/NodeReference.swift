@@ -16,7 +16,7 @@ struct NodeReference: Equatable {
 }
 
 /// Why a property can't be taken apart into its entries.
-enum ReferenceFlaw: Error, Equatable, Sendable, CustomStringConvertible {
+enum ReferenceProblem: Error, Equatable, Sendable, CustomStringConvertible {
     case noSuchNode(UInt32)
     case noCellCount(provider: String, property: String)
     case tooManyCells(provider: String, property: String)
@@ -106,11 +106,11 @@ extension HostTree {
     /// Takes the value of a reference apart; nil stands for an empty entry.
     func references(
         _ value: PropertyValue, _ rule: ReferenceRule, _ passed: PassedNodes
-    ) throws(DeviceTreeError) -> Result<[NodeReference?], ReferenceFlaw> {
+    ) throws(DeviceTreeError) -> Result<[NodeReference?], ReferenceProblem> {
         let arguments: ReferenceRule.Arguments
         switch try known(rule.arguments, value, passed) {
         case .success(let known): arguments = known
-        case .failure(let flaw): return .failure(flaw)
+        case .failure(let problem): return .failure(problem)
         }
         var references: [NodeReference?] = []
         var reader = value.reader
@@ -136,7 +136,7 @@ extension HostTree {
                     guard let cell = reader.cell() else { return .failure(.truncated) }
                     cells.append(cell)
                 }
-            case .failure(let flaw): return .failure(flaw)
+            case .failure(let problem): return .failure(problem)
             }
             references.append(
                 NodeReference(phandle: phandle, provider: found, arguments: cells, leading: leading))
@@ -152,7 +152,7 @@ extension HostTree {
     /// What follows the phandles of a value, where a range is all that is known of it.
     private func known(
         _ arguments: ReferenceRule.Arguments, _ value: PropertyValue, _ passed: PassedNodes
-    ) throws(DeviceTreeError) -> Result<ReferenceRule.Arguments, ReferenceFlaw> {
+    ) throws(DeviceTreeError) -> Result<ReferenceRule.Arguments, ReferenceProblem> {
         guard case .between(let counts) = arguments else { return .success(arguments) }
         guard let cells = value.cells, !cells.isEmpty else { return .failure(.truncated) }
         guard cells.count <= 256 else { return .failure(.tooManyEntries) }
@@ -187,7 +187,7 @@ extension HostTree {
 
     private func count(
         _ arguments: ReferenceRule.Arguments, of provider: String, remaining: Int
-    ) throws(DeviceTreeError) -> Result<Int, ReferenceFlaw> {
+    ) throws(DeviceTreeError) -> Result<Int, ReferenceProblem> {
         switch arguments {
         case .fixed(let count): return .success(count)
         case .rest, .between: return .success(remaining)

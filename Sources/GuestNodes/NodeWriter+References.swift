@@ -17,11 +17,11 @@ extension NodeWriter {
         let references: [NodeReference?]
         switch try tree.references(property.value, rule, passed) {
         case .success(let found): references = found
-        case .failure(let flaw):
+        case .failure(let problem):
             if place.isEmpty, rule.kind == .clock, hasRate(forAny: entryNames, of: source) {
                 try writeConfiguredClocks(names: entryNames, to: &node)
             } else {
-                lose(property, rule, names, place: place, .flaw(flaw))
+                lose(property, rule, names, place: place, .problem(problem))
             }
             return
         }

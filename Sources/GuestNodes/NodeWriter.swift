@@ -98,8 +98,8 @@ struct NodeWriter {
         if settings.label != nil { _ = try passed.guestPhandle(of: folder, &shared) }
         self.node = node
         for quirk in quirks {
-            if let flaw = quirk.flaw(of: node, regionCount: request.regions.count) {
-                fail(.incompleteNode(device: request.name, compatible: quirk.compatible, flaw))
+            if let problem = quirk.problem(of: node, regionCount: request.regions.count) {
+                fail(.incompleteNode(device: request.name, compatible: quirk.compatible, problem))
             }
         }
         if settings.isStrict, !losses.isEmpty { fail(.missingReferences(device: request.name, losses)) }
@@ -114,7 +114,7 @@ struct NodeWriter {
         case "reg", "reg-names", "interrupts", "interrupt-names":
             break  // with what VFIO exposes
         case "interrupts-extended":
-            note("", property.name, .rewritten, .lines)
+            note("", property.name, .rewritten, .guestSPIs)
         case "status":
             note("", property.name, .dropped, .status)
         case "interrupt-parent":
@@ -139,13 +139,13 @@ struct NodeWriter {
         if isSet("reg") || isDeleted("reg") { return }
         guard !request.regions.isEmpty else {
             for name in ["reg", "reg-names"] where source.node[property: name] != nil {
-                note("", name, .dropped, .noWindows)
+                note("", name, .dropped, .noRegions)
             }
             return
         }
         // The platform bus has two cells for an address and two for a size.
         node[property: "reg"] = .cells64(request.regions.flatMap { [$0.base.rawValue, $0.size] })
-        note("", "reg", had ? .rewritten : .added, .windows)
+        note("", "reg", had ? .rewritten : .added, .guestWindows)
         writeNames("reg-names", indices: request.regionIndices, to: &node)
     }
 
@@ -154,7 +154,7 @@ struct NodeWriter {
         if isSet("interrupts") || isDeleted("interrupts") { return }
         guard !request.interrupts.isEmpty else {
             for name in ["interrupts", "interrupt-names"] where source.node[property: name] != nil {
-                note("", name, .dropped, .noLines)
+                note("", name, .dropped, .noInterrupts)
             }
             return
         }
@@ -164,7 +164,7 @@ struct NodeWriter {
                 // tree says of falling edges and low levels, the host's interrupt controllers have turned already.
                 [0, interrupt.spi.rawValue, (trigger ?? interrupt.trigger) == .level ? 4 : 1]
             })
-        note("", "interrupts", had ? .rewritten : .added, .lines)
+        note("", "interrupts", had ? .rewritten : .added, .guestSPIs)
         writeNames("interrupt-names", indices: Array(request.interrupts.indices), to: &node)
     }
 
@@ -180,7 +180,7 @@ struct NodeWriter {
             return
         }
         node[property: name] = .strings(kept.map { names[$0] })
-        note("", name, .rewritten, .inStep)
+        note("", name, .rewritten, .matchesVFIO)
     }
 
     /// A bus can say for all that is on it that DMA is coherent with the caches.

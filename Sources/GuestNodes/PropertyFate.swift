@@ -42,7 +42,7 @@ public struct PropertyFate: Equatable, Sendable {
     var isLostReference: Bool {
         guard fate == .dropped else { return false }
         switch cause {
-        case .entries, .flaw, .host, .notLookedAt, .childInterrupts, .severalPowerDomains: return true
+        case .entries, .problem, .host, .notLookedAt, .childInterrupts, .severalPowerDomains: return true
         case .role(.assignedClocks), .role(.interruptMap), .role(.idMap): return true
         default: return false
         }
@@ -54,7 +54,7 @@ public struct PropertyFate: Equatable, Sendable {
         case maybeReference(String)
         /// The same, and the guest has these nodes.
         case takenForReference([String])
-        case windows, noWindows, lines, noLines, inStep
+        case guestWindows, noRegions, guestSPIs, noInterrupts, matchesVFIO
         /// A bus of the device's own, whose addresses lie in its regions, or nowhere in them.
         case bus, noBus
         /// A child whose registers aren't the device's.
@@ -67,7 +67,7 @@ public struct PropertyFate: Equatable, Sendable {
         /// More power domains than the host's kernel attaches by itself: so many.
         case severalPowerDomains(Int)
         case entries([ReferenceOutcome])
-        case flaw(ReferenceFlaw)
+        case problem(ReferenceProblem)
         /// Refers to a node that isn't passed through.
         case notLookedAt
         case goesWith(String)
@@ -87,11 +87,11 @@ extension PropertyFate.Cause: CustomStringConvertible {
             "taken for plain data, though its first number is also the phandle of \(path) on the host"
         case .takenForReference(let paths):
             "taken for a reference, as nothing else refers to \(paths.joined(separator: ", "))"
-        case .windows: "the guest's windows"
-        case .noWindows: "VFIO exposes no region"
-        case .lines: "the guest's SPIs; level (high) or edge (rising) as VFIO says, for a GIC's SPIs are nothing else"
-        case .noLines: "VFIO exposes no interrupt"
-        case .inStep: "in step with what VFIO exposes"
+        case .guestWindows: "the guest's windows"
+        case .noRegions: "VFIO exposes no region"
+        case .guestSPIs: "the guest's SPIs; level (high) or edge (rising) as VFIO says, for a GIC's SPIs are nothing else"
+        case .noInterrupts: "VFIO exposes no interrupt"
+        case .matchesVFIO: "in step with what VFIO exposes"
         case .bus: "where the guest sees the part of the bus that lies in the device's regions"
         case .noBus: "nothing of its bus lies in the device's regions"
         case .outOfReach: "its registers are not in the device's regions"
@@ -102,7 +102,7 @@ extension PropertyFate.Cause: CustomStringConvertible {
         case .severalPowerDomains(let count):
             "Linux and VFIO switch on a single power domain at most, and it has \(count): they may go off with the host's driver"
         case .entries(let outcomes): ReferenceOutcome.text(outcomes)
-        case .flaw(let flaw): flaw.description
+        case .problem(let problem): problem.description
         case .notLookedAt: "refers to nodes of the host that are not passed through"
         case .goesWith(let property): "goes with \(property)"
         case .childInterrupts: "an interrupt that VFIO doesn't expose"

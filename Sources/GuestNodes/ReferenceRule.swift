@@ -145,7 +145,7 @@ struct ReferenceRule: Equatable {
         // Not what pin controllers have for data: pinctrl-single,pins.
         let prefix = "pinctrl-"
         guard name.hasPrefix(prefix), name.utf8.count > prefix.utf8.count,
-            name.utf8.dropFirst(prefix.utf8.count).allSatisfy({ 0x30...0x39 ~= $0 })
+            name.utf8.dropFirst(prefix.utf8.count).allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 })
         else { return nil }
         return .plain(.host(.pins))
     }

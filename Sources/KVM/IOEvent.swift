@@ -11,7 +11,8 @@ public final class IOEvent: Sendable {
     private let address: UInt64
     private let length: UInt32
     private let match: UInt64?
-    private let event: EventDescriptor
+    private let event: Share<EventDescriptor>
+    private let eventNumber: CInt
     private let isSet: Bool
 
     /// - Parameters:
@@ -25,7 +26,8 @@ public final class IOEvent: Sendable {
         self.address = address
         self.length = length
         self.match = match
-        self.event = event
+        self.event = Share(event)
+        eventNumber = event.rawValue
         do {
             try vm.calls.assignIOEventFD(
                 vm: vm.rawDescriptor, address: address, length: length, event: event.rawValue, match: match)
@@ -36,9 +38,12 @@ public final class IOEvent: Sendable {
         isSet = true
     }
 
+    /// The registration goes before the eventfd, and that before the share of the VM.
     deinit {
-        guard isSet else { return }
-        vm.calls.deassignIOEventFD(
-            vm: vm.rawDescriptor, address: address, length: length, event: event.rawValue, match: match)
+        if isSet {
+            vm.calls.deassignIOEventFD(
+                vm: vm.rawDescriptor, address: address, length: length, event: eventNumber, match: match)
+        }
+        event.release()
     }
 }

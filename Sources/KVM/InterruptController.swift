@@ -31,9 +31,8 @@ public final class InterruptController: Sendable {
     public static let maximumSPICount: UInt32 = 960
     /// How many it has at least.
     public static let minimumSPICount: UInt32 = 64
-    /// Declared before the VM, so that it is closed first: stored properties go in the order of declaration.
-    private let descriptor: OwnedDescriptor
     private let vm: VirtualMachine
+    private let descriptor: OwnedDescriptor
 
     /// The best version that the host can give a guest.
     /// - Throws: `KVMError.noInterruptController` when there is none.
@@ -91,6 +90,9 @@ public final class InterruptController: Sendable {
             vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_CTRL_INIT", CLINUX_VGIC_GROUP_CONTROL,
             CLINUX_VGIC_CONTROL_INIT, .none)
     }
+
+    /// Before its share of the VM goes.
+    deinit { descriptor.close() }
 
     /// Takes `lines` for level-triggered from the start. The guest says so, too, but a device may be first.
     ///

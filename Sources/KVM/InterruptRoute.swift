@@ -11,8 +11,9 @@ public final class InterruptRoute: Sendable {
     /// The interrupt that is raised.
     public let gsi: GSI
     private let vm: VirtualMachine
-    private let trigger: EventDescriptor
-    private let resample: EventDescriptor?
+    private let trigger: Share<EventDescriptor>
+    private let triggerNumber: CInt
+    private let resample: Share<EventDescriptor>
     private let isSet: Bool
 
     /// - Throws: `KVMError.irqfd` with the errno: EINVAL when the GSI has no route, EBUSY when `trigger` has one already.
@@ -21,8 +22,9 @@ public final class InterruptRoute: Sendable {
     ) throws(KVMError) {
         self.gsi = gsi
         self.vm = vm
-        self.trigger = trigger
-        self.resample = resample
+        self.trigger = Share(trigger)
+        triggerNumber = trigger.rawValue
+        self.resample = Share(resample)
         do {
             try vm.calls.assignIRQFD(
                 vm: vm.rawDescriptor, gsi: gsi.rawValue, trigger: trigger.rawValue, resample: resample?.rawValue)
@@ -33,7 +35,10 @@ public final class InterruptRoute: Sendable {
         isSet = true
     }
 
+    /// The route goes before its eventfds, and those before the share of the VM.
     deinit {
-        if isSet { vm.calls.deassignIRQFD(vm: vm.rawDescriptor, gsi: gsi.rawValue, trigger: trigger.rawValue) }
+        if isSet { vm.calls.deassignIRQFD(vm: vm.rawDescriptor, gsi: gsi.rawValue, trigger: triggerNumber) }
+        resample.release()
+        trigger.release()
     }
 }

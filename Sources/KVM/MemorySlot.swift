@@ -13,9 +13,9 @@ public final class MemorySlot: Sendable {
     /// Where the guest sees it (IPA).
     public let guestAddress: UInt64
     private let number: UInt32
-    /// Declared before the VM, so that it goes first: stored properties go in the order of declaration.
-    private let mapping: MemoryMapping
     private let vm: VirtualMachine
+    private let mapping: Share<MemoryMapping>
+    private let hostAddress: UInt
 
     /// Address, part and size must be multiples of the host's page size.
     /// - Parameter part: the bytes of the mapping that the guest sees; all by default.
@@ -28,7 +28,8 @@ public final class MemorySlot: Sendable {
         let size = part.upperBound - part.lowerBound
         self.guestAddress = guestAddress
         self.vm = vm
-        self.mapping = mapping
+        self.mapping = Share(mapping)
+        hostAddress = mapping.address
         number = vm.takeSlot()
         do throws(Errno) {
             guard part.upperBound <= mapping.size else { throw .invalidArgument }
@@ -54,7 +55,7 @@ public final class MemorySlot: Sendable {
         guard isSet.load(ordering: .acquiring) else { return }
         do throws(Errno) {
             try vm.calls.setMemoryRegion(
-                vm: vm.rawDescriptor, slot: number, guestAddress: guestAddress, size: 0, hostAddress: mapping.address)
+                vm: vm.rawDescriptor, slot: number, guestAddress: guestAddress, size: 0, hostAddress: hostAddress)
         } catch { throw .memorySlotRemoval(guestAddress: guestAddress, errno: error) }
         isSet.store(false, ordering: .releasing)
         vm.returnSlot(number)
@@ -62,5 +63,10 @@ public final class MemorySlot: Sendable {
 
     /// When the kernel refuses here, the guest sees the memory for as long as there is the VM: the mapping has to stay until
     /// then, or the guest would see what this process maps there next.
-    deinit { do { try remove() } catch { vm.keep(mapping) } }
+    ///
+    /// The slot goes before the memory, and that before the share of the VM.
+    deinit {
+        do { try remove() } catch { if let mapping = mapping.object { vm.keep(mapping) } }
+        mapping.release()
+    }
 }

@@ -8,9 +8,8 @@ internal import LinuxSystem
 ///
 /// - SeeAlso: Documentation/virt/kvm/devices/vfio.rst
 public final class VFIOLink: Sendable {
-    /// Declared before the VM, so that it is closed first: stored properties go in the order of declaration.
-    private let descriptor: OwnedDescriptor
     private let vm: VirtualMachine
+    private let descriptor: OwnedDescriptor
 
     /// One for each VM.
     public init(_ vm: VirtualMachine) throws(KVMError) {
@@ -20,6 +19,9 @@ public final class VFIOLink: Sendable {
                 try vm.calls.createDevice(vm: raw, type: KVM_DEV_TYPE_VFIO.rawValue)
             }, of: vm.calls)
     }
+
+    /// Before its share of the VM goes.
+    deinit { descriptor.close() }
 
     /// A group that is registered for as long as this lives. The group's descriptor must outlive it.
     public final class Registration: Sendable {

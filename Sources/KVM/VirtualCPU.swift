@@ -4,44 +4,17 @@
 internal import CLinux
 internal import LinuxSystem
 
-/// Why a vCPU came back from the guest.
-///
-/// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure
-public enum VCPUExit: Equatable, Sendable {
-    /// The guest read `length` bytes of an address that no memory slot covers; answer with `complete(read:)`.
-    case mmioRead(address: UInt64, length: UInt32)
-    /// The guest wrote the low `length` bytes of `value`.
-    case mmioWrite(address: UInt64, length: UInt32, value: UInt64)
-    /// The guest accessed guest-physical `address`, which no memory slot covers, with an instruction that the hardware
-    /// doesn't describe: it is to be emulated, or to be given a data abort. The program counter is still at it.
-    case noSyndrome(address: UInt64, isWrite: Bool)
-    /// PSCI SYSTEM_OFF.
-    case shutdown
-    /// PSCI SYSTEM_RESET.
-    case reset
-    /// The guest reported a crash of its own.
-    case crash
-    /// A signal or `setImmediateExit` took the vCPU out.
-    case interrupted
-    /// The hardware refused to enter the guest.
-    case failedEntry(reason: UInt64)
-    /// KVM met a state that it can't emulate.
-    case internalError(suberror: UInt32)
-    /// An exit reason, or a system event, that Martlet doesn't know.
-    case unknown(reason: UInt32, detail: UInt32)
-}
-
 /// A vCPU. Its owner runs it on one thread; only `setImmediateExit` may be called from another.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.7 KVM_CREATE_VCPU, 4.82 KVM_ARM_VCPU_INIT
 public final class VirtualCPU: Sendable {
     /// 0 for the boot CPU.
     public let index: UInt32
-    // Newest first, since stored properties go in the order of declaration.
-    private let state: MemoryMapping
-    private let descriptor: OwnedDescriptor
-    private let calls: any KVMCalls
     private let vm: VirtualMachine
+    private let calls: any KVMCalls
+    private let descriptor: OwnedDescriptor
+    private let state: Share<MemoryMapping>
+    private let stateAddress: UInt
     var rawDescriptor: CInt { descriptor.rawValue }
 
     /// - Throws: `KVMError.call`: EEXIST for an index in use, EINVAL for one over the host's limit.
@@ -55,18 +28,35 @@ public final class VirtualCPU: Sendable {
                 try calls.createVCPU(vm: vm, index: index)
             },
             of: calls)
-        let size = try vm.hypervisor.call("KVM_GET_VCPU_MMAP_SIZE") { (kvm) throws(Errno) in
-            try calls.vcpuMappingSize(kvm: kvm)
+        let mapping: MemoryMapping
+        do throws(KVMError) { mapping = try Self.mapState(of: descriptor.rawValue, index, vm) } catch {
+            descriptor.close()
+            throw error
         }
-        let raw = descriptor.rawValue
-        state = try naming({ .call("mmap of vCPU \(index)", errno: $0) }) { () throws(Errno) in
-            try MemoryMapping(of: raw, size: size, system: calls)
+        stateAddress = mapping.address
+        state = Share(mapping)
+    }
+
+    private static func mapState(
+        of descriptor: CInt, _ index: UInt32, _ vm: VirtualMachine
+    ) throws(KVMError) -> MemoryMapping {
+        let size = try vm.hypervisor.call("KVM_GET_VCPU_MMAP_SIZE") { (kvm) throws(Errno) in
+            try vm.calls.vcpuMappingSize(kvm: kvm)
+        }
+        return try naming({ .call("mmap of vCPU \(index)", errno: $0) }) { () throws(Errno) in
+            try MemoryMapping(of: descriptor, size: size, system: vm.calls)
         }
     }
 
-    // Safety: the mapping is at least a page long, as is struct kvm_run, and lives as long as self.
+    /// Before its share of the VM goes.
+    deinit {
+        state.release()
+        descriptor.close()
+    }
+
+    // Safety: the mapping is at least a page long, as is struct kvm_run, and `state` has it for as long as self lives.
     private var sharedState: UnsafeMutableRawPointer {
-        UnsafeMutableRawPointer(bitPattern: state.address).unsafelyUnwrapped
+        UnsafeMutableRawPointer(bitPattern: stateAddress).unsafelyUnwrapped
     }
 
     /// Puts the vCPU into its reset state: EL1h, MMU off, interrupts masked, PSCI 1.x by HVC.

@@ -9,12 +9,10 @@ internal import Synchronization
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.2 KVM_CREATE_VM
 public final class VirtualMachine: Sendable {
-    /// Declared before the hypervisor, so that it is closed first: stored properties go in the order of declaration.
-    private let descriptor: OwnedDescriptor
     let hypervisor: Hypervisor
-    /// Memory whose slots the kernel would not remove. Declared after the descriptor, so that it goes once the VM is closed.
-    /// Guarded by its lock, as the next.
-    private let leftovers = Mutex<[MemoryMapping]>([])
+    /// Memory whose slots the kernel would not remove. It guards itself.
+    private let leftovers = OwnedList<MemoryMapping>()
+    private let descriptor: OwnedDescriptor
     /// Numbers of memory slots that are in use. Guarded by its lock: regions may be mapped from any thread.
     private let slots = Mutex<[UInt32]>([])
 
@@ -36,7 +34,18 @@ public final class VirtualMachine: Sendable {
                 try hypervisor.calls.createVM(kvm: kvm, type: type)
             },
             of: hypervisor.calls)
-        reportsMissingSyndromes = try Self.enableMissingSyndromes(hypervisor, descriptor)
+        do throws(KVMError) {
+            reportsMissingSyndromes = try Self.enableMissingSyndromes(hypervisor, descriptor)
+        } catch {
+            descriptor.close()
+            throw error
+        }
+    }
+
+    /// The guest may see what is left over until the VM is closed. The share of the hypervisor goes last.
+    deinit {
+        descriptor.close()
+        leftovers.releaseAll()
     }
 
     /// Hosts before Linux 5.5 can't: there such an access ends the guest.
@@ -77,15 +86,9 @@ public final class VirtualMachine: Sendable {
     func returnSlot(_ number: UInt32) { slots.withLock { $0.removeAll { $0 == number } } }
 
     /// Keeps memory that the guest still sees, for as long as there is the VM.
-    func keep(_ mapping: MemoryMapping) { leftovers.withLock { $0.append(mapping) } }
+    func keep(_ mapping: MemoryMapping) { leftovers.append(mapping) }
 
     func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
         try naming({ .call(name, errno: $0) }) { () throws(Errno) in try body(rawDescriptor) }
     }
-}
-
-/// A global system interrupt. On arm64 with KVM's default routing it is the number of an SPI: intid - 32.
-public struct GSI: RawRepresentable, Hashable, Sendable {
-    public let rawValue: UInt32
-    public init(rawValue: UInt32) { self.rawValue = rawValue }
 }

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A file descriptor with one owner: it is closed when the owner goes.
+internal import Synchronization
+
+/// A file descriptor with one owner: it is closed by `close`, or else when the owner goes.
+///
+/// An owner of several things calls `close` in its `deinit`, which so names the order in which they go.
 public struct OwnedDescriptor: ~Copyable, Sendable {
-    /// The number, for the calls that take one. It is valid for as long as this value lives.
+    /// The number, for the calls that take one. It is valid until `close`.
     public let rawValue: CInt
     private let system: any SystemCalls
+    private let isOpen = Atomic<Bool>(true)
 
     /// Takes over `rawValue`, which nobody else may close.
     public init(adopting rawValue: CInt, of system: any SystemCalls) {
@@ -13,5 +18,10 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
         self.system = system
     }
 
-    deinit { system.close(rawValue) }
+    /// Closes it now. A second call does nothing. Call it when no other thread can use the number any more.
+    public func close() {
+        if isOpen.exchange(false, ordering: .acquiringAndReleasing) { system.close(rawValue) }
+    }
+
+    deinit { close() }
 }

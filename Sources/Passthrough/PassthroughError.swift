@@ -28,7 +28,7 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     /// `require_reset`, and the reset failed.
     case resetFailed(VFIOError)
     /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
-    case unconfinedDMA(device: String, suspicion: String)
+    case unconfinedDMA(device: String, master: String)
     /// `dma: "identity"`, but on the way from the device to memory addresses become others.
     case translatingBus(device: String, bus: String)
     /// `dma: "identity"`, but the device's addresses don't reach all of RAM.
@@ -69,9 +69,9 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             \(error)
               require_reset is set: the guest would find the device as its last user left it, and it may do what that has told it to
             """
-        case .unconfinedDMA(let device, let suspicion):
+        case .unconfinedDMA(let device, let master):
             """
-            \(device): no IOMMU stands between it and the host's memory, and \(suspicion) is not known to do no DMA
+            \(device): no IOMMU stands between it and the host's memory, and \(master) is not known to do no DMA
               where it does none: set dma to "none"; nothing enforces that
               where it does: set dma to "identity" and allow_unsafe_dma to true; the guest's RAM is then at the host's physical
               addresses, and the device, and with it the guest, can reach all of the host's memory

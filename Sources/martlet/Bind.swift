@@ -36,9 +36,9 @@ struct Bind: ParsableCommand {
         try ThisHost.fail(
             devices.filter { $0.state != .ready }.compactMap { device in
                 do throws(HostDeviceError) {
-                    let obstacles = try conditions.obstacles(to: device, together: together)
-                    return obstacles.isEmpty
-                        ? nil : HostDeviceError.binding(device: device.name, .refused(obstacles)).description
+                    let problems = try conditions.problems(to: device, together: together)
+                    return problems.isEmpty
+                        ? nil : HostDeviceError.binding(device: device.name, .refused(problems)).description
                 } catch { return error.description }
             })
         let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel(), holds: !noHold)

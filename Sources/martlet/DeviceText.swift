@@ -41,11 +41,11 @@ struct DeviceText {
         case .free: lines.append("  held: no; its driver keeps it powered, or nobody does")
         case .unavailable: break
         }
-        if survey.needsWordOnDMA {
+        if survey.needsDMASetting {
             lines.append(
                 "  dma: no IOMMU confines it; the configuration has to say \"none\" if it does none, or \"identity\"")
         }
-        return (lines + wayToReady).joined(separator: "\n")
+        return (lines + stepsToReady).joined(separator: "\n")
     }
 
     private var group: String {
@@ -87,15 +87,15 @@ struct DeviceText {
     }
 
     /// What stands in the way and what to do about it, in order.
-    private var wayToReady: [String] {
+    private var stepsToReady: [String] {
         var lines: [String] = []
-        if !survey.obstacles.isEmpty {
+        if !survey.problems.isEmpty {
             lines.append("  in the way:")
-            lines += survey.obstacles.flatMap(\.lines).map { "    \($0)" }
+            lines += survey.problems.flatMap(\.lines).map { "    \($0)" }
         }
         if case .impossible = survey.verdict { return lines }
         if survey.device.state != .ready {
-            lines.append(survey.obstacles.isEmpty ? "  to make it ready:" : "  and then:")
+            lines.append(survey.problems.isEmpty ? "  to make it ready:" : "  and then:")
             lines.append("    run: martlet bind \(survey.device.name)")
             guard let steps else { return lines }
             lines.append("  which does:")

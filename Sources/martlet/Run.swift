@@ -58,7 +58,7 @@ struct Run: ParsableCommand {
 
     private static func runMachine(
         _ configuration: MachineConfiguration, _ hypervisor: Hypervisor, _ log: Log, _ tracer: Tracer?
-    ) throws -> (GuestEnd, Report) {
+    ) throws -> (GuestEnd, RunReport) {
         let plan = try failing { () throws(MachineError) in
             try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log, tracer: tracer)
         }
@@ -98,12 +98,12 @@ private struct ReportFile {
         do { file = try OutputFile(path) } catch { throw Failure(.failure, "--report: \(path): \(error)") }
     }
 
-    func finish(_ report: Report) throws {
+    func finish(_ report: RunReport) throws {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
         do {
             let data = try encoder.encode(report)
-            try file.finish(Array(data) + [0x0A], timeoutMilliseconds: 1000)
+            try file.finish(Array(data) + [UInt8(ascii: "\n")], timeoutMilliseconds: 1000)
         } catch let error as Errno {
             throw Failure(.failure, "--report: \(path): \(error.explained)")
         } catch {

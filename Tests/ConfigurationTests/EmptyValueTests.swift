@@ -31,7 +31,7 @@ struct EmptyValueTests {
             #"""
             {"boot-source": {"kernel_image_path": "/Image", \#(members(BootSource.Keys.section.keys, value))},
              \#(members(MachineConfiguration.Keys.section.keys, value, but: parts)),
-             "machine-config": {\#(members(MachineSize.Keys.section.keys, value))},
+             "machine-config": {\#(members(MachineConfig.Keys.section.keys, value))},
              "device-tree": {\#(members(DeviceTreeFiles.Keys.section.keys, value))},
              "platform-devices": [
                {"host": "a", \#(members(PlatformDevice.Keys.section.keys, value, but: ["host"]))},
@@ -54,7 +54,7 @@ struct EmptyValueTests {
         #expect(
             try decode("{\(plainBootSource)\(parts)}")
                 == MachineConfiguration(bootSource: BootSource(kernelImagePath: "/Image")))
-        #expect(try decode(machine(#""platform_bus": \#(value)"#)).machineSize == MachineSize())
+        #expect(try decode(machine(#""platform_bus": \#(value)"#)).machineSize == MachineConfig())
     }
 
     @Test func `false is the value of a key that takes true or false`() throws {

@@ -22,7 +22,7 @@ struct FirecrackerKeyTests {
             """#)
 
         var expected = MachineConfiguration(bootSource: BootSource(kernelImagePath: "Image"))
-        expected.machineSize.hugePages = MachineSize.HugePages.none
+        expected.machineSize.hugePages = MachineConfig.HugePages.none
         #expect(configuration == expected)
     }
 
@@ -59,7 +59,7 @@ struct FirecrackerKeyTests {
 
     /// A later release may do more: then the key moves, and must not stay in both.
     @Test func `no key is Martlet's and lacking`() {
-        let own = Set(MachineConfiguration.Keys.section.keys.map(\.name) + MachineSize.Keys.section.keys.map(\.name))
+        let own = Set(MachineConfiguration.Keys.section.keys.map(\.name) + MachineConfig.Keys.section.keys.map(\.name))
         #expect(own.isDisjoint(with: (FirecrackerKey.root + FirecrackerKey.machineConfig).map(\.name)))
     }
 

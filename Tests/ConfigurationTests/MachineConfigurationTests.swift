@@ -49,7 +49,7 @@ struct MachineConfigurationTests {
             configuration
                 == MachineConfiguration(
                     bootSource: BootSource(kernelImagePath: "Image", initrdPath: "initrd", bootArguments: "quiet"),
-                    machineSize: MachineSize(vcpuCount: 4, memoryMebibytes: 512),
+                    machineSize: MachineConfig(vcpuCount: 4, memoryMebibytes: 512),
                     platformDevices: [
                         PlatformDevice(
                             identity: .host("a"), noMmap: true, interrupts: .eventfd, mmapTimeoutMilliseconds: 0,
@@ -140,7 +140,7 @@ struct MachineConfigurationTests {
         ("a/b/c.json", "a/b"), ("c.json", ""), ("/c.json", "/"), ("./c.json", "."), ("a//c.json", "a/"),
     ])
     func `the folder of a file`(file: String, folder: String) {
-        #expect(Path.folder(of: file) == folder)
+        #expect(ConfigurationPath.folder(of: file) == folder)
     }
 
     @Test(arguments: [
@@ -163,7 +163,7 @@ struct MachineConfigurationTests {
         ("/a/b", "b"), ("/a/b//", "b"), ("b", "b"), ("/", ""), ("", ""), ("/a/..", ".."),
     ])
     func `the last component of a path`(path: String, name: String) {
-        #expect(Path.lastComponent(of: path) == name)
+        #expect(ConfigurationPath.lastComponent(of: path) == name)
     }
 
     @Test func `limits are allowed themselves`() throws {
@@ -173,7 +173,7 @@ struct MachineConfigurationTests {
         for (vcpus, memory) in [(1, 16), (32, 1_048_576)] {
             #expect(
                 try decode(machine(#""vcpu_count": \#(vcpus), "mem_size_mib": \#(memory)"#)).machineSize
-                    == MachineSize(vcpuCount: vcpus, memoryMebibytes: memory))
+                    == MachineConfig(vcpuCount: vcpus, memoryMebibytes: memory))
         }
         let name = String(repeating: "n", count: 255)
         let devices = try decode(device(#""host": "\#(name)", "mmap_timeout_ms": 3600000"#)).platformDevices

@@ -64,7 +64,7 @@ enum SchemaCases {
             configurations.append(#"{"boot-source": {"\#(key)": \#(probe)}}"#)
             if key != "kernel_image_path" { configurations.append(boot(#""\#(key)": \#(probe)"#)) }
         }
-        for key in MachineSize.Keys.section.keys.map(\.name) + FirecrackerKey.machineConfig.map(\.name) + ["unknown"] {
+        for key in MachineConfig.Keys.section.keys.map(\.name) + FirecrackerKey.machineConfig.map(\.name) + ["unknown"] {
             configurations.append(machine(#""\#(key)": \#(probe)"#))
         }
         for key in PlatformDevice.Keys.section.keys.map(\.name) + ["unknown"] {
@@ -78,7 +78,7 @@ enum SchemaCases {
                 configurations.append(device(#""host": "x", "eoi": {"offset": 0, "\#(key)": \#(probe)}"#))
             }
         }
-        for key in MachineSize.Window.Keys.section.keys.map(\.name) + ["unknown"] {
+        for key in MachineConfig.Window.Keys.section.keys.map(\.name) + ["unknown"] {
             configurations.append(machine(#""platform_bus": {"\#(key)": \#(probe)}"#))
             configurations.append(machine(#""platform_bus": {"base": 4096, "size": 4096, "x\#(key)": \#(probe)}"#))
         }

@@ -101,7 +101,7 @@ struct SchemaTests {
         let written = try decode(
             #"""
             {"boot-source": {"kernel_image_path": "/Image"},
-             "machine-config": {\#(try defaults(of: MachineSize.Keys.section.keys))},
+             "machine-config": {\#(try defaults(of: MachineConfig.Keys.section.keys))},
              "platform-devices": [{"host": "a", \#(try defaults(of: PlatformDevice.Keys.section.keys)),
                  "device_tree": {\#(try defaults(of: DeviceTreeSettings.Keys.section.keys))}}],
              "device-tree": {\#(try defaults(of: DeviceTreeFiles.Keys.section.keys))}}
@@ -175,12 +175,12 @@ struct SchemaTests {
                         initrdPath: "configs/../guest-images/build/initramfs.cpio.gz",
                         bootArguments: "console=ttyS0 quiet panic=-1 martlet.role=guest "
                             + "martlet.run=/martlet/rtc.sh martlet.alarms=3"),
-                    machineSize: MachineSize(vcpuCount: 1, memoryMebibytes: 128), platformDevices: [rtc]))
+                    machineSize: MachineConfig(vcpuCount: 1, memoryMebibytes: 128), platformDevices: [rtc]))
         #expect(try example("boot-only.json").machineSize.vcpuCount == 2)
         let overlay = try example("pl031-overlay.json")
         #expect(
             overlay.machineSize
-                == MachineSize(ramBase: 0x4000_0000, platformBus: .init(base: 0x2000_0000, size: 0x100_0000)))
+                == MachineConfig(ramBase: 0x4000_0000, platformBus: .init(base: 0x2000_0000, size: 0x100_0000)))
         #expect(
             overlay.platformDevices == [
                 PlatformDevice(

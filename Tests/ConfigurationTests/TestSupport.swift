@@ -51,7 +51,7 @@ func exampleFiles() throws -> [String: [UInt8]] {
 }
 
 /// configs/ at the root of the package that this file is in.
-let configsFolder = Path.folder(of: #filePath) + "/../../configs"
+let configsFolder = ConfigurationPath.folder(of: #filePath) + "/../../configs"
 
 /// SplitMix64: the same numbers in every run.
 struct SeededGenerator: RandomNumberGenerator {

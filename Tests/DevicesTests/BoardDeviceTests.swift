@@ -30,6 +30,18 @@ final class TestConsole: ConsoleEnd {
     func type(_ bytes: [UInt8]) -> Int { state.withLock { $0.receive }?(bytes) ?? 0 }
 }
 
+/// The order in which a device's parts go.
+@Suite struct ReleaseOrderTests {
+    @Test func `a timer goes before its loop`() throws {
+        let kernel = FakeKernel()
+        var timer: ClockTimer? = try ClockTimer(loop: try EventLoop(of: kernel), system: kernel)
+        withExtendedLifetime(timer) { #expect(kernel.held == ["epoll_create1", "eventfd", "timerfd_create"]) }
+        timer = nil
+        #expect(kernel.held.isEmpty)
+        #expect(kernel.disorder == nil, "\(kernel.journal)")
+    }
+}
+
 /// The board's own devices: what each says of itself, and that it comes alive and goes without a trace.
 @Suite struct BoardDeviceTests {
     private let kernel = FakeKernel()

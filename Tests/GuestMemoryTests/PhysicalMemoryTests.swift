@@ -88,6 +88,27 @@ import Testing
         #expect(kernel.held.isEmpty, "\(kernel.held)")
     }
 
+    @Test func `the pin goes after the banks, and the page map last`() throws {
+        fillPool([1, 2, 9])
+        do { _ = try take(3) }
+        let released = kernel.journal.compactMap { event in
+            if case .release(let what) = event { what } else { nil }
+        }
+        #expect(released.count > 2)
+        #expect(released.suffix(2) == ["pin", "open /proc/self/pagemap"])
+    }
+
+    @Test func `closing lets go of all but what others share`() throws {
+        fillPool([1, 2, 9])
+        let memory = try take(3)
+        let bank = try #require(memory.banks.first)
+        let before = kernel.held.count
+        memory.close()
+        memory.close()
+        #expect(memory.banks.isEmpty)
+        withExtendedLifetime(bank) { #expect(kernel.held.count == 1, "of \(before): \(kernel.held)") }
+    }
+
     /// Whichever call fails, nothing stays.
     @Test func nothingStaysOfAFailure() throws {
         var number = 0

@@ -13,27 +13,27 @@ import Testing
 
     init() { kernel.addIdleHost() }
 
-    private func obstacles(_ name: String, together: Set<String> = []) throws -> [BindingObstacle] {
+    private func problems(_ name: String, together: Set<String> = []) throws -> [BindingProblem] {
         let conditions = try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel))
-        return try conditions.obstacles(to: try HostDevice(host: name, sysfs: sysfs), together: together)
+        return try conditions.problems(to: try HostDevice(host: name, sysfs: sysfs), together: together)
     }
 
     /// What `martlet bind` says.
     private func refusal(_ name: String) throws -> String {
-        HostDeviceError.binding(device: name, .refused(try obstacles(name))).description
+        HostDeviceError.binding(device: name, .refused(try problems(name))).description
     }
 
     @Test func aDeviceOfTheHostHasNone() throws {
         kernel.addHostDevice("1000.net", driver: "stmmac")
         kernel.addHostDevice("2000.gpio", bus: .amba, group: 8, driver: "")
-        #expect(try obstacles("1000.net").isEmpty)
-        #expect(try obstacles("2000.gpio").isEmpty)
+        #expect(try problems("1000.net").isEmpty)
+        #expect(try problems("2000.gpio").isEmpty)
     }
 
     @Test func aReadyDeviceHasNoneWhateverTheHostDoesNow() throws {
         kernel.addHostDevice("1000.net")
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
-        #expect(try obstacles("1000.net").isEmpty)
+        #expect(try problems("1000.net").isEmpty)
     }
 
     @Test func theConsoleIsRefused() throws {
@@ -43,7 +43,7 @@ import Testing
             state.links["/sys/class/tty/ttyAMA0"] = "../../devices/platform/9000000.pl011/tty/ttyAMA0"
             state.files["/sys/bus/amba/drivers/uart-pl011/unbind"] = nil
         }
-        #expect(try obstacles("9000000.pl011") == [.usedByHost(.console("ttyAMA0")), .driverStays("uart-pl011")])
+        #expect(try problems("9000000.pl011") == [.usedByHost(.console("ttyAMA0")), .driverStays("uart-pl011")])
         #expect(
             try refusal("9000000.pl011") == """
                 9000000.pl011: not given to VFIO
@@ -65,7 +65,7 @@ import Testing
                   sda1, which is on it, is mounted at /my data
                   run: umount '/my data'
                 """)
-        #expect(try obstacles("1000.sata").map(\.isFinal) == [false])
+        #expect(try problems("1000.sata").map(\.isFinal) == [false])
     }
 
     @Test func theRootFileSystemIsFinal() throws {
@@ -77,12 +77,12 @@ import Testing
                 1000.sata: not given to VFIO
                   the host's root file system is on it (sda1)
                 """)
-        #expect(try obstacles("1000.sata").map(\.isFinal) == [true])
+        #expect(try problems("1000.sata").map(\.isFinal) == [true])
     }
 
     @Test func aPCIHostBridgeIsRefused() throws {
         kernel.addHostDevice("4000.pcie", driver: "pci-host", properties: ["device_type": Array("pci\0".utf8)])
-        #expect(try obstacles("4000.pcie") == [.pciHost])
+        #expect(try problems("4000.pcie") == [.pciHost])
         #expect(try refusal("4000.pcie").contains("\n  it is a PCI host bridge: "))
     }
 
@@ -100,8 +100,8 @@ import Testing
                   run: echo 3000.usb > /sys/kernel/iommu_groups/5/devices/3000.usb/driver/unbind
                 """)
         // Given to VFIO together they are in nobody's way.
-        #expect(try obstacles("1000.net", together: ["1000.net", "2000.sata", "3000.usb"]).isEmpty)
-        let rest = try obstacles("1000.net", together: ["1000.net", "2000.sata"])
+        #expect(try problems("1000.net", together: ["1000.net", "2000.sata", "3000.usb"]).isEmpty)
+        let rest = try problems("1000.net", together: ["1000.net", "2000.sata"])
         #expect(rest.map(\.summary) == ["its group without 3000.usb (xhci-hcd)"])
     }
 
@@ -114,21 +114,21 @@ import Testing
                   no IOMMU keeps it from the host's memory; only where guest and device are trusted:
                   run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
                 """)
-        #expect(try obstacles("1000.net").map(\.isFinal) == [false])
+        #expect(try problems("1000.net").map(\.isFinal) == [false])
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
-        #expect(try obstacles("1000.net").isEmpty)
+        #expect(try problems("1000.net").isEmpty)
     }
 
     @Test func aKernelWithoutNoIOMMUModeIsFinal() throws {
         kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
-        #expect(try obstacles("1000.net") == [.noIOMMU(isModeMissing: true)])
-        #expect(try obstacles("1000.net").map(\.isFinal) == [true])
+        #expect(try problems("1000.net") == [.noIOMMU(isModeMissing: true)])
+        #expect(try problems("1000.net").map(\.isFinal) == [true])
     }
 
     @Test func aDeviceBehindAnIOMMUNeedsNoMode() throws {
         kernel.addHostDevice("1000.net", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1], "reg": [0]])
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
-        #expect(try obstacles("1000.net").isEmpty)
+        #expect(try problems("1000.net").isEmpty)
     }
 
     @Test func aKernelWithoutTheDriverIsRefused() throws {
@@ -145,7 +145,7 @@ import Testing
     }
 
     /// Whatever can't be read might have been the reason not to take the device.
-    @Test func `no obstacle is lost to an error of the kernel`() throws {
+    @Test func `no problem is lost to an error of the kernel`() throws {
         kernel.addHostDevice(
             "1000.net", driver: "stmmac",
             properties: ["device_type": Array("pci\0".utf8), "compatible": Array("vendor,dma\0".utf8)])
@@ -153,11 +153,11 @@ import Testing
         kernel.addFile("/proc/sys/kernel/osrelease", "6.12.0-vendor\n")
         kernel.addFile("/lib/modules/6.12.0-vendor/modules.alias", "alias vfio-reset:vendor,dma vfio_platform_vendor\n")
         let device = try HostDevice(host: "1000.net", sysfs: sysfs)
-        func obstacles() throws -> [BindingObstacle] {
-            try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel)).obstacles(to: device)
+        func problems() throws -> [BindingProblem] {
+            try BindingConditions(sysfs: sysfs, proc: Sysfs(root: "/proc", system: kernel)).problems(to: device)
         }
         let start = kernel.withState { $0.callCount }
-        #expect(try obstacles() == [.pciHost])
+        #expect(try problems() == [.pciHost])
         let count = kernel.withState { $0.callCount } - start
         try #require(count > 6)
         for call in 1...count {
@@ -165,7 +165,7 @@ import Testing
                 state.failingCall = state.callCount + call
                 state.failure = .ioError
             }
-            #expect(throws: HostDeviceError.self, "call \(call)") { try obstacles() }
+            #expect(throws: HostDeviceError.self, "call \(call)") { try problems() }
         }
     }
 
@@ -184,7 +184,7 @@ import Testing
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
         #expect(try refusal("part") == "part: can't be passed through\n  \(reason)")
-        #expect(try obstacles("part").map(\.isFinal) == [true])
+        #expect(try problems("part").map(\.isFinal) == [true])
     }
 
     @Test func `an IOMMU is refused, and what is behind one isn't`() throws {
@@ -192,8 +192,8 @@ import Testing
             "smmu", group: 8, driver: "arm-smmu",
             properties: ["compatible": Array("qcom,smmu\0".utf8), "#iommu-cells": [1]])
         kernel.addHostDevice("net", driver: "net", properties: ["iommus": [1]])
-        #expect(try obstacles("smmu") == [.hostPart(.iommu)])
-        #expect(try obstacles("net").isEmpty)
+        #expect(try problems("smmu") == [.hostPart(.iommu)])
+        #expect(try problems("net").isEmpty)
     }
 
     /// A GPIO block is an interrupt controller, too.
@@ -201,7 +201,7 @@ import Testing
         kernel.addHostDevice(
             "gpio", driver: "pl061",
             properties: ["compatible": Array("arm,pl061\0".utf8), "interrupt-controller": [], "reg": [0]])
-        #expect(try obstacles("gpio").isEmpty)
+        #expect(try problems("gpio").isEmpty)
     }
 
     @Test func `a node without registers, interrupts and driver is refused`() throws {
@@ -214,11 +214,11 @@ import Testing
         // With any of these there may be something.
         for property in ["reg", "interrupts", "interrupts-extended", "enable-gpios", "key/gpios"] {
             kernel.addHostDevice("2000.x", driver: "", properties: ["compatible": Array("x\0".utf8), property: [0]])
-            #expect(try obstacles("2000.x").isEmpty, "\(property)")
+            #expect(try problems("2000.x").isEmpty, "\(property)")
             kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/2000.x/\(property)"] = nil }
         }
         kernel.addHostDevice("3000.x", driver: "gpio-keys", properties: ["compatible": Array("x\0".utf8)])
-        #expect(try obstacles("3000.x").isEmpty)
+        #expect(try problems("3000.x").isEmpty)
     }
 
     // MARK: Reset
@@ -234,7 +234,7 @@ import Testing
                   run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
                 """)
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "N\n")
-        #expect(try obstacles("1000.net").isEmpty)
+        #expect(try problems("1000.net").isEmpty)
     }
 
     @Test(arguments: ["calxeda,hb-xgmac", "amd,xgbe-seattle-v1a", "vendor,dma"])
@@ -245,13 +245,13 @@ import Testing
         kernel.addFile(
             "/lib/modules/6.12.0-vendor/modules.alias",
             "alias of:N*T*Cx vfio-reset:other\nalias vfio-reset:vendor,dma vfio_platform_vendor\n")
-        #expect(try obstacles("1000.net").isEmpty)
+        #expect(try problems("1000.net").isEmpty)
     }
 
     @Test func anAMBADeviceNeedsNoReset() throws {
         kernel.addHostDevice("1000.pl031", bus: .amba, driver: "rtc", properties: ["compatible": Array("x\0".utf8)])
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
-        #expect(try obstacles("1000.pl031").isEmpty)
+        #expect(try problems("1000.pl031").isEmpty)
     }
 
     @Test(arguments: [("abc-1.2:0", "abc-1.2:0"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")])

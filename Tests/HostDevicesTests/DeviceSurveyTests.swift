@@ -220,7 +220,7 @@ import Testing
         let survey = try survey("1000.net")
         #expect(survey.verdict == .needsBind)
         #expect(survey.reset == .knownOnceOpen)
-        #expect(survey.obstacles.isEmpty)
+        #expect(survey.problems.isEmpty)
     }
 
     @Test func aDeviceOfVFIOIsReady() throws {

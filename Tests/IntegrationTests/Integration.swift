@@ -5,6 +5,6 @@ import Testing
 
 /// All tests that need an ARM host with KVM. One after the other: they share its devices.
 @Suite(
-    .serialized, .enabled(if: Host.obstacle == nil, Comment(rawValue: Host.obstacle ?? "")), .hostStaysWell,
+    .serialized, .enabled(if: Host.problem == nil, Comment(rawValue: Host.problem ?? "")), .hostStaysWell,
     .timeLimit(.minutes(5)))
 enum Integration {}

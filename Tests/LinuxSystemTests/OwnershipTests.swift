@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Glibc
+import KernelFakes
 import LinuxSystem
 import Testing
 
@@ -83,5 +84,56 @@ import Testing
         let shared = stack.keep(Resource("shared", events))
         stack.releaseAll()
         withExtendedLifetime(shared) { #expect(events.all.isEmpty) }
+    }
+
+    @Test func `a descriptor is closed once, by close or by its owner's end`() throws {
+        let kernel = FakeKernel()
+        do {
+            let owned = OwnedDescriptor(adopting: try kernel.createEventDescriptor(), of: kernel)
+            owned.close()
+            #expect(kernel.held.isEmpty)
+            owned.close()
+        }
+        #expect(kernel.journal == [.acquire("eventfd"), .release("eventfd")])
+    }
+
+    @Test func `a share ends when it is released`() {
+        let events = Events()
+        let share = Share(Resource("shared", events))
+        #expect(share.object != nil)
+        #expect(events.all.isEmpty)
+        share.release()
+        #expect(events.all == ["shared"])
+        #expect(share.object == nil)
+        share.release()
+        #expect(events.all == ["shared"])
+    }
+
+    @Test func `a list lets go of the newest first, by releaseAll or by its owner's end`() {
+        let events = Events()
+        do {
+            let list = OwnedList([Resource("first", events), Resource("second", events)])
+            list.append(Resource("third", events))
+            #expect(list.all.count == 3)
+            list.releaseAll()
+            #expect(events.all == ["third", "second", "first"])
+            #expect(list.all.isEmpty)
+            list.append(Resource("fourth", events))
+            list.append(Resource("fifth", events))
+        }
+        #expect(events.all == ["third", "second", "first", "fifth", "fourth"])
+    }
+
+    @Test func `a loop lets go of its handlers, then of what they are watched by`() throws {
+        let kernel = FakeKernel()
+        do {
+            let loop = try EventLoop(of: kernel)
+            let event = try EventDescriptor(of: kernel)
+            _ = try loop.add(event.rawValue) { withExtendedLifetime(event) {} }
+        }
+        #expect(kernel.held.isEmpty)
+        #expect(
+            kernel.journal.filter { if case .release = $0 { true } else { false } }.last == .release("epoll_create1"))
+        #expect(kernel.disorder == nil, "\(kernel.journal)")
     }
 }

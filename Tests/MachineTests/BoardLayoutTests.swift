@@ -9,14 +9,14 @@ import Testing
 
 @Suite struct BoardLayoutTests {
     private func layout(_ mebibytes: Int, addressBits: Int = 40) throws(MachineError) -> BoardLayout {
-        try BoardLayout(MachineSize(memoryMebibytes: mebibytes), addressBits: addressBits, devices: standardDevices)
+        try BoardLayout(MachineConfig(memoryMebibytes: mebibytes), addressBits: addressBits, devices: standardDevices)
     }
 
     private func layout(
-        ram: UInt64, mebibytes: Int = 128, bus: MachineSize.Window? = nil, addressBits: Int = 40
+        ram: UInt64, mebibytes: Int = 128, bus: MachineConfig.Window? = nil, addressBits: Int = 40
     ) throws(MachineError) -> BoardLayout {
         try BoardLayout(
-            MachineSize(memoryMebibytes: mebibytes, ramBase: ram, platformBus: bus), addressBits: addressBits,
+            MachineConfig(memoryMebibytes: mebibytes, ramBase: ram, platformBus: bus), addressBits: addressBits,
             devices: standardDevices)
     }
 
@@ -150,7 +150,7 @@ import Testing
         ram: UInt64, bus: (UInt64, UInt64)?, others: [(UInt64, UInt64)], key: UInt64
     ) throws {
         let layout = try BoardLayout(
-            MachineSize(memoryMebibytes: 16, ramBase: ram, platformBus: bus.map { .init(base: $0.0, size: $0.1) }),
+            MachineConfig(memoryMebibytes: 16, ramBase: ram, platformBus: bus.map { .init(base: $0.0, size: $0.1) }),
             addressBits: 40, devices: standardDevices,
             avoiding: try others.map { try #require(GuestRange(base: GuestAddress($0), size: $1)) })
         #expect(layout.powerKey.base.rawValue == key)

@@ -66,7 +66,7 @@ struct FakeHost {
         MachineConfiguration(
             bootSource: BootSource(
                 kernelImagePath: "/Image", initrdPath: initrd, bootArguments: "console=ttyS0 panic=-1"),
-            machineSize: MachineSize(vcpuCount: vcpus, memoryMebibytes: mebibytes), platformDevices: devices)
+            machineSize: MachineConfig(vcpuCount: vcpus, memoryMebibytes: mebibytes), platformDevices: devices)
     }
 
     func makeHypervisor() throws(KVMError) -> Hypervisor { try Hypervisor(calls: kernel) }

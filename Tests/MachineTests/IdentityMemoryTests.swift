@@ -38,10 +38,10 @@ import Testing
 
     private func layout(
         _ banks: [GuestRange], avoiding others: [GuestRange] = [], addressBits: Int = 40,
-        bus: MachineSize.Window? = nil
+        bus: MachineConfig.Window? = nil
     ) throws(MachineError) -> BoardLayout {
         try BoardLayout(
-            MachineSize(platformBus: bus), addressBits: addressBits, banks: banks, devices: standardDevices,
+            MachineConfig(platformBus: bus), addressBits: addressBits, banks: banks, devices: standardDevices,
             avoiding: others)
     }
 
@@ -203,6 +203,43 @@ import Testing
             _ = try MicroVM(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
         }
         #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
+    }
+
+    /// What the plan holds goes in this order: the devices, since they may write to the RAM; the RAM; KVM.
+    private func expectOrder() throws {
+        let journal = host.kernel.journal
+        let device = try #require(journal.lastIndex(of: .release("VFIO_GROUP_GET_DEVICE_FD 1000.net")))
+        let container = try #require(journal.lastIndex(of: .release("open /dev/vfio/vfio")))
+        let pin = try #require(journal.lastIndex(of: .release("pin")))
+        let hypervisor = try #require(journal.lastIndex(of: .release("open /dev/kvm")))
+        #expect(device < container && container < pin && pin < hypervisor, "\(journal)")
+        #expect(hypervisor == journal.count - 1)
+    }
+
+    @Test func `a plan lets go of devices, RAM and KVM in this order`() throws {
+        prepare([1, 2, 3, 4, 5, 6, 7, 9])
+        do { _ = try host.makePlan(configuration(), hypervisor: try host.makeHypervisor()) }
+        #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
+        try expectOrder()
+    }
+
+    /// The second window can't be had when the devices are open and the RAM is taken.
+    @Test func `a plan that fails lets go of devices, RAM and KVM in this order`() throws {
+        prepare([1, 2, 3, 4, 5, 6, 7, 9])
+        host.add("2000.net", group: 4, isNoIOMMU: true)
+        let hypervisor = try host.makeHypervisor()
+        let error = machineError { () throws(MachineError) in
+            try host.makePlan(
+                configuration(devices: [
+                    .named("1000.net", at: .fixed(0x0D00_0000), dma: .identity),
+                    .named("2000.net", at: .fixed(0x0D00_0000), dma: .identity),
+                ]), hypervisor: hypervisor)
+        }
+        #expect(error?.description.contains("overlaps") == true, "\(String(describing: error))")
+        let journal = host.kernel.journal
+        let device = try #require(journal.lastIndex(of: .release("VFIO_GROUP_GET_DEVICE_FD 1000.net")))
+        let pin = try #require(journal.lastIndex(of: .release("pin")))
+        withExtendedLifetime(hypervisor) { #expect(device < pin, "\(journal)") }
     }
 
     @Test func memoryThatMovedBeforeTheStartIsAnError() throws {

@@ -6,8 +6,8 @@ import Testing
 @testable import Machine
 
 @Suite struct ImageHeaderTests {
-    private func fault(_ bytes: [UInt8]) -> ImageHeader.Fault? {
-        do throws(ImageHeader.Fault) {
+    private func fault(_ bytes: [UInt8]) -> ImageHeader.Problem? {
+        do throws(ImageHeader.Problem) {
             _ = try ImageHeader(bytes)
             return nil
         } catch { return error }

@@ -22,7 +22,7 @@ import Testing
     private final class Running: Sendable {
         let session: MachineSession
         let answers = CallLog<SessionAnswer>()
-        private let outcome = Mutex<Result<(end: GuestEnd, report: Report), MachineError>?>(nil)
+        private let outcome = Mutex<Result<(end: GuestEnd, report: RunReport), MachineError>?>(nil)
         private let thread = Mutex<SystemThread?>(nil)
 
         init(_ session: MachineSession) { self.session = session }
@@ -45,7 +45,7 @@ import Testing
             return try #require(answer.withLock { $0 })
         }
 
-        func join() throws -> (end: GuestEnd, report: Report) {
+        func join() throws -> (end: GuestEnd, report: RunReport) {
             thread.withLock { $0.take() }?.join()
             return try #require(outcome.withLock { $0 }).get()
         }

@@ -32,7 +32,7 @@ import VFIO
             console: terminal.console, profile: StartupProfile())
     }
 
-    private func run(_ configuration: MachineConfiguration? = nil) throws -> (end: GuestEnd, report: Report) {
+    private func run(_ configuration: MachineConfiguration? = nil) throws -> (end: GuestEnd, report: RunReport) {
         try makeMachine(configuration ?? host.configuration()).run()
     }
 

@@ -13,7 +13,7 @@ import VFIO
 @Suite struct RestartTests {
     private let host = FakeHost()
 
-    private func run(_ plan: MachinePlan) throws -> (end: GuestEnd, report: Report) {
+    private func run(_ plan: MachinePlan) throws -> (end: GuestEnd, report: RunReport) {
         let terminal = try FakeTerminal()
         let machine = try MicroVM(
             plan, hypervisor: try host.makeHypervisor(), console: terminal.console, profile: StartupProfile())
@@ -116,11 +116,11 @@ import VFIO
         }
         let refused = configuration(canReset: false)
         #expect(problems(refused) == [text])
-        #expect(try host.makePlan(refused).restartObstacles.map(\.description) == [text])
+        #expect(try host.makePlan(refused).restartProblems.map(\.description) == [text])
         var allowed = refused
         allowed.allowsUnresetRestart = true
         #expect(problems(allowed) == [])
-        #expect(try host.makePlan(allowed).restartObstacles.isEmpty)
+        #expect(try host.makePlan(allowed).restartProblems.isEmpty)
         var ending = refused
         ending.onReset = .exit
         #expect(problems(ending) == [])

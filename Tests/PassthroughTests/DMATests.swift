@@ -150,9 +150,9 @@ import VFIO
         #expect(demands.mappingsLeft == 65535)
         #expect(demands.spaceCount == 1)
         // What the other group reserves is of no concern: nothing is mapped there.
-        #expect(demands.obstacle(from: 0x8000_0000, through: 0xFFFF_FFFF) == nil)
-        #expect(demands.obstacle(from: 0, through: 0xFFFF_FFFF)?.reason == "group 1 reserves them (msi)")
-        let beyond = demands.obstacle(from: 0xC000_0000, through: 0x1_3FFF_FFFF)
+        #expect(demands.problem(from: 0x8000_0000, through: 0xFFFF_FFFF) == nil)
+        #expect(demands.problem(from: 0, through: 0xFFFF_FFFF)?.reason == "group 1 reserves them (msi)")
+        let beyond = demands.problem(from: 0xC000_0000, through: 0x1_3FFF_FFFF)
         #expect(beyond?.range == IOVARange(first: 0x1_0000_0000, last: .max))
         #expect(beyond?.reason == "the IOMMU can't map them")
     }
@@ -213,10 +213,10 @@ import VFIO
     /// The bus of the Raspberry Pi's old peripherals has other addresses for memory; those of others reach only some of it.
     @Test func busThatGivesDMAOtherAddressesIsRefused() throws {
         host.add("free", group: 2, isNoIOMMU: true)
-        let opened = try host.open(settings("free", dma: .identity)).opened
+        let devices = try host.open(settings("free", dma: .identity))
         let banks = [0x4000_0000, 0x1_0000_0000].compactMap { GuestRange(base: GuestAddress($0), size: 0x1000_0000) }
         func error() -> String? {
-            passthroughError { () throws(PassthroughError) in try opened.checkIdentity(reaches: banks) }?.description
+            passthroughError { () throws(PassthroughError) in try devices.opened.checkIdentity(reaches: banks) }?.description
         }
 
         #expect(error() == nil)
@@ -340,7 +340,7 @@ import VFIO
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = nil }
         connected.silence()
         #expect(connected.reports().first?.resetFailure == nil)
-        #expect(connected.restartObstacles() == [])
+        #expect(connected.restartProblems() == [])
     }
 
     // MARK: Another start
@@ -368,11 +368,11 @@ import VFIO
             let connected = try ConnectedDevices(
                 devices, vm: try host.makeVM(), memory: [(0x8000_0000, memory)], loop: host.loop, log: host.log.log)
             connected.silence()
-            #expect(connected.restartObstacles().map(\.reason) == (isExpected ? [.noReset] : []))
+            #expect(connected.restartProblems().map(\.reason) == (isExpected ? [.noReset] : []))
             // It is known before, too.
-            #expect(devices.restartObstacles == connected.restartObstacles())
+            #expect(devices.restartProblems == connected.restartProblems())
             guard isExpected else { continue }
-            let text = try #require(devices.restartObstacles.first?.description)
+            let text = try #require(devices.restartProblems.first?.description)
             #expect(
                 text.hasPrefix(
                     "device: on_reset is \"restart\", but the host's kernel can't reset the device\n"), "\(text)")
@@ -389,11 +389,11 @@ import VFIO
         let connected = try connect(devices)
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
         connected.silence()
-        #expect(devices.restartObstacles == [])
+        #expect(devices.restartProblems == [])
         #expect(
-            connected.restartObstacles().map(\.summary) == [
+            connected.restartProblems().map(\.summary) == [
                 "device: the device's reset failed: EIO (Input/output error)"
             ])
-        #expect(connected.restartObstacles().map(\.reason) == [.failedReset("EIO (Input/output error)")])
+        #expect(connected.restartProblems().map(\.reason) == [.failedReset("EIO (Input/output error)")])
     }
 }

@@ -221,7 +221,7 @@ struct InterruptPathTests {
             #expect(!host.isHigh(0))
             #expect(host.interrupt(0)?.isMasked == false)
             host.wait("mapping") { host.slots == [0..<0x3000] }
-            #expect(connection.mapCycles == MapCycles(unmaps: UInt64(round), maps: UInt64(round), refusedUnmaps: 0))
+            #expect(connection.remapCounts == RemapCounts(unmaps: UInt64(round), maps: UInt64(round), refusedUnmaps: 0))
         }
         let report = connection.report(HostInterruptCounts(parsing: []))
         let counters = try #require(report.interrupts[0].counters)
@@ -253,7 +253,7 @@ struct InterruptPathTests {
         try host.start()
         host.kernel.withState { $0.kvm.refusedRemovals = 10_000 }
         host.fire(0)
-        host.wait("second attempt") { connection.mapCycles.refusedUnmaps >= 2 }
+        host.wait("second attempt") { connection.remapCounts.refusedUnmaps >= 2 }
         host.fire(1)
         try host.wait("second interrupt") { try counters()[1].raised == 1 }
         #expect(!host.isHigh(0) && !host.isHigh(1))

@@ -89,8 +89,8 @@ struct SetUpSweepTests {
 
 /// A device with a level-triggered line and an edge, both of which come right before one call of its set-up.
 private final class SetUp {
-    /// nil when the set-up has failed. Declared first, so that it goes first: it still logs then.
-    let connection: ConnectedDevice?
+    /// nil when the set-up has failed.
+    private(set) var connection: ConnectedDevice?
     let devices: PlacedDevices
     let hardware: WiredHardware
     let host: PathHost
@@ -130,6 +130,9 @@ private final class SetUp {
         self.host = host
         self.hardware = hardware
     }
+
+    /// It still logs when it goes, to what the host has.
+    deinit { connection = nil }
 
     /// What isn't delivered of what was raised, or of what is raised after it; nil when all is well.
     func missing(rounds: Int = 3) throws -> String? {

@@ -136,7 +136,7 @@ import VFIO
         do {
             var device: VFIODevice? = try open(FakeVFIODevice())
             let mapping = try #require(try device.map { try $0.map($0.regions[0]) })
-            #expect(mapping.memory.size == 0x1000)
+            #expect(mapping.memory?.size == 0x1000)
             device = nil
             withExtendedLifetime(mapping) { #expect(kernel.held.contains("VFIO_GROUP_GET_DEVICE_FD dev")) }
         }

@@ -7,12 +7,39 @@
 #pragma once
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/types.h>
 #include <termios.h>
+
+/// Flags of open(2).
+enum {
+    CLINUX_OPEN_READ = O_RDONLY,
+    CLINUX_OPEN_WRITE = O_WRONLY,
+    CLINUX_OPEN_READ_WRITE = O_RDWR,
+    CLINUX_OPEN_NONBLOCKING = O_NONBLOCK,
+};
+
+/// Protections and flags of mmap(2).
+enum {
+    CLINUX_MAP_NO_ACCESS = PROT_NONE,
+    CLINUX_MAP_READ_WRITE = PROT_READ | PROT_WRITE,
+    CLINUX_MAP_SHARED = MAP_SHARED,
+    // Address space that nothing else can take, without memory.
+    CLINUX_MAP_RESERVATION = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+    CLINUX_MAP_OVER = MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+};
+
+/// An event of epoll(7). Errors and hang-ups are always reported.
+enum { CLINUX_EPOLL_READABLE = EPOLLIN };
+
+/// The signal that asks for the state of a machine that runs.
+enum { CLINUX_USER_SIGNAL = SIGUSR1 };
 
 /// Opens with O_CLOEXEC and O_NOCTTY besides `flags`.
 int clinux_open(const char *_Nonnull path, int flags);

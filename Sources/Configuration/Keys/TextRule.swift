@@ -67,7 +67,7 @@ package enum TextRule: Sendable {
         guard bytes.count <= maximumByteCount, !bytes.contains(0) else { return false }
         switch self {
         case .path: return !bytes.isEmpty
-        case .devicePath: return Self.isName(Path.lastComponent(of: text))
+        case .devicePath: return Self.isName(ConfigurationPath.lastComponent(of: text))
         case .deviceName, .heapName: return Self.isName(text) && !bytes.contains(UInt8(ascii: "/"))
         case .bootArguments: return !bytes.contains(UInt8(ascii: "\n")) && !bytes.contains(UInt8(ascii: "\r"))
         case .label:

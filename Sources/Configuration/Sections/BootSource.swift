@@ -3,9 +3,9 @@
 
 /// `boot-source`: what the guest boots.
 public struct BootSource: Equatable, Sendable {
-    /// Path of an arm64 kernel: an `Image`, plain or compressed, or an EFI zboot image.
+    /// ConfigurationPath of an arm64 kernel: an `Image`, plain or compressed, or an EFI zboot image.
     public var kernelImagePath: String
-    /// Path of an initial RAM disk; nil for none.
+    /// ConfigurationPath of an initial RAM disk; nil for none.
     public var initrdPath: String?
     /// The guest kernel's command line, at most 2047 bytes; nil where the configuration has none.
     public var bootArguments: String?
@@ -37,8 +37,8 @@ public struct BootSource: Equatable, Sendable {
     }
 
     init(_ reader: ObjectReader, folder: String) {
-        kernelImagePath = Path.resolve(reader.value(Keys.kernelImagePath), in: folder)
-        initrdPath = reader.value(Keys.initrdPath).map { Path.resolve($0, in: folder) }
+        kernelImagePath = ConfigurationPath.resolve(reader.value(Keys.kernelImagePath), in: folder)
+        initrdPath = reader.value(Keys.initrdPath).map { ConfigurationPath.resolve($0, in: folder) }
         bootArguments = reader.value(Keys.bootArguments)
         reader.noteOthers(than: Keys.section)
     }

@@ -22,8 +22,8 @@ public struct DeviceTreeFiles: Equatable, Sendable {
     }
 
     init(_ reader: ObjectReader, folder: String) {
-        overlays = reader.list(Keys.overlays).map { Path.resolve($0, in: folder) }
-        base = reader.value(Keys.base).map { Path.resolve($0, in: folder) }
+        overlays = reader.list(Keys.overlays).map { ConfigurationPath.resolve($0, in: folder) }
+        base = reader.value(Keys.base).map { ConfigurationPath.resolve($0, in: folder) }
         reader.noteOthers(than: Keys.section)
     }
 }

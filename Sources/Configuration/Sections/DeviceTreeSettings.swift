@@ -73,7 +73,7 @@ public struct DeviceTreeSettings: Equatable, Sendable {
         properties = reader.map(Keys.properties).map { DeviceTreeProperty($0.name, $0.value) }
         deletions = reader.list(Keys.deletions)
         clocks = Dictionary(reader.map(Keys.clocks).map { ($0.name, $0.value) }) { first, _ in first }
-        overlay = reader.value(Keys.overlay).map { Path.resolve($0, in: folder) }
+        overlay = reader.value(Keys.overlay).map { ConfigurationPath.resolve($0, in: folder) }
         isStrict = reader.value(Keys.isStrict)
         reader.noteOthers(than: Keys.section)
         for name in deletions where properties.contains(where: { $0.name == name }) {

@@ -11,12 +11,12 @@ extension MachineConfiguration {
         let device = "platform-devices[\(index)].dma \"identity\""
         if machineSize.ramBase != nil {
             reader.note(
-                MachineSize.Keys.ramBase.name, found: "an address, with \(device)",
+                MachineConfig.Keys.ramBase.name, found: "an address, with \(device)",
                 allowed: "nothing: RAM is then at the host's physical addresses")
         }
-        if machineSize.hugePages == MachineSize.HugePages.none, machineSize.dmaHeap == nil {
+        if machineSize.hugePages == MachineConfig.HugePages.none, machineSize.dmaHeap == nil {
             reader.note(
-                MachineSize.Keys.hugePages.name, found: "\"None\", with \(device)",
+                MachineConfig.Keys.hugePages.name, found: "\"None\", with \(device)",
                 allowed: "\"2M\", \"1G\" or nothing, or dma_heap: ordinary pages don't stay where they are")
         }
     }
@@ -60,18 +60,18 @@ extension MachineConfiguration {
 
     /// Linux 6.12 pins what is mapped through an iommufd page by page (iommufd/pages.c), and registers have no pages.
     func notePathOfPeers(_ reader: ObjectReader) {
-        let obstacle: String
+        let problem: String
         if vfio == .cdev {
-            obstacle = "vfio \"cdev\""
+            problem = "vfio \"cdev\""
         } else if iommufd != nil {
-            obstacle = Keys.iommufd.name
+            problem = Keys.iommufd.name
         } else if platformDevices.contains(where: { $0.descriptor != nil }) {
-            obstacle = PlatformDevice.Keys.descriptor.name
+            problem = PlatformDevice.Keys.descriptor.name
         } else {
             return
         }
         reader.note(
-            Keys.peerToPeer.name, found: "true, with \(obstacle)",
+            Keys.peerToPeer.name, found: "true, with \(problem)",
             allowed: "false, or devices by their groups: the kernel maps no registers through /dev/iommu")
     }
 

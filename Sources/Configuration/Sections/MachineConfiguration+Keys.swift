@@ -9,7 +9,7 @@ extension MachineConfiguration {
         static let bootSource = KeyDescription(
             "boot-source", .object({ BootSource.Keys.section }), isRequired: true, "What the guest boots.")
         static let machineSize = KeyDescription(
-            "machine-config", .object({ MachineSize.Keys.section }),
+            "machine-config", .object({ MachineConfig.Keys.section }),
             "How large the virtual machine is, and where its parts are.")
         static let platformDevices = KeyDescription(
             "platform-devices", .objects({ PlatformDevice.Keys.section }),

@@ -14,7 +14,7 @@ public struct MachineConfiguration: Equatable, Sendable {
     public static let maximumFileSize = 1 << 20
 
     public var bootSource: BootSource
-    public var machineSize: MachineSize
+    public var machineSize: MachineConfig
     public var platformDevices: [PlatformDevice]
     public var deviceTree: DeviceTreeFiles
     /// The kernel's way of giving devices to user space.
@@ -39,7 +39,7 @@ public struct MachineConfiguration: Equatable, Sendable {
     }
 
     public init(
-        bootSource: BootSource, machineSize: MachineSize = MachineSize(), platformDevices: [PlatformDevice] = [],
+        bootSource: BootSource, machineSize: MachineConfig = MachineConfig(), platformDevices: [PlatformDevice] = [],
         deviceTree: DeviceTreeFiles = DeviceTreeFiles()
     ) {
         self.bootSource = bootSource
@@ -58,7 +58,7 @@ public struct MachineConfiguration: Equatable, Sendable {
             case .wrongKind, .noPartner: throw .unusable(file: path, error)
             }
         }
-        try self.init(json: json, folder: Path.folder(of: path), file: path)
+        try self.init(json: json, folder: ConfigurationPath.folder(of: path), file: path)
     }
 
     /// Reads a configuration that is already in memory.
@@ -89,7 +89,7 @@ public struct MachineConfiguration: Equatable, Sendable {
         bootSource =
             reader.object(Keys.bootSource).map { BootSource($0, folder: folder) } ?? BootSource(kernelImagePath: "")
         let machineReader = reader.object(Keys.machineSize)
-        machineSize = machineReader.map(MachineSize.init) ?? MachineSize()
+        machineSize = machineReader.map(MachineConfig.init) ?? MachineConfig()
         platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
         deviceTree =
             reader.object(Keys.deviceTree).map { DeviceTreeFiles($0, folder: folder) } ?? DeviceTreeFiles()

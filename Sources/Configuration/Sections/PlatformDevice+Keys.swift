@@ -106,7 +106,7 @@ extension PlatformDevice {
     init(_ reader: ObjectReader, folder: String) {
         let host = reader.value(Keys.host)
         if let path = reader.value(Keys.sysfsdev) {
-            identity = .sysfsdev(Path.resolve(path, in: folder))
+            identity = .sysfsdev(ConfigurationPath.resolve(path, in: folder))
         } else {
             identity = .host(host ?? "")
         }

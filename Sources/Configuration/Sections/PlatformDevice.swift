@@ -55,7 +55,7 @@ public struct PlatformDevice: Equatable, Sendable {
     public var name: String {
         switch identity {
         case .host(let name): name
-        case .sysfsdev(let path): Path.lastComponent(of: path)
+        case .sysfsdev(let path): ConfigurationPath.lastComponent(of: path)
         }
     }
 }

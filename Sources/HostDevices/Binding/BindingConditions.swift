@@ -27,45 +27,45 @@ public struct BindingConditions: Sendable {
     /// takes.
     /// - Parameter together: names of devices that are given to VFIO as well, and so don't hold the group.
     /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, and so might have told of one.
-    public func obstacles(
+    public func problems(
         to device: HostDevice, together: Set<String> = []
-    ) throws(HostDeviceError) -> [BindingObstacle] {
-        try obstacles(to: device, properties(of: device), together: together)
+    ) throws(HostDeviceError) -> [BindingProblem] {
+        try problems(to: device, properties(of: device), together: together)
     }
 
     /// The properties of the device's node; nil without one.
     func properties(of device: HostDevice) -> NodeProperties? { NodeProperties(of: device, system: sysfs.system) }
 
     /// - Parameter properties: those of the device's node.
-    func obstacles(
+    func problems(
         to device: HostDevice, _ properties: NodeProperties?, together: Set<String>
-    ) throws(HostDeviceError) -> [BindingObstacle] {
+    ) throws(HostDeviceError) -> [BindingProblem] {
         // What the others ask for would be for nothing.
         if let properties, let part = try HostPart(device, properties) { return [.hostPart(part)] }
-        var obstacles: [BindingObstacle] = []
+        var problems: [BindingProblem] = []
         if device.driver != device.bus.vfioDriver {
-            obstacles += uses.uses(of: device).map(BindingObstacle.usedByHost)
-            if try properties?.strings("device_type") == ["pci"] { obstacles.append(.pciHost) }
+            problems += uses.uses(of: device).map(BindingProblem.usedByHost)
+            if try properties?.strings("device_type") == ["pci"] { problems.append(.pciHost) }
             if let driver = device.driver, try !canUnbind(driver, of: device) {
-                obstacles.append(.driverStays(driver))
+                problems.append(.driverStays(driver))
             }
-            if device.diagnosis?.isVFIODriverLoaded == false { obstacles.append(.noVFIODriver(device.bus)) }
+            if device.diagnosis?.isVFIODriverLoaded == false { problems.append(.noVFIODriver(device.bus)) }
             if let resetFunctions, device.bus == .platform {
                 let compatible = try properties?.strings("compatible").first
                 if compatible.map(resetFunctions.contains) != true {
-                    obstacles.append(.noReset(compatible: compatible))
+                    problems.append(.noReset(compatible: compatible))
                 }
             }
         }
-        if let obstacle = device.noIOMMU { obstacles.append(obstacle) }
+        if let problem = device.noIOMMU { problems.append(problem) }
         if let group = device.group {
             let holders = group.others.filter { $0.isHeldByHost && !together.contains($0.name) }
             if !holders.isEmpty {
-                obstacles.append(
+                problems.append(
                     .groupHeld(HostDevice.IOMMUGroup(id: group.id, isNoIOMMU: group.isNoIOMMU, others: holders)))
             }
         }
-        return obstacles
+        return problems
     }
 
     private func canUnbind(_ driver: String, of device: HostDevice) throws(HostDeviceError) -> Bool {

@@ -24,7 +24,7 @@ public enum BindingFailure: Equatable, Sendable {
         /// The note at this path is none that `bind` has written.
         case badNote(String)
         /// All steps were taken, and the device is not what it should be.
-        case flaw(String)
+        case problem(String)
     }
 
     /// Who has the device now.
@@ -35,8 +35,8 @@ public enum BindingFailure: Equatable, Sendable {
         case unknown
     }
 
-    /// Nothing was tried: each obstacle is a reason.
-    case refused([BindingObstacle])
+    /// Nothing was tried: each problem is a reason.
+    case refused([BindingProblem])
     /// Another process uses the group, so that the device can't leave it.
     case inUse(HostDevice.IOMMUGroup)
     /// It was tried, failed and was undone as far as that went; `left` are the steps back that failed.
@@ -44,7 +44,7 @@ public enum BindingFailure: Equatable, Sendable {
 
     var what: String {
         switch self {
-        case .refused(let obstacles) where obstacles.contains(where: \.isHostPart): "can't be passed through"
+        case .refused(let problems) where problems.contains(where: \.isHostPart): "can't be passed through"
         case .refused: "not given to VFIO"
         case .inUse: "not released"
         case .failed(.bind, _, _, _, _, _): "not given to VFIO"
@@ -54,7 +54,7 @@ public enum BindingFailure: Equatable, Sendable {
 
     var help: [String] {
         switch self {
-        case .refused(let obstacles): obstacles.flatMap(\.lines)
+        case .refused(let problems): problems.flatMap(\.lines)
         case .inUse(let group):
             [
                 "another process uses its group, and the kernel would wait for that to end",
@@ -71,7 +71,7 @@ public enum BindingFailure: Equatable, Sendable {
 
     private static func lines(_ reason: Reason, _ action: Action, _ isResetRequired: Bool) -> [String] {
         switch reason {
-        case .flaw(let text): return [text, HostAdvice.kernelLog]
+        case .problem(let text): return [text, HostAdvice.kernelLog]
         case .state(let error): return error.lines
         case .locked(let path, let seconds):
             return [

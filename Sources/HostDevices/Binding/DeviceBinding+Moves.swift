@@ -161,7 +161,7 @@ extension DeviceBinding {
         do throws(HostDeviceError) { return try DeviceHold(of: device, sysfs: sysfs) } catch {
             throw .binding(
                 device: device.name,
-                .failed(action, .flaw(error.description), before: device.driver, now: .driver(device.driver)))
+                .failed(action, .problem(error.description), before: device.driver, now: .driver(device.driver)))
         }
     }
 
@@ -193,7 +193,7 @@ extension DeviceBinding {
         } catch {
             throw .binding(
                 device: device.name,
-                .failed(action, .flaw(error.description), before: device.driver, now: .driver(device.driver)))
+                .failed(action, .problem(error.description), before: device.driver, now: .driver(device.driver)))
         }
     }
 }

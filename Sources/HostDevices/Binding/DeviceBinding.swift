@@ -58,7 +58,7 @@ public struct DeviceBinding: Sendable {
         try bindingMoves(for: device).map(\.step)
     }
 
-    /// Gives a device to VFIO, whatever driver has it; the caller has looked at `BindingConditions.obstacles`.
+    /// Gives a device to VFIO, whatever driver has it; the caller has looked at `BindingConditions.problems`.
     /// - Throws: `HostDeviceError.binding` with the step that failed and what became of the device.
     public func bind(_ device: HostDevice) throws(HostDeviceError) -> Outcome {
         if device.state == .ready, try bindingMoves(for: device).isEmpty { return .already(device) }
@@ -144,7 +144,7 @@ public struct DeviceBinding: Sendable {
         defer { calls.close(lock) }
         let now: HostDevice
         do throws(HostDeviceError) { now = try current(device) } catch {
-            throw failure(device, action, .flaw(error.description), undoing: [])
+            throw failure(device, action, .problem(error.description), undoing: [])
         }
         return try body(now)
     }
@@ -162,10 +162,10 @@ public struct DeviceBinding: Sendable {
 
     /// - Parameters:
     ///   - last: what is done when the device is what it should be.
-    ///   - flaw: what is wrong with the device after all other steps.
+    ///   - problem: what is wrong with the device after all other steps.
     private func perform(
         _ moves: [Move], on device: HostDevice, _ action: BindingFailure.Action, last: Move? = nil,
-        flaw: (HostDevice) -> String?
+        problem: (HostDevice) -> String?
     ) throws(HostDeviceError) -> HostDevice {
         var done: [Move] = []
         for move in moves {
@@ -178,9 +178,9 @@ public struct DeviceBinding: Sendable {
         }
         let now: HostDevice
         do throws(HostDeviceError) { now = try current(device) } catch {
-            throw failure(device, action, .flaw(error.description), undoing: done)
+            throw failure(device, action, .problem(error.description), undoing: done)
         }
-        if let flaw = flaw(now) { throw failure(device, action, .flaw(flaw), undoing: done) }
+        if let problem = problem(now) { throw failure(device, action, .problem(problem), undoing: done) }
         do throws(BindingFailure.Reason) { try last?.step.perform(calls) } catch {
             throw failure(device, action, error, undoing: done)
         }

@@ -71,6 +71,6 @@ struct FormerBinding: Equatable, Sendable {
     /// Whether it can be a driver's folder in sysfs, and no path that leads elsewhere.
     static func isName(_ text: String) -> Bool {
         !text.isEmpty && text != "." && !text.contains("..")
-            && text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7F && $0 != UInt8(ascii: "/") }
+            && text.utf8.allSatisfy { $0 >= UInt8(ascii: " ") && $0 != 0x7F && $0 != UInt8(ascii: "/") }
     }
 }

@@ -23,8 +23,8 @@ struct ResetFunctions: Sendable {
             let aliases = try proc.system.readFile(path, limit: 64 << 20)
             // "alias vfio-reset:amd,xgbe-seattle-v1a vfio_platform_amdxgbe"
             let start = Array("alias vfio-reset:".utf8)
-            for line in aliases.split(separator: 0x0A) where line.starts(with: start) {
-                let name = line.dropFirst(start.count).prefix { $0 != 0x20 }
+            for line in aliases.split(separator: UInt8(ascii: "\n")) where line.starts(with: start) {
+                let name = line.dropFirst(start.count).prefix { $0 != UInt8(ascii: " ") }
                 found.insert(String(decoding: name, as: UTF8.self))
             }
         } catch .noSuchFileOrDirectory {

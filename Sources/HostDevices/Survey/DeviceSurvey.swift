@@ -70,8 +70,8 @@ public struct DeviceSurvey: Sendable {
     public let interrupts: [Interrupt]
     public let reset: Reset
     /// Whether the configuration has to say what it does by DMA: no IOMMU knows it, and it isn't known to do none.
-    public let needsWordOnDMA: Bool
+    public let needsDMASetting: Bool
     /// What keeps it from VFIO, or from being used then.
-    public let obstacles: [BindingObstacle]
+    public let problems: [BindingProblem]
     public let verdict: Verdict
 }

@@ -49,14 +49,14 @@ public final class HostSurvey {
     /// - Throws: `HostDeviceError.sysfs` when it can't be told what keeps it from VFIO.
     public func survey(_ device: HostDevice, together: Set<String> = []) throws(HostDeviceError) -> DeviceSurvey {
         let properties = conditions.properties(of: device)
-        let obstacles = try conditions.obstacles(to: device, properties, together: together)
+        let problems = try conditions.problems(to: device, properties, together: together)
         let lines = lines(of: device)
         let isUnconfined = device.group?.isNoIOMMU ?? (device.diagnosis?.isBehindIOMMU == false)
         return DeviceSurvey(
             device: device, compatible: try properties?.strings("compatible") ?? [], regions: regions(of: device),
-            interrupts: lines, reset: reset(of: device, obstacles),
-            needsWordOnDMA: isUnconfined && DMAMasters.suspicion(of: device, sysfs) != nil, obstacles: obstacles,
-            verdict: Self.verdict(device, obstacles, lines))
+            interrupts: lines, reset: reset(of: device, problems),
+            needsDMASetting: isUnconfined && DMAMasters.possibleMaster(of: device, sysfs) != nil, problems: problems,
+            verdict: Self.verdict(device, problems, lines))
     }
 
     private func regions(of device: HostDevice) -> [DeviceSurvey.Region] {
@@ -96,8 +96,8 @@ public final class HostSurvey {
         }
     }
 
-    private func reset(of device: HostDevice, _ obstacles: [BindingObstacle]) -> DeviceSurvey.Reset {
-        let hasNone = obstacles.contains { if case .noReset = $0 { true } else { false } }
+    private func reset(of device: HostDevice, _ problems: [BindingProblem]) -> DeviceSurvey.Reset {
+        let hasNone = problems.contains { if case .noReset = $0 { true } else { false } }
         if hasNone { return .no }
         // vfio-amba asks for none, whatever reset_required says (drivers/vfio/platform/vfio_amba.c).
         let isRequired = conditions.isResetRequired && device.bus == .platform
@@ -105,14 +105,14 @@ public final class HostSurvey {
     }
 
     private static func verdict(
-        _ device: HostDevice, _ obstacles: [BindingObstacle], _ interrupts: [DeviceSurvey.Interrupt]
+        _ device: HostDevice, _ problems: [BindingProblem], _ interrupts: [DeviceSurvey.Interrupt]
     ) -> DeviceSurvey.Verdict {
-        var reasons = obstacles.filter(\.isFinal).map(\.summary)
-        if !obstacles.contains(where: \.isHostPart), interrupts.contains(where: \.isPerCPU) {
-            reasons.append(BindingObstacle.hostPart(.perCPU).summary)
+        var reasons = problems.filter(\.isFinal).map(\.summary)
+        if !problems.contains(where: \.isHostPart), interrupts.contains(where: \.isPerCPU) {
+            reasons.append(BindingProblem.hostPart(.perCPU).summary)
         }
         if !reasons.isEmpty { return .impossible(reasons) }
-        if !obstacles.isEmpty { return .needs(obstacles.map(\.summary)) }
+        if !problems.isEmpty { return .needs(problems.map(\.summary)) }
         return device.state == .ready ? .ready : .needsBind
     }
 }

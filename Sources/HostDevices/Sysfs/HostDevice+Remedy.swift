@@ -5,7 +5,7 @@ internal import LinuxSystem
 
 extension HostDevice {
     /// What stands in the way, for an error's first line.
-    var obstacle: String {
+    var problem: String {
         switch state {
         case .ready: "ready"
         case .ownedByHostDriver, .withoutDriver: "no VFIO group"
@@ -27,7 +27,7 @@ extension HostDevice {
     }
 
     /// What is missing for a device that no IOMMU knows; nil where nothing is.
-    var noIOMMU: BindingObstacle? {
+    var noIOMMU: BindingProblem? {
         guard needsNoIOMMUMode, let diagnosis else { return nil }
         // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
         return .noIOMMU(isModeMissing: diagnosis.isNoIOMMUModeOn == nil && diagnosis.isVFIODriverLoaded)

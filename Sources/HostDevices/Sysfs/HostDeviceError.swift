@@ -53,7 +53,7 @@ extension HostDeviceError: CustomStringConvertible {
         case .noSysfs(_, let root): "no sysfs is mounted at \(root)"
         case .sysfs(_, let path, let errno): "reading \(path) failed: \(errno.nameAndText)"
         case .malformedSysfs(_, let path, let content): "\(path) says \"\(content)\", which makes no sense"
-        case .notReady(let host): host.obstacle
+        case .notReady(let host): host.problem
         case .binding(_, let failure): failure.what
         }
     }

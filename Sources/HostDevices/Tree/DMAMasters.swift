@@ -9,7 +9,7 @@ package enum DMAMasters {
     /// What they call themselves whose registers, as their manual or their binding in Linux has them, hold no address of memory
     /// and start no transfer. Serial ports among them may have a DMA controller at their side (`dmas`): that is a device of its
     /// own, which the guest doesn't get with them.
-    private static let without: Set<String> = [
+    private static let knownNonMasters: Set<String> = [
         // Serial ports.
         "arm,pl011", "arm,sbsa-uart", "ns16550", "ns16550a", "snps,dw-apb-uart",
         // Clocks, timers, watchdogs.
@@ -18,22 +18,22 @@ package enum DMAMasters {
         "arm,pl061", "snps,dw-apb-gpio", "gpio-keys", "gpio-leds",
     ]
     /// What the node of a device that does DMA may have, whatever it is called.
-    private static let signs = ["dma-coherent", "dma-ranges", "iommus", "memory-region"]
+    private static let dmaProperties = ["dma-coherent", "dma-ranges", "iommus", "memory-region"]
 
     /// Nil where the device is known not to do DMA; otherwise what it is, as far as that is known.
     ///
     /// The first, most specific `compatible` decides: what is compatible with a simpler device may do more.
-    package static func suspicion(of host: HostDevice, _ sysfs: Sysfs) -> String? {
+    package static func possibleMaster(of host: HostDevice, _ sysfs: Sysfs) -> String? {
         guard let node = host.deviceTreeNode else { return "a device that no device tree describes" }
         let tree = HostTree(sysfs)
         let compatible = tree.value("compatible", of: node)?.strings?.first
-        guard let compatible, without.contains(compatible) else {
+        guard let compatible, knownNonMasters.contains(compatible) else {
             return compatible.map { "a \($0)" } ?? "a device without a compatible"
         }
-        for sign in signs {
+        for property in dmaProperties {
             // What can't be read may be there.
-            do { if try tree.property(sign, of: node) == nil { continue } } catch {}
-            return "a \(compatible) with \(sign)"
+            do { if try tree.property(property, of: node) == nil { continue } } catch {}
+            return "a \(compatible) with \(property)"
         }
         return nil
     }

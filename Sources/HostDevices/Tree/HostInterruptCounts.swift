@@ -17,13 +17,16 @@ package struct HostInterruptCounts: Equatable, Sendable {
 
     package init(parsing text: [UInt8]) {
         let handler = Array("vfio-irq[".utf8)
-        for line in text.split(separator: 0x0A) {
-            let fields = line.split(separator: 0x20)
-            guard let name = fields.last, name.starts(with: handler), let first = fields.first, first.last == 0x3A,
+        for line in text.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: " "))
+            guard let name = fields.last, name.starts(with: handler), let first = fields.first,
+                first.last == UInt8(ascii: ":"),
                 let number = Int(String(decoding: first.dropLast(), as: UTF8.self))
             else { continue }
             // One column for each CPU, and then the chip's name.
-            let columns = fields.dropFirst().prefix { $0.allSatisfy { (0x30...0x39).contains($0) } }
+            let columns = fields.dropFirst().prefix {
+                $0.allSatisfy { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }
+            }
             counts[number] = columns.reduce(0) { $0 &+ (UInt64(String(decoding: $1, as: UTF8.self)) ?? 0) }
         }
     }
@@ -47,6 +50,9 @@ public final class HostInterruptFile: Sendable {
         descriptor = OwnedDescriptor(adopting: try system.open(Self.path, .readOnly), of: system)
         self.system = system
     }
+
+    /// Closes it now. Call it when no report is asked for any more. A second call does nothing.
+    public func close() { descriptor.close() }
 
     /// What it says now; empty where it can't be read.
     package func counts() -> HostInterruptCounts {

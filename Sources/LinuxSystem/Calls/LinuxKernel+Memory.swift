@@ -17,10 +17,9 @@ extension LinuxKernel {
             let reserved = AlignedPlace.reservation(size: size, alignment: alignment),
             (remainder & (alignment - 1)).isMultiple(of: MemoryMapping.pageSize)
         else { throw .invalidArgument }
-        // Address space that nothing else can take, and then the parts over it. The numbers of PROT_* and MAP_* are those of
-        // include/uapi/asm-generic/mman.h, which arm64 and x86-64 have.
+        // Address space that nothing else can take, and then the parts over it.
         let raw = try mappedAddress(
-            clinux_mmap(nil, Int(reserved), 0, Flag.isPrivate | Flag.anonymous | Flag.noReserve, -1, 0))
+            clinux_mmap(nil, Int(reserved), CInt(CLINUX_MAP_NO_ACCESS), CInt(CLINUX_MAP_RESERVATION), -1, 0))
         let place = AlignedPlace(inReservationAt: raw, alignment: alignment, remainder: remainder)
         let base = place.base
         unmap(address: raw, size: place.before)
@@ -32,8 +31,8 @@ extension LinuxKernel {
                 // Safety: the target lies in the reservation, which nobody else knows of.
                 _ = try mappedAddress(
                     clinux_mmap(
-                        UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound), 3,
-                        Flag.shared | Flag.fixed | Flag.populate, descriptor, offset))
+                        UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound),
+                        CInt(CLINUX_MAP_READ_WRITE), CInt(CLINUX_MAP_OVER), descriptor, offset))
                 next += UInt(part.upperBound - part.lowerBound)
             }
         } catch {
@@ -50,14 +49,5 @@ extension LinuxKernel {
     public func unpin(_ pin: CInt) {
         _ = clinux_unpin(pin)
         close(pin)
-    }
-
-    private enum Flag {
-        static let shared: CInt = 0x1
-        static let isPrivate: CInt = 0x2
-        static let fixed: CInt = 0x10
-        static let anonymous: CInt = 0x20
-        static let noReserve: CInt = 0x4000
-        static let populate: CInt = 0x8000
     }
 }

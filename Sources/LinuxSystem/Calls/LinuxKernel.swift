@@ -12,14 +12,13 @@ public struct LinuxKernel: SystemCalls {
     public init() {}
 
     public func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt {
-        // O_RDONLY, O_WRONLY and O_RDWR are 0, 1 and 2 on every Linux.
-        let flags: CInt =
+        let flags =
             switch access {
-            case .readOnly: 0
-            case .writeOnly: 1
-            case .readWrite: 2
+            case .readOnly: CLINUX_OPEN_READ
+            case .writeOnly: CLINUX_OPEN_WRITE
+            case .readWrite: CLINUX_OPEN_READ_WRITE
             }
-        return try retrying { clinux_open(path, flags) }
+        return try retrying { clinux_open(path, CInt(flags)) }
     }
 
     public func close(_ descriptor: CInt) {
@@ -65,8 +64,7 @@ public struct LinuxKernel: SystemCalls {
     }
 
     public func openWithoutWaiting(_ path: String) throws(Errno) -> CInt {
-        // O_RDONLY | O_NONBLOCK, which have these numbers on arm64 and x86-64.
-        try retrying { clinux_open(path, 0x800) }
+        try retrying { clinux_open(path, CInt(CLINUX_OPEN_READ | CLINUX_OPEN_NONBLOCKING)) }
     }
 
     public func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus {
@@ -106,8 +104,7 @@ public struct LinuxKernel: SystemCalls {
     public func createPoll() throws(Errno) -> CInt { try retrying { clinux_epoll_create() } }
 
     public func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno) {
-        let readable: UInt32 = 1  // EPOLLIN; errors and hang-ups are always reported
-        try retrying { clinux_epoll_add(poll, descriptor, readable, token) }
+        try retrying { clinux_epoll_add(poll, descriptor, UInt32(CLINUX_EPOLL_READABLE), token) }
     }
 
     public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
@@ -127,8 +124,8 @@ public struct LinuxKernel: SystemCalls {
 
     public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
         guard let position = off_t(exactly: offset), let length = Int(exactly: size) else { throw .invalidArgument }
-        // PROT_READ | PROT_WRITE and MAP_SHARED have the same numbers on every Linux.
-        return try mappedAddress(clinux_mmap(nil, length, 3, 1, descriptor, position))
+        return try mappedAddress(
+            clinux_mmap(nil, length, CInt(CLINUX_MAP_READ_WRITE), CInt(CLINUX_MAP_SHARED), descriptor, position))
     }
 
     /// What mmap(2) returned: an address, which may have its highest bit set, or an errno, which is -4095 to -1.

@@ -46,9 +46,8 @@ public final class EventLoop: Sendable {
     }
 
     private let system: any SystemCalls
-    /// Declared before `epoll`, so that it is closed first: stored properties go in the order of declaration.
-    private let wakeUp: EventDescriptor
     private let epoll: OwnedDescriptor
+    private let wakeUp: EventDescriptor
     private let sources = Mutex(Sources())
     private let stopping = Atomic<Bool>(false)
 
@@ -58,6 +57,18 @@ public final class EventLoop: Sendable {
         epoll = OwnedDescriptor(adopting: try system.createPoll(), of: system)
         wakeUp = try EventDescriptor(of: system)
         try system.watch(wakeUp.rawValue, token: 0, in: epoll.rawValue)
+    }
+
+    /// What handlers keep goes first: its descriptors are watched by `epoll`, which goes last.
+    deinit {
+        let handlers = sources.withLock { sources in
+            let handlers = sources.handlers
+            (sources.numbers, sources.handlers) = ([], [])
+            return handlers
+        }
+        _ = consume handlers
+        wakeUp.close()
+        epoll.close()
     }
 
     /// Runs `handler` whenever `descriptor` can be read, has an error or was hung up, until it is removed.

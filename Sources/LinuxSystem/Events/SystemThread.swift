@@ -51,7 +51,7 @@ public enum CurrentProcess {
     }
 
     /// SIGUSR1, which asks for the state of a machine that runs.
-    public static let userSignal: CInt = 10
+    public static let userSignal = CInt(CLINUX_USER_SIGNAL)
 
     /// Keeps the descriptors that the process was started with from the programs that it starts. A kernel before Linux
     /// 5.11 can't; each program is started without them in any case.

@@ -42,8 +42,7 @@ public final class OutputFile: Sendable {
             do { return (try retrying { clinux_duplicate(number) }, .stream) } catch { throw .failed(error) }
         }
         let kernel = LinuxKernel()
-        // O_WRONLY | O_NONBLOCK, which have these numbers on arm64 and x86-64.
-        let existing = clinux_open(path, 0x801)
+        let existing = clinux_open(path, CInt(CLINUX_OPEN_WRITE | CLINUX_OPEN_NONBLOCKING))
         if existing < 0 {
             let errno = Errno(rawValue: -existing)
             guard errno == .noSuchFileOrDirectory else { throw refusal(path, errno, kernel) }

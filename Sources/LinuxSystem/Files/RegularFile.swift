@@ -23,6 +23,9 @@ public struct RegularFile: ~Copyable, Sendable {
         self.system = system
     }
 
+    /// Closes it now. Call it when nobody reads any more. A second call does nothing.
+    public func close() { descriptor.close() }
+
     /// Fills `target` from `offset`; returns how many bytes there were.
     public func read(into target: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
         var done = 0

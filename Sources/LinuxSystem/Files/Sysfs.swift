@@ -19,7 +19,7 @@ public struct Sysfs: Sendable {
     /// A file's text without white space at its end.
     public func text(_ path: String) throws(Errno) -> String {
         var bytes = try system.readFile("\(root)/\(path)", limit: 65536)
-        while let last = bytes.last, last == 0x0A || last == 0x20 { bytes.removeLast() }
+        while let last = bytes.last, last == UInt8(ascii: "\n") || last == UInt8(ascii: " ") { bytes.removeLast() }
         return String(decoding: bytes, as: UTF8.self)
     }
 

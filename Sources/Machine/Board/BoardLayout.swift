@@ -40,7 +40,7 @@ public struct BoardLayout: Sendable {
 
     /// Where room for devices begins, behind the board's own.
     static let lowWindowBase = GuestAddress(0x0C00_0000)
-    static let ramBase = GuestAddress(MachineSize.defaultRAMBase)
+    static let ramBase = GuestAddress(MachineConfig.defaultRAMBase)
     private static let gibibyte: UInt64 = 1 << 30
 
     /// The layout for `size` on a host whose KVM offers `addressBits`.
@@ -51,7 +51,7 @@ public struct BoardLayout: Sendable {
     /// - Throws: `MachineError.addressSpace` when RAM or the platform bus doesn't fit, `.overlaps` with everything that
     ///   they are in the way of, `.noGap`.
     init(
-        _ size: MachineSize, addressBits: Int, ramBase: GuestAddress? = nil, devices: [any BoardDevice] = [],
+        _ size: MachineConfig, addressBits: Int, ramBase: GuestAddress? = nil, devices: [any BoardDevice] = [],
         avoiding others: [GuestRange] = []
     ) throws(MachineError) {
         let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
@@ -79,7 +79,7 @@ public struct BoardLayout: Sendable {
     ///   - others: what else stays where it is: devices with addresses that the configuration gives.
     /// - Throws: `MachineError.bankOutOfReach`, `.noGap`, `.busSpace`, `.overlaps`.
     init(
-        _ size: MachineSize, addressBits: Int, banks: [GuestRange], devices: [any BoardDevice] = [],
+        _ size: MachineConfig, addressBits: Int, banks: [GuestRange], devices: [any BoardDevice] = [],
         avoiding others: [GuestRange]
     ) throws(MachineError) {
         let limit: UInt64 = addressBits >= 64 ? .max : (1 << UInt64(addressBits)) - 1
@@ -108,7 +108,7 @@ public struct BoardLayout: Sendable {
     }
 
     private static func platformBus(
-        _ size: MachineSize, limit: UInt64, addressBits: Int
+        _ size: MachineConfig, limit: UInt64, addressBits: Int
     ) throws(MachineError) -> GuestRange? {
         guard let window = size.platformBus else { return nil }
         guard let bus = GuestRange(base: GuestAddress(window.base), size: window.size), bus.last.rawValue <= limit
@@ -204,24 +204,5 @@ public struct BoardLayout: Sendable {
         let base = interruptController.base.rawValue
         // Inside the range, whose end fits into 64 bits.
         return InterruptController.Layout(distributor: base, secondFrame: base &+ offset)
-    }
-}
-
-/// Two parts of the board that can't both have the addresses that they want.
-public struct AddressConflict: Sendable, CustomStringConvertible {
-    struct Part: Sendable {
-        let name: String
-        /// The configuration's key that moves it; nil for what stays where it is.
-        var key: String?
-        let range: GuestRange
-    }
-
-    let part: Part
-    let owner: Part
-
-    public var description: String {
-        let ownerKey = owner.key.map { " (\($0))" } ?? ""
-        return "\(part.key ?? part.name): the \(part.name) at \(part.range) overlaps the \(owner.name)\(ownerKey) at "
-            + "\(owner.range)"
     }
 }

@@ -49,7 +49,8 @@ public struct BootArguments: Equatable, Sendable, Encodable {
         for byte in text.utf8 {
             switch byte {
             case UInt8(ascii: "\""): isQuoted.toggle()
-            case 0x09...0x0D where !isQuoted, 0x20 where !isQuoted: words.append([])
+            case UInt8(ascii: "\t")...UInt8(ascii: "\r") where !isQuoted, UInt8(ascii: " ") where !isQuoted:
+                words.append([])
             default: words[words.count - 1].append(byte)
             }
         }

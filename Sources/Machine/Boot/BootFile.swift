@@ -32,6 +32,9 @@ final class BootFile: Sendable {
         }
     }
 
+    /// Closes it now. A second call does nothing.
+    func close() { file.close() }
+
     /// The first `count` bytes, or fewer when the file is shorter.
     func prefix(_ count: Int) throws(MachineError) -> [UInt8] {
         do { return try file.prefix(count) } catch { throw .file(key: key, path: path, errno: error) }
@@ -41,9 +44,9 @@ final class BootFile: Sendable {
 /// The files that a guest boots from, open: a guest that is started again boots from the same, whatever is at their
 /// paths then.
 struct BootFiles: Sendable {
-    /// Nil without one. Declared before the kernel, so that it goes first: it was opened last.
-    let initrd: BootFile?
     let kernel: BootFile
+    /// Nil without one.
+    let initrd: BootFile?
 
     /// - Throws: `MachineError.file`, `.fileKind`.
     init(kernel: String, initrd: String?, system: any SystemCalls) throws(MachineError) {
@@ -51,5 +54,11 @@ struct BootFiles: Sendable {
         self.initrd = try initrd.map { (path) throws(MachineError) in
             try BootFile(key: "boot-source.initrd_path", path: path, system: system)
         }
+    }
+
+    /// Closes them, newest first. A second call does nothing.
+    func close() {
+        initrd?.close()
+        kernel.close()
     }
 }

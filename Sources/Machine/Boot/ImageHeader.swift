@@ -14,13 +14,13 @@ struct ImageHeader: Equatable {
     let imageSize: UInt64
     let flags: UInt64
 
-    enum Fault: Error, Equatable {
+    enum Problem: Error, Equatable {
         case short, notArm64
         case implausible(String)
     }
 
     /// - Parameter bytes: at least the first 64 bytes of the image.
-    init(_ bytes: [UInt8]) throws(Fault) {
+    init(_ bytes: [UInt8]) throws(Problem) {
         guard bytes.count >= Self.size else { throw .short }
         guard Self.hasMagic(bytes) else { throw .notArm64 }
         func field(_ offset: Int) -> UInt64 {

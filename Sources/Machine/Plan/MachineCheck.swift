@@ -69,7 +69,7 @@ public struct MachineCheck: Sendable {
                     try MachinePlan(single, calls: calls, hypervisor: nil, log: log, borrowsIOMMUFD: true)
                 })
             else { continue }
-            problems += plan.restartObstacles.map(\.description)
+            problems += plan.restartProblems.map(\.description)
         }
         guard problems.isEmpty, let hypervisor else {
             // Without problems the machine is built, and this is found then.
@@ -101,10 +101,10 @@ public struct MachineCheck: Sendable {
         let together = Set(devices.compactMap { $0?.name })
         return try devices.map { device throws(HostDeviceError) in
             guard let device, device.state != .ready else { return nil }
-            let obstacles = try conditions.obstacles(to: device, together: together)
-            if obstacles.isEmpty { return nil }
-            let text = HostDeviceError.binding(device: device.name, .refused(obstacles)).description
-            return obstacles.contains(where: \.isFinal) ? text : "\(text)\n  run: martlet bind \(device.name)"
+            let problems = try conditions.problems(to: device, together: together)
+            if problems.isEmpty { return nil }
+            let text = HostDeviceError.binding(device: device.name, .refused(problems)).description
+            return problems.contains(where: \.isFinal) ? text : "\(text)\n  run: martlet bind \(device.name)"
         }
     }
 
@@ -114,7 +114,7 @@ public struct MachineCheck: Sendable {
     ) throws -> [String] {
         let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer)
         // Only those whose descriptors were handed in, which were not checked by themselves.
-        if !plan.restartObstacles.isEmpty { throw MachineError.noRestart(plan.restartObstacles) }
+        if !plan.restartProblems.isEmpty { throw MachineError.noRestart(plan.restartProblems) }
         let console = try GuestConsole { _ in }
         let machine = try MicroVM(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
         return machine.facts

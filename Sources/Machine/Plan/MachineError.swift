@@ -49,7 +49,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     /// too.
     case controlGroup(ramSize: UInt64, ownNeed: UInt64, available: UInt64, ControlGroups.Limit)
     /// The IOMMU can't show a device the guest's RAM where it is to be.
-    case memoryObstacle(
+    case memoryProblem(
         device: String, mebibytes: Int, base: GuestAddress, range: String, reason: String, isFixed: Bool)
     /// Devices' DMA needs RAM locked, and this process may not lock so much; in bytes.
     case lockedMemory(device: String, needed: UInt64, limit: UInt64)
@@ -60,7 +60,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     /// RAM is beyond the guest-physical addresses of this host.
     case bankOutOfReach(GuestRange, addressBits: Int)
     /// The IOMMU can't show a device the guest's RAM where another device needs it.
-    case bankObstacle(device: String, GuestRange, range: String, reason: String)
+    case bankProblem(device: String, GuestRange, range: String, reason: String)
     /// RAM leaves no room for a part of the board.
     case noGap(what: String, bytes: UInt64)
     /// Something that goes into RAM is larger than any of its banks.
@@ -68,7 +68,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     /// RAM isn't where it was in the host's memory: its first address that isn't, as the report has it.
     case memoryMoved(String)
     /// `on_reset` is "restart", and for these devices it won't be done.
-    case noRestart([RestartObstacle])
+    case noRestart([RestartProblem])
     /// A vCPU can't be set up, and the host has CPUs of these kinds, each with a list of those that are of it.
     case mixedCPUs(KVMError, kinds: [String])
     /// `cpus` names one that the host hasn't got, one that is offline, and one that this process may not use.
@@ -150,7 +150,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
         case .controlGroup(let ramSize, let ownNeed, let available, let limit):
             indented(Self.controlGroupLines(ramSize, ownNeed, available, limit))
-        case .memoryObstacle(let device, let mebibytes, let base, let range, let reason, let isFixed):
+        case .memoryProblem(let device, let mebibytes, let base, let range, let reason, let isFixed):
             """
             \(device): its DMA can't reach \(mebibytes) MiB of RAM \
             \(isFixed ? "at \(base)" : "anywhere"): of \(range) \(reason)
@@ -178,7 +178,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             address bits, and this host's KVM offers \(bits)
               give machine-config.dma_heap a heap further down, or reserve huge pages when the host boots
             """
-        case .bankObstacle(let device, let bank, let range, let reason):
+        case .bankProblem(let device, let bank, let range, let reason):
             """
             \(device): its DMA can't reach RAM at \(bank), where a device with dma "identity" needs it: of \(range) \(reason)
               give the two devices to different guests, or give machine-config.dma_heap a heap elsewhere
@@ -201,7 +201,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
               on the host, leave its huge pages alone while a guest runs: no move_pages, no memory taken offline, and a kernel \
             with io_uring, which pins them
             """
-        case .noRestart(let obstacles): obstacles.map(\.description).joined(separator: "\n")
+        case .noRestart(let problems): problems.map(\.description).joined(separator: "\n")
         case .mixedCPUs(let error, let kinds): Self.text(of: error, kinds: kinds)
         case .cpuMissing(let number, let possible):
             """

@@ -25,8 +25,7 @@ public final class MachinePlan: Sendable {
     let calls: any MachineCalls
     let log: Log
     let tracer: Tracer?
-    /// Kernel and initrd, from the first start on. Guarded by the lock: one thread builds machines. Declared before all
-    /// that is opened earlier, so that they go first.
+    /// Kernel and initrd, from the first start on. Guarded by the lock: one thread builds machines.
     private let bootFiles = Mutex<BootFiles?>(nil)
     /// Whether a guest has had its RAM. Atomic for want of a `var`.
     private let hasStarted = Atomic<Bool>(false)
@@ -34,25 +33,20 @@ public final class MachinePlan: Sendable {
     let layout: BoardLayout
     let bus: BusMap
     let passthrough: PlacedDevices
-    /// RAM for devices that address the host's physical memory; nil where there are none. Declared behind the devices,
-    /// so that it goes after them: a device that is open may write to it.
+    /// RAM for devices that address the host's physical memory; nil where there are none.
     let identity: IdentityMemory?
     /// The board's own devices, in the order in which they are started.
     let devices: [(device: any BoardDevice, place: Place)]
     /// Whether devices' DMA needs RAM to stay where it is.
     private let pinsMemory: Bool
-    private let passthroughNodes: [Node]
-    private let boardNodes: [Node]
-    private let sharedNodes: [Node]
+    let passthroughNodes: [Node]
+    let boardNodes: [Node]
+    let sharedNodes: [Node]
     /// Nil when the configuration adds nothing to the tree.
-    private let additions: TreeAdditions?
-    private let controllerPhandle: Phandle
-    /// Counts the devices' interrupts; nil without a device, and where it can't be opened. Declared behind the devices,
-    /// as it was opened before them.
-    private let interruptFile: HostInterruptFile?
-    /// Kept open until the plan's devices are closed: declared last, as stored properties go in the order of
-    /// declaration.
-    private let hypervisor: Hypervisor?
+    let additions: TreeAdditions?
+    let controllerPhandle: Phandle
+    /// Kept open until the plan's devices are closed.
+    private let hypervisor: Share<Hypervisor>
 
     /// - Parameters:
     ///   - hypervisor: nil on a host without KVM, where a plan serves to show the device tree.
@@ -67,7 +61,7 @@ public final class MachinePlan: Sendable {
         self.calls = calls
         self.log = log
         self.tracer = tracer
-        self.hypervisor = hypervisor
+        self.hypervisor = Share(hypervisor)
         let addressBits = try Self.limits(configuration, hypervisor)
         additions = try TreeAdditions(configuration, system: calls, log: log)
         var phandles = additions?.base?.phandles ?? PhandleAllocator()
@@ -75,7 +69,8 @@ public final class MachinePlan: Sendable {
             throw .deviceTree("\(error)")
         }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
-        interruptFile = configuration.platformDevices.isEmpty ? nil : try? HostInterruptFile(calls)
+        // Without it the report says that the interrupts weren't counted.
+        let interrupts = configuration.platformDevices.isEmpty ? nil : try? HostInterruptFile(calls)
         // Before the layout: what the devices' IOMMU can translate decides where RAM goes.
         let opened: OpenDevices
         let demands: MemoryDemands?
@@ -84,14 +79,26 @@ public final class MachinePlan: Sendable {
                 configuration.platformDevices.map {
                     PlacedDevice.Settings($0, peerToPeer: configuration.peerToPeer)
                 },
-                containers: Self.containers(configuration, calls, borrowsIOMMUFD), interrupts: interruptFile,
+                containers: Self.containers(configuration, calls, borrowsIOMMUFD), interrupts: interrupts,
                 sysfs: sysfs, log: log, tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
+        var placed: PlacedDevices?
+        var memory: IdentityMemory?
+        var isWhole = false
+        defer {
+            // As in deinit, which doesn't run when this throws.
+            if !isWhole {
+                placed?.close()
+                opened.close()
+                memory?.close()
+            }
+        }
         pinsMemory = demands != nil
         let size = configuration.machineSize
         let board = BoardDevices.all(configuration)
         identity = try Self.identityMemory(size, opened, calls, log)
+        memory = identity
         if let identity {
             memoryPlacement = try MemoryPlacement(identity: identity.banks, demands: demands)
             layout = try BoardLayout(
@@ -115,6 +122,7 @@ public final class MachinePlan: Sendable {
         var shared: SharedNodes
         do throws(PassthroughError) {
             passthrough = try PlacedDevices(opened, bus: bus, log: log, tracer: tracer)
+            placed = passthrough
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let requests = passthrough.nodeRequests
             let nodes = try PassthroughError.node { () throws(GuestNodeError) in try generator.generate(requests) }
@@ -127,6 +135,15 @@ public final class MachinePlan: Sendable {
         devices = try claims.place(board.filter { $0.substitute.map { !passedKinds.contains($0) } ?? true })
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
+        isWhole = true
+    }
+
+    /// Newest first. A device that is open may write to the RAM that is for it: the RAM goes after the devices.
+    deinit {
+        bootFiles.withLock { $0.take() }?.close()
+        passthrough.close()
+        identity?.close()
+        hypervisor.release()
     }
 
     /// The number of guest-physical address bits that the plan may use.
@@ -144,7 +161,7 @@ public final class MachinePlan: Sendable {
 
     /// RAM where devices want it; nil where they don't care.
     private static func identityMemory(
-        _ size: MachineSize, _ devices: OpenDevices, _ calls: any MachineCalls, _ log: Log
+        _ size: MachineConfig, _ devices: OpenDevices, _ calls: any MachineCalls, _ log: Log
     ) throws(MachineError) -> IdentityMemory? {
         guard let device = devices.identityDevice else {
             if size.dmaHeap != nil { throw .heapWithoutIdentity }
@@ -193,39 +210,12 @@ public final class MachinePlan: Sendable {
         return nodes
     }
 
-    /// The device tree that the guest gets, as a blob, and the command line in it.
-    func deviceTree(
-        _ boot: BootLoader.Result, _ version: InterruptController.Version
-    ) throws(MachineError) -> (blob: [UInt8], arguments: BootArguments?) {
-        let elsewhere = passthrough.devices.flatMap(\.ranges).filter { range in
-            !layout.windows.contains { $0.contains(range) }
-        }
-        let board = BoardDeviceTree(
-            layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
-            interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
-            randomSeed: try naming("getrandom") { () throws(Errno) in try calls.randomBytes(32) },
-            controllerPhandle: controllerPhandle)
-        var tree = board.tree(devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
-        if let additions {
-            let names = board.names(
-                devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes,
-                labels: configuration.platformDevices.map(\.label))
-            tree = try additions.apply(to: tree, names: names, log: log)
-        }
-        let arguments = BootArguments(
-            of: tree, configured: configuration.bootSource.bootArguments, base: additions?.base?.bootArguments)
-        if let arguments, let problem = KernelConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
-            log(.warning, problem)
-        }
-        do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
-    }
-
     /// The devices for which a guest won't be started again after a reset, as far as that is known before it runs; none
     /// where that isn't asked for.
-    public var restartObstacles: [RestartObstacle] {
+    public var restartProblems: [RestartProblem] {
         switch configuration.onReset {
         case .exit: []
-        case .restart: configuration.allowsUnresetRestart ? [] : passthrough.restartObstacles
+        case .restart: configuration.allowsUnresetRestart ? [] : passthrough.restartProblems
         }
     }
 
@@ -278,18 +268,4 @@ public final class MachinePlan: Sendable {
 
     /// The names of all trace events.
     public static var traceEvents: [String] { TraceEvent.allCases.map(\.rawValue) }
-
-    /// The device tree that `MicroVM` would boot with, from a host that need not have KVM.
-    /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.
-    public func deviceTree(hypervisor: Hypervisor?) throws(MachineError) -> [UInt8] {
-        var version = InterruptController.Version.v3
-        try openBootFiles()
-        if let hypervisor {
-            do throws(KVMError) {
-                version = try InterruptController.bestVersion(try VirtualMachine(hypervisor, addressBits: addressBits))
-            } catch { throw .kvm(error) }
-        }
-        let (_, boot) = try load()
-        return try deviceTree(boot, version).blob
-    }
 }

@@ -22,7 +22,7 @@ struct MemoryPlacement {
     /// - Parameters:
     ///   - fixed: where the user wants it; nil for the usual place, or the nearest that serves.
     ///   - demands: what the devices that do DMA need; nil where there are none.
-    /// - Throws: `MachineError.memoryObstacle`.
+    /// - Throws: `MachineError.memoryProblem`.
     init(
         mebibytes: Int, addressBits: Int, fixed: GuestAddress? = nil, demands: MemoryDemands?
     ) throws(MachineError) {
@@ -30,14 +30,14 @@ struct MemoryPlacement {
         let (size, overflow) = UInt64(mebibytes).multipliedReportingOverflow(by: 1 << 20)
         // What is absurd in itself is the layout's to refuse.
         guard let demands, size > 0, !overflow,
-            let first = Self.obstacle(demands, wanted.rawValue, size)
+            let first = Self.problem(demands, wanted.rawValue, size)
         else {
             base = wanted
             reason = nil
             return
         }
         let isFixed = fixed != nil
-        let failure = MachineError.memoryObstacle(
+        let failure = MachineError.memoryProblem(
             device: demands.device, mebibytes: mebibytes, base: wanted, range: first.range.description,
             reason: first.reason, isFixed: isFixed)
         if isFixed { throw failure }
@@ -51,33 +51,33 @@ struct MemoryPlacement {
     }
 
     /// RAM that is at the host's physical addresses, and so can't be moved.
-    /// - Throws: `MachineError.bankObstacle`.
+    /// - Throws: `MachineError.bankProblem`.
     init(identity banks: [GuestRange], demands: MemoryDemands?) throws(MachineError) {
         for bank in banks {
-            guard let obstacle = demands?.obstacle(from: bank.base.rawValue, through: bank.last.rawValue) else {
+            guard let problem = demands?.problem(from: bank.base.rawValue, through: bank.last.rawValue) else {
                 continue
             }
-            throw .bankObstacle(
-                device: demands?.device ?? "", bank, range: obstacle.range.description, reason: obstacle.reason)
+            throw .bankProblem(
+                device: demands?.device ?? "", bank, range: problem.range.description, reason: problem.reason)
         }
         base = banks.first?.base ?? BoardLayout.ramBase
         reason = nil
     }
 
-    private static func obstacle(_ demands: MemoryDemands, _ base: UInt64, _ size: UInt64) -> MemoryDemands.Obstacle? {
+    private static func problem(_ demands: MemoryDemands, _ base: UInt64, _ size: UInt64) -> MemoryDemands.Problem? {
         let (last, overflow) = base.addingReportingOverflow(size - 1)
-        return overflow ? nil : demands.obstacle(from: base, through: last)
+        return overflow ? nil : demands.problem(from: base, through: last)
     }
 
-    /// The lowest place from `start` on that serves; nil when there is none. Each obstacle is met once, however large.
+    /// The lowest place from `start` on that serves; nil when there is none. Each problem is met once, however large.
     private static func search(_ demands: MemoryDemands, _ size: UInt64, from start: UInt64, limit: UInt64) -> UInt64? {
         var base = start
         while true {
             let (last, overflow) = base.addingReportingOverflow(size - 1)
             guard !overflow, last <= limit else { return nil }
-            guard let obstacle = demands.obstacle(from: base, through: last) else { return base }
-            // Behind the obstacle, rounded up.
-            let (next, tooFar) = obstacle.range.last.addingReportingOverflow(alignment)
+            guard let problem = demands.problem(from: base, through: last) else { return base }
+            // Behind the problem, rounded up.
+            let (next, tooFar) = problem.range.last.addingReportingOverflow(alignment)
             guard !tooFar, next / alignment * alignment > base else { return nil }
             base = next / alignment * alignment
         }

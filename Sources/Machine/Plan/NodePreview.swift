@@ -21,7 +21,7 @@ public struct NodePreview: Sendable {
     /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
     public init(of devices: [DeviceSurvey], sysfs: Sysfs) throws(MachineError) {
         let board = BoardDevices.all(MachineConfiguration(bootSource: BootSource(kernelImagePath: "")))
-        let layout = try BoardLayout(MachineSize(), addressBits: 40, devices: board)
+        let layout = try BoardLayout(MachineConfig(), addressBits: 40, devices: board)
         let bus = try layout.makeBus()
         var claims = BoardClaims(bus: bus, layout: layout)
         try claims.reserveFixed(board)

@@ -31,14 +31,14 @@ public struct RestartPolicy: Sendable {
     /// - Parameters:
     ///   - report: of the guest that has ended.
     ///   - now: CLOCK_MONOTONIC in nanoseconds.
-    public mutating func decide(after report: Report, at now: UInt64) -> Decision {
+    public mutating func decide(after report: RunReport, at now: UInt64) -> Decision {
         guard report.end == .reset else { return .end }
         switch onReset {
         case .exit: return .end
         case .restart: break
         }
-        if !allowsUnreset, !report.restartObstacles.isEmpty {
-            return .refuse(report.restartObstacles.map(\.summary).joined(separator: ", "))
+        if !allowsUnreset, !report.restartProblems.isEmpty {
+            return .refuse(report.restartProblems.map(\.summary).joined(separator: ", "))
         }
         guard limit.take(at: now) else {
             return .refuse(

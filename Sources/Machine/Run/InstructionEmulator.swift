@@ -22,7 +22,7 @@ final class InstructionEmulator: Sendable {
     static let reportLimit = 64
 
     /// Why an instruction wasn't performed.
-    enum Obstacle: Error, Equatable, CustomStringConvertible {
+    enum Problem: Error, Equatable, CustomStringConvertible {
         case aarch32
         case exceptionLevel(UInt64)
         case bigEndianData
@@ -94,25 +94,25 @@ final class InstructionEmulator: Sendable {
     ) throws(KVMError) -> Outcome {
         let counter = try vcpu.value(of: .pc)
         var word: UInt32?
-        let obstacle = try attempt(vcpu, counter, trapped: address, isWrite: isWrite, &word)
-        guard let obstacle else {
+        let problem = try attempt(vcpu, counter, trapped: address, isWrite: isWrite, &word)
+        guard let problem else {
             reentries = Reentries()
             dispatcher.note(.emulated, at: GuestAddress(address))
             return .performed
         }
         // KVM leaves the program counter where it is (api.rst, 5. The kvm_run structure, KVM_EXIT_ARM_NISV).
-        if obstacle.mayPass, reentries.take(at: counter) { return .reentered }
+        if problem.mayPass, reentries.take(at: counter) { return .reentered }
         reentries = Reentries()
         try vcpu.injectDataAbort()
         dispatcher.note(.aborted, at: GuestAddress(address))
-        report(vcpu, counter, word, address, obstacle)
+        report(vcpu, counter, word, address, problem)
         return .aborted
     }
 
     /// nil when the instruction was performed.
     private func attempt(
         _ vcpu: VirtualCPU, _ counter: UInt64, trapped: UInt64, isWrite: Bool, _ word: inout UInt32?
-    ) throws(KVMError) -> Obstacle? {
+    ) throws(KVMError) -> Problem? {
         // Arm ARM (DDI 0487), SPSR_EL1: M[4] is AArch32, M[3:2] the exception level.
         let state = try vcpu.value(of: .pstate)
         if state & 1 << 4 != 0 { return .aarch32 }
@@ -122,7 +122,7 @@ final class InstructionEmulator: Sendable {
         if regime.isBigEndian(atEL0: level == 0) { return .bigEndianData }
 
         let instruction: LoadStore
-        do throws(Obstacle) {
+        do throws(Problem) {
             let fetched = try fetch(counter, regime)
             word = fetched
             do throws(LoadStore.NotEmulated) { instruction = try LoadStore.decode(fetched) } catch {
@@ -138,7 +138,7 @@ final class InstructionEmulator: Sendable {
         let (address, newBase) = instruction.address(
             base: try registers.base(instruction.base, counter), index: try registers.index(instruction.offset))
         let target: GuestAddress
-        do throws(Obstacle) {
+        do throws(Problem) {
             guard isWrite == (instruction.operation == .store) else { throw .changed }
             // SPSR_EL1.UAO, bit 23: LDTR and STTR have the rights of EL1.
             let isUser = level == 0 || (instruction.isUnprivileged && state & 1 << 23 == 0)
@@ -155,7 +155,7 @@ final class InstructionEmulator: Sendable {
         return nil
     }
 
-    private func fetch(_ counter: UInt64, _ regime: TranslationRegime) throws(Obstacle) -> UInt32 {
+    private func fetch(_ counter: UInt64, _ regime: TranslationRegime) throws(Problem) -> UInt32 {
         let address: UInt64
         do throws(TranslationRegime.Fault) {
             address = try regime.translate(counter, for: .instruction, read: readDescriptor).address
@@ -180,7 +180,7 @@ final class InstructionEmulator: Sendable {
     /// the monitor's hand, the permissions are checked again, and one of the pages is the one that trapped.
     private func locate(
         _ address: UInt64, _ instruction: LoadStore, isUser: Bool, _ regime: TranslationRegime, trapped: UInt64
-    ) throws(Obstacle) -> GuestAddress {
+    ) throws(Problem) -> GuestAddress {
         let first = try translate(address, instruction, isUser: isUser, regime)
         let (last, overflow) = first.addingReportingOverflow(instruction.byteCount - 1)
         guard !overflow, let range = GuestRange(base: GuestAddress(first), size: instruction.byteCount) else {
@@ -203,7 +203,7 @@ final class InstructionEmulator: Sendable {
 
     private func translate(
         _ address: UInt64, _ instruction: LoadStore, isUser: Bool, _ regime: TranslationRegime
-    ) throws(Obstacle) -> UInt64 {
+    ) throws(Problem) -> UInt64 {
         let result: TranslationRegime.Result
         do throws(TranslationRegime.Fault) {
             result = try regime.translate(address, for: .data, read: readDescriptor)
@@ -257,7 +257,7 @@ final class InstructionEmulator: Sendable {
         if state & cleared != 0 { try vcpu.set(.pstate, to: state & ~cleared) }
     }
 
-    private func report(_ vcpu: VirtualCPU, _ counter: UInt64, _ word: UInt32?, _ address: UInt64, _ obstacle: Obstacle)
+    private func report(_ vcpu: VirtualCPU, _ counter: UInt64, _ word: UInt32?, _ address: UInt64, _ problem: Problem)
     {
         let count: Int? = reported.withLock { reported in
             guard reported.count < Self.reportLimit, !reported.contains(counter) else { return nil }
@@ -268,7 +268,7 @@ final class InstructionEmulator: Sendable {
         log(
             .warning,
             "vcpu\(vcpu.index): data abort for the guest, accessing \(GuestAddress(address)) at pc "
-                + "\(GuestAddress(counter))\(word.map { ", instruction 0x" + String($0, radix: 16) } ?? ""): \(obstacle)"
+                + "\(GuestAddress(counter))\(word.map { ", instruction 0x" + String($0, radix: 16) } ?? ""): \(problem)"
                 + (count == Self.reportLimit ? "; further ones are only counted" : ""))
     }
 }

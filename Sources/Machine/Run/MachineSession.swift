@@ -38,7 +38,7 @@ public final class MachineSession: Sendable {
         tell: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(MachineError) {
         // The guest may never ask for a reset, so this is no error yet.
-        for obstacle in plan.restartObstacles { plan.log(.warning, obstacle.description) }
+        for problem in plan.restartProblems { plan.log(.warning, problem.description) }
         next = Mutex(
             try Self.build(plan, hypervisor, console: console, profile: profile, queue: queue, tell: tell))
         self.plan = plan
@@ -72,7 +72,7 @@ public final class MachineSession: Sendable {
     /// Runs the guest until it ends and isn't to be started again. Call it once.
     /// - Returns: why it ended, and the report.
     /// - Throws: `MachineError` when a machine can't be built or run; everything is taken down then, too.
-    public func run() throws(MachineError) -> (end: GuestEnd, report: Report) {
+    public func run() throws(MachineError) -> (end: GuestEnd, report: RunReport) {
         defer { queue.end() }
         var restarts = RestartPolicy(plan.configuration)
         while let machine = next.withLock({ $0.take() }) {

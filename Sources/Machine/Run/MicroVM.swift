@@ -17,26 +17,25 @@ internal import Synchronization
 /// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share the queue, which guards itself, and
 /// the dispatcher, which doesn't change. `parts` is under its lock, as it is taken by `run`.
 final class MicroVM: Sendable {
-    /// What was built, in the order in which it goes: `resources` has everything of the kernel's, newest last, and its
-    /// shares must be the last ones.
-    private struct Parts: ~Copyable, Sendable {
+    /// What was built.
+    struct Parts: Sendable {
         let runners: [VCPURunner]
         let dispatcher: MMIODispatcher
         let devices: ConnectedDevices
         let live: [any LiveDevice]
         let loop: EventLoop
-        let resources: ResourceStack
+        /// The guest kernel's command line.
+        let arguments: BootArguments?
     }
 
-    /// Nil once it has run. Declared before the plan, which holds the devices that the VM was given, and that before the
-    /// hypervisor: stored properties go in the order of declaration.
+    /// Everything of the kernel's, newest last. It goes after `parts`, so that it has the last share of each.
+    private let resources: ResourceStack
+    /// Nil once it has run.
     private let parts: Mutex<Parts?>
     private let placement: CPUPlacement?
     private let console: GuestConsole
     private let profile: StartupProfile
     private let plan: MachinePlan
-    private let hypervisor: Hypervisor
-    /// The guest kernel's command line.
     private let arguments: BootArguments?
     private let controls = BoardControls()
     private let queue: SessionQueue
@@ -54,115 +53,36 @@ final class MicroVM: Sendable {
         queue: SessionQueue = SessionQueue(), tell: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(MachineError) {
         self.plan = plan
-        self.hypervisor = hypervisor
         self.console = console
         self.profile = profile
         self.queue = queue
         self.tell = tell
-        let size = plan.configuration.machineSize
         // First of all, as older kernels want to make a guest's vCPUs on CPUs of one kind.
-        placement = try size.cpus.map { (cpus) throws(MachineError) in
+        placement = try plan.configuration.machineSize.cpus.map { (cpus) throws(MachineError) in
             try CPUPlacement(cpus, sysfs: Sysfs(system: plan.calls))
         }
         try plan.openBootFiles()
         var stack = ResourceStack()
-        let vm: VirtualMachine
-        let version: InterruptController.Version
-        do throws(KVMError) {
-            vm = stack.keep(try VirtualMachine(hypervisor, addressBits: plan.addressBits))
-            version = try InterruptController.bestVersion(vm)
-        } catch { throw .kvm(error) }
-        if version == .v2, size.vcpuCount > 8 { throw .kvm(.vcpuCount(wanted: size.vcpuCount, limit: 8)) }
-        profile.mark("vm")
-
-        let (memory, boot) = try plan.load()
-        profile.mark("image")
-        let tree = try plan.deviceTree(boot, version)
-        arguments = tree.arguments
-        guard tree.blob.count <= BootLoader.deviceTreeLimit, memory.write(tree.blob, at: boot.deviceTree) else {
-            throw .doesNotFit(what: "the device tree", bytes: UInt64(tree.blob.count), available: 0)
+        let built: Parts
+        do throws(MachineError) {
+            built = try Self.build(
+                plan, hypervisor, on: &stack, console: console, controls: controls, profile: profile, queue: queue)
+        } catch {
+            stack.releaseAll()
+            throw error
         }
-        profile.mark("device-tree")
-
-        var vcpus: [VirtualCPU] = []
-        do throws(KVMError) {
-            for bank in memory.banks {
-                stack.keep(try MemorySlot(vm, at: bank.range.base.rawValue, mapping: bank.mapping))
-            }
-            profile.mark("memory-slots")
-            for index in 0..<UInt32(size.vcpuCount) {
-                let vcpu = stack.keep(try VirtualCPU(vm, index: index))
-                try vcpu.initialize(poweredOff: index > 0)
-                vcpus.append(vcpu)
-            }
-            if let first = vcpus.first {
-                // Documentation/arch/arm64/booting.rst: x0 holds the device tree, x1 to x3 are zero, as after a reset.
-                try first.set(.pc, to: boot.entry.rawValue)
-                try first.set(.x(0), to: boot.deviceTree.rawValue)
-            }
-        } catch { throw Self.explained(error, plan) }
-        if let first = vcpus.first { try boot.demands?.check(first) }
-        do throws(KVMError) {
-            profile.mark("vcpus")
-            let controller = stack.keep(
-                try InterruptController(
-                    vm, version: version, layout: plan.layout.interruptController(version),
-                    neededSPICount: plan.bus.neededSPICount))
-            try controller.makeLevelTriggered(
-                plan.passthrough.levelTriggeredSPIs.map { GSI(rawValue: $0.rawValue) })
-        } catch { throw .kvm(error) }
-        profile.mark("interrupt-controller")
-
-        let loop = stack.keep(
-            try naming("the event loop (epoll_create1, eventfd, epoll_ctl)") { () throws(Errno) in
-                try EventLoop(of: plan.calls)
-            })
-        let devices: ConnectedDevices
-        do throws(PassthroughError) {
-            devices = stack.keep(
-                try ConnectedDevices(
-                    plan.passthrough, vm: vm,
-                    memory: memory.banks.map { ($0.range.base.rawValue, $0.mapping) }, loop: loop, log: plan.log,
-                    tracer: plan.tracer))
-        } catch { throw .passthrough(error) }
-        profile.mark("passthrough")
-
-        let context = DeviceContext(
-            vm: vm, bus: plan.bus, loop: loop,
-            console: ConnectedConsole(console: console, loop: loop) { [queue] in queue.send(.key($0)) },
-            controls: controls)
-        var live: [any LiveDevice] = []
-        for (device, place) in plan.devices {
-            let started: any LiveDevice
-            do { started = try device.start(at: place, in: context) } catch { throw MachineError(device, error) }
-            stack.keep(started)
-            live.append(started)
-        }
-        // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
-        stack.keep(
-            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) { [queue] in
-                queue.send(.signal($0))
-            })
-        let log = plan.log
-        let dispatcher = plan.bus.makeDispatcher { access in
-            log(
-                .warning,
-                "the guest \(access.isWrite ? "wrote" : "read") \(access.width.bytes) bytes at \(access.address), "
-                    + "where there is nothing" + (access.isLastReport ? "; further pages are only counted" : ""))
-        }
-        let emulator = InstructionEmulator(memory: memory, dispatcher: dispatcher, log: log)
-        parts = Mutex(
-            Parts(
-                runners: vcpus.map { VCPURunner($0, dispatcher: dispatcher, emulator: emulator) },
-                dispatcher: dispatcher, devices: devices, live: live, loop: loop, resources: stack))
-        profile.mark("devices")
+        arguments = built.arguments
+        parts = Mutex(built)
+        resources = stack
     }
 
-    /// An error of KVM's with what the host has to do with it.
-    private static func explained(_ error: KVMError, _ plan: MachinePlan) -> MachineError {
-        guard case .vcpuInit(_, errno: .invalidArgument) = error else { return .kvm(error) }
-        let kinds = CPUPlacement.kinds(Sysfs(system: plan.calls))
-        return kinds.count == 1 ? .kvm(error) : .mixedCPUs(error, kinds: kinds)
+    /// Newest first. The plan goes later: it has the devices that the VM was given, and a share of the hypervisor.
+    deinit { release() }
+
+    /// Lets go of everything that was built. A second call does nothing. Call it when its threads have ended.
+    private func release() {
+        parts.withLock { $0 = nil }
+        resources.releaseAll()
     }
 
     /// What was built, a line each.
@@ -189,7 +109,38 @@ final class MicroVM: Sendable {
     /// pending reaches the next machine of this process, if there is one.
     /// - Returns: why it ended, and the report.
     /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
-    func run() throws(MachineError) -> (end: GuestEnd, report: Report) {
+    func run() throws(MachineError) -> (end: GuestEnd, report: RunReport) {
+        let outcome = supervised()
+        release()
+        profile.mark("released")
+        if let failure = outcome.failure { throw failure }
+        // Only now: what goes on once its memory is gone faults, too.
+        let devices = plan.passthrough.withFaults(outcome.devices)
+        return (
+            outcome.end,
+            RunReport(
+                end: outcome.end, devices: devices, memory: plan.identity?.report(moved: outcome.moved),
+                arguments: arguments?.source == .configuration ? nil : arguments, exits: outcome.exits,
+                unclaimedReads: outcome.unclaimedReads, unclaimedWrites: outcome.unclaimedWrites,
+                droppedConsoleBytes: console.output.droppedByteCount, profile: profile.marks,
+                pauses: queue.pauseCount, restartProblems: outcome.restartProblems)
+        )
+    }
+
+    /// What is known of a run when its vCPUs and devices are silent.
+    private struct Outcome {
+        let end: GuestEnd
+        let devices: [DeviceReport]
+        let exits: ExitCounts
+        let unclaimedReads: UInt64
+        let unclaimedWrites: UInt64
+        let moved: GuestAddress?
+        let restartProblems: [RestartProblem]
+        let failure: MachineError?
+    }
+
+    /// Runs the guest and stops all that moves. It keeps no share of the machine's parts.
+    private func supervised() -> Outcome {
         guard let parts = parts.withLock({ $0.take() }) else { preconditionFailure("a machine runs once") }
         var (reason, failure) = supervise(parts)
         for runner in parts.runners { runner.stop() }
@@ -199,32 +150,20 @@ final class MicroVM: Sendable {
         for device in parts.live.reversed() { device.quiesce() }
         parts.devices.silence()
         let reports = parts.devices.reports()
-        let restartObstacles = reason == .reset ? parts.devices.restartObstacles() : []
+        let restartProblems = reason == .reset ? parts.devices.restartProblems() : []
         var moved: GuestAddress?
         do throws(MachineError) { moved = try firstMoved() } catch { failure = failure ?? error }
         profile.mark("devices-silenced")
         console.disconnect()
         profile.mark("console-closed")
-        let end = reason ?? .quit
-        let unclaimed = (reads: parts.dispatcher.unclaimedReads, writes: parts.dispatcher.unclaimedWrites)
-        _ = consume parts
-        profile.mark("released")
-        if let failure { throw failure }
-        // Only now: what goes on once its memory is gone faults, too.
-        let devices = plan.passthrough.withFaults(reports)
-        return (
-            end,
-            Report(
-                end: end, devices: devices, memory: plan.identity?.report(moved: moved),
-                arguments: arguments?.source == .configuration ? nil : arguments, exits: exits,
-                unclaimedReads: unclaimed.reads,
-                unclaimedWrites: unclaimed.writes, droppedConsoleBytes: console.output.droppedByteCount,
-                profile: profile.marks, pauses: queue.pauseCount, restartObstacles: restartObstacles)
-        )
+        return Outcome(
+            end: reason ?? .quit, devices: reports, exits: exits, unclaimedReads: parts.dispatcher.unclaimedReads,
+            unclaimedWrites: parts.dispatcher.unclaimedWrites, moved: moved, restartProblems: restartProblems,
+            failure: failure)
     }
 
     /// Starts the vCPUs and does what the queue says until the guest ends. It keeps no share of the machine's parts.
-    private func supervise(_ parts: borrowing Parts) -> (end: GuestEnd?, failure: MachineError?) {
+    private func supervise(_ parts: Parts) -> (end: GuestEnd?, failure: MachineError?) {
         let devices = parts.devices
         var guest = RunningGuest(
             runners: parts.runners, devices: parts.live, controls: controls, queue: queue, log: plan.log,

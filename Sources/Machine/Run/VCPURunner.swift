@@ -6,43 +6,6 @@ internal import LinuxSystem
 internal import PlatformBus
 internal import Synchronization
 
-/// How often a vCPU came back from the guest, by reason.
-public struct ExitCounts: Sendable, Equatable, Encodable {
-    public var mmioReads: UInt64 = 0
-    public var mmioWrites: UInt64 = 0
-    public var interrupted: UInt64 = 0
-    public var systemEvents: UInt64 = 0
-    /// Loads and stores without a syndrome from the hardware: performed by `InstructionEmulator`, answered with a data
-    /// abort, or left to the hardware to try again.
-    public var nisvEmulated: UInt64 = 0
-    public var nisvAborted: UInt64 = 0
-    public var nisvReentered: UInt64 = 0
-    public var other: UInt64 = 0
-
-    enum CodingKeys: String, CodingKey {
-        case interrupted, other
-        case mmioReads = "mmio_reads"
-        case mmioWrites = "mmio_writes"
-        case systemEvents = "system_events"
-        case nisvEmulated = "nisv_emulated"
-        case nisvAborted = "nisv_aborted"
-        case nisvReentered = "nisv_reentered"
-    }
-
-    static func + (left: ExitCounts, right: ExitCounts) -> ExitCounts {
-        var sum = left
-        sum.mmioReads &+= right.mmioReads
-        sum.mmioWrites &+= right.mmioWrites
-        sum.interrupted &+= right.interrupted
-        sum.systemEvents &+= right.systemEvents
-        sum.nisvEmulated &+= right.nisvEmulated
-        sum.nisvAborted &+= right.nisvAborted
-        sum.nisvReentered &+= right.nisvReentered
-        sum.other &+= right.other
-        return sum
-    }
-}
-
 /// Runs one vCPU on a thread of its own until the guest ends or `stop` is called, and holds it in between.
 ///
 /// A vCPU is taken out of the guest by its immediate-exit flag, and by a kick when it is in KVM_RUN, also where it
@@ -246,20 +209,4 @@ final class VCPURunner: Sendable {
     private func hung(_ text: String) -> GuestEnd {
         .hung("vcpu\(vcpu.index): \(text)", registers: vcpu.registerDump())
     }
-}
-
-/// Why the guest doesn't run any more.
-public enum GuestEnd: Sendable, Equatable {
-    /// PSCI SYSTEM_OFF.
-    case powerOff
-    /// PSCI SYSTEM_RESET.
-    case reset
-    /// The guest reported a crash of its own (KVM_SYSTEM_EVENT_CRASH).
-    case crashed
-    /// A vCPU can't go on; what happened and its registers.
-    case hung(String, registers: String)
-    /// The user asked for the end: by Ctrl-A x on the console, or by the session's `stop`.
-    case quit
-    /// SIGTERM, SIGINT or SIGHUP: the signal's number.
-    case signal(CInt)
 }

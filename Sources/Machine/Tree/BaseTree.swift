@@ -54,7 +54,7 @@ struct BaseTree: Sendable {
         var controllers: [(node: Node, path: String)] = []
         var taken: [UInt32: String] = [:]
         var root = tree.root
-        takeOut(from: &root, at: "", &controllers, &taken)
+        removeBoardNodes(from: &root, at: "", &controllers, &taken)
         tree.root = root
         try takeOver(
             controllers.first { $0.node.phandle != nil && $0.node.phandle == parent }
@@ -110,7 +110,7 @@ struct BaseTree: Sendable {
     }
 
     /// Takes the nodes out that Martlet writes.
-    private mutating func takeOut(
+    private mutating func removeBoardNodes(
         from node: inout Node, at path: String, _ controllers: inout [(node: Node, path: String)],
         _ taken: inout [UInt32: String]
     ) {
@@ -123,7 +123,7 @@ struct BaseTree: Sendable {
                 replacedNodes.append(childPath)
                 BoardPart.phandles(of: child, at: childPath, &taken)
             } else {
-                takeOut(from: &child, at: childPath, &controllers, &taken)
+                removeBoardNodes(from: &child, at: childPath, &controllers, &taken)
                 kept.append(child)
             }
         }

@@ -49,7 +49,7 @@ struct PropertyText {
     }
 
     private static func isLabel(_ text: Substring) -> Bool {
-        guard let first = text.utf8.first, !(0x30...0x39 ~= first) else { return false }
+        guard let first = text.utf8.first, !(UInt8(ascii: "0")...UInt8(ascii: "9") ~= first) else { return false }
         return text.utf8.allSatisfy {
             0x30...0x39 ~= $0 || 0x41...0x5A ~= $0 || 0x61...0x7A ~= $0 || $0 == UInt8(ascii: "_")
         }

@@ -58,7 +58,15 @@ struct SourcePreprocessor {
             let word = text.dropFirst().drop(while: blank).prefix { 0x61...0x7A ~= $0 }
             // What follows belongs to a property's name, or makes it one: "#include-cells", "#line;".
             let end = text.dropFirst().drop(while: blank).dropFirst(word.count).first
-            guard end.map({ blank($0) || [0x22, 0x3C, 0x28, 0x0D, 0x2F].contains($0) }) ?? true else { continue }
+            guard
+                end.map({
+                    blank($0)
+                        || [
+                            UInt8(ascii: "\""), UInt8(ascii: "<"), UInt8(ascii: "("), UInt8(ascii: "\r"),
+                            UInt8(ascii: "/"),
+                        ].contains($0)
+                }) ?? true
+            else { continue }
             if directives.contains(String(decoding: word, as: UTF8.self)) { return true }
         }
         return false

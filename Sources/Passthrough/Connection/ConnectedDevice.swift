@@ -37,16 +37,24 @@ public final class ConnectedDevice: Sendable {
         let regions = try MappedRegions(device, vm: vm)
         var paths = PathList()
         var routes: [Route] = []
-        for position in device.interrupts.indices {
-            let interrupt = device.interrupts[position]
-            var connector = PathConnector(
-                device: device, position: position, regions: regions, vm: vm, loop: loop, log: log, tracer: tracer)
-            let path = try connector.connect(&paths)
-            routes.append(Route(interrupt: interrupt, path: path, reasons: connector.reasons))
-            log(
-                .debug,
-                "\(device.name): interrupt \(interrupt.info.index) \(interrupt.trigger) \(interrupt.spi): \(path.kind)"
-                    + connector.reasons.map { "; \($0)" }.joined())
+        do throws(PassthroughError) {
+            for position in device.interrupts.indices {
+                let interrupt = device.interrupts[position]
+                var connector = PathConnector(
+                    device: device, position: position, regions: regions, vm: vm, loop: loop, log: log,
+                    tracer: tracer)
+                let path = try connector.connect(&paths)
+                routes.append(Route(interrupt: interrupt, path: path, reasons: connector.reasons))
+                log(
+                    .debug,
+                    "\(device.name): interrupt \(interrupt.info.index) \(interrupt.trigger) \(interrupt.spi): \(path.kind)"
+                        + connector.reasons.map { "; \($0)" }.joined())
+            }
+        } catch {
+            // Before the regions, which are older.
+            for path in paths.take().reversed() { path.disconnect() }
+            regions.release()
+            throw error
         }
         self.device = device
         self.routes = routes
@@ -73,38 +81,18 @@ public final class ConnectedDevice: Sendable {
     }
 
     /// What keeps the machine from being started again, now that the device has been silenced; nil for nothing.
-    var restartObstacle: RestartObstacle? {
-        guard device.device.canReset else { return device.opened.restartObstacle }
+    var restartProblem: RestartProblem? {
+        guard device.device.canReset else { return device.opened.restartProblem }
         return resetFailure.map(device.opened.failedReset)
     }
 
-    var mapCycles: MapCycles {
-        paths.lazy.compactMap { $0 as? EventFDPath }.first?.mapCycles ?? MapCycles(unmaps: 0, maps: 0, refusedUnmaps: 0)
+    var remapCounts: RemapCounts {
+        paths.lazy.compactMap { $0 as? EventFDPath }.first?.remapCounts ?? RemapCounts(unmaps: 0, maps: 0, refusedUnmaps: 0)
     }
 
-    deinit { for path in paths.reversed() { path.disconnect() } }
-}
-
-/// How often a device's regions were taken from the guest and given back, and how often the kernel wouldn't take them.
-struct MapCycles: Equatable {
-    let unmaps: UInt64
-    let maps: UInt64
-    let refusedUnmaps: UInt64
-}
-
-/// The paths that were set up so far; disconnected newest first unless they are taken.
-struct PathList: ~Copyable {
-    private(set) var paths: [any InterruptPath] = []
-
-    var eventFDPath: EventFDPath? { paths.lazy.compactMap { $0 as? EventFDPath }.first }
-
-    mutating func append(_ path: any InterruptPath) { paths.append(path) }
-
-    mutating func take() -> [any InterruptPath] {
-        let result = paths
-        paths = []
-        return result
+    /// The share of the device goes last.
+    deinit {
+        for path in paths.reversed() { path.disconnect() }
+        regions.release()
     }
-
-    deinit { for path in paths.reversed() { path.disconnect() } }
 }

@@ -12,13 +12,11 @@ internal import VFIO
 /// be asked for from another.
 public final class ConnectedDevices: Sendable {
     private struct State: ~Copyable {
-        /// Declared first, so that they go first: the stack's share of each is then the last one.
         var connections: [ConnectedDevice] = []
         var stack = ResourceStack()
     }
 
     private let state = Mutex(State())
-    /// Declared after the state, so that they go last: a registration with KVM is undone through the group's descriptor.
     private let devices: PlacedDevices
 
     /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else, unless they are to reach each
@@ -99,9 +97,11 @@ public final class ConnectedDevices: Sendable {
     ) throws(PassthroughError) {
         for connection in connections {
             for (address, region) in connection.regions.mappings {
+                // Nil only while the region goes, and the connection has a share of it.
+                guard let memory = region.memory else { continue }
                 stack.keep(
                     try PassthroughError.vfio { () throws(VFIOError) in
-                        try space.map(region.memory, part: 0..<region.memory.size, iova: address)
+                        try space.map(memory, part: 0..<memory.size, iova: address)
                     })
             }
         }
@@ -116,8 +116,8 @@ public final class ConnectedDevices: Sendable {
     }
 
     /// What keeps the machine from being started again. Meant for when the devices have been silenced.
-    public func restartObstacles() -> [RestartObstacle] {
-        state.withLock { state in state.connections.compactMap(\.restartObstacle) }
+    public func restartProblems() -> [RestartProblem] {
+        state.withLock { state in state.connections.compactMap(\.restartProblem) }
     }
 
     /// What became of each device so far; `PlacedDevices.withFaults` adds what its IOMMU refused it.
@@ -127,9 +127,10 @@ public final class ConnectedDevices: Sendable {
         return state.withLock { state in state.connections.map { $0.report(counts) } }
     }
 
+    /// The share of the devices goes last: a registration with KVM is undone through the group's descriptor.
     deinit {
         silence()
-        // DMA mappings are older than the connections on the stack, so they go after the resets.
+        // The stack has the last share of each connection. DMA mappings are older, so they go after the resets.
         state.withLock { state in
             state.connections = []
             state.stack.releaseAll()

@@ -48,6 +48,9 @@ final class DMAFaultLog: Sendable {
         descriptor = OwnedDescriptor(adopting: try system.openKernelLog(), of: system)
     }
 
+    /// Closes it now. Call it when no report is asked for any more.
+    func close() { descriptor.close() }
+
     /// What the log has of a device by now.
     /// - Parameters:
     ///   - iommu: the name of its IOMMU.

@@ -15,7 +15,7 @@ struct DMAFaultParser {
     /// The fault that is complete with this record.
     mutating func take(record: some Sequence<UInt8>) -> DMAFault? {
         // "6,339,5140900,-;arm-smmu-v3 9050000.smmuv3: event 0x10 received:", and lines that begin with a space.
-        let message = record.drop { $0 != 0x3B }.dropFirst().prefix { $0 != 0x0A }
+        let message = record.drop { $0 != UInt8(ascii: ";") }.dropFirst().prefix { $0 != UInt8(ascii: "\n") }
         let fields = String(decoding: Array(message), as: UTF8.self).split(separator: " ")
         guard fields.count >= 3, fields[1].last == ":" else { return nil }
         let name = String(fields[1].dropLast())

@@ -8,7 +8,7 @@ public import VFIO
 /// which the IOMMU can't translate all.
 public struct MemoryDemands: Sendable {
     /// Addresses that can't be memory, and why.
-    public struct Obstacle: Equatable, Sendable {
+    public struct Problem: Equatable, Sendable {
         /// Where.
         public let range: IOVARange
         /// Who keeps them, in words.
@@ -32,17 +32,17 @@ public struct MemoryDemands: Sendable {
     }
 
     /// The lowest addresses between `first` and `last` that can't be memory; nil when all can.
-    public func obstacle(from first: UInt64, through last: UInt64) -> Obstacle? {
+    public func problem(from first: UInt64, through last: UInt64) -> Problem? {
         let wanted = IOVARange(first: first, last: last)
-        var obstacles = reserved.filter { $0.range.first <= last && first <= $0.range.last }.map { region in
-            Obstacle(range: region.range, reason: "group \(region.group) reserves them (\(region.kind))")
+        var problems = reserved.filter { $0.range.first <= last && first <= $0.range.last }.map { region in
+            Problem(range: region.range, reason: "group \(region.group) reserves them (\(region.kind))")
         }
         for limit in limits {
             if let gap = limit.gap(in: wanted) {
-                obstacles.append(Obstacle(range: gap, reason: "the IOMMU can't map them"))
+                problems.append(Problem(range: gap, reason: "the IOMMU can't map them"))
             }
         }
         // The reserved region comes first where both say the same: it says more.
-        return obstacles.min { $0.range.first < $1.range.first }
+        return problems.min { $0.range.first < $1.range.first }
     }
 }

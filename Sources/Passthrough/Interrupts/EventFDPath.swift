@@ -24,7 +24,7 @@ final class EventFDPath: InterruptPath {
         var timer: TimerDescriptor?
         /// Whether the kernel refused the last `unmap`, and that was logged.
         var isUnmapRefused = false
-        /// Has a share of each descriptor, which is the last to go.
+        /// Has a share of each descriptor.
         var wiring = ResourceStack()
     }
 
@@ -108,18 +108,25 @@ final class EventFDPath: InterruptPath {
         return state.withLock { $0.machine.lines[position].counters }
     }
 
-    var mapCycles: MapCycles {
+    var remapCounts: RemapCounts {
         state.withLock {
-            MapCycles(
+            RemapCounts(
                 unmaps: $0.machine.unmapCount, maps: $0.machine.mapCount, refusedUnmaps: $0.machine.refusedUnmapCount)
         }
     }
 
-    func disconnect() {
+    /// The wiring has the last share of each descriptor.
+    private func takeWiringDown() {
         state.withLock { state in
             state.timer = nil
             state.wiring.releaseAll()
         }
+    }
+
+    deinit { takeWiringDown() }
+
+    func disconnect() {
+        takeWiringDown()
         for trap in traps { trap.setListener(nil) }
     }
 

@@ -28,9 +28,17 @@ final class IRQFDPath: InterruptPath {
     init(
         _ interrupt: PlacedDevice.Interrupt, of device: VFIODevice, vm: VirtualMachine, tracer: Tracer?
     ) throws(PassthroughError) {
+        var stack = ResourceStack()
+        try Self.wire(interrupt, of: device, vm: vm, tracer: tracer, onto: &stack)
+        wiring = Mutex(stack)
+    }
+
+    private static func wire(
+        _ interrupt: PlacedDevice.Interrupt, of device: VFIODevice, vm: VirtualMachine, tracer: Tracer?,
+        onto stack: inout ResourceStack
+    ) throws(PassthroughError) {
         let name = device.host.name
         let gsi = GSI(rawValue: interrupt.spi.rawValue)
-        var stack = ResourceStack()
         let trigger = stack.keep(try makeEvent(vm.system, name))
         var resample: EventDescriptor?
         if interrupt.info.isLevel { resample = stack.keep(try makeEvent(vm.system, name)) }
@@ -42,7 +50,6 @@ final class IRQFDPath: InterruptPath {
             if interrupt.info.isLevel { try device.unmask(interrupt.info) }
             stack.keep(try device.setTrigger(interrupt.info, trigger))
         } catch { throw .vfio(error) }
-        wiring = Mutex(stack)
         tracer?.trace(
             interrupt.info.isLevel ? .startLevelIRQFDInjection : .startEdgeIRQFDInjection,
             "\(name) index \(interrupt.info.index) \(interrupt.spi) trigger \(trigger.rawValue) resample "

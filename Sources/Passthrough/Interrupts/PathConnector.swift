@@ -38,8 +38,8 @@ struct PathConnector {
         let settings = device.settings
         var failures: [(path: InterruptPathKind, reason: String)] = []
         for kind in InterruptPathKind.allCases {
-            if let excuse = settings.excuse(for: kind) {
-                reasons.append("not \(kind): \(excuse)")
+            if let reason = settings.reasonAgainst( kind) {
+                reasons.append("not \(kind): \(reason)")
                 continue
             }
             do throws(PassthroughError) {
@@ -92,7 +92,7 @@ struct PathConnector {
 
 extension PlacedDevice.Settings {
     /// Why `kind` isn't even tried; nil when it is.
-    func excuse(for kind: InterruptPathKind) -> String? {
+    func reasonAgainst(_ kind: InterruptPathKind) -> String? {
         if let interrupts { return interrupts == kind ? nil : "the configuration asks for \(interrupts)" }
         return kind == .irqfd && stormLimit > 0 ? "storm_limit needs the relay" : nil
     }

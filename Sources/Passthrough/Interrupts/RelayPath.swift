@@ -24,7 +24,7 @@ final class RelayPath: InterruptPath {
         var heldSinceLog: UInt64 = 0
     }
 
-    /// What handlers read and signal; the wiring has a share of each, which is the last to go.
+    /// What handlers read and signal; the wiring has a share of each.
     private struct Events {
         let trigger: EventDescriptor
         let injection: EventDescriptor
@@ -89,12 +89,15 @@ final class RelayPath: InterruptPath {
 
     func counters(_ index: Int) -> InterruptCounters? { state.withLock { $0.machine.counters } }
 
+    /// The wiring has the last share of each descriptor.
     func disconnect() {
         state.withLock { state in
             state.events = nil
             state.wiring.releaseAll()
         }
     }
+
+    deinit { disconnect() }
 
     // MARK: On the event loop's thread
 

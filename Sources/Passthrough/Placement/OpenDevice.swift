@@ -2,10 +2,10 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceOptions
-public import HostDevices
-public import LinuxSystem
-public import PlatformBus
-public import VFIO
+internal import HostDevices
+internal import LinuxSystem
+internal import PlatformBus
+internal import VFIO
 
 /// A host device that was opened, and what was found out about it on the way; it has no place in a guest yet.
 /// Immutable, so any thread may read it.
@@ -45,9 +45,9 @@ public final class OpenDevice: Sendable {
     ) throws(PassthroughError) {
         let host = try PassthroughError.host { () throws(HostDeviceError) in try settings.identity.find(sysfs) }
         if settings.dma == .automatic, host.state == .ready, host.group?.isNoIOMMU == true,
-            let suspicion = DMAMasters.suspicion(of: host, sysfs)
+            let master = DMAMasters.possibleMaster(of: host, sysfs)
         {
-            throw .unconfinedDMA(device: host.name, suspicion: suspicion)
+            throw .unconfinedDMA(device: host.name, master: master)
         }
         let countsBefore = interrupts?.counts() ?? HostInterruptCounts()
         let device: VFIODevice
@@ -72,7 +72,7 @@ public final class OpenDevice: Sendable {
         streamIDs = isTranslated ? StreamIDs.read(host, sysfs) : []
         iommu = isTranslated ? Self.iommu(of: host, sysfs) : nil
         isUnstoppable =
-            !device.canReset && device.reach == .guestMemory && DMAMasters.suspicion(of: host, sysfs) != nil
+            !device.canReset && device.reach == .guestMemory && DMAMasters.possibleMaster(of: host, sysfs) != nil
         self.settings = settings
         self.host = host
         self.device = device
@@ -144,95 +144,5 @@ public final class OpenDevice: Sendable {
             case .iommufd: "iommufd"
             }
         return (try? sysfs.text("module/\(module)/parameters/allow_unsafe_interrupts")) == "N" ? true : nil
-    }
-}
-
-/// The devices of one VM, opened; none has its place yet.
-public final class OpenDevices: Sendable {
-    /// In the order of the configuration.
-    let devices: [OpenDevice]
-    let containers: VFIOContainers
-    /// What the IOMMU refuses them, or why that can't be known; nil where no IOMMU stands before any of them.
-    let faultLog: Result<DMAFaultLog, Errno>?
-    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest
-    /// first.
-    private let stack: ResourceStack
-    /// Counts the devices' interrupts; nil where it can't be opened. Who opened it keeps it open for longer than these.
-    let interruptFile: HostInterruptFile?
-
-    /// Opens every device.
-    /// - Parameters:
-    ///   - containers: what they are opened through.
-    ///   - interrupts: opened before them, and closed after them; without it the report says that the counts aren't
-    ///     known.
-    /// - Throws: for the first device that fails; the ones before it are closed again.
-    public init(
-        _ settings: [PlacedDevice.Settings], containers: VFIOContainers, interrupts: HostInterruptFile? = nil,
-        sysfs: Sysfs, log: Log, tracer: Tracer? = nil
-    ) throws(PassthroughError) {
-        self.containers = containers
-        interruptFile = interrupts
-        var stack = ResourceStack()
-        var devices: [OpenDevice] = []
-        for settings in settings {
-            let device = try OpenDevice(
-                settings, containers: containers, interrupts: interruptFile, sysfs: sysfs, log: log, tracer: tracer)
-            devices.append(device)
-            stack.keep(device)
-        }
-        self.devices = devices
-        // Opened last, and so closed first. No memory is mapped yet for what the devices do meanwhile.
-        faultLog =
-            devices.contains { $0.device.reach != .hostMemory }
-            ? Result { () throws(Errno) in try DMAFaultLog(sysfs.system) } : nil
-        self.stack = stack
-    }
-
-    /// How often the devices' interrupts have come to the host; empty where that can't be told.
-    var hostInterruptCounts: HostInterruptCounts { interruptFile?.counts() ?? HostInterruptCounts() }
-
-    /// The first device that addresses the host's physical memory, where the guest's RAM has to be; nil where there is
-    /// none.
-    public var identityDevice: String? { devices.first { $0.settings.dma == .identity }?.host.name }
-
-    /// Checks that those devices reach RAM that is in these banks.
-    /// - Throws: `PassthroughError.translatingBus`, `.memoryOutOfReach`.
-    public func checkIdentity(reaches banks: [GuestRange]) throws(PassthroughError) {
-        for device in devices where device.settings.dma == .identity {
-            try DMAWindows.check(device.host, reaches: banks, device.sysfs)
-        }
-    }
-
-    /// Where the guest sees regions whose addresses the configuration fixes.
-    public var fixedRanges: [GuestRange] {
-        devices.flatMap { device in
-            device.device.regions.compactMap { region in
-                let address: GuestAddress? =
-                    switch device.settings.placement.of(region.index) {
-                    case .automatic: nil
-                    case .fixed(let address): GuestAddress(address)
-                    case .host: device.hostAddresses[region.index].map { GuestAddress($0) }
-                    }
-                return address.flatMap { GuestRange(base: $0, size: region.size) }
-            }
-        }
-    }
-
-    /// What the devices that are to reach the guest's memory demand of its place; nil where there are none.
-    /// - Throws: `PassthroughError.vfio`.
-    public func memoryDemands() throws(PassthroughError) -> MemoryDemands? {
-        let sharing = devices.filter { $0.device.reach == .guestMemory }
-        guard let first = sharing.first else { return nil }
-        return try PassthroughError.vfio { () throws(VFIOError) in
-            var limits: [IOVALimits] = []
-            for space in containers.guestSpaces { limits.append(try space.limits()) }
-            var reserved: [ReservedRegion] = []
-            for device in sharing {
-                for region in device.host.group?.reserved ?? [] where region.isBinding && !reserved.contains(region) {
-                    reserved.append(region)
-                }
-            }
-            return MemoryDemands(device: first.host.name, limits: limits, reserved: reserved)
-        }
     }
 }

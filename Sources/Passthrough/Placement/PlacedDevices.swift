@@ -6,10 +6,10 @@ public import LinuxSystem
 public import PlatformBus
 public import VFIO
 
-/// All devices that one VM gets, opened and placed on its bus. Immutable, so any thread may read it.
+/// All devices that one VM gets, opened and placed on its bus. Immutable until it is closed, so any thread may read it.
 public final class PlacedDevices: Sendable {
-    /// In the order of the configuration.
-    public let devices: [PlacedDevice]
+    /// In the order of the configuration. Empty once it was closed.
+    public var devices: [PlacedDevice] { list.all }
     /// The SPIs of their level-triggered interrupts.
     public var levelTriggeredSPIs: [SPI] {
         devices.flatMap { device in device.interrupts.lazy.filter(\.info.isLevel).map(\.spi) }
@@ -17,11 +17,8 @@ public final class PlacedDevices: Sendable {
     let opened: OpenDevices
     var containers: VFIOContainers { opened.containers }
     /// What keeps a machine with them from being started again, as far as it is known before a guest has run.
-    public var restartObstacles: [RestartObstacle] { opened.restartObstacles }
-    /// Has the last share of each device, so that they are closed newest first; an array would let go of the oldest first.
-    private let stack: ResourceStack
-    /// Declared last, so that it goes after the devices.
-    private let interruptFile: HostInterruptFile?
+    public var restartProblems: [RestartProblem] { opened.restartProblems }
+    private let list = OwnedList<PlacedDevice>()
 
     /// Opens every device through a container or a file of its own, as the host has it, and places it on the bus.
     /// - Throws: for the first device that fails; the ones before it are closed again.
@@ -45,15 +42,17 @@ public final class PlacedDevices: Sendable {
         tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.opened = opened
-        interruptFile = opened.interruptFile
-        var stack = ResourceStack()
-        var devices: [PlacedDevice] = []
+        // From here on a throw runs deinit.
         for device in opened.devices {
-            let device = try PlacedDevice(device, bus: bus, pageSize: pageSize, log: log, tracer: tracer)
-            devices.append(device)
-            stack.keep(device)
+            list.append(try PlacedDevice(device, bus: bus, pageSize: pageSize, log: log, tracer: tracer))
         }
-        self.devices = devices
-        self.stack = stack
     }
+
+    /// Takes the devices off the bus, newest first, then closes them. A second call does nothing.
+    public func close() {
+        list.releaseAll()
+        opened.close()
+    }
+
+    deinit { close() }
 }

@@ -33,21 +33,20 @@ final class MappedRegions: Sendable {
     /// Maps every region of `device` that can be.
     /// - Throws: `PassthroughError`; nothing stays mapped then.
     init(_ device: PlacedDevice, vm: VirtualMachine) throws(PassthroughError) {
-        var stack = ResourceStack()
-        var pieces: [Piece] = []
-        for region in device.regions where region.isMapped {
-            let mapping = stack.keep(
-                try PassthroughError.vfio { () throws(VFIOError) in try device.device.map(region.info) })
-            var piece = Piece(
-                region: mapping, base: region.range.base.rawValue, part: 0..<mapping.memory.size, isRemovable: true)
-            try Self.map(&piece, vm, device.name)
-            if let slot = piece.slot { stack.keep(slot) }
-            pieces.append(piece)
-        }
         self.vm = vm
         self.device = device.name
-        isEmpty = pieces.isEmpty
-        self.pieces = Mutex(pieces)
+        isEmpty = !device.regions.contains(where: \.isMapped)
+        pieces = Mutex([])
+        // From here on a throw runs deinit.
+        for region in device.regions where region.isMapped {
+            let mapping = try PassthroughError.vfio { () throws(VFIOError) in try device.device.map(region.info) }
+            let piece = Piece(
+                region: mapping, base: region.range.base.rawValue, part: 0..<region.info.size, isRemovable: true)
+            try pieces.withLock { (pieces) throws(PassthroughError) in
+                pieces.append(piece)
+                try Self.map(&pieces[pieces.count - 1], vm, device.name)
+            }
+        }
     }
 
     /// The host's mapping of each region and its address in the guest.
@@ -55,8 +54,9 @@ final class MappedRegions: Sendable {
         pieces.withLock { pieces in pieces.filter { $0.part.lowerBound == 0 }.map { ($0.base, $0.region) } }
     }
 
-    /// Newest first, as everything that was acquired.
-    deinit {
+    /// Takes everything from the guest and unmaps it, newest first: of each piece the slot, then the share of the mapping.
+    /// A second call does nothing.
+    func release() {
         pieces.withLock { pieces in
             while !pieces.isEmpty {
                 pieces[pieces.count - 1].slot = nil
@@ -64,6 +64,8 @@ final class MappedRegions: Sendable {
             }
         }
     }
+
+    deinit { release() }
 
     /// From now on only the pages that hold `range` come and go; all else stays mapped.
     /// - Parameter pageSize: the host's, in bytes.
@@ -127,7 +129,9 @@ final class MappedRegions: Sendable {
     }
 
     private static func map(_ piece: inout Piece, _ vm: VirtualMachine, _ device: String) throws(PassthroughError) {
-        let (memory, part) = (piece.region.memory, piece.part)
+        let part = piece.part
+        // Nil only while the region goes, and the piece has a share of it.
+        guard let memory = piece.region.memory else { return }
         let address = piece.base + part.lowerBound
         piece.slot = try PassthroughError.kvm(device) { () throws(KVMError) in
             try MemorySlot(vm, at: address, mapping: memory, part: part)

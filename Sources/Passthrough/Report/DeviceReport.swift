@@ -171,7 +171,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
 
 extension ConnectedDevice {
     func report(_ hostCounts: HostInterruptCounts) -> DeviceReport {
-        let cycles = mapCycles
+        let cycles = remapCounts
         return DeviceReport(
             host: device.name, group: device.host.group?.id ?? 0,
             isolation: device.device.reach == .hostMemory ? "none" : "iommu", dma: device.opened.dmaReport,

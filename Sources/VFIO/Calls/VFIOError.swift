@@ -21,7 +21,7 @@ public enum VFIOError: Error, Equatable, Sendable {
     /// VFIO has the device, but as one of another kind (VFIO_DEVICE_FLAGS_*).
     case notPlatformOrAMBA(device: String, flags: UInt32)
     /// The kernel says something of the device that can't be.
-    case implausible(device: String, flaw: String)
+    case implausible(device: String, problem: String)
     /// The interrupt has a wiring of this kind; it must go before another is made.
     case alreadyWired(device: String, interrupt: Int, VFIOInterruptAction)
     /// A region that VFIO doesn't let user space map.
@@ -77,7 +77,7 @@ extension VFIOError: CustomStringConvertible {
         case .alreadyOpen: "used twice"
         case .notPlatformOrAMBA(_, let flags):
             "VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags \(hex(flags)))"
-        case .implausible(_, let flaw): flaw
+        case .implausible(_, let problem): problem
         case .alreadyWired(_, let interrupt, let action):
             "interrupt \(interrupt) has an eventfd to \(action) it already"
         case .notMappable(_, let region): "region \(region.index) can't be mapped"

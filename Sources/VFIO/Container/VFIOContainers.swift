@@ -58,6 +58,17 @@ public final class VFIOContainers: Sendable {
         isBorrowed = borrowsIOMMUFD
     }
 
+    /// Gives up the descriptor that was handed in: from now on its devices alone keep it. Devices that are opened later may
+    /// find none. A second call does nothing.
+    public func close() {
+        let adopted = known.withLock { state in
+            let adopted = state.adopted
+            state.adopted = nil
+            return adopted
+        }
+        _ = consume adopted
+    }
+
     /// Opens a device.
     ///
     /// Call it from one thread at a time.

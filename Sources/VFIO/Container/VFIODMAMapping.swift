@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-public import LinuxSystem
+internal import LinuxSystem
 
 /// Memory that the devices of an address space can reach. It is unmapped from the IOMMU when this goes, and only then is
 /// the memory let go.
@@ -10,11 +10,11 @@ public final class VFIODMAMapping: Sendable {
     public let iova: UInt64
     /// In bytes.
     public let size: UInt64
-    /// What they see a part of.
-    public let memory: MemoryMapping
-    /// The groups that a container had: with its last group the kernel would drop the IOMMU and all mappings.
-    private let groups: [VFIOGroup]
     private let space: VFIOAddressSpace
+    /// The groups that a container had: with its last group the kernel would drop the IOMMU and all mappings.
+    private let groups: OwnedList<VFIOGroup>
+    /// What they see a part of.
+    private let memory: Share<MemoryMapping>
 
     init(_ memory: MemoryMapping, part: Range<UInt64>, iova: UInt64, in space: VFIOAddressSpace) throws(VFIOError) {
         let device = space.someDevice
@@ -27,12 +27,12 @@ public final class VFIODMAMapping: Sendable {
         switch space {
         case .container(let container):
             guard container.type == .type1v2 else { throw .noTranslation(device: device.name) }
-            groups = container.liveGroups
+            groups = OwnedList(container.liveGroups)
             try attempt(.mapDMA(iova: iova, size: size, group: device.group), device.name) { () throws(Errno) in
                 try container.calls.vfioMapDMA(container.rawValue, hostAddress: address, iova: iova, size: size)
             }
         case .iommufd(let space):
-            groups = []
+            groups = OwnedList()
             try attempt(.mapAddressSpace(iova: iova, size: size, group: device.group), device.name) {
                 () throws(Errno) in
                 try space.iommufd.calls.iommuMap(
@@ -41,10 +41,11 @@ public final class VFIODMAMapping: Sendable {
         }
         self.iova = iova
         self.size = size
-        self.memory = memory
+        self.memory = Share(memory)
         self.space = space
     }
 
+    /// What devices see goes before the memory, and that before what the devices are in.
     deinit {
         // Both refuse only what cuts a mapping in two (vfio_iommu_type1.c, iommufd/io_pagetable.c), and this is a whole one.
         switch space {
@@ -54,5 +55,7 @@ public final class VFIODMAMapping: Sendable {
             try? space.iommufd.calls.iommuUnmap(
                 space.iommufd.rawValue, addressSpace: space.id, iova: iova, size: size)
         }
+        memory.release()
+        groups.releaseAll()
     }
 }

@@ -11,10 +11,9 @@ internal import Synchronization
 public final class VFIOGroup: Sendable {
     /// The IOMMU group's number.
     public let id: Int
-    /// Declared before the container, so that it is closed first: stored properties go in the order of declaration.
-    private let descriptor: OwnedDescriptor
     /// The container that it is in.
     public let container: VFIOContainer
+    private let descriptor: OwnedDescriptor
     /// The number of its descriptor, for KVM_DEV_VFIO_GROUP_ADD. It is valid for as long as the group lives.
     public var rawValue: CInt { descriptor.rawValue }
     /// The device that it was opened for, which errors of the whole group are about.
@@ -53,12 +52,14 @@ public final class VFIOGroup: Sendable {
         }
     }
 
+    /// Before its share of the container goes.
     deinit {
         // Closing detaches it as well, but not before KVM's VFIO device has let go of the group's file too. When the
         // kernel refuses, closing is what is left.
         if state.withLock({ $0.isAttached }) {
             try? container.calls.vfioUnsetContainer(descriptor.rawValue)
         }
+        descriptor.close()
     }
 
     /// Reserves a device of this group for one opener; false when it has one.

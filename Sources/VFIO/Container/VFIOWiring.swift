@@ -10,8 +10,8 @@ public final class VFIOWiring: Sendable {
     /// Which interrupt.
     public let interrupt: VFIOInterrupt
     private let action: VFIOInterruptAction
-    private let event: EventDescriptor
     private let file: VFIODeviceFile
+    private let event: Share<EventDescriptor>
     private var point: VFIODeviceFile.WiringPoint {
         VFIODeviceFile.WiringPoint(action: action, index: interrupt.index)
     }
@@ -35,10 +35,11 @@ public final class VFIOWiring: Sendable {
         }
         self.interrupt = interrupt
         self.action = action
-        self.event = event
         self.file = file
+        self.event = Share(event)
     }
 
+    /// The wiring goes before the eventfd, and that before the share of the device.
     deinit {
         // Nothing is left to do when the kernel refuses: closing the device takes all wirings away.
         try? file.attempt(.wireInterrupt(action, interrupt.index)) { device throws(Errno) in
@@ -50,5 +51,6 @@ public final class VFIOWiring: Sendable {
             }
         }
         file.unclaim(point)
+        event.release()
     }
 }

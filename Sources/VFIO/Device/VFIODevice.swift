@@ -72,11 +72,11 @@ public final class VFIODevice: Sendable {
         }
         // Both limits are far over any real device; they keep a broken driver from filling memory here.
         guard info.regionCount <= 64 else {
-            throw .implausible(device: host.name, flaw: "it claims \(info.regionCount) regions; 64 are accepted")
+            throw .implausible(device: host.name, problem: "it claims \(info.regionCount) regions; 64 are accepted")
         }
         guard info.interruptCount <= 1024 else {
             throw .implausible(
-                device: host.name, flaw: "it claims \(info.interruptCount) interrupts; 1024 are accepted")
+                device: host.name, problem: "it claims \(info.interruptCount) interrupts; 1024 are accepted")
         }
         canReset = info.flags.contains(.reset)
 
@@ -85,7 +85,7 @@ public final class VFIODevice: Sendable {
             let region = try file.attempt(.getRegionInfo(Int(index))) { device throws(Errno) in
                 try calls.vfioRegionInfo(device, index: index)
             }
-            if let flaw = region.flaw { throw .implausible(device: host.name, flaw: flaw) }
+            if let problem = region.problem { throw .implausible(device: host.name, problem: problem) }
             regions.append(region)
         }
         self.regions = regions
@@ -95,7 +95,7 @@ public final class VFIODevice: Sendable {
             let interrupt = try file.attempt(.getInterruptInfo(Int(index))) { device throws(Errno) in
                 try calls.vfioInterruptInfo(device, index: index)
             }
-            if let flaw = interrupt.flaw { throw .implausible(device: host.name, flaw: flaw) }
+            if let problem = interrupt.problem { throw .implausible(device: host.name, problem: problem) }
             interrupts.append(interrupt)
         }
         self.interrupts = interrupts

@@ -15,9 +15,8 @@ final class VFIODeviceFile: Sendable {
 
     let name: String
     let calls: any VFIOCalls
-    /// Declared before the anchor, so that it is closed first: stored properties go in the order of declaration.
-    private let descriptor: OwnedDescriptor
     let anchor: Anchor
+    private let descriptor: OwnedDescriptor
     private let isAttached = Atomic<Bool>(false)
 
     /// One end of an interrupt that an eventfd can be wired to.
@@ -82,9 +81,11 @@ final class VFIODeviceFile: Sendable {
         isAttached.store(true, ordering: .relaxed)
     }
 
+    /// Before its share of the group or the address space goes.
     deinit {
         // Closing does it too, but not while somebody else has a copy of the descriptor.
         if isAttached.load(ordering: .relaxed) { try? calls.vfioDetach(descriptor.rawValue) }
+        descriptor.close()
         switch anchor {
         case .group(let group): group.unclaim(name)
         case .space(let space): space.unclaim(name)

@@ -36,7 +36,7 @@ public struct VFIOInterrupt: Equatable, Sendable {
     public var isLevel: Bool { flags.contains(.automasked) }
 
     /// Why a platform device can't have such an interrupt, or nil.
-    var flaw: String? {
+    var problem: String? {
         if count != 1 { return "interrupt \(index) stands for \(count) interrupts where a platform device has one" }
         if !flags.contains(.eventDescriptor) { return "interrupt \(index) can't signal an eventfd" }
         return nil

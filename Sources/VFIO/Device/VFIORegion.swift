@@ -45,7 +45,7 @@ public struct VFIORegion: Equatable, Sendable {
 
     /// Why a device can't have such a region, or nil. One without any bytes is fine: boards have such blocks, and nobody
     /// accesses them.
-    var flaw: String? {
+    var problem: String? {
         // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far over any real device.
         let limit: UInt64 = 1 << 48
         if size > limit { return "region \(index) has an absurd size of \(hex(size)) bytes" }

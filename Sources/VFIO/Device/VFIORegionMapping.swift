@@ -7,15 +7,18 @@ public import LinuxSystem
 public final class VFIORegionMapping: Sendable {
     /// What is mapped.
     public let region: VFIORegion
-    /// Where it is. Who keeps it longer than this object keeps the mapping, but not `device`.
-    /// Declared before the device, so that it is unmapped first: stored properties go in the order of declaration.
-    public let memory: MemoryMapping
     /// Whose it is.
     public let device: VFIODevice
+    /// Where it is. Who keeps it longer than this object keeps the mapping, but not `device`. Nil only while this object goes.
+    public var memory: MemoryMapping? { mapped.object }
+    private let mapped: Share<MemoryMapping>
 
     init(region: VFIORegion, memory: MemoryMapping, device: VFIODevice) {
         self.region = region
-        self.memory = memory
         self.device = device
+        mapped = Share(memory)
     }
+
+    /// Before its share of the device goes.
+    deinit { mapped.release() }
 }

@@ -30,7 +30,7 @@ enum Host {
         name == "emulated-gicv2" || (name == "native" && text("/proc/interrupts").contains("GIC-0"))
 
     /// Why no test can run here; nil where they can.
-    static let obstacle: String? = {
+    static let problem: String? = {
         #if arch(arm64)
         if !exists("/dev/kvm") { return "this host has no /dev/kvm" }
         for (name, value) in [

@@ -10,18 +10,18 @@ import Testing
 @Suite struct ReportTests {
     private func report(
         _ end: GuestEnd = .powerOff, unclaimed: (UInt64, UInt64) = (0, 0), dropped: UInt64 = 0
-    ) -> Report {
+    ) -> RunReport {
         let profile = StartupProfile()
         profile.mark("runtime")
         profile.mark("kvm")
-        return Report(
+        return RunReport(
             end: end, devices: [],
             exits: ExitCounts(mmioReads: 1, mmioWrites: 2, interrupted: 3, systemEvents: 4, other: 5),
             unclaimedReads: unclaimed.0, unclaimedWrites: unclaimed.1, droppedConsoleBytes: dropped,
             profile: profile.marks)
     }
 
-    private func json(_ report: Report) throws -> [String: Any] {
+    private func json(_ report: RunReport) throws -> [String: Any] {
         try #require(try JSONSerialization.jsonObject(with: try JSONEncoder().encode(report)) as? [String: Any])
     }
 
@@ -63,7 +63,7 @@ import Testing
     }
 
     @Test func `what the CPU was left to try again is told`() {
-        let report = Report(
+        let report = RunReport(
             end: .powerOff, devices: [], exits: ExitCounts(nisvEmulated: 1, nisvReentered: 3), unclaimedReads: 0,
             unclaimedWrites: 0, droppedConsoleBytes: 0, profile: [])
         #expect(

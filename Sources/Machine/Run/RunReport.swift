@@ -5,7 +5,7 @@ public import GuestMemory
 public import Passthrough
 
 /// What a run did: why it ended, how each device reached the guest, how often the guest was left.
-public struct Report: Sendable, Encodable {
+public struct RunReport: Sendable, Encodable {
     /// Why the guest ended.
     public let end: GuestEnd
     /// Passed-through devices, in the order of the configuration.
@@ -31,7 +31,7 @@ public struct Report: Sendable, Encodable {
     /// Lines of the log and of `--trace` that standard error didn't take in time.
     public var droppedLogLines: UInt64 = 0
     /// The devices for which the machine isn't to be started again, however the configuration has it.
-    public var restartObstacles: [RestartObstacle] = []
+    public var restartProblems: [RestartProblem] = []
     /// Why a guest that asked for a reset wasn't started again; nil where that was not to be.
     public var restartRefusal: String?
 

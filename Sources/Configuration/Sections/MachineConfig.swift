@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 /// `machine-config`: how large the virtual machine is, and where its parts are.
-public struct MachineSize: Equatable, Sendable {
+public struct MachineConfig: Equatable, Sendable {
     /// 1 to 32; the host's own limit (KVM_CAP_MAX_VCPUS) may be lower.
     public var vcpuCount: Int
     /// Guest RAM. At least 16, below which no arm64 Linux comes up; at most 1,048,576 (1 TiB, the reach of the 40-bit
@@ -76,10 +76,10 @@ public struct MachineSize: Equatable, Sendable {
 
     enum Keys {
         static let vcpuCount = Key.integer(
-            "vcpu_count", 1...32, default: MachineSize.defaultVCPUCount,
+            "vcpu_count", 1...32, default: MachineConfig.defaultVCPUCount,
             "Virtual CPUs. The host's own limit may be lower (8 with a GICv2).")
         static let memoryMebibytes = Key.integer(
-            "mem_size_mib", 16...1_048_576, default: MachineSize.defaultMemoryMebibytes,
+            "mem_size_mib", 16...1_048_576, default: MachineConfig.defaultMemoryMebibytes,
             """
             Guest RAM in mebibytes, up to 1 TiB; a multiple of `huge_pages`. What the host can give is checked before \
             boot.

@@ -8,7 +8,7 @@ internal import VFIO
 
 /// A device for which the machine isn't started again after a guest's reset: what the last guest has told the device to do may write
 /// to the RAM of the next one, which is mapped for it at the same addresses.
-public struct RestartObstacle: Equatable, Sendable, CustomStringConvertible {
+public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
     /// Why nothing has stopped the device.
     public enum Reason: Equatable, Sendable {
         /// The host's kernel has no function that resets it, and it may do DMA to the next guest's RAM.
@@ -70,14 +70,14 @@ extension OpenDevice {
     }
 
     /// What is known when it has been opened; nil where nothing stands in the way.
-    var restartObstacle: RestartObstacle? {
+    var restartProblem: RestartProblem? {
         if device.canReset { return resetFailure.map(failedReset) }
         return mayReachNextGuest
-            ? RestartObstacle(device: host.name, reason: .noReset, isConfinable: isConfinable) : nil
+            ? RestartProblem(device: host.name, reason: .noReset, isConfinable: isConfinable) : nil
     }
 
-    func failedReset(_ error: VFIOError) -> RestartObstacle {
-        RestartObstacle(device: host.name, reason: .failedReset(error.shortText), isConfinable: false)
+    func failedReset(_ error: VFIOError) -> RestartProblem {
+        RestartProblem(device: host.name, reason: .failedReset(error.shortText), isConfinable: false)
     }
 
     private var isConfinable: Bool {
@@ -90,7 +90,7 @@ extension OpenDevice {
 
 extension OpenDevices {
     /// What keeps the machine from being started again, as far as it is known before a guest has run.
-    public var restartObstacles: [RestartObstacle] { devices.compactMap(\.restartObstacle) }
+    public var restartProblems: [RestartProblem] { devices.compactMap(\.restartProblem) }
 }
 
 extension VFIOError {

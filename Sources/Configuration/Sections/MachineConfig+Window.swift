@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 /// `machine-config.platform_bus`.
-extension MachineSize.Window {
+extension MachineConfig.Window {
     enum Keys {
         static let base = Key.requiredAddress(
             "base", multipleOf: 4096, "The guest-physical address of the first byte.")

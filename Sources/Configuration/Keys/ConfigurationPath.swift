@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 /// Paths as text: nothing here asks the file system.
-enum Path {
+enum ConfigurationPath {
     /// The folder that a file's path names: "configs" for "configs/a.json", "" for "a.json", "/" for "/a.json".
     static func folder(of file: String) -> String {
         guard let slash = file.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }

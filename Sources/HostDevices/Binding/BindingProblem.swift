@@ -4,7 +4,7 @@
 internal import LinuxSystem
 
 /// Something that keeps a device from being given to VFIO, or from being used once VFIO has it.
-public enum BindingObstacle: Equatable, Sendable {
+public enum BindingProblem: Equatable, Sendable {
     /// The host uses it and can't do without.
     case usedByHost(HostUses.Use)
     /// The driver that has it can't be made to let go (suppress_bind_attrs).

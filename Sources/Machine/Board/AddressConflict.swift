@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import PlatformBus
+
+/// Two parts of the board that can't both have the addresses that they want.
+public struct AddressConflict: Sendable, CustomStringConvertible {
+    struct Part: Sendable {
+        let name: String
+        /// The configuration's key that moves it; nil for what stays where it is.
+        var key: String?
+        let range: GuestRange
+    }
+
+    let part: Part
+    let owner: Part
+
+    public var description: String {
+        let ownerKey = owner.key.map { " (\($0))" } ?? ""
+        return "\(part.key ?? part.name): the \(part.name) at \(part.range) overlaps the \(owner.name)\(ownerKey) at "
+            + "\(owner.range)"
+    }
+}

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import Board
+internal import DeviceTree
+internal import GuestNodes
+public import KVM
+internal import LinuxSystem
+internal import PlatformBus
+
+extension MachinePlan {
+    /// The device tree that the guest gets, as a blob, and the command line in it.
+    func deviceTree(
+        _ boot: BootLoader.Result, _ version: InterruptController.Version
+    ) throws(MachineError) -> (blob: [UInt8], arguments: BootArguments?) {
+        let elsewhere = passthrough.devices.flatMap(\.ranges).filter { range in
+            !layout.windows.contains { $0.contains(range) }
+        }
+        let board = BoardDeviceTree(
+            layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
+            interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
+            randomSeed: try naming("getrandom") { () throws(Errno) in try calls.randomBytes(32) },
+            controllerPhandle: controllerPhandle)
+        var tree = board.tree(devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
+        if let additions {
+            let names = board.names(
+                devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes,
+                labels: configuration.platformDevices.map(\.label))
+            tree = try additions.apply(to: tree, names: names, log: log)
+        }
+        let arguments = BootArguments(
+            of: tree, configured: configuration.bootSource.bootArguments, base: additions?.base?.bootArguments)
+        if let arguments, let problem = KernelConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
+            log(.warning, problem)
+        }
+        do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
+    }
+
+    /// The device tree that `MicroVM` would boot with, from a host that need not have KVM.
+    /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.
+    public func deviceTree(hypervisor: Hypervisor?) throws(MachineError) -> [UInt8] {
+        var version = InterruptController.Version.v3
+        try openBootFiles()
+        if let hypervisor {
+            do throws(KVMError) {
+                version = try InterruptController.bestVersion(try VirtualMachine(hypervisor, addressBits: addressBits))
+            } catch { throw .kvm(error) }
+        }
+        let (_, boot) = try load()
+        return try deviceTree(boot, version).blob
+    }
+}

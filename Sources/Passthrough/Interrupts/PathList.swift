@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+/// The paths that were set up so far; disconnected newest first unless they are taken.
+struct PathList: ~Copyable {
+    private(set) var paths: [any InterruptPath] = []
+
+    var eventFDPath: EventFDPath? { paths.lazy.compactMap { $0 as? EventFDPath }.first }
+
+    mutating func append(_ path: any InterruptPath) { paths.append(path) }
+
+    mutating func take() -> [any InterruptPath] {
+        let result = paths
+        paths = []
+        return result
+    }
+
+    deinit { for path in paths.reversed() { path.disconnect() } }
+}
