@@ -40,6 +40,7 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     /// `guest_address: "host"`, but where the region is on the host can't be told.
     case noHostAddress(device: String, region: Int)
 
+    /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
         case .host(let error): error.description

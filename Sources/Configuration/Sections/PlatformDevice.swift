@@ -34,6 +34,7 @@ public struct PlatformDevice: Equatable, Sendable {
     /// The number of a descriptor of the device's own file that Martlet is started with.
     public var descriptor: Int?
 
+    /// A device with these settings; every other key has its default.
     public init(
         identity: DeviceIdentity, noMmap: Bool = false, interrupts: InterruptPathKind? = nil, stormLimit: Int = 0,
         mmapTimeoutMilliseconds: Int = MapTimeout.defaultMilliseconds, endOfInterrupt: EndOfInterrupt? = nil,

@@ -20,6 +20,7 @@ public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
 
     /// Its name on the host.
     public let device: String
+    /// Why nothing has stopped the device.
     public let reason: Reason
     /// Whether an IOMMU could keep it from all memory.
     let isConfinable: Bool

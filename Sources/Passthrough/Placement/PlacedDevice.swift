@@ -15,6 +15,7 @@ internal import VFIO
 public final class PlacedDevice: Sendable {
     /// What the user asked for.
     public struct Settings: Equatable, Sendable {
+        /// Which of the host's devices it is.
         public var identity: DeviceIdentity
         /// Trap every access, also to regions that could be mapped.
         public var trapsAll: Bool
@@ -24,6 +25,7 @@ public final class PlacedDevice: Sendable {
         public var stormLimit: Int
         /// eventfd path: how long after an interrupt the regions are mapped again; 0 never maps them again.
         public var mapTimeoutMilliseconds: Int
+        /// Where the guest sees its regions.
         public var placement: DevicePlacement
         /// What the guest's device tree says of it besides what the host's does.
         public var node = NodeSettings()
@@ -39,6 +41,7 @@ public final class PlacedDevice: Sendable {
         /// active; nil for any access to the device.
         public var endOfInterrupt: EndOfInterrupt?
 
+        /// Puts the settings together.
         public init(
             _ identity: DeviceIdentity, trapsAll: Bool = false, interrupts: InterruptPathKind? = nil,
             stormLimit: Int = 0,
