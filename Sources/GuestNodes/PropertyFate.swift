@@ -135,7 +135,6 @@ extension ReferenceRule.HostDuty {
         case .interrupts: "the host's interrupt controller; interrupts come through VFIO"
         case .pins: "pins stay as the host has set them"
         case .power: "the host keeps the device powered"
-        case .reset: "VFIO resets the device where the host's kernel can"
         case .memory: "the host's reserved memory is not the guest's"
         case .bandwidth: "the host's interconnect stays as it is"
         case .scaling: "the host decides on frequencies, voltages and cooling"

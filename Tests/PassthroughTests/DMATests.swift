@@ -299,9 +299,10 @@ import VFIO
         }
         #expect(
             error?.description == """
-                plain: require_reset is set, but the host's kernel has no function that resets the device
-                  the guest would find it as its last user left it, and nothing would stop what the guest leaves running;
-                  leave require_reset out if that does no harm
+                plain: require_reset is set, but nothing resets the device: the host's kernel can't reset it, and Martlet \
+                has no recipe for test,device
+                  the guest would find it as its last user left it, and nothing would stop what the guest leaves running
+                  give reset the steps that do it, or leave require_reset out if that does no harm
                 """)
         #expect(!host.kernel.held.contains { $0.contains("VFIO") })
         _ = try host.open(settings("good", requiresReset: true))
@@ -354,7 +355,9 @@ import VFIO
         (false, "test,device", .none, false),
         // Without one: by its kind, by the user's word, and in RAM that the next guest gets, too.
         (true, "arm,pl031", .automatic, false), (true, "test,device", .none, false),
-        (true, "test,device", .identity, true), (true, "arm,pl031", .identity, true),
+        (true, "test,device", .identity, true),
+        // A recipe resets it.
+        (true, "arm,pl031", .identity, false),
     ])
     func `a device without a reset stands in the way of another start if it may reach the new guest's RAM`(
         isNoIOMMU: Bool, compatible: String, dma: VFIODMAMode, isInTheWay: Bool
@@ -368,14 +371,16 @@ import VFIO
             let connected = try ConnectedDevices(
                 devices, vm: try host.makeVM(), memory: [(0x8000_0000, memory)], loop: host.loop, log: host.log.log)
             connected.silence()
-            #expect(connected.restartObstacles().map(\.reason) == (isExpected ? [.noReset] : []))
+            let cause = "the host's kernel can't reset it, and Martlet has no recipe for \(compatible)"
+            #expect(connected.restartObstacles().map(\.reason) == (isExpected ? [.noReset(cause)] : []))
             // It is known before, too.
             #expect(devices.restartObstacles == connected.restartObstacles())
             guard isExpected else { continue }
             let text = try #require(devices.restartObstacles.first?.description)
             #expect(
                 text.hasPrefix(
-                    "device: on_reset is \"restart\", but the host's kernel can't reset the device\n"), "\(text)")
+                    "device: on_reset is \"restart\", but nothing resets the device: \(cause)\n"), "\(text)")
+            #expect(text.contains("give reset the steps"))
             #expect(text.contains("allow_unreset_restart"))
             #expect(text.contains("set dma to \"none\"") == !isNoIOMMU, "\(text)")
         }
@@ -389,7 +394,7 @@ import VFIO
         let connected = try connect(devices)
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
         connected.silence()
-        #expect(devices.restartObstacles == [])
+        #expect(devices.restartObstacles == connected.restartObstacles())
         #expect(
             connected.restartObstacles().map(\.summary) == [
                 "device: the device's reset failed: EIO (Input/output error)"
