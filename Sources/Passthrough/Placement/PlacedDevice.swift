@@ -33,8 +33,10 @@ public final class PlacedDevice: Sendable {
         public var dma = VFIODMAMode.automatic
         /// Whether it reaches the mapped regions of the VM's other devices by DMA, too.
         public var reachesPeers = false
-        /// Whether the device is refused if the host's kernel can't reset it.
+        /// Whether the device is refused if nothing resets it.
         public var requiresReset = false
+        /// How it is reset.
+        public var reset = DeviceReset.automatic
         /// A descriptor of the device's own file that this process was started with; nil opens one.
         public var descriptor: CInt?
         /// eventfd path: the only bytes whose access ends an interrupt, and whose pages are unmapped while one is
@@ -89,6 +91,11 @@ public final class PlacedDevice: Sendable {
     public var ranges: [GuestRange] { regions.map(\.range) }
     let interrupts: [Interrupt]
     private let bus: BusMap
+
+    /// Gives the guest a line that resets the device, or stands in for one that would.
+    /// - Parameter resets: whether an assertion resets the device, where something can.
+    /// - Returns: what an assertion calls, on a vCPU's thread. It returns when the reset is done, or has failed.
+    public func addResetLine(resets: Bool) -> @Sendable () -> Void { opened.resetter.addLine(resets: resets) }
 
     /// Claims what the device needs on `bus`.
     /// - Parameter pageSize: the host's, in bytes, a power of two.

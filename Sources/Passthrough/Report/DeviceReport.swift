@@ -110,8 +110,8 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     public let isolation: String
     /// What it can reach by DMA.
     public internal(set) var dma: DMA
-    /// Whether the host's kernel can reset it.
-    public let canReset: Bool
+    /// How it is reset, and by whom.
+    public let reset: Reset
     /// Why the last reset failed, in words; nil where it didn't.
     public let resetFailure: String?
     /// Its regions that have bytes, in VFIO's order.
@@ -133,14 +133,10 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     /// The report as text, a line for each fact.
     public var lines: [String] {
         var lines = [
-            "device \(host): group \(group), isolation: \(isolation), reset: \(canReset ? "yes" : "no")",
-            "  \(dma.text(group: group))",
+            "device \(host): group \(group), isolation: \(isolation)", "  \(dma.text(group: group))",
         ]
         if let faults = dma.faults { lines.append("  dma faults: \(faults.text)") }
-        if !canReset {
-            lines.append(
-                "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped")
-        }
+        lines += reset.lines
         if let resetFailure {
             lines.append("  reset failed: \(resetFailure); what was left running may go on")
         }
@@ -176,8 +172,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case host, group, isolation, dma, regions, interrupts, unmaps, maps
-        case canReset = "can_reset"
+        case host, group, isolation, dma, reset, regions, interrupts, unmaps, maps
         case resetFailure = "reset_failure"
         case refusedUnmaps = "refused_unmaps"
         case nisvEmulated = "nisv_emulated"
@@ -191,7 +186,7 @@ extension ConnectedDevice {
         return DeviceReport(
             host: device.name, group: device.host.group?.id ?? 0,
             isolation: device.device.reach == .hostMemory ? "none" : "iommu", dma: device.opened.dmaReport,
-            canReset: device.device.canReset, resetFailure: resetFailure?.shortText,
+            reset: device.opened.resetter.report, resetFailure: device.opened.resetter.failure?.shortText,
             regions: device.regions.map { region in
                 DeviceReport.Region(
                     index: region.info.index, access: region.isMapped ? "mapped" : "trapped",
