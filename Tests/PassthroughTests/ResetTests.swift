@@ -227,9 +227,10 @@ import VFIO
         let line = devices.devices[0].addResetLine(resets: true)
         let connected = try connect(devices)
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
-        line()
+        // A guest may do so without end.
+        for _ in 0..<3 { line() }
         #expect(host.log.all.count == 1)
-        #expect(host.log.all.first?.hasSuffix("\n  the guest has asserted a reset line of the device") == true)
+        #expect(host.log.all.first?.contains("\n  the guest has asserted a reset line of the device; ") == true)
         #expect(connected.reports().first?.resetFailure == "EIO (Input/output error)")
     }
 

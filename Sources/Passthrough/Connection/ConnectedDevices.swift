@@ -108,8 +108,8 @@ public final class ConnectedDevices: LiveDevice {
         }
     }
 
-    /// Silences every device, newest first: triggers off, then a reset where the device has one. DMA that a device without a
-    /// reset has begun goes on: no register of a platform device is known to stop it.
+    /// Silences every device, newest first: triggers off, then a reset where something can. DMA that a device without one
+    /// has begun goes on.
     public func quiesce() {
         state.withLock { state in
             for connection in state.connections.reversed() { connection.quiesce() }

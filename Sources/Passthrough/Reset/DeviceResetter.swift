@@ -18,6 +18,8 @@ final class DeviceResetter: Sendable {
         var lineCount = 0
         /// How often the guest asserted one of them.
         var assertionCount: UInt64 = 0
+        /// Whether a reset that the guest asked for has failed: a guest may ask for any number.
+        var hasFailedForGuest = false
     }
 
     let method: ResetMethod
@@ -76,7 +78,15 @@ final class DeviceResetter: Sendable {
             state.withLock { $0.assertionCount &+= 1 }
             guard resets, method.isThere else { return }
             do throws(ResetFailure) { try reset() } catch {
-                log(.warning, "\(error)\n  the guest has asserted a reset line of the device")
+                let isFirst = state.withLock { state in
+                    defer { state.hasFailedForGuest = true }
+                    return !state.hasFailedForGuest
+                }
+                if isFirst {
+                    log(
+                        .warning,
+                        "\(error)\n  the guest has asserted a reset line of the device; later failures aren't told")
+                }
             }
         }
     }
