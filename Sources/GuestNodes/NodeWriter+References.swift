@@ -163,7 +163,7 @@ extension NodeWriter {
     ) {
         if case .host(let duty) = rule.kind, duty != .reset { return }
         guard settings.isStrict else { return }
-        let reason = rule.kind == .host(.reset) ? "a driver that insists on a reset line does not start" : "\(cause)"
+        let reason = rule.kind == .host(.reset) ? "a driver that requires a reset line does not start" : "\(cause)"
         losses.append("\(NodeSource.join(place, property.name)): \(reason)")
     }
 }

@@ -68,10 +68,10 @@ struct NodeCaseTests {
 
     @Test func `a lost reset line is a loss for a driver that insists on it`() throws {
         let fate = try fate(try node("needed-reset").node, "resets")
-        #expect(fate.reason == "VFIO resets the device where the host's kernel can")
+        #expect(fate.reason == "VFIO resets the device if the host's kernel can")
         #expect(fate.advice?.hasPrefix("A driver that insists on a reset line does not start") == true)
         let error = #expect(throws: GuestNodeError.self) { try node("needed-reset", isStrict: true) }
-        #expect(error?.description.contains("resets: a driver that insists on a reset line does not start") == true)
+        #expect(error?.description.contains("resets: a driver that requires a reset line does not start") == true)
     }
 
     @Test(arguments: [true, false]) func `two power domains are a warning`(explains: Bool) throws {
@@ -80,7 +80,7 @@ struct NodeCaseTests {
         let warning = try #require(node.warnings.first)
         #expect(
             warning.hasPrefix(
-                "power-domains: Linux and VFIO switch on a single power domain at most, and it has 2: they may go off"))
+                "power-domains: it has 2 power domains, and Linux and VFIO turn on one at most: they may turn off"))
         #expect(warning.contains("\n  Keep them on while the guest runs"))
         #expect(node.omitted == ["power-domains"])
         // Nor does what it depends on say that they stay on.
@@ -105,12 +105,12 @@ struct NodeCaseTests {
         let fate = try fate(node, "clocks")
         #expect(
             fate.reason == """
-                /clock-controller@5000000: its rate is not fixed, and its node doesn't say what the host's kernel calls it \
+                /clock-controller@5000000: its rate is not fixed, and its node doesn't tell its name in the host's kernel \
                 (4 times)
                 """)
         #expect(
             fate.advice == """
-                A driver that needs one of these clocks does not start: set device_tree.clocks, with the rates in Hz of \
+                A driver that needs one of these clocks does not start: set device_tree.clocks to the rates in Hz of \
                 "w", "x", "y", "z", or of "*" for all of them.
                 """)
     }

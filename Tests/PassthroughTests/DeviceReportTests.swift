@@ -102,7 +102,7 @@ import VFIO
         #expect(
             try report().lines == [
                 "device device: group 3, isolation: iommu, reset: yes",
-                "  dma: iommu (group 3, alone in it, container), reaches guest RAM only; interrupts not known to be isolated",
+                "  dma: iommu (group 3, alone in it, container), reaches guest RAM only; interrupt isolation unknown",
                 "  region 0: mapped, host 0x9010000 guest 0xc000000 size 4096, exits 0 reads 0 writes",
                 "  region 1: trapped, guest 0xc001000 size 512, exits 1 reads 0 writes",
                 "  accesses without a syndrome: 2 emulated, 1 answered with a data abort",
@@ -141,9 +141,9 @@ import VFIO
         #expect(
             try connect(.init(.host("device"))).reports().first?.lines == [
                 "device device: group 7, isolation: none, reset: no",
-                "  dma: untranslated; no IOMMU: NOT confined, what it does reaches all host memory",
-                "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped",
-                "  interrupt 0: edge, SPI 0, path irqfd, count not known (/proc/interrupts)",
+                "  dma: untranslated; no IOMMU: NOT confined, reaches all host memory",
+                "  no reset: the guest gets it in its last state, and its DMA may go on after the guest",
+                "  interrupt 0: edge, SPI 0, path irqfd, count unknown (/proc/interrupts)",
             ])
     }
 

@@ -71,7 +71,7 @@ public final class ConnectedDevice: Sendable {
         guard isFirst, device.device.canReset else { return }
         do throws(VFIOError) { try device.device.reset() } catch {
             endFailure.withLock { $0 = error }
-            log(.warning, "\(error)\n  what the guest has left running may go on")
+            log(.warning, "\(error)\n  DMA that the guest has started may go on")
         }
     }
 
