@@ -94,8 +94,8 @@ let package = Package(
                 name: "MessagesTests",
                 dependencies: [
                     "martlet", "Machine", "Console", "Configuration", "Passthrough", "Devices", "Board", "GuestMemory",
-                    "GuestNodes", "HostDevices", "PlatformBus", "DeviceTree", "Arm64", "VFIO", "KVM", "LinuxSystem",
-                    "KernelFakes", arguments,
+                    "GuestNodes", "HostDevices", "PlatformBus", "DeviceTree", "DeviceOptions", "Arm64", "VFIO", "KVM",
+                    "LinuxSystem", "KernelFakes", arguments,
                 ], exclude: ["messages.txt"], swiftSettings: strict),
             .target(
                 name: "KernelFakes",

@@ -80,7 +80,7 @@ extension NodeWriter {
         case .supply:
             return "Linux uses a supply that is always on instead; keep the supply on in the host."
         case .link: return linkAdvice(property, outcomes)
-        case .host(.reset):
+        case .reset:
             return "A driver that requires a reset line does not start: add a reset controller (device_tree.overlay)."
         case .host(.power):
             if outcomes.count < 2 { return nil }

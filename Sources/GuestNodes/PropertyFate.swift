@@ -136,7 +136,6 @@ extension ReferenceRule.HostDuty {
         case .interrupts: "interrupts come through VFIO"
         case .pins: "the host has set the pins"
         case .power: "the host keeps the device powered"
-        case .reset: "VFIO resets the device if the host's kernel can"
         case .memory: "the guest doesn't have the host's reserved memory"
         case .bandwidth: "the host controls the interconnect"
         case .scaling: "the host controls frequencies, voltages and cooling"

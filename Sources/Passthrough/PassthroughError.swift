@@ -22,10 +22,12 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
     case noInterruptPath(device: String, interrupt: Int, isChoice: Bool, [FailedPath])
     /// `eoi` names bytes that the device hasn't got; it has regions of these sizes.
     case endRangeOutside(device: String, regions: [UInt64])
-    /// `require_reset`, and the host's kernel can't reset the device.
-    case noReset(device: String)
+    /// `require_reset`, and nothing resets the device, for this reason.
+    case noReset(device: String, cause: String)
     /// `require_reset`, and the reset failed.
-    case resetFailed(VFIOError)
+    case resetFailed(ResetFailure)
+    /// A step of `reset` is about a register that the device hasn't got.
+    case resetStep(device: String, index: Int, step: String, problem: String)
     /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
     case unconfinedDMA(device: String, master: String)
     /// `dma: "identity"`, but on the way from the device to memory addresses become others.
@@ -41,10 +43,13 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
 
     /// A path for an interrupt that was tried, and why it doesn't work.
     public struct FailedPath: Equatable, Sendable {
+        /// The path.
         public let path: InterruptPathKind
+        /// Why it doesn't work.
         public let problem: PassthroughError
     }
 
+    /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
         case .host(let error): error.description
@@ -63,11 +68,16 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
             \(device): eoi is outside the device's regions
               the device has \(regions.enumerated().map { "region \($0) of \($1) bytes" }.joined(separator: ", "))
             """
-        case .noReset(let device):
+        case .noReset(let device, let cause):
             """
-            \(device): require_reset is set, but the host kernel has no reset handler for this device
+            \(device): require_reset is set, but nothing resets the device: \(cause)
               without a reset, the guest gets the device in its last state, and its DMA may go on after the guest
-              remove require_reset if that does no harm
+              set reset to the steps that reset the device, or remove require_reset if that does no harm
+            """
+        case .resetStep(let device, let index, let step, let problem):
+            """
+            \(device): reset[\(index)] can't be done: \(step): \(problem)
+              to see the device's regions, run: martlet devices \(device)
             """
         case .resetFailed(let error):
             """

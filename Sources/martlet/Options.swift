@@ -8,6 +8,7 @@ public import LinuxSystem
 internal import Machine
 
 extension LogLevel: ExpressibleByArgument {
+    /// The level of that name; nil for any other.
     public init?(argument: String) {
         guard let level = Self.names.first(where: { $0.name == argument })?.level else { return nil }
         self = level
@@ -17,8 +18,10 @@ extension LogLevel: ExpressibleByArgument {
         [("trace", .trace), ("debug", .debug), ("info", .info), ("warning", .warning), ("error", .error)]
     }
 
+    /// The names that `--log-level` takes.
     public static var allValueStrings: [String] { names.map(\.name) }
 
+    /// The name of the level.
     public var defaultValueDescription: String { Self.names.first { $0.level == self }?.name ?? "" }
 }
 

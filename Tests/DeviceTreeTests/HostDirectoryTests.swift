@@ -34,6 +34,7 @@ private struct FakeFiles: SystemCalls {
 
     func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt { throw .noFunction }
     func close(_ descriptor: CInt) {}
+    func sleep(milliseconds: Int) {}
     func openKernelLog() throws(Errno) -> CInt { throw .noFunction }
     func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
     func openWithoutWaiting(_ path: String) throws(Errno) -> CInt { throw .noFunction }

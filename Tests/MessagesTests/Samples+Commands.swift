@@ -42,7 +42,6 @@ extension Messages {
                 add(DeviceText.self, DeviceText(survey, steps: steps, hold: hold).text)
             }
             add(survey.verdict) { $0.text }
-            add(survey.reset) { $0.word }
         }
         let host = SampleHost()
         host.kernel.addHostDevice(

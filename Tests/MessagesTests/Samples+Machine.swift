@@ -25,7 +25,7 @@ extension Messages {
             .overlay("a.dtbo", .unknownLabel("urat", node: "/fragment@0", property: "target", known: ["gic", "uart"])))
         add(
             MachineError.kvm(.noInterruptController), .bus(.noSPI(name: "serial port", count: 960)),
-            .guestMemory(.memoryCheck(.addressesHidden)), .passthrough(.noReset(device: device)),
+            .guestMemory(.memoryCheck(.addressesHidden)), .passthrough(.vfio(.alreadyOpen(device: device))),
             .deviceTree(.tree(.noPhandleLeft)),
             .file(key: "boot-source.initrd_path", path: "initrd", errno: .noSuchFileOrDirectory),
             .fileKind(key: "boot-source.initrd_path", path: "initrd", .wrongKind(.directory)),
@@ -58,7 +58,7 @@ extension Messages {
             .noGap(what: "platform bus", bytes: 0x1000_0000),
             .fragmented(what: "the kernel Image", bytes: 0x200_0000, largest: 0x100_0000, banks: 4),
             .memoryMoved("0x80000000"),
-            .noRestart([RestartProblem(device: device, reason: .noReset, isConfinable: false)]),
+            .noRestart([RestartProblem(device: device, reason: .noReset("reset is \"none\""), isConfinable: false)]),
             .mixedCPUs(.vcpuInit(index: 1, errno: .invalidArgument), kinds: []),
             .mixedCPUs(.vcpuInit(index: 1, errno: .invalidArgument), kinds: ["0-3", "4-5"]),
             .cpuMissing(9, possible: "0-3"), .cpuOffline(2), .cpuNotAllowed(2),

@@ -58,14 +58,14 @@ extension Messages {
             .interruptMap, .idMap
         ) { $0.description }
         add(
-            ReferenceRule.HostDuty.translation, .interrupts, .pins, .power, .reset, .memory, .bandwidth, .scaling
+            ReferenceRule.HostDuty.translation, .interrupts, .pins, .power, .memory, .bandwidth, .scaling
         ) { $0.description }
         add(
             ReferenceProblem.noSuchNode(5), .noCellCount(provider: "/osc", property: "#clock-cells"),
             .tooManyCells(provider: "/osc", property: "#clock-cells"), .truncated, .tooManyEntries, .ambiguous)
         add(
             ReferenceOutcome.empty, .passed("/soc/phy"), .clock(hertz: 24_000_000, .fixed, provider: "/osc"),
-            .regulator(microvolts: 3_300_000, provider: "/vcc"), .unknownRate(provider: "/osc", .unidentified),
+            .regulator(microvolts: 3_300_000, provider: "/vcc"), .resetLine(provider: "/reset"), .unknownRate(provider: "/osc", .unidentified),
             .unknownVoltage(provider: "/vcc"), .notPassed("/soc/phy"))
         add("ReferenceOutcome.text", ReferenceOutcome.text([.passed("/a"), .notPassed("/b"), .notPassed("/b")]))
         add(ClockRate.Origin.fixed, .kernel("osc"), .configuration, .configurationForAll, .standIn)

@@ -23,8 +23,6 @@ public protocol FileCalls: SystemCalls {
     func save(_ name: String, in folder: StateFolder, _ content: [UInt8]) throws(StateFolderError)
     /// Removes a file from the folder; one that isn't there is fine.
     func remove(_ name: String, in folder: StateFolder) throws(StateFolderError)
-    /// Lets time pass.
-    func sleep(milliseconds: Int)
 }
 
 extension LinuxKernel: FileCalls {
@@ -102,7 +100,6 @@ extension LinuxKernel: FileCalls {
     /// What a file is called until it is whole. One that is there is of a process that was killed.
     private static func draft(of name: String) -> String { ".\(name).new" }
 
-    public func sleep(milliseconds: Int) { _ = clinux_poll_either(-1, -1, CInt(clamping: milliseconds)) }
 
     // MARK: Folders
 

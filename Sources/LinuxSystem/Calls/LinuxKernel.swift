@@ -26,6 +26,8 @@ public struct LinuxKernel: SystemCalls {
         _ = clinux_close(descriptor)
     }
 
+    public func sleep(milliseconds: Int) { _ = clinux_poll_either(-1, -1, CInt(clamping: milliseconds)) }
+
     public func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
         let descriptor = OwnedDescriptor(adopting: try open(path, .readOnly), of: self)
         var content: [UInt8] = []

@@ -71,6 +71,9 @@ public protocol SystemCalls: Sendable {
     /// Leaves mapped memory out of core dumps (MADV_DONTDUMP).
     func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno)
 
+    /// Lets time pass; a signal ends it early.
+    func sleep(milliseconds: Int)
+
     /// Bytes of the kernel's random number generator, 256 at most (getrandom(2)).
     func randomBytes(_ count: Int) throws(Errno) -> [UInt8]
 

@@ -7,6 +7,7 @@ internal import Synchronization
 public enum LogLevel: Int, Comparable, Sendable {
     case trace, debug, info, warning, error
 
+    /// The less urgent one comes first.
     public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
 }
 

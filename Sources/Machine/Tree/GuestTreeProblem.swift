@@ -14,6 +14,7 @@ public enum GuestTreeProblem: Equatable, Sendable, CustomStringConvertible {
     /// A device of the board failed with an error that no module declares.
     case device(String, problem: String)
 
+    /// What is wrong, and what to do about it.
     public var description: String {
         switch self {
         case .tree(let error): error.description

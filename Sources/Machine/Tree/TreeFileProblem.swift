@@ -30,6 +30,7 @@ public enum TreeFileProblem: Equatable, Sendable, CustomStringConvertible {
     /// Interrupts of an enabled node lead nowhere.
     case interrupt(DanglingReference)
 
+    /// What is wrong, and what to do about it, to stand behind the key and the file.
     public var description: String {
         switch self {
         case .file(let error): error.description
