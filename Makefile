@@ -37,8 +37,9 @@ boards: ## the trees of all arm64 boards of Debian's kernel source through the n
 host-module: ## host-module/ against the kernel headers of Debian bookworm, trixie and sid, to see that it compiles
 	@guest-images/modules/debian.sh
 
-generate: ## configs/schema.json and the reference in docs/configuration.md, from the tables in Sources/Configuration
+generate: ## configs/schema.json, docs/configuration.md and Tests/MessagesTests/messages.txt, from what the sources say
 	swift run --quiet generate .
+	MARTLET_GENERATE=1 swift test --quiet --filter '^MessagesTests\.'
 
 docs: ## the documentation of the modules, by DocC (in .build/documentation), from what make test has built
 	@lint/documentation.sh

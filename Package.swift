@@ -89,6 +89,14 @@ let package = Package(
                 swiftSettings: strict),
             .testTarget(
                 name: "martletTests", dependencies: ["martlet", "KernelFakes", arguments], swiftSettings: strict),
+            // All texts for users (messages.txt, "make generate").
+            .testTarget(
+                name: "MessagesTests",
+                dependencies: [
+                    "martlet", "Machine", "Console", "Configuration", "Passthrough", "Devices", "Board", "GuestMemory",
+                    "GuestNodes", "HostDevices", "PlatformBus", "DeviceTree", "DeviceOptions", "Arm64", "VFIO", "KVM",
+                    "LinuxSystem", "KernelFakes", arguments,
+                ], exclude: ["messages.txt"], swiftSettings: strict),
             .target(
                 name: "KernelFakes",
                 dependencies: ["KVM", "VFIO", "HostDevices", "DeviceTree", "LinuxSystem", "CLinux"],

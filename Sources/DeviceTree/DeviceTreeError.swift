@@ -68,16 +68,16 @@ extension DeviceTreeError: CustomStringConvertible {
             return "device tree: property \"\(name)\" of \(node): its name \(problem)\n"
                 + "  rename it by the rules of the Devicetree Specification v0.4, 2.2.4.1"
         case .duplicateNode(let path):
-            return "device tree: \(path) is there twice\n  rename or remove one of the two nodes"
+            return "device tree: two nodes have the path \(path)\n  rename or remove one of them"
         case .duplicateProperty(let name, let node):
-            return "device tree: property \(name) of \(node) is there twice\n  remove one of the two"
+            return "device tree: \(node) has the property \(name) twice\n  remove one of the two"
         case .numberTooWide(let number, let cellCount, let field):
-            return "device tree: \(field) \(hex(number)) doesn't fit \(cellCount) cell(s) of 32 bits\n"
+            return "device tree: \(field) \(hex(number)) doesn't fit into \(cellCount) cell(s) of 32 bits\n"
                 + "  use a lower number, or a parent with more #address-cells or #size-cells"
         case .unsupportedCellCount(let count, let field):
             return "device tree: \(field) can't be written in \(count) cells\n  use a parent with 0, 1 or 2"
         case .invalidCellCount(let property, let node):
-            return "device tree: \(property) of node \"\(node)\" is not one number of 0 to 4\n  correct it"
+            return "device tree: \(property) of node \"\(node)\" must be one number from 0 to 4\n  correct it"
         case .emptyReservation(let address):
             return "device tree: memory reservation at \(hex(address)) has no bytes\n  remove it"
         case .limitExceeded(.depth, let limit, let place):
@@ -92,14 +92,14 @@ extension DeviceTreeError: CustomStringConvertible {
         case .unreadable(let path, let errno):
             if !errno.remedy.isEmpty { return "device tree: can't read \(path): \(errno.explained)" }
             return "device tree: can't read \(path): \(errno.nameAndText)\n"
-                + "  check that it exists, and run as root: some properties are for root alone"
+                + "  check that it exists, and run martlet as root: only root may read some properties"
         case .overlay(let name, let problem):
             return "\(name): \(problem)"
         case .noPhandleLeft:
-            return "device tree: no phandle is left\n  use a tree with fewer of them"
+            return "device tree: all phandles are in use\n  use a tree with fewer phandles"
         case .library(let code):
-            return "device tree: libfdt can't write it: \(String(cString: fdt_strerror(code)))\n"
-                + "  please report this as a bug of Martlet"
+            return "device tree: libfdt failed: \(String(cString: fdt_strerror(code)))\n"
+                + "  report this as a bug of Martlet"
         }
     }
 }
@@ -108,10 +108,10 @@ extension DeviceTreeError.BlobProblem: CustomStringConvertible {
     /// The problem in words.
     public var description: String {
         switch self {
-        case .truncated(let count, let needed): return "it has \(count) bytes and should have \(needed)"
+        case .truncated(let count, let needed): return "it has \(count) bytes and needs \(needed)"
         case .unsupportedVersion(let version): return "its version is \(version), only 17 is supported"
         case .library(let code): return "libfdt says \(String(cString: fdt_strerror(code)))"
-        case .badLength: return "a property's length leads out of it"
+        case .badLength: return "a property's length exceeds the blob"
         case .misplacedToken: return "a node or property is out of place"
         }
     }
@@ -124,31 +124,32 @@ extension OverlayProblem: CustomStringConvertible {
         switch self {
         case .tree(let error): return error.description
         case .noFragment:
-            return "no overlay: it has no fragment to lay over a node\n"
-                + "  give a source that begins with /dts-v1/; /plugin/; to dtc, or give the file as device-tree.base"
+            return "this is not an overlay: it has no fragment\n"
+                + "  begin the source with /dts-v1/; /plugin/; or set the file as device-tree.base"
         case .badTarget(let fragment):
-            return "\(fragment) has no target that is a label, an absolute path or an alias\n  \(compileAgain)"
-        case .badSymbol(let label): return "the label \(label) stands for no path\n  \(compileAgain)"
+            return "\(fragment) needs a target: a label, an absolute path or an alias\n  \(compileAgain)"
+        case .badSymbol(let label): return "the label \(label) has no path\n  \(compileAgain)"
         case .badReference(let label, let place):
-            return "its references to the label \(label) are wrong"
-                + "\(place.map { ": \"\($0)\" is no place in it" } ?? "")\n  \(compileAgain)"
+            return "its references to the label \(label) are invalid"
+                + "\(place.map { ": the overlay has no \"\($0)\"" } ?? "")\n  \(compileAgain)"
         case .badLocalReference(let node, let property):
             return
-                "its references to its own nodes are wrong: \(node)\(property.map { " \($0)" } ?? "") is no place in it\n"
+                "its references to its own nodes are invalid: "
+                + "the overlay has no \(node)\(property.map { " \($0)" } ?? "")\n"
                 + "  \(compileAgain)"
         case .unknownLabel(let label, let node, let property, let known):
             return "no node of the guest's device tree has the label \(label), to which \(node) refers (\(property))\n"
-                + "  labels are: \(known.joined(separator: ", "))"
+                + "  the labels are: \(known.joined(separator: ", "))"
         case .noTarget(let fragment, let path):
             return "\(fragment): the guest's device tree has no node \(path)\n"
-                + "  correct its target-path, or use a label: paths of devices have their guest addresses in them"
+                + "  correct its target-path, or use a label: a device's path contains its guest address"
         case .noAlias(let fragment, let alias, let known):
             return "\(fragment): /aliases of the guest's device tree has no path for \(alias), its target-path\n"
                 + "  use a label or an absolute path"
                 + (known.isEmpty ? "" : ", or one of its aliases: \(known.joined(separator: ", "))")
         case .phandleLost(let node):
-            return "it gives \(node) another phandle than the one by which others refer to it\n"
-                + "  leave the phandle out, and refer to that node by the label that it has"
+            return "it changes the phandle of \(node), and other nodes refer to the old one\n"
+                + "  remove the phandle, and refer to the node by its label"
         case .library(let code):
             return
                 "libfdt can't apply it: \(String(cString: fdt_strerror(code)))\n  \(compileAgain), and check its targets"

@@ -68,10 +68,10 @@ extension NameProblem: CustomStringConvertible {
     public var description: String {
         switch self {
         case .empty: return "is empty"
-        case .emptyUnitAddress: return "has nothing behind its \"@\""
-        case .tooLong(let length, let limit): return "has \(length) characters where \(limit) are allowed"
+        case .emptyUnitAddress: return "has no unit address after \"@\""
+        case .tooLong(let length, let limit): return "has \(length) characters, and \(limit) are allowed"
         case .character(let byte) where UInt8(ascii: "!")...UInt8(ascii: "~") ~= byte:
-            return "has \"\(Character(UnicodeScalar(byte)))\" where it is not allowed"
+            return "has the character \"\(Character(UnicodeScalar(byte)))\", which is not allowed here"
         case .character(let byte): return "has the byte \(hex(byte)), which is not allowed"
         }
     }

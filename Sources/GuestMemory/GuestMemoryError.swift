@@ -22,36 +22,36 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
     public var description: String {
         switch self {
         case .memory(let mebibytes, let call, let errno):
-            "machine-config.mem_size_mib: no \(mebibytes) MiB for the guest: \(call): \(errno.explained)"
+            "machine-config.mem_size_mib: can't get \(mebibytes) MiB for the guest: \(call): \(errno.explained)"
                 + (errno.remedy.isEmpty
                     ? "\n  reduce machine-config.mem_size_mib, or free memory on the host" : "")
         case .identityMemory(let device, let mebibytes, let failures, let isChoice):
             indented(
                 [
-                    "\(device): no \(mebibytes) MiB of RAM for its dma \"identity\", which have to stay where they are on the host"
+                    "\(device): can't get \(mebibytes) MiB of RAM at fixed host addresses, which dma \"identity\" needs"
                 ]
                     + failures.map(\.description) + Self.remedies(failures)
                     + (isChoice
-                        ? ["or leave machine-config.huge_pages and .dma_heap out: then all of them are tried"] : []))
+                        ? ["or remove machine-config.huge_pages and .dma_heap: Martlet then tries all sources"] : []))
         case .hugePages(let mebibytes, let failure):
             indented(
-                ["machine-config.huge_pages: no \(mebibytes) MiB for the guest: \(failure)"] + Self.remedies([failure]))
+                ["machine-config.huge_pages: can't get \(mebibytes) MiB for the guest: \(failure)"] + Self.remedies([failure]))
         case .tooManyBanks(let count, let limit):
             """
-            machine-config: the guest's RAM is in \(count) pieces of the host's memory, and a guest's kernel takes \(limit)
+            machine-config: the guest's RAM is in \(count) pieces on the host, and a guest kernel accepts \(limit)
               \(Self.wholeness)
             """
         case .memoryCheck(let failure):
             indented(
-                ["whether the guest's RAM is where it was in the host's memory can't be told: \(failure)"]
+                ["can't check whether the guest's RAM has moved in the host's memory: \(failure)"]
                     + Self.remedies([failure]))
         }
     }
 
     /// How memory is had in few pieces.
     package static let wholeness =
-        "reserve huge pages when the host boots (hugepages= on its command line), when its memory is whole, or set "
-        + "machine-config.huge_pages to \"1G\", or give machine-config.dma_heap"
+        "reserve huge pages at boot (hugepages= on the host's kernel command line), or set "
+        + "machine-config.huge_pages to \"1G\", or set machine-config.dma_heap"
 
     private static func remedies(_ failures: [PhysicalMemoryError]) -> [String] {
         var remedies: [String] = []

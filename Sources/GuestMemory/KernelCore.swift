@@ -41,7 +41,7 @@ struct KernelCore: ~Copyable {
             if !error.remedy.isEmpty { throw .call("open /proc/kcore", error) }
             throw .heapAddress(heap, reason: "/proc/kcore: \(error.nameAndText)")
         }
-        throw .heapAddress(heap, reason: "it isn't in one piece in /proc/kcore")
+        throw .heapAddress(heap, reason: "/proc/kcore doesn't have it in one piece")
     }
 
     private init(system: any SystemCalls) throws(Errno) {

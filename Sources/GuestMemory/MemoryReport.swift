@@ -37,7 +37,7 @@ public struct MemoryReport: Sendable, Equatable, Encodable {
                 + (notPinned.map { "held but not pinned (\($0))" } ?? "pinned")
         ]
         lines += banks.map { "  \($0.address) size \($0.size)" }
-        if let moved { lines.append("  MOVED: what was at \(moved) is elsewhere") }
+        if let moved { lines.append("  MOVED: the memory at \(moved) is at another address now") }
         return lines
     }
 }

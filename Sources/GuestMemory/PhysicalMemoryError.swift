@@ -30,26 +30,26 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
     /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
-        case .noSuchPages(let size): "this kernel has no pages of \(Self.text(size)) (CONFIG_HUGETLBFS)"
+        case .noSuchPages(let size): "the kernel has no \(Self.text(size)) pages (CONFIG_HUGETLBFS)"
         case .tooFewPages(let size, let wanted, let free, _):
-            "\(wanted) \(wanted == 1 ? "page" : "pages") of \(Self.text(size)) wanted, \(free) free "
+            "RAM needs \(wanted) \(wanted == 1 ? "page" : "pages") of \(Self.text(size)), and the host has \(free) free "
                 + "(\(Self.folder(size))/free_hugepages)"
         case .controlGroup(let size, let wanted, let limit):
-            "\(wanted >> 20) MiB of \(Self.text(size)) pages wanted, and this process's control group may use "
+            "RAM needs \(wanted >> 20) MiB of \(Self.text(size)) pages, and the control group of this process allows "
                 + "\(limit.bytes >> 20) MiB (\(limit.path))"
-        case .notWholePages(let size): "the guest's RAM is no multiple of \(Self.text(size))"
+        case .notWholePages(let size): "the guest's RAM is not a multiple of \(Self.text(size))"
         case .noSuchHeap(let name, let others):
             others.isEmpty
-                ? "no /dev/dma_heap/\(name)"
-                : "no /dev/dma_heap/\(name); there is \(others.joined(separator: ", "))"
+                ? "/dev/dma_heap/\(name) doesn't exist"
+                : "/dev/dma_heap/\(name) doesn't exist; this host has \(others.joined(separator: ", "))"
         case .heapIsFull(let name, let size):
-            "the heap \(name) has no \(size >> 20) MiB in one piece"
+            "the heap \(name) has no free block of \(size >> 20) MiB"
         case .addressesHidden:
-            "/proc/self/pagemap shows no physical addresses to this process: it takes CAP_SYS_ADMIN"
-        case .notPresent: "/proc/self/pagemap says that a page is not in memory"
+            "/proc/self/pagemap hides physical addresses from this process, which lacks CAP_SYS_ADMIN"
+        case .notPresent: "/proc/self/pagemap reports that a page is not in memory"
         case .heapAddress(let name, let reason):
-            "where memory of the heap \(name) is can't be told: /proc/self/pagemap doesn't show it, as since Linux 6.9, and "
-                + reason
+            "the physical address of memory from the heap \(name) is unknown: since Linux 6.9 /proc/self/pagemap "
+                + "doesn't show it, and \(reason)"
         case .call(let name, let errno): "\(name): \(errno.nameAndText)"
         }
     }
@@ -59,12 +59,12 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         switch self {
         case .tooFewPages(let size, let wanted, let free, let total):
             "run: echo \((total ?? 0) + (wanted > free ? wanted - free : 0)) > \(Self.folder(size))/nr_hugepages\n"
-                + "or, as the memory of a host that runs may be too fragmented, boot it with: "
+                + "or, if the host's memory is too fragmented, boot the host with: "
                 + "hugepagesz=\(size >> 30 > 0 ? "\(size >> 30)G" : "\(size >> 20)M") hugepages=\(max(wanted, total ?? 0))"
         case .controlGroup(_, let wanted, let limit): "run: echo \(wanted) > \(limit.path)"
-        case .addressesHidden: "be root, or give the program CAP_SYS_ADMIN"
-        case .noSuchHeap, .heapIsFull: "boot the host with cma= and at least as much (CONFIG_DMABUF_HEAPS_CMA)"
-        case .heapAddress: "use huge pages, or a kernel with CONFIG_PROC_KCORE, and be root"
+        case .addressesHidden: "run martlet as root, or give the program CAP_SYS_ADMIN"
+        case .noSuchHeap, .heapIsFull: "boot the host with cma=SIZE, at least the guest's RAM (CONFIG_DMABUF_HEAPS_CMA)"
+        case .heapAddress: "use huge pages, or run martlet as root on a kernel with CONFIG_PROC_KCORE"
         case .call(_, let errno): errno.remedy.isEmpty ? nil : errno.remedy.joined(separator: "\n")
         case .noSuchPages, .notWholePages, .notPresent: nil
         }

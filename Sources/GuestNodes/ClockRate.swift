@@ -21,10 +21,10 @@ struct ClockRate: Equatable, Sendable {
         var description: String {
             switch self {
             case .fixed: "fixed on the host"
-            case .kernel(let name): "its rate on the host now, by /sys/kernel/debug/clk/\(name)"
+            case .kernel(let name): "its current rate on the host, from /sys/kernel/debug/clk/\(name)"
             case .configuration: "from the configuration"
             case .configurationForAll: "from the configuration's \"*\""
-            case .standIn: "a stand-in: Linux needs the clock and never asks for its rate"
+            case .standIn: "a placeholder: Linux needs the clock and never reads its rate"
             }
         }
     }
@@ -42,10 +42,10 @@ struct ClockRate: Equatable, Sendable {
 
         var description: String {
             switch self {
-            case .unidentified: "its rate is not fixed, and its node doesn't say what the host's kernel calls it"
+            case .unidentified: "its rate is not fixed, and its node doesn't tell its name in the host's kernel"
             case .unreadable(let name): "its rate is not fixed, and /sys/kernel/debug/clk/\(name) can't be read"
-            case .implausible(let hertz): "\(hertz) Hz is no rate for a fixed clock"
-            case .badSource: "the clock that it is made from can't be told"
+            case .implausible(let hertz): "\(hertz) Hz is not a valid rate for a fixed clock"
+            case .badSource: "its source clock is unknown"
             }
         }
     }

@@ -23,23 +23,23 @@ public enum GuestNodeError: Error, Equatable, Sendable, CustomStringConvertible 
         case .noDeviceTreeNode(let device):
             """
             \(device): the host's device tree has no node for it
-              the guest's driver could not find the device; this host was probably booted with ACPI
-              describe it in the configuration: device_tree.properties with "compatible" at least
+              the host probably booted with ACPI, and the guest finds devices by the device tree only
+              set device_tree.properties, with at least "compatible"
             """
         case .missingReferences(let device, let references):
             """
-            \(device): what its node refers to can't all be carried into the guest's device tree, and strict is on
+            \(device): strict is set, and the guest's node would lack references:
               \(references.joined(separator: "\n  "))
-              pass those devices through too, give what is missing in device_tree, or leave strict out
+              pass the devices through that they refer to, set the properties in device_tree, or remove strict
             """
         case .unknownClocks(let device, let names, let known):
             """
-            \(device): device_tree.clocks has no business with \(names.map { "\"\($0)\"" }.joined(separator: ", "))
-              \(known.isEmpty ? "the device has no clocks" : "its clocks are \(known.joined(separator: ", "))")
+            \(device): device_tree.clocks: unknown clock \(names.map { "\"\($0)\"" }.joined(separator: ", "))
+              \(known.isEmpty ? "the device has no clocks" : "the device's clocks are \(known.joined(separator: ", "))")
             """
         case .incompleteNode(let device, let compatible, let problem):
             """
-            \(device): a guest can't drive this \(compatible)
+            \(device): the guest's driver needs more for \(compatible)
               \(problem)
             """
         }

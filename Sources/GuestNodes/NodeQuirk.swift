@@ -36,13 +36,13 @@ struct NodeQuirk: Sendable {
     /// What `node` lacks, in words; nil where it has all that its driver needs.
     func problem(of node: Node, regionCount: Int) -> String? {
         if let wanted = self.regionCount, wanted != regionCount {
-            return "it has \(regionCount) regions where its driver needs \(wanted)"
+            return "it has \(regionCount) regions, and its driver needs \(wanted)"
         }
         if let wanted = clockCount, (node[property: "clocks"]?.cells?.filter { $0 != 0 }.count ?? 0) < wanted {
-            return "its driver needs \(wanted) clocks; give those that are not known in device_tree.clocks"
+            return "its driver needs \(wanted) clocks; set the unknown ones in device_tree.clocks"
         }
         if let name = required.first(where: { node[property: $0] == nil }) {
-            return "its driver needs \(name); give it in device_tree.properties"
+            return "its driver needs \(name); set it in device_tree.properties"
         }
         return nil
     }

@@ -28,11 +28,11 @@ enum ReferenceProblem: Error, Equatable, Sendable, CustomStringConvertible {
     var description: String {
         switch self {
         case .noSuchNode(let phandle): "no node of the host has its phandle \(hex(phandle))"
-        case .noCellCount(let provider, let property): "\(provider) has no \(property) of one cell"
-        case .tooManyCells(let provider, let property): "\(property) of \(provider) is over 16"
+        case .noCellCount(let provider, let property): "\(provider) has no valid \(property)"
+        case .tooManyCells(let provider, let property): "\(property) of \(provider) is greater than 16"
         case .truncated: "its value ends in the middle of an entry"
-        case .tooManyEntries: "it has over 256 entries"
-        case .ambiguous: "its bindings don't say where its entries end"
+        case .tooManyEntries: "it has more than 256 entries"
+        case .ambiguous: "its binding doesn't say where an entry ends"
         }
     }
 }

@@ -16,7 +16,8 @@ extension NodeWriter {
                 // Linux switches on a single one at most (drivers/pmdomain/core.c, genpd_dev_pm_attach).
                 outcome =
                     duty == .power && outcomes.count > 1
-                    ? "one of \(outcomes.count) power domains: it may go off with the host's driver" : duty.description
+                    ? "one of \(outcomes.count) power domains: it may turn off with the host's driver"
+                    : duty.description
             }
             let isPassed = passed.folder(of: reference.phandle) != nil
             var inner: (needs: [NodeDependency], isToldAbove: Bool) = ([], false)
@@ -74,17 +75,17 @@ extension NodeWriter {
             if keys.isEmpty { return nil }
             let quoted = keys.map { "\"\($0)\"" }.joined(separator: ", ")
             return
-                "A driver that needs one of these clocks does not start: set device_tree.clocks, with the rates in Hz "
+                "A driver that needs one of these clocks does not start: set device_tree.clocks to the rates in Hz "
                 + "of \(quoted), or of \"*\" for all of them."
         case .supply:
-            return "Linux takes a supply that is always on in its place; have the host keep it on."
+            return "Linux uses a supply that is always on instead; keep the supply on in the host."
         case .link: return linkAdvice(property, outcomes)
         case .reset:
-            return "A driver that insists on a reset line does not start: add a reset controller (device_tree.overlay)."
+            return "A driver that requires a reset line does not start: add a reset controller (device_tree.overlay)."
         case .host(.power):
             if outcomes.count < 2 { return nil }
-            return "Keep them on while the guest runs, by a driver of another device that uses them or a module of the "
-                + "host's: what a guest reads from a domain that is off can bring down the host."
+            return "Keep them on while the guest runs, with a driver or a module of the host that uses them: "
+                + "a guest that accesses a device without power can crash the host."
         case .host: return nil
         }
     }
@@ -97,8 +98,8 @@ extension NodeWriter {
         if providers.isEmpty { return nil }
         let list = providers.joined(separator: ", ")
         if property == "dmas" {
-            return "Most drivers go on without; for one that doesn't, pass \(list) through as well."
+            return "Most drivers work without DMA channels; if yours does not, pass \(list) through too."
         }
-        return "A driver that needs it does not start: pass \(list) through as well."
+        return "A driver that needs it does not start: pass \(list) through too."
     }
 }

@@ -84,33 +84,33 @@ extension PropertyFate.Cause: CustomStringConvertible {
         switch self {
         case .plainData: "plain data"
         case .maybeReference(let path):
-            "taken for plain data, though its first number is also the phandle of \(path) on the host"
+            "plain data; its first number is also the phandle of \(path) on the host"
         case .takenForReference(let paths):
-            "taken for a reference, as nothing else refers to \(paths.joined(separator: ", "))"
+            "a reference, since nothing else refers to \(paths.joined(separator: ", "))"
         case .guestWindows: "the guest's windows"
         case .noRegions: "VFIO exposes no region"
-        case .guestSPIs:
-            "the guest's SPIs; level (high) or edge (rising) as VFIO says, for a GIC's SPIs are nothing else"
+        case .guestSPIs: "the guest's SPIs; level (high) or edge (rising), as VFIO reports"
         case .noInterrupts: "VFIO exposes no interrupt"
-        case .matchesVFIO: "in step with what VFIO exposes"
-        case .bus: "where the guest sees the part of the bus that lies in the device's regions"
-        case .noBus: "nothing of its bus lies in the device's regions"
+        case .matchesVFIO: "matches what VFIO exposes"
+        case .bus: "the guest's addresses for the part of the bus in the device's regions"
+        case .noBus: "no address of its bus is in the device's regions"
         case .outOfReach: "its registers are not in the device's regions"
         case .ownDevice(let name): "\(name) is passed through as a device of its own"
         case .role(let reason): reason.description
-        case .status: "what is passed through is there"
+        case .status: "the guest may use a device that is passed through"
         case .host(let duty): duty.description
         case .severalPowerDomains(let count):
-            "Linux and VFIO switch on a single power domain at most, and it has \(count): they may go off with the host's driver"
+            "it has \(count) power domains, and Linux and VFIO turn on one at most: "
+                + "they may turn off with the host's driver"
         case .entries(let outcomes): ReferenceOutcome.text(outcomes)
         case .problem(let problem): problem.description
-        case .notLookedAt: "refers to nodes of the host that are not passed through"
+        case .notLookedAt: "refers to a node that isn't passed through"
         case .goesWith(let property): "goes with \(property)"
         case .childInterrupts: "an interrupt that VFIO doesn't expose"
-        case .noAddresses: "no child is left that has an address"
+        case .noAddresses: "no remaining child has an address"
         case .configuration: "the configuration says so"
-        case .quirk(let compatible): "always so for \(compatible)"
-        case .coherence(let path): "holds for everything below \(path) on the host"
+        case .quirk(let compatible): "required for \(compatible)"
+        case .coherence(let path): "\(path) has it for all nodes below it on the host"
         }
     }
 }
@@ -118,13 +118,13 @@ extension PropertyFate.Cause: CustomStringConvertible {
 extension PropertyRole.DropReason {
     var description: String {
         switch self {
-        case .freshPhandle: "the guest's nodes get their own, where one is referred to"
-        case .kernelsOwn: "made up by the host's kernel"
-        case .assignedClocks: "the host has set its clocks already"
+        case .freshPhandle: "the guest's nodes get new phandles"
+        case .kernelsOwn: "added by the host's kernel"
+        case .assignedClocks: "the host has already set its clocks"
         case .dmaRanges: "the guest's DMA addresses are those of its memory"
-        case .interruptParent: "its interrupts are the guest's"
+        case .interruptParent: "the guest's interrupt controller replaces the host's"
         case .interruptMap: "leads to the host's interrupt controller"
-        case .idMap: "the IOMMU and the interrupt controller for messages stay with the host"
+        case .idMap: "the IOMMU and the MSI controller stay with the host"
         }
     }
 }
@@ -132,13 +132,13 @@ extension PropertyRole.DropReason {
 extension ReferenceRule.HostDuty {
     var description: String {
         switch self {
-        case .translation: "the IOMMU stays with the host, which has it translate for the guest"
-        case .interrupts: "the host's interrupt controller; interrupts come through VFIO"
-        case .pins: "pins stay as the host has set them"
+        case .translation: "the host programs the IOMMU for the guest"
+        case .interrupts: "interrupts come through VFIO"
+        case .pins: "the host has set the pins"
         case .power: "the host keeps the device powered"
-        case .memory: "the host's reserved memory is not the guest's"
-        case .bandwidth: "the host's interconnect stays as it is"
-        case .scaling: "the host decides on frequencies, voltages and cooling"
+        case .memory: "the guest doesn't have the host's reserved memory"
+        case .bandwidth: "the host controls the interconnect"
+        case .scaling: "the host controls frequencies, voltages and cooling"
         }
     }
 }

@@ -32,8 +32,9 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
         case .open(let path, .noSuchFileOrDirectory):
             """
             \(path): ENOENT (no such device)
-              this kernel has no KVM, or the CPU's virtualization extension is not available to it
-              check: a kernel with CONFIG_KVM=y that was entered at EL2 (dmesg | grep -i kvm)
+              the kernel has no KVM, or the firmware didn't start the kernel at EL2
+              use a kernel with CONFIG_KVM=y, and look for the reason:
+              run: dmesg | grep -i kvm
             """
         case .open(let path, .permissionDenied):
             """
@@ -44,20 +45,21 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
         case .open(let path, .notPermitted):
             """
             \(path): EPERM (operation not permitted)
-              this process may not open it; a container may not unless it is run with --device \(path)
+              the control group of this process forbids it
+              start the container with --device \(path)
             """
         case .hidden(let path):
             """
             \(path): ENOENT (no such device)
-              the kernel has KVM, but /dev here has no \(path), as in a container
-              give it to the container: docker run, podman run: --device \(path)
+              the kernel has KVM, but this /dev lacks \(path) (a container?)
+              start the container with --device \(path)
             """
         case .open(let path, let errno): "\(path): \(errno.explained)"
         case .apiVersion(let found):
-            "/dev/kvm: API version \(found), but Martlet speaks 12, the only one since Linux 2.6.22"
+            "/dev/kvm: KVM has API version \(found), and Martlet needs 12\n  update the host kernel"
         case .missingCapability(let name) where name.hasPrefix("KVM_CAP_ARM_"):
             """
-            /dev/kvm: the host kernel lacks \(name), without which there is no arm64 guest
+            /dev/kvm: the host kernel lacks \(name), which arm64 guests need
               run martlet on an arm64 host
             """
         case .missingCapability(let name):
@@ -78,11 +80,11 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
         case .memorySlot(let address, let size, let errno):
             "KVM_SET_USER_MEMORY_REGION of \(size) bytes at \(hex(address)): \(errno.explained)"
         case .memorySlotRemoval(let address, let errno):
-            "KVM_SET_USER_MEMORY_REGION, removal of what is at \(hex(address)): \(errno.explained)"
+            "KVM_SET_USER_MEMORY_REGION (removal) at \(hex(address)): \(errno.explained)"
         case .noInterruptController:
             """
-            /dev/kvm: the host offers a guest neither a GICv3 nor a GICv2
-              its interrupt controller has no virtualization support that KVM knows
+            /dev/kvm: KVM offers guests neither a GICv3 nor a GICv2
+              KVM can't virtualize the interrupt controller of this host
             """
         case .irqfd(let gsi, .resourceBusy):
             "KVM_IRQFD for SPI \(gsi.rawValue): EBUSY (the eventfd is assigned already)"

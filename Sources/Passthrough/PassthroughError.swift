@@ -10,7 +10,7 @@ public import PlatformBus
 public import VFIO
 
 /// Why a host device could not be given to the guest, and what to do about it.
-public enum PassthroughError: Error, Sendable, CustomStringConvertible {
+public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertible {
     case host(HostDeviceError)
     case vfio(VFIOError)
     /// The guest can't have a node for the device.
@@ -19,8 +19,7 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case kvm(device: String, KVMError)
     case call(device: String, String, errno: Errno)
     /// No path to the guest works for an interrupt, or not the one that was asked for; each with the reason.
-    case noInterruptPath(
-        device: String, interrupt: Int, isChoice: Bool, [(path: InterruptPathKind, reason: String)])
+    case noInterruptPath(device: String, interrupt: Int, isChoice: Bool, [FailedPath])
     /// `eoi` names bytes that the device hasn't got; it has regions of these sizes.
     case endRangeOutside(device: String, regions: [UInt64])
     /// `require_reset`, and nothing resets the device, for this reason.
@@ -42,6 +41,14 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     /// `guest_address: "host"`, but where the region is on the host can't be told.
     case noHostAddress(device: String, region: Int)
 
+    /// A path for an interrupt that was tried, and why it doesn't work.
+    public struct FailedPath: Equatable, Sendable {
+        /// The path.
+        public let path: InterruptPathKind
+        /// Why it doesn't work.
+        public let problem: PassthroughError
+    }
+
     /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
@@ -53,63 +60,63 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         case .call(let device, let call, let errno): "\(device): \(call): \(errno.explained)"
         case .noInterruptPath(let device, let interrupt, let isChoice, let failures):
             indented(
-                ["\(device): no way to the guest for interrupt \(interrupt)"]
-                    + failures.map { "\($0.path): \($0.reason)" }
-                    + (isChoice ? ["leave interrupts and irqfd out, and Martlet takes the best path that works"] : []))
+                ["\(device): can't connect interrupt \(interrupt) to the guest"]
+                    + failures.map { "\($0.path): \($0.problem)" }
+                    + (isChoice ? ["remove interrupts and irqfd: Martlet then takes the best path that works"] : []))
         case .endRangeOutside(let device, let regions):
             """
-            \(device): eoi is not inside the device
-              it has \(regions.enumerated().map { "region \($0) of \($1) bytes" }.joined(separator: ", "))
+            \(device): eoi is outside the device's regions
+              the device has \(regions.enumerated().map { "region \($0) of \($1) bytes" }.joined(separator: ", "))
             """
         case .noReset(let device, let cause):
             """
             \(device): require_reset is set, but nothing resets the device: \(cause)
-              the guest would find it as its last user left it, and nothing would stop what the guest leaves running
-              give reset the steps that do it, or leave require_reset out if that does no harm
+              without a reset, the guest gets the device in its last state, and its DMA may go on after the guest
+              set reset to the steps that reset the device, or remove require_reset if that does no harm
             """
         case .resetStep(let device, let index, let step, let problem):
             """
             \(device): reset[\(index)] can't be done: \(step): \(problem)
-              see the device's regions: martlet devices \(device)
+              to see the device's regions, run: martlet devices \(device)
             """
         case .resetFailed(let error):
             """
             \(error)
-              require_reset is set: the guest would find the device as its last user left it, and it may do what that has told it to
+              require_reset is set: without a reset, the guest gets the device in its last state, and its DMA may go on
             """
         case .unconfinedDMA(let device, let master):
             """
-            \(device): no IOMMU stands between it and the host's memory, and \(master) is not known to do no DMA
-              where it does none: set dma to "none"; nothing enforces that
-              where it does: set dma to "identity" and allow_unsafe_dma to true; the guest's RAM is then at the host's physical
-              addresses, and the device, and with it the guest, can reach all of the host's memory
+            \(device): it has no IOMMU, and \(master) may do DMA
+              if it does no DMA: set dma to "none"; nothing enforces that
+              if it does DMA: set dma to "identity" and allow_unsafe_dma to true; the guest's RAM is then at the host's
+              physical addresses, and device and guest can access all of the host's memory
             """
         case .translatingBus(let device, let bus):
             """
-            \(device): dma is "identity", but the dma-ranges of \(bus) give it other addresses than the CPU's
-              the guest's driver would have to know them: this device can't be passed through
+            \(device): dma is "identity", but the dma-ranges of \(bus) translate its addresses
+              this device can't be passed through: the guest doesn't know the translation
             """
         case .memoryOutOfReach(let device, let memory, let bus):
             """
-            \(device): it can't reach the guest's RAM at \(memory), since the dma-ranges of \(bus) leave it out
-              give machine-config.dma_heap a heap within its reach, or reserve huge pages when the host boots, lower down
+            \(device): its DMA can't reach the guest's RAM at \(memory): the dma-ranges of \(bus) exclude it
+              set machine-config.dma_heap to a heap within its reach, or reserve huge pages when the host boots
             """
         case .tooManyAddresses(let device, let given, let regions):
             """
             \(device): guest_address has \(given) elements, but the device has \(regions) \(regions == 1 ? "region" : "regions")
-              give one for each region at most
+              remove the elements that have no region
             """
         case .offPage(let device, let region, let address, let pageSize):
             """
-            \(device): guest_address \(address) of region \(region) is not a multiple of \(pageSize), the size of this \
-            host's pages, by which the region is mapped
-              give \(Self.nearest(address, pageSize)), or leave guest_address out
-              or set no_mmap: a region whose accesses are all trapped may be at any multiple of 4096
+            \(device): guest_address \(address) of region \(region) is not a multiple of \(pageSize), this host's \
+            page size
+              set it to \(Self.nearest(address, pageSize)), or remove guest_address
+              or set no_mmap: a trapped region may be at any multiple of 4096
             """
         case .noHostAddress(let device, let region):
             """
-            \(device): the host address of region \(region) is not known, so guest_address can't be "host"
-              give guest_address as a number, or leave it out
+            \(device): guest_address is "host", but the host address of region \(region) is unknown
+              set guest_address to a number, or remove it
             """
         }
     }

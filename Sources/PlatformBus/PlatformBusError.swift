@@ -30,40 +30,40 @@ public enum PlatformBusError: Error, Equatable, Sendable, CustomStringConvertibl
         case .overlap(let name, let range, let owner, let taken):
             """
             \(name): guest address range \(range) overlaps \(owner) at \(taken)
-              give one of the two another address, or none: then a free one is chosen
+              choose another address for one of the two, or remove its address: Martlet then picks a free one
             """
         case .windowFull(let name, let size, let alignment, let windows):
             """
             \(name): no room for \(hex(size)) bytes aligned to \(hex(alignment)) \
             in the platform bus (\(Self.list(windows)))
-              pass fewer devices through, or move addresses fixed by configuration together
+              pass fewer devices through, or move the configured addresses closer together
             """
         case .outsideWindow(let name, let range, let windows):
             """
             \(name): guest address range \(range) is outside the platform bus
-              choose an address in \(Self.list(windows)), or give none
+              choose an address in \(Self.list(windows)), or remove the address
             """
         case .misaligned(let name, let address, let alignment):
             """
             \(name): guest address \(address) isn't aligned to \(hex(alignment))
-              choose a multiple of \(hex(alignment)), or give none
+              choose a multiple of \(hex(alignment)), or remove the address
             """
         case .invalidAlignment(let name, let alignment):
-            "\(name): alignment \(hex(alignment)) is no power of two"
+            "\(name): alignment \(hex(alignment)) is not a power of two"
         case .invalidRange(let name, let base, let size):
             """
-            \(name): \(hex(size)) bytes\(base.map { " at \($0)" } ?? "") are no range of guest addresses
-              a range has at least one byte and ends at 0xffffffffffffffff at the latest
+            \(name): \(hex(size)) bytes\(base.map { " at \($0)" } ?? "") are not a valid range of guest addresses
+              use at least one byte, and an end of at most 0xffffffffffffffff
             """
         case .noSPI(let name, let count):
             """
-            \(name): each of the interrupt controller's \(count) SPIs is in use
+            \(name): all \(count) SPIs of the interrupt controller are in use
               pass fewer devices through
             """
         case .spiTaken(let name, let spi, let owner):
-            "\(name): \(spi) belongs to \(owner)"
+            "\(name): \(owner) already uses \(spi)"
         case .spiOutOfRange(let name, let spi, let count):
-            "\(name): \(spi) doesn't exist: the interrupt controller has \(count) SPIs, counted from 0"
+            "\(name): \(spi) doesn't exist: the interrupt controller has \(count) SPIs, from SPI 0 on"
         }
     }
 

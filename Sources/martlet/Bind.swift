@@ -11,20 +11,20 @@ struct Bind: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Gives devices of the host to VFIO.",
         discussion: """
-            A device that VFIO has already is left as it is. If any is refused, none is touched; what fails on the way \
-            is undone. `martlet release` gives the devices back to the drivers that had them.
+            Skips devices that VFIO already has. If one device is refused, none is changed; a step that fails is \
+            undone. `martlet release` gives the devices back to the drivers that had them.
 
-            Where the kernel module martlet-hold is loaded, it keeps each device's clocks, supplies and power \
-            domains on and its resets off from then on until `martlet release`.
+            If the kernel module martlet-hold is loaded, it keeps each device's clocks, supplies and power domains \
+            on, and its resets off, until `martlet release`.
             """)
 
     @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))
     var names: [String]
 
-    @Flag(help: "Print the steps as commands for a shell, and take none.")
+    @Flag(help: "Print the steps as shell commands and change nothing.")
     var dryRun = false
 
-    @Flag(help: "Don't have the devices held by martlet-hold.")
+    @Flag(help: "Don't let martlet-hold keep the devices powered.")
     var noHold = false
 
     func run() throws {
@@ -64,14 +64,14 @@ struct Release: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Gives devices back to the drivers that had them before bind.",
         discussion: """
-            A device that VFIO has not got is left as it is. Where nothing is known of its former driver, the kernel \
-            chooses one. What fails on the way is undone.
+            Skips devices that VFIO doesn't have. If the former driver is unknown, the kernel chooses one. A step \
+            that fails is undone.
             """)
 
     @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))
     var names: [String]
 
-    @Flag(help: "Print the steps as commands for a shell, and take none.")
+    @Flag(help: "Print the steps as shell commands and change nothing.")
     var dryRun = false
 
     func run() throws {
@@ -87,7 +87,7 @@ struct Release: ParsableCommand {
         let owner = device.driver.map { "\($0) has it" } ?? "no driver has it"
         switch outcome {
         case .done: return "\(device.name): released, \(owner)"
-        case .already: return "\(device.name): VFIO has not got it, \(owner)"
+        case .already: return "\(device.name): VFIO doesn't have it, \(owner)"
         }
     }
 }

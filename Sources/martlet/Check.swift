@@ -10,8 +10,8 @@ internal import Machine
 /// `martlet check`: everything that `run` does short of running the guest.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Makes all checks and starts nothing.",
-        discussion: "Devices are opened and wired, then given back. All problems are printed, each with its remedy.")
+        abstract: "Checks all that run needs, and starts no guest.",
+        discussion: "Opens and connects the devices, then gives them back. Prints all problems, each with its remedy.")
 
     @Argument(help: "The machine's configuration, a JSON file.")
     var config: String

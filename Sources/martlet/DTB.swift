@@ -14,8 +14,8 @@ struct DTB: ParsableCommand {
         commandName: "dtb",
         abstract: "Prints the device tree that the guest would get, as a blob.",
         discussion: """
-            Only the random seed in /chosen differs at each run. Without KVM on this host the interrupt controller is \
-            a GICv3.
+            Only the random seed in /chosen changes with each run. Without KVM on this host, the interrupt controller \
+            is a GICv3.
             """)
 
     @Argument(help: "The machine's configuration, a JSON file.")
@@ -32,7 +32,7 @@ struct DTB: ParsableCommand {
         let configuration = try loadConfiguration(config)
         let hypervisor: Hypervisor?
         do { hypervisor = try Hypervisor(calls: LinuxKernel()) } catch {
-            log(.info, "no KVM for the version of the interrupt controller: \(error)")
+            log(.info, "assuming a GICv3, without KVM: \(error)")
             hypervisor = nil
         }
         let blob = try failing { () throws(MachineError) in
@@ -40,7 +40,7 @@ struct DTB: ParsableCommand {
                 .deviceTree(hypervisor: hypervisor)
         }
         if let output { return try write(blob, to: output) }
-        if Terminal.isTerminal(1) { throw Failure(.usage, "a blob is not for a terminal; give -o FILE or a pipe") }
+        if Terminal.isTerminal(1) { throw Failure(.usage, "can't write a blob to a terminal; use -o FILE or a pipe") }
         try StandardOutput.write(blob)
     }
 

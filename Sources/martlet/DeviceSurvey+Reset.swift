@@ -20,10 +20,10 @@ extension DeviceSurvey {
     var resetText: String {
         switch (reset, recipe) {
         case (.yes, _): "by VFIO"
-        case (.no, _): "the kernel has no function for it"
+        case (.no, _): "no; the kernel has no reset handler for it"
         case (.knownOnceOpen, let name?): "by VFIO if the host's kernel can, else by Martlet's recipe for \(name)"
         case (.knownOnceOpen, nil):
-            "by VFIO if the host's kernel can, which is known once it is open; Martlet has no recipe for it"
+            "by VFIO if the host's kernel can, unknown until it is open; Martlet has no recipe for it"
         }
     }
 }

@@ -25,7 +25,7 @@ struct DeviceText {
     var text: String {
         let device = survey.device
         var lines = ["\(device.name): \(survey.verdict.text)", "  folder: \(device.path)"]
-        lines.append("  node: \(device.deviceTreeNode ?? "none; the guest's has to be in the configuration")")
+        lines.append("  node: \(device.deviceTreeNode ?? "none; set device_tree.properties in the configuration")")
         if !survey.compatible.isEmpty { lines.append("  compatible: \(survey.compatible.joined(separator: ", "))") }
         lines.append("  driver: \(device.driver ?? "none")")
         lines.append("  group: \(group)")
@@ -38,12 +38,12 @@ struct DeviceText {
         lines.append("  reset: \(survey.resetText)")
         switch hold {
         case .held(let what): lines.append("  held: \(what)")
-        case .free: lines.append("  held: no; its driver keeps it powered, or nobody does")
+        case .free: lines.append("  held: no; only its driver keeps it powered")
         case .unavailable: break
         }
         if survey.needsDMASetting {
             lines.append(
-                "  dma: no IOMMU confines it; the configuration has to say \"none\" if it does none, or \"identity\"")
+                "  dma: no IOMMU confines it; set dma to \"none\" if it does no DMA, or to \"identity\"")
         }
         return (lines + stepsToReady).joined(separator: "\n")
     }
@@ -51,7 +51,7 @@ struct DeviceText {
     private var group: String {
         guard let group = survey.device.group else {
             return survey.device.diagnosis?.isBehindIOMMU == true
-                ? "not made yet; an IOMMU knows the device" : "none; no IOMMU knows the device"
+                ? "not created yet; the device has an IOMMU" : "none; the device has no IOMMU"
         }
         let others = group.others.map { "\($0.name) (\($0.driver ?? "no driver"))" }
         return "\(group.id), isolation: \(group.isNoIOMMU ? "none" : "iommu")"
@@ -65,8 +65,8 @@ struct DeviceText {
         let access =
             switch region.access {
             case .mappable: "can be mapped"
-            case .trappedForAddress(let size): "trapped: it doesn't begin on a page of \(size) bytes"
-            case .trappedForSize(let size): "trapped: its size is no multiple of a page of \(size) bytes"
+            case .trappedForAddress(let size): "trapped: its address is not a multiple of \(size), the page size"
+            case .trappedForSize(let size): "trapped: its size is not a multiple of \(size), the page size"
             case .unknown:
                 "not in the guest: the host's tree doesn't translate its address, so VFIO has no region for it"
             case .empty: "not in the guest: it has no bytes"
@@ -75,19 +75,19 @@ struct DeviceText {
     }
 
     private static func text(_ interrupt: DeviceSurvey.Interrupt) -> String {
-        interrupt.isPerCPU || interrupt.trigger != nil ? interrupt.kind : "edge or level is known once it is open"
+        interrupt.isPerCPU || interrupt.trigger != nil ? interrupt.kind : "edge or level is unknown until it is open"
     }
 
     /// What stands in the way and what to do about it, in order.
     private var stepsToReady: [String] {
         var lines: [String] = []
         if !survey.problems.isEmpty {
-            lines.append("  in the way:")
+            lines.append("  problems:")
             lines += survey.problems.flatMap(\.lines).map { "    \($0)" }
         }
         if case .impossible = survey.verdict { return lines }
         if survey.device.state != .ready {
-            lines.append(survey.problems.isEmpty ? "  to make it ready:" : "  and then:")
+            lines.append(survey.problems.isEmpty ? "  to make it ready:" : "  then:")
             lines.append("    run: martlet bind \(survey.device.name)")
             guard let steps else { return lines }
             lines.append("  which does:")

@@ -11,10 +11,10 @@ internal import VFIO
 /// `martlet devices`: what the host has to pass through, and what is between it and a guest.
 struct Devices: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Shows the host's devices that could be passed through.",
+        abstract: "Shows the host's devices and what each needs to be passed through.",
         discussion: """
-            Without a name, a table of all platform and AMBA devices that have registers or interrupts. With names, \
-            each of these in full, with the steps that make it ready. Nothing is opened or changed.
+            Without a name: a table of all platform and AMBA devices that have registers or interrupts. With names: \
+            each device in full, with the steps that make it ready. Opens and changes nothing.
             """)
 
     @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))

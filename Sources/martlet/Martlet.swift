@@ -45,7 +45,7 @@ struct Martlet: ParsableCommand {
     /// What must come before anything is opened, started or written.
     private static func setUpProcess() throws {
         do { try CurrentProcess.setUpSignals() } catch {
-            throw Failure(.failure, "signals can't be set up: \(error.explained)")
+            throw Failure(.failure, "setting up signals failed: \(error.explained)")
         }
         do { try StandardDescriptors.reserve() } catch {
             throw Failure(.failure, "standard input, output or error: \(error.explained)")

@@ -23,7 +23,7 @@ struct NodeText {
             return ["  the guest's node:"] + Self.indented("\(error)")
         case .success(let preview):
             guard let node = preview.nodes.first else { return [] }
-            return ["  the guest's node, in a guest that has nothing else:"] + Self.indented(node.node.description)
+            return ["  the guest's node, in a guest without other devices:"] + Self.indented(node.node.description)
                 + preview.shared.flatMap { Self.indented($0.description) } + Self.fates(node)
                 + Self.dependencies(node)
         }
@@ -56,7 +56,7 @@ struct NodeText {
         let arguments = dependency.arguments.map { " \($0)" }.joined()
         let outcome =
             (dependency.outcome.isEmpty ? "" : ": \(dependency.outcome)")
-            + (dependency.isToldAbove ? "; its own needs: see above" : "")
+            + (dependency.isToldAbove ? "; its dependencies are above" : "")
         let indentation = String(repeating: "  ", count: depth + 2)
         return ["\(indentation)\(dependency.property)\(name): \(dependency.provider)\(arguments)\(outcome)"]
             + dependency.dependencies.flatMap { lines($0, depth: depth + 1) }

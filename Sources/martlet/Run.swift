@@ -16,7 +16,7 @@ struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Boots the guest and runs it until it powers off.",
         discussion:
-            "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A z pauses it and lets it go on, "
+            "On a terminal: Ctrl-A x ends the guest, Ctrl-A p presses its power key, Ctrl-A z pauses and resumes it, "
             + "Ctrl-A Ctrl-A sends one Ctrl-A.")
 
     @Argument(help: "The machine's configuration, a JSON file.")
@@ -80,9 +80,9 @@ struct Run: ParsableCommand {
         try GuestConsole { failure in
             switch failure {
             case .output(let error):
-                log(.warning, "the guest's console can't be written any more: \(error.nameAndText); the guest goes on")
+                log(.warning, "writing to the console failed: \(error.nameAndText); the guest runs on without output")
             case .input(let error):
-                log(.warning, "the guest's console can't be read any more: \(error.nameAndText); the guest goes on")
+                log(.warning, "reading from the console failed: \(error.nameAndText); the guest runs on without input")
             }
         }
     }

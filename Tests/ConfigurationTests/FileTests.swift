@@ -54,7 +54,7 @@ struct FileTests {
         #expect(
             error.description == """
                 vm.json: the configuration can't be read: EMFILE (Too many open files)
-                  this process has as many descriptors open as it may
+                  this process has reached its limit of open descriptors
                   run: ulimit -n 4096
                 """)
     }

@@ -7,7 +7,7 @@ import Testing
 
 /// Files that were written for Firecracker.
 struct FirecrackerKeyTests {
-    private static let prefix = "found a key of Firecracker's that Martlet lacks; allowed: nothing; remove it: "
+    private static let prefix = "found a key of Firecracker that Martlet doesn't support; allowed: nothing; remove it: "
 
     /// What `GET /vm/config` gives for a machine that has none of it.
     @Test func `a file that Firecracker filled with empty keys is read`() throws {

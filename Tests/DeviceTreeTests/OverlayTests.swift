@@ -155,7 +155,7 @@ struct OverlayTests {
         let tree = try blob("/dts-v1/; / { model = \"m\"; };")
         let error = #expect(throws: DeviceTreeError.self) { try Overlay(parsing: tree, name: "a.dtb") }
         #expect(error == .overlay("a.dtb", .noFragment))
-        #expect(error?.description.hasPrefix("a.dtb: no overlay: it has no fragment") == true)
+        #expect(error == .overlay("a.dtb", .noFragment))
     }
 
     @Test func `a truncated blob is an error with its name`() throws {
@@ -164,7 +164,10 @@ struct OverlayTests {
             let error = #expect(throws: DeviceTreeError.self, "\(count)") {
                 try Overlay(parsing: Array(whole.prefix(count)), name: "cut.dtbo")
             }
-            #expect(error?.description.hasPrefix("cut.dtbo: device tree: not a valid blob") == true)
+            guard case .overlay("cut.dtbo", .tree(.malformedBlob))? = error else {
+                Issue.record("\(count): \(String(describing: error))")
+                return
+            }
         }
     }
 

@@ -42,10 +42,7 @@ import Testing
         let ram = try range(0x8000_0000, 64 << 20)
         let error = memoryError { () throws(GuestMemoryError) in try GuestRAM([ram], system: kernel) }
         #expect(
-            error?.description == """
-                machine-config.mem_size_mib: no 64 MiB for the guest: \(name): ENOMEM (Cannot allocate memory)
-                  reduce machine-config.mem_size_mib, or free memory on the host
-                """)
+            error == .memory(mebibytes: 64, call: name, errno: .noMemory))
         #expect(kernel.held.isEmpty)
     }
 

@@ -203,8 +203,8 @@ import Testing
             state.memory.heaps["other"] = (0x4710_0000, 1 << 20)
         }
         #expect(
-            error { () throws(PhysicalMemoryError) in try take(1, from: .heap("linux,cma")) }?.description
-                == "no /dev/dma_heap/linux,cma; there is other")
+            error { () throws(PhysicalMemoryError) in try take(1, from: .heap("linux,cma")) }
+                == .noSuchHeap("linux,cma", others: ["other"]))
         #expect(
             error { () throws(PhysicalMemoryError) in try take(1, from: .heap("other")) }
                 == .heapIsFull("other", size: Self.page))

@@ -81,7 +81,7 @@ struct NodeCaseTests {
         let warning = try #require(node.warnings.first)
         #expect(
             warning.hasPrefix(
-                "power-domains: Linux and VFIO switch on a single power domain at most, and it has 2: they may go off"))
+                "power-domains: it has 2 power domains, and Linux and VFIO turn on one at most: they may turn off"))
         #expect(warning.contains("\n  Keep them on while the guest runs"))
         #expect(node.omitted == ["power-domains"])
         // Nor does what it depends on say that they stay on.
@@ -106,12 +106,12 @@ struct NodeCaseTests {
         let fate = try fate(node, "clocks")
         #expect(
             fate.reason == """
-                /clock-controller@5000000: its rate is not fixed, and its node doesn't say what the host's kernel calls it \
+                /clock-controller@5000000: its rate is not fixed, and its node doesn't tell its name in the host's kernel \
                 (4 times)
                 """)
         #expect(
             fate.advice == """
-                A driver that needs one of these clocks does not start: set device_tree.clocks, with the rates in Hz of \
+                A driver that needs one of these clocks does not start: set device_tree.clocks to the rates in Hz of \
                 "w", "x", "y", "z", or of "*" for all of them.
                 """)
     }

@@ -82,7 +82,7 @@ import Testing
     @Test func `one node and a number may be two nodes`() throws {
         let result = try value("allwinner,sram", [5, 1], [child("a", 5)], others: [child("other", 1)])
         #expect(result.value == nil)
-        #expect(result.fate?.reason == "its bindings don't say where its entries end")
+        #expect(result.fate?.reason == "its binding doesn't say where an entry ends")
     }
 
     @Test func `one node and a number that is none`() throws {
@@ -105,7 +105,7 @@ import Testing
     @Test func `an own child's phandle that nothing else explains is a reference`() throws {
         let result = try value("vendor,config", [5], [child("a", 5)])
         #expect(result.value == [6])
-        #expect(result.fate?.reason == "taken for a reference, as nothing else refers to /d/a")
+        #expect(result.fate?.reason == "a reference, since nothing else refers to /d/a")
     }
 
     @Test(arguments: ["linux,code", "reg"]) func `a number by its binding stays one`(name: String) throws {

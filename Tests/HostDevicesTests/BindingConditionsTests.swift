@@ -47,11 +47,11 @@ import Testing
         #expect(
             try refusal("9000000.pl011") == """
                 9000000.pl011: not given to VFIO
-                  it is the console of the host's kernel (ttyAMA0), which would be lost
-                  start the host with its console elsewhere: console=… on its kernel command line
+                  it is the console of the host's kernel (ttyAMA0)
+                  start the host with another console: console=… on its kernel command line
                   the host driver uart-pl011 owns it and can't be unbound (suppress_bind_attrs)
-                  keep the driver from taking it when the host starts: modprobe.blacklist= for a module,
-                  initcall_blacklist= for a driver that is built in, on the kernel command line
+                  keep the driver from binding, on the host's kernel command line:
+                  modprobe.blacklist= for a module, initcall_blacklist= for a built-in driver
                 """)
     }
 
@@ -62,7 +62,7 @@ import Testing
         #expect(
             try refusal("1000.sata") == """
                 1000.sata: not given to VFIO
-                  sda1, which is on it, is mounted at /my data
+                  sda1 is on it and mounted at /my data
                   run: umount '/my data'
                 """)
         #expect(try problems("1000.sata").map(\.isFinal) == [false])
@@ -94,7 +94,7 @@ import Testing
         #expect(
             try refusal("1000.net") == """
                 1000.net: not given to VFIO
-                  the hardware can't keep it apart from devices that drivers of the host use: 2000.sata (ahci), \
+                  it shares an IOMMU group with devices that host drivers use: 2000.sata (ahci), \
                 3000.usb (xhci-hcd)
                   run: echo 2000.sata > /sys/kernel/iommu_groups/5/devices/2000.sata/driver/unbind
                   run: echo 3000.usb > /sys/kernel/iommu_groups/5/devices/3000.usb/driver/unbind
@@ -111,7 +111,7 @@ import Testing
         #expect(
             try refusal("1000.net") == """
                 1000.net: not given to VFIO
-                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  no IOMMU confines its DMA; only if you trust guest and device:
                   run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
                 """)
         #expect(try problems("1000.net").map(\.isFinal) == [false])
@@ -172,11 +172,11 @@ import Testing
     // MARK: What no guest can have
 
     @Test(arguments: [
-        ("arm,armv8-timer", "it is the CPUs' timer, and each vCPU has one that KVM makes"),
-        ("arm,psci-1.0", "it is the host's firmware, and what the guest has is KVM's (PSCI)"),
-        ("arm,gic-v3", "it is part of the host's interrupt controller, and the guest has one that KVM makes"),
-        ("arm,gic-v3-its", "it is part of the host's interrupt controller, and the guest has one that KVM makes"),
-        ("arm,cortex-a53-pmu", "it is the CPUs' performance counters, which VFIO can't pass on"),
+        ("arm,armv8-timer", "it is the CPUs' timer: KVM gives each vCPU its own"),
+        ("arm,psci-1.0", "it is the host's firmware: KVM gives the guest PSCI"),
+        ("arm,gic-v3", "it is part of the host's interrupt controller: KVM gives the guest its own"),
+        ("arm,gic-v3-its", "it is part of the host's interrupt controller: KVM gives the guest its own"),
+        ("arm,cortex-a53-pmu", "it is the CPUs' performance counters: VFIO can't pass them through"),
     ])
     func `a part of the host is refused for that alone`(compatible: String, reason: String) throws {
         kernel.addHostDevice(
@@ -229,7 +229,7 @@ import Testing
         #expect(
             try refusal("1000.net") == """
                 1000.net: not given to VFIO
-                  vfio-platform refuses a device that the kernel can't reset, and it has no reset function for x,net
+                  vfio-platform refuses devices that the kernel can't reset, and the kernel has no reset function for x,net
                   to use it without a reset, start the host with vfio_platform.reset_required=0, or:
                   run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
                 """)

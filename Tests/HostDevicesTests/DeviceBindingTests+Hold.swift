@@ -110,8 +110,9 @@ extension DeviceBindingTests {
                 1000.net: not given to VFIO
                   echo 1000.net > /sys/devices/martlet-hold/hold: ENXIO (No such device or address)
                   run: dmesg | tail
-                  to bind it all the same, whether it is powered or not: martlet bind --no-hold 1000.net
-                  it is with stmmac, as before
+                  to bind it without keeping its power on:
+                  run: martlet bind --no-hold 1000.net
+                  its driver is stmmac, as before
                 """)
         #expect(text(Self.note) == nil)
         #expect(!changes.contains { $0.contains("unbind") })

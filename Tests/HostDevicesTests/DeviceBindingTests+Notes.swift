@@ -72,10 +72,10 @@ extension DeviceBindingTests {
             #expect(
                 error?.description == """
                     9010000.pl031: not released
-                      \(note) is not what martlet bind writes there
-                      look at it, then run: rm \(note)
-                      without it martlet release lets the kernel choose the driver
-                      it is with vfio-amba, as before
+                      \(note) is not a note of martlet bind
+                      check it, then run: rm \(note)
+                      martlet release then lets the kernel choose the driver
+                      its driver is vfio-amba, as before
                     """)
         }
         #expect(changes == before)
@@ -123,7 +123,7 @@ extension DeviceBindingTests {
             error?.description.hasPrefix(
                 """
                 9010000.pl031: not released
-                  whether another process uses its group can't be told: /dev/vfio/7: \(errno.nameAndText)
+                  can't check whether another process uses its group: /dev/vfio/7: \(errno.nameAndText)
 
                 """) == true)
         #expect(changes == before)
@@ -165,9 +165,9 @@ extension DeviceBindingTests {
         #expect(
             error?.description == """
                 9010000.pl031: not given to VFIO
-                  another martlet is giving devices to VFIO or back, and has not finished for 10 s
+                  another martlet has held the lock on /run/martlet for 10 s
                   run: fuser -v /run/martlet
-                  it is with rtc-pl031, as before
+                  its driver is rtc-pl031, as before
                 """)
         #expect(kernel.withState { $0.sysfs.sleptMilliseconds } == 10_000)
         #expect(changes.isEmpty)
@@ -181,8 +181,8 @@ extension DeviceBindingTests {
             error?.description == """
                 9010000.pl031: not given to VFIO
                   /run/martlet belongs to user 1000, who may have put anything into it
-                  look at it, remove it, and do this again
-                  it is with rtc-pl031, as before
+                  check it, remove it, and run the command again
+                  its driver is rtc-pl031, as before
                 """)
         #expect(changes.isEmpty)
     }

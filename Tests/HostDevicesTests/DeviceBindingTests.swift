@@ -97,7 +97,7 @@ import Testing
                 9010000.pl031: not given to VFIO
                   echo 9010000.pl031 > /sys/bus/amba/drivers/vfio-amba/bind: EINVAL (Invalid argument)
                   run: dmesg | tail
-                  it is with rtc-pl031, as before
+                  its driver is rtc-pl031, as before
                 """)
         #expect(try device().driver == "rtc-pl031")
         #expect(driverOverride == "(null)\n")
@@ -124,8 +124,8 @@ import Testing
             error?.description == """
                 9010000.pl031: not given to VFIO
                   echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/unbind: EACCES (Permission denied)
-                  run it as root
-                  it is with rtc-pl031, as before
+                  run martlet as root
+                  its driver is rtc-pl031, as before
                 """)
     }
 
@@ -142,7 +142,7 @@ import Testing
 
                   this was not undone: echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/bind: EIO \
                 (Input/output error)
-                  undoing what was done failed too: it has no driver now, and was with rtc-pl031
+                  the undo failed too: it has no driver now, and was rtc-pl031 before
                 """) == true)
         #expect(try device().driver == nil)
         // The note stays, so that it can still be given back.
@@ -168,7 +168,7 @@ import Testing
             } catch {
                 kernel.withState { $0.failingCall = nil }
                 // A failed removal of the note is the only thing that stays behind.
-                #expect("\(error)".hasSuffix("it is with rtc-pl031, as before"), "call \(call): \(error)")
+                #expect("\(error)".hasSuffix("its driver is rtc-pl031, as before"), "call \(call): \(error)")
             }
             kernel.withState { $0.failingCall = nil }
             #expect(try device().driver == "rtc-pl031", "call \(call)")
@@ -251,7 +251,7 @@ import Testing
         #expect(
             error?.description == """
                 9010000.pl031: not released
-                  another process uses its group, and the kernel would wait for that to end
+                  another process uses its group, and the kernel would wait for that process to end
                   run: fuser -v \(node)
                 """)
         #expect(changes == before)
@@ -267,7 +267,7 @@ import Testing
                 9010000.pl031: not released
                   echo 9010000.pl031 > /sys/bus/amba/drivers/rtc-pl031/bind: EIO (Input/output error)
                   run: dmesg | tail
-                  it is with vfio-amba, as before
+                  its driver is vfio-amba, as before
                 """)
         #expect(try device().state == .ready)
         #expect(text(note) == "driver=rtc-pl031\n")
@@ -280,7 +280,7 @@ import Testing
         kernel.withState { $0.files["/sys/bus/amba/drivers/rtc-pl031/bind"] = nil }
         let bound = try device()
         let error = #expect(throws: HostDeviceError.self) { try binding.release(bound) }
-        #expect(error?.description.contains("\n  the driver isn't in the kernel any more\n") == true)
+        #expect(error?.description.contains("\n  the driver is no longer in the kernel\n") == true)
     }
 
     @Test func everyFailureOfReleaseIsUndone() throws {
@@ -298,7 +298,7 @@ import Testing
                 kernel.withState { $0.failingCall = nil }
             } catch {
                 kernel.withState { $0.failingCall = nil }
-                #expect("\(error)".hasSuffix("it is with vfio-amba, as before"), "call \(call): \(error)")
+                #expect("\(error)".hasSuffix("its driver is vfio-amba, as before"), "call \(call): \(error)")
                 #expect(try device().state == .ready, "call \(call)")
                 #expect(text(note) == "driver=rtc-pl031\n", "call \(call)")
                 _ = try binding.release(bound)

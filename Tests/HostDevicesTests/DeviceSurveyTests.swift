@@ -171,7 +171,7 @@ import Testing
         let survey = try survey("timer")
         #expect(survey.interrupts.map(\.isPerCPU) == [true, true])
         #expect(
-            survey.verdict == .impossible(["VFIO can't pass on interrupts of which each CPU has its own"]))
+            survey.verdict == .impossible(["VFIO can't pass per-CPU interrupts through"]))
     }
 
     @Test func theNearestInterruptParentCounts() throws {

@@ -132,7 +132,7 @@ import Testing
         ),
         (
             "chosen",
-            "the kernel makes no device of this node of the host's device tree\n"
+            "the kernel creates no device for this node of the host's device tree\n"
                 + "  run: ls /sys/bus/platform/devices /sys/bus/amba/devices"
         ),
     ])
@@ -162,7 +162,7 @@ import Testing
         #expect(
             error?.description == """
                 pl031: no such device on the platform or AMBA bus
-                  is it one of these? 9010000.pl031
+                  did you mean 9010000.pl031?
                 """)
         let other = #expect(throws: HostDeviceError.self) { try HostDevice(host: "a.b", sysfs: sysfs) }
         #expect(
@@ -191,7 +191,7 @@ import Testing
             try refusal("9010000.pl031") == """
                 9010000.pl031: no VFIO group
                   the host driver rtc-pl031 still owns the device
-                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  no IOMMU confines its DMA; only if you trust guest and device:
                   run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
                   run: martlet bind 9010000.pl031
                 """)
@@ -203,8 +203,8 @@ import Testing
         #expect(
             try refusal("1000.serial") == """
                 1000.serial: no IOMMU group
-                  vfio-platform takes only devices in a group, and this one is in none
-                  no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)
+                  vfio-platform needs an IOMMU group, and the device has none
+                  it has no IOMMU, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)
                 """)
     }
 
@@ -291,7 +291,7 @@ import Testing
             error?.description == """
                 1000.serial: no sysfs is mounted at /sys
                   run: mount -t sysfs sysfs /sys
-                  or give the container that of the host: --volume /sys:/sys
+                  or start the container with --volume /sys:/sys
                 """)
         #expect(throws: HostDeviceError.noSysfs(device: "/sys/devices/a", root: "/sys")) {
             try HostDevice(sysfsdev: "/sys/devices/a", sysfs: sysfs)

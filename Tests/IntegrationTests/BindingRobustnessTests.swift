@@ -207,8 +207,8 @@ extension Integration {
             let seconds = Double(Clock.monotonicNanoseconds - start) / 1e9
             #expect((10..<30).contains(seconds))
             for text in [
-                "another martlet is giving devices to VFIO or back, and has not finished for 10 s",
-                "run: fuser -v /run/martlet", "it is with rtc-pl031, as before",
+                "another martlet has held the lock on /run/martlet for 10 s",
+                "run: fuser -v /run/martlet", "its driver is rtc-pl031, as before",
             ] { #expect(process.errors.contains(text), "\(process.errors)") }
             expectWithHost(device, "rtc-pl031", "refused")
         }
@@ -238,7 +238,7 @@ extension Integration {
             _ = try shell("rm -rf \(Self.folder); ln -s /tmp \(Self.folder)")
             #expect(
                 try martlet(["bind", device], status: 1).errors
-                    .contains("/run/martlet is no folder, or a symbolic link"))
+                    .contains("/run/martlet is not a folder, or is a symbolic link"))
             expectWithHost(device, "rtc-pl031", "refused")
 
             _ = try shell("rm \(Self.folder)")
@@ -251,7 +251,7 @@ extension Integration {
             let refusal = try martlet(["release", device], status: 1).errors
             #expect(
                 refusal.contains(
-                    "\(note) is not what martlet bind writes there\n  look at it, then run: rm \(note)\n"))
+                    "\(note) is not a note of martlet bind\n  check it, then run: rm \(note)\n"))
             #expect(HostDevices.driver(of: device) == "vfio-amba")
             _ = try shell("rm \(note)")
             try martlet(["release", device])

@@ -28,9 +28,9 @@ extension Integration {
 
         @Test(
             arguments: [
-                ("text", Array("#!/bin/sh\n".utf8) + Array(repeating: 0x20, count: 100), "no arm64 Linux Image"),
-                ("short", [0x4D, 0x5A], "2 bytes are too few for the header: the file is truncated"),
-                ("nothing", [], "0 bytes are too few for the header: the file is truncated"),
+                ("text", Array("#!/bin/sh\n".utf8) + Array(repeating: 0x20, count: 100), "this is not an arm64 Linux Image"),
+                ("short", [0x4D, 0x5A], "the file is truncated: it has 2 bytes, and the header has 64"),
+                ("nothing", [], "the file is truncated: it has 0 bytes, and the header has 64"),
             ] as [(String, [UInt8], String)])
         func fileThatIsNoImage(name: String, content: [UInt8], text: String) throws {
             let folder = try TemporaryFolder()
@@ -45,7 +45,7 @@ extension Integration {
 
             try refusal(
                 { $0.source.kernel = file },
-                "boot-source.kernel_image_path: \(file): compressed with xz, which Martlet can't read",
+                "boot-source.kernel_image_path: \(file): this is compressed with xz, which Martlet doesn't support",
                 "run: xz -dc < \(file) > Image")
         }
 
@@ -54,7 +54,7 @@ extension Integration {
             let whole = try bytes("Image.gz")
             let file = try folder.file("Image.gz", whole.prefix(whole.count / 2))
 
-            try refusal({ $0.source.kernel = file }, file, "the gzip stream ends early: the file is truncated")
+            try refusal({ $0.source.kernel = file }, file, "the file is truncated: the gzip stream ends early")
         }
 
         @Test func corruptGzip() throws {

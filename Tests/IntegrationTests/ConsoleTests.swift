@@ -120,7 +120,7 @@ extension Integration {
             let result = try Guest.run(.linux("cpus"), MartletProcess.Options(output: .file("/dev/full")))
 
             #expect(result.status == 0, "\(result.errors)")
-            #expect(result.errors.contains("the guest's console can't be written any more: ENOSPC"))
+            #expect(result.errors.contains("writing to the console failed: ENOSPC"))
             let report = try result.report
             #expect(report.exit.reason == "power-off")
             #expect(report.droppedConsoleBytes > 0)
@@ -130,7 +130,7 @@ extension Integration {
             let result = try Guest.run(.linux("cpus"), MartletProcess.Options(output: .brokenPipe))
 
             #expect(result.status == 0, "\(result.errors)")
-            #expect(result.errors.contains("the guest's console can't be written any more: EPIPE"))
+            #expect(result.errors.contains("writing to the console failed: EPIPE"))
             let report = try result.report
             #expect(report.exit.reason == "power-off")
             #expect(report.droppedConsoleBytes > 0)

@@ -13,7 +13,7 @@ extension Integration {
             let node = try HostDevices.groupFile(of: HostDevices.rtc)
             try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.rtc)]), "open /dev/vfio/vfio failed: ENOENT",
-                "the kernel has /dev/vfio/vfio, but /dev here hasn't, as in a container",
+                "the kernel has /dev/vfio/vfio, but this /dev lacks it (a container?)",
                 "--device /dev/vfio/vfio --device \(node)\n", options: .init(hiddenFolder: "/dev/vfio"))
             try expectUsable(HostDevices.rtc)
         }
@@ -91,11 +91,11 @@ extension Integration {
                 defer { umount(folder.path) }
                 let forget = "umount \(folder.path); exec \(Host.martlet) bind \(device)"
                 for (namespaces, prepare, text) in [
-                    (["-m"], "", "\(disk), which is on it, is mounted at \(folder.path)\n"),
+                    (["-m"], "", "\(disk) is on it and mounted at \(folder.path)\n"),
                     (
                         ["-m", "-p", "-f"], "mount -t proc proc /proc; ",
-                        "\(disk), which is on it, may be in use: the host's mounts can't be seen from here, as in a "
-                            + "container\n  do this on the host itself, as root\n"
+                        "\(disk) is on it and may be in use: this process can't see the host's mounts "
+                            + "(a container?)\n  run the command as root on the host itself\n"
                     ),
                 ] {
                     let process = try MartletProcess(
@@ -150,8 +150,8 @@ extension Integration {
                 #expect(
                     process.errors.contains(
                         """
-                        machine-config.mem_size_mib: 128 MiB wanted, and 17 MiB for Martlet itself, but this \
-                        process's control group may use only 64 MiB (/sys/fs/cgroup/martlet-small/memory.max)
+                        machine-config.mem_size_mib: the guest needs 128 MiB and Martlet 17 MiB, but the \
+                        control group of this process allows 64 MiB (/sys/fs/cgroup/martlet-small/memory.max)
                         """), "\(process.errors)")
                 let remedy = try #require(
                     process.errors.split(separator: "\n").first { $0.hasPrefix("  run: ") }?.dropFirst("  run: ".count))

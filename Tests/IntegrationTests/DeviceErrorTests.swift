@@ -16,7 +16,7 @@ extension Integration {
         @Test func unknownDeviceGetsNearNames() throws {
             try expectRefusal(
                 guest("9010000.pl013"), "9010000.pl013: no such device on the platform or AMBA bus",
-                "is it one of these?", HostDevices.rtc)
+                "did you mean ", HostDevices.rtc)
             try expectRefusal(guest("nothing"), "nothing: no such device", "ls /sys/bus/platform/devices")
         }
 
@@ -28,7 +28,7 @@ extension Integration {
             ("memory", "not a device", "it is the host's memory: say how much the guest gets"),
             ("cpus", "not a device", "it is the host's CPUs: say how many the guest gets"),
             ("intc", "not a device", "it is part of the host's interrupt controller"),
-            ("chosen", "not a device", "the kernel makes no device of this node"),
+            ("chosen", "not a device", "the kernel creates no device for this node"),
         ]) func `what no guest can have`(name: String, what: String, reason: String) throws {
             let folder = try TemporaryFolder()
             let configuration = try guest(.init(name)).write(to: folder)

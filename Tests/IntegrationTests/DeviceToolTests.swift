@@ -170,7 +170,7 @@ extension Integration {
 
             let text = try martlet("devices", HostDevices.sata).output
             for part in [
-                "the guest's node, in a guest that has nothing else:", "sata@c000000 {",
+                "the guest's node, in a guest without other devices:", "sata@c000000 {",
                 "compatible = \"generic-ahci\"", "its properties:", "iommus", "dropped: ",
                 "martlet bind \(HostDevices.sata)",
             ] {
@@ -200,7 +200,7 @@ extension Integration {
             try martlet("release", HostDevices.rtc)
             #expect(
                 try martlet("release", HostDevices.rtc).output
-                    == "\(HostDevices.rtc): VFIO has not got it, rtc-pl031 has it\n")
+                    == "\(HostDevices.rtc): VFIO doesn't have it, rtc-pl031 has it\n")
         }
 
         @Test func whatHadNoDriverHasNoneAgain() throws {
@@ -312,7 +312,7 @@ extension Integration {
                 defer { umount(folder.path) }
                 try expectRefusal(
                     ["bind", HostDevices.sata], "\(HostDevices.sata): not given to VFIO",
-                    "\(disk), which is on it, is mounted at \(folder.path)", "run: umount \(folder.path)")
+                    "\(disk) is on it and mounted at \(folder.path)", "run: umount \(folder.path)")
                 #expect(try record(HostDevices.sata).verdict.reasons == ["\(folder.path) unmounted (\(disk))"])
             }
             try martlet("bind", HostDevices.sata)
@@ -352,7 +352,7 @@ extension Integration {
             let process = try MartletProcess(["bind", HostDevices.rtc], .init(user: 1000))
 
             #expect(try process.waitForEnd() == 1)
-            for text in ["\(HostDevices.rtc): not given to VFIO", "EACCES", "run it as root", "rtc-pl031, as before"] {
+            for text in ["\(HostDevices.rtc): not given to VFIO", "EACCES", "run martlet as root", "rtc-pl031, as before"] {
                 #expect(process.errors.contains(text), "\"\(text)\" is not in: \(process.errors)")
             }
             #expect(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")
@@ -392,7 +392,7 @@ extension Integration {
 
             try expectRefusal(
                 ["release", HostDevices.rtc], "\(HostDevices.rtc): not released", "ENOENT",
-                "the driver isn't in the kernel any more", "it is with vfio-amba, as before")
+                "the driver is no longer in the kernel", "its driver is vfio-amba, as before")
 
             try expectUsable(HostDevices.rtc)
             try Host.write("driver=rtc-pl031\n", to: note)

@@ -42,7 +42,7 @@ extension Integration {
             let folder = try TemporaryFolder()
             var configuration = GuestConfiguration.flat("poweroff")
             configuration.source.kernel = try folder.file("Image", try KernelFiles.flat("poweroff", flags: 4))
-            let text = "the kernel was built for pages of 16 KiB, and this host's CPUs have those of 4 and 64 KiB"
+            let text = "the kernel uses pages of 16 KiB, and this host's CPUs support pages of 4 and 64 KiB"
 
             try expectRefusal(configuration, text, "CONFIG_ARM64_4K_PAGES")
 

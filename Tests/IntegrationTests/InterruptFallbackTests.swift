@@ -66,7 +66,7 @@ extension Integration {
             #expect(try check.waitForEnd() == 1)
             let errors = try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.rtc)]),
-                "\(HostDevices.rtc): no way to the guest for interrupt 0", options: .init(gate: gate()))
+                "\(HostDevices.rtc): can't connect interrupt 0 to the guest", options: .init(gate: gate()))
             for text in [check.output + check.errors, errors] {
                 for path in ["irqfd", "relay", "eventfd"] {
                     #expect(

@@ -22,7 +22,7 @@ extension Integration {
                     "abort taken: stp w0, w1, [x5, #-8]!",
                 ])
             // Each abort is logged with the instruction and where it is.
-            let logged = result.errors.split(separator: "\n").filter { $0.contains("data abort for the guest") }
+            let logged = result.errors.split(separator: "\n").filter { $0.contains("the guest gets a data abort") }
             #expect(logged.count == 5 && logged.allSatisfy { $0.contains("pc 0x8000") }, "\(result.errors)")
             #expect(logged.first?.contains("instruction 0x885f7ca0: an exclusive load or store") == true)
             let exits = try result.report.exits

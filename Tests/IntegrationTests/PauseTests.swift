@@ -44,7 +44,7 @@ extension Integration {
             try guest.process.waitForOutput("martlet-guest: echo ready")
 
             try guest.process.send(Self.key)
-            try guest.process.waitForErrors("martlet: the guest is paused; Ctrl-A z lets it go on\n")
+            try guest.process.waitForErrors("martlet: the guest is paused; press Ctrl-A z to resume it\n")
             try guest.process.send("swift\n")
             guest.process.read(seconds: 1)
             #expect(!guest.process.output.contains("tfiws"))

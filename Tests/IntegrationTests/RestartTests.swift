@@ -32,9 +32,9 @@ extension Integration {
             #expect(result.output == "1\n")
             let report = try result.report
             #expect(report.restarts == 0 && report.exit.reason == "reset" && report.exit.status == 3)
-            #expect(report.exit.detail == "not started again: \(reason)")
-            #expect(result.errors.contains("the guest asked for a reset and is not started again: \(reason)\n"))
-            #expect(result.errors.contains("guest: reset (not started again: \(reason))\n"), "\(result.errors)")
+            #expect(report.exit.detail == "not restarted: \(reason)")
+            #expect(result.errors.contains("the guest asked for a reset, and Martlet doesn't restart it: \(reason)\n"))
+            #expect(result.errors.contains("guest: reset (not restarted: \(reason))\n"), "\(result.errors)")
             try forget()
         }
 

@@ -29,11 +29,7 @@ import Testing
         kernel.withState { $0.devices = [] }
         let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
         #expect(
-            error?.description == """
-                /dev/kvm: ENOENT (no such device)
-                  this kernel has no KVM, or the CPU's virtualization extension is not available to it
-                  check: a kernel with CONFIG_KVM=y that was entered at EL2 (dmesg | grep -i kvm)
-                """)
+            error == .open(path: "/dev/kvm", errno: .noSuchFileOrDirectory))
     }
 
     @Test func `a device that only this container lacks is explained`() {
@@ -41,11 +37,7 @@ import Testing
         kernel.addFile("/sys/class/misc/kvm/dev", "10:232\n")
         let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
         #expect(
-            error?.description == """
-                /dev/kvm: ENOENT (no such device)
-                  the kernel has KVM, but /dev here has no /dev/kvm, as in a container
-                  give it to the container: docker run, podman run: --device /dev/kvm
-                """)
+            error == .hidden(path: "/dev/kvm"))
     }
 
     /// The devices of a control group.
@@ -56,10 +48,7 @@ import Testing
         }
         let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
         #expect(
-            error?.description == """
-                /dev/kvm: EPERM (operation not permitted)
-                  this process may not open it; a container may not unless it is run with --device /dev/kvm
-                """)
+            error == .open(path: "/dev/kvm", errno: .notPermitted))
     }
 
     @Test func aForbiddenDeviceIsExplained() {

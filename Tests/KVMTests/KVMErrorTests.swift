@@ -13,7 +13,7 @@ import Testing
                 == "/dev/kvm: EBUSY (Device or resource busy)")
         #expect(
             KVMError.apiVersion(found: 11).description
-                == "/dev/kvm: API version 11, but Martlet speaks 12, the only one since Linux 2.6.22")
+                == "/dev/kvm: KVM has API version 11, and Martlet needs 12\n  update the host kernel")
         #expect(
             KVMError.missingCapability("KVM_CAP_IRQFD").description == """
                 /dev/kvm: the host kernel lacks KVM_CAP_IRQFD, which Martlet needs
@@ -40,7 +40,7 @@ import Testing
                 error.description.hasSuffix(
                     """
                     : EMFILE (Too many open files)
-                      this process has as many descriptors open as it may
+                      this process has reached its limit of open descriptors
                       run: ulimit -n 4096
                     """))
         }
@@ -50,7 +50,7 @@ import Testing
     @Test func aKVMOfAnotherArchitectureIsNamedAsSuch() {
         #expect(
             KVMError.missingCapability("KVM_CAP_ARM_PSCI_0_2").description == """
-                /dev/kvm: the host kernel lacks KVM_CAP_ARM_PSCI_0_2, without which there is no arm64 guest
+                /dev/kvm: the host kernel lacks KVM_CAP_ARM_PSCI_0_2, which arm64 guests need
                   run martlet on an arm64 host
                 """)
     }

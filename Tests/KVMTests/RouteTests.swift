@@ -87,7 +87,7 @@ import Testing
             state.failure = .fileExists
         }
         let error = #expect(throws: KVMError.self) { try IOEvent(vm, address: 0x1050, length: 4, event: event) }
-        #expect(error?.description == "KVM_IOEVENTFD at 0x1050: EEXIST (File exists)")
+        #expect(error == .ioeventfd(address: 0x1050, errno: .fileExists))
         #expect(kernel.calls("KVM_IOEVENTFD").isEmpty)
     }
 
@@ -117,7 +117,7 @@ import Testing
             state.failure = .fileExists
         }
         let error = #expect(throws: KVMError.self) { try VFIOLink.Registration(link, group: 3) }
-        #expect(error?.description == "KVM_DEV_VFIO_GROUP_ADD: EEXIST (File exists)")
+        #expect(error == .vfioGroup(errno: .fileExists))
         #expect(kernel.calls("KVM_DEV_VFIO_GROUP_ADD").isEmpty)
     }
 

@@ -66,7 +66,7 @@ import Testing
     @Test func whatKVMRunRefusesIsAnErrorThatNamesTheVCPU() {
         script(.failure(.noFunction))
         let error = #expect(throws: KVMError.self) { try vcpu.run() }
-        #expect(error?.description == "KVM_RUN(vcpu0): ENOSYS (Function not implemented)")
+        #expect(error == .call("KVM_RUN(vcpu0)", errno: .noFunction))
     }
 
     @Test func anImmediateExitKeepsTheVCPUOutUntilItIsTakenBack() throws {
@@ -122,7 +122,7 @@ import Testing
     @Test func aRegisterThatTheCPULacksIsAnErrorThatNamesIt() {
         kernel.withState { $0.kvm.missingRegisters = [0x6030_0000_0013_C103] }
         let error = #expect(throws: KVMError.self) { try vcpu.value(of: .tcr2EL1) }
-        #expect(error?.description.hasPrefix("KVM_GET_ONE_REG(tcr2_el1) of vcpu0: ENOENT") == true)
+        #expect(error == .call("KVM_GET_ONE_REG(tcr2_el1) of vcpu0", errno: .noSuchFileOrDirectory))
     }
 
     @Test func vectorsHaveTheIdentifiersOfTheABI() throws {

@@ -124,8 +124,10 @@ import Testing
             _ = try HugePages.file("ram", size: 8 << 20, pageSize: 2 << 20, system: kernel)
         }
         #expect(
-            error?.description == "8 MiB of 2 MiB pages wanted, and this process's control group may use 6 MiB "
-                + "(/sys/fs/cgroup/vm/hugetlb.2MB.rsvd.max)")
+            error
+                == .controlGroup(
+                    size: 2 << 20, wanted: 8 << 20,
+                    .init(path: "/sys/fs/cgroup/vm/hugetlb.2MB.rsvd.max", bytes: 6 << 20)))
         #expect(error?.remedy == "run: echo 8388608 > /sys/fs/cgroup/vm/hugetlb.2MB.rsvd.max")
         #expect(!kernel.journal.contains { "\($0)".contains("memfd") })
     }

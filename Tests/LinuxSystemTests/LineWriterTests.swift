@@ -83,7 +83,7 @@ struct LineWriterTests {
         #expect(lines[1...LineWriter.capacity].compactMap { Int($0[2]) } == Array(0..<LineWriter.capacity))
         #expect(
             lines[LineWriter.capacity + 1].dropFirst().joined(separator: " ")
-                == "trace_dropped 100 lines from here on: standard error was too slow")
+                == "trace_dropped 100 lines dropped here: standard error was too slow")
         #expect(lines.last?.last == "after")
         #expect(lines.map(time) == lines.map(time).sorted())
     }
@@ -165,7 +165,7 @@ struct LineWriterTests {
         let lines = reader.lines.map { $0.joined(separator: " ") }
         #expect(lines.map { $0.prefix(5) } == ["first", "xxxxx", "xxxxx", "xxxxx", "xxxxx", "last", "martl"])
         #expect(
-            lines.last == "martlet: warning: 3 messages are missing from here on: standard error was too slow")
+            lines.last == "martlet: warning: 3 messages were dropped here: standard error was too slow")
     }
 
     /// The first line is written by the thread, or all by whoever finishes.

@@ -175,19 +175,19 @@ import Testing
     @Test(arguments: [
         (
             StateFolderError.foreign(path: "/run/martlet", owner: 7),
-            "/run/martlet belongs to user 7, who may have put anything into it\n"
-                + "  look at it, remove it, and do this again"
+            "/run/martlet belongs to user 7: its content can't be trusted\n"
+                + "  check it, remove it, and run the command again"
         ),
-        (.notAFolder(path: "/x"), "/x is no folder, or a symbolic link\n  look at it, then run: rm /x"),
-        (.notAFile(path: "/x"), "/x is no regular file, or a symbolic link\n  look at it, then run: rm /x"),
+        (.notAFolder(path: "/x"), "/x is not a folder, or is a symbolic link\n  check it, then run: rm /x"),
+        (.notAFile(path: "/x"), "/x is not a regular file, or is a symbolic link\n  check it, then run: rm /x"),
         (
             .writable(path: "/x"),
-            "users other than its owner may write to /x\n  look at it, then run: chmod go-w /x"
+            "users other than its owner may write to /x\n  check it, then run: chmod go-w /x"
         ),
-        (.call("mkdir", path: "/x", .permissionDenied), "mkdir /x: EACCES (Permission denied)\n  run it as root"),
+        (.call("mkdir", path: "/x", .permissionDenied), "mkdir /x: EACCES (Permission denied)\n  run martlet as root"),
         (
             .call("mkdir", path: "/x", .readOnlyFileSystem),
-            "mkdir /x: EROFS (Read-only file system)\n  make it writable; in a container: --tmpfs /run"
+            "mkdir /x: EROFS (Read-only file system)\n  make it writable, or start the container with --tmpfs /run"
         ),
         (.call("write", path: "/x", .noSpace), "write /x: ENOSPC (No space left on device)"),
     ]) func `each error says what to do`(error: StateFolderError, text: String) {

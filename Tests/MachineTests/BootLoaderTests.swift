@@ -32,8 +32,14 @@ import Testing
                 try BootFiles(kernel: "/Image", initrd: initrd == nil ? nil : "/initrd", system: kernel))
     }
 
-    private func error(_ image: [UInt8], initrd: [UInt8]? = nil) -> String {
-        machineError { () throws(MachineError) in try load(image, initrd: initrd) }?.description ?? ""
+    private func error(_ image: [UInt8], initrd: [UInt8]? = nil) -> MachineError? {
+        machineError { () throws(MachineError) in try load(image, initrd: initrd) }
+    }
+
+    /// How much is left, of an error that says that something doesn't fit.
+    private func available(_ error: MachineError?) -> UInt64? {
+        guard case .doesNotFit(_, _, let available)? = error else { return nil }
+        return available
     }
 
     private func guestBytes(_ address: UInt64, _ count: Int) throws -> [UInt8] {
@@ -93,21 +99,17 @@ import Testing
 
     @Test func aKernelThatDoesNotFitIsRefused() {
         #expect(
-            error(arm64Image(imageSize: (16 << 20) + 1)) == """
-                machine-config.mem_size_mib: the kernel /Image needs 16777217 bytes of RAM, but only 16777216 are left for it
-                  increase machine-config.mem_size_mib
-                """)
-        #expect(error(arm64Image(textOffset: 16 << 20, imageSize: 0x1000)).contains("but only 0 are left"))
-        #expect(error(arm64Image(textOffset: (1 << 40) - 1, imageSize: (1 << 40) - 1)).contains("but only 0 are left"))
+            error(arm64Image(imageSize: (16 << 20) + 1))
+                == .doesNotFit(what: "the kernel /Image", bytes: 16_777_217, available: 16_777_216))
+        #expect(available(error(arm64Image(textOffset: 16 << 20, imageSize: 0x1000))) == 0)
+        #expect(available(error(arm64Image(textOffset: (1 << 40) - 1, imageSize: (1 << 40) - 1))) == 0)
     }
 
     @Test func anInitrdThatDoesNotFitIsRefused() {
         #expect(
-            error(arm64Image(imageSize: 15 << 20), initrd: [UInt8](repeating: 1, count: (1 << 20) + 1)) == """
-                machine-config.mem_size_mib: the initrd /initrd needs 1048577 bytes of RAM, but only 1048576 are left for it
-                  increase machine-config.mem_size_mib
-                """)
-        #expect(error(arm64Image(imageSize: 16 << 20), initrd: [1]).contains("but only 0 are left"))
+            error(arm64Image(imageSize: 15 << 20), initrd: [UInt8](repeating: 1, count: (1 << 20) + 1))
+                == .doesNotFit(what: "the initrd /initrd", bytes: 1_048_577, available: 1_048_576))
+        #expect(available(error(arm64Image(imageSize: 16 << 20), initrd: [1])) == 0)
     }
 
     @Test func anInitrdThatJustFitsIsLoaded() throws {
@@ -127,29 +129,27 @@ import Testing
                 try BootFiles(kernel: "/none", initrd: nil, system: kernel))
         }
         #expect(
-            missing?.description == "boot-source.kernel_image_path: /none: ENOENT (No such file or directory)")
+            missing == .file(key: "boot-source.kernel_image_path", path: "/none", errno: .noSuchFileOrDirectory))
         kernel.withState { $0.files["/Image"] = arm64Image(imageSize: 0x1000) }
         let initrd = machineError { () throws(MachineError) in
             try loader.load(
                 try BootFiles(kernel: "/Image", initrd: "/none", system: kernel))
         }
-        #expect(initrd?.description == "boot-source.initrd_path: /none: ENOENT (No such file or directory)")
+        #expect(initrd == .file(key: "boot-source.initrd_path", path: "/none", errno: .noSuchFileOrDirectory))
     }
 
     @Test func anEmptyInitrdIsRefused() {
-        #expect(error(arm64Image(imageSize: 0x1000), initrd: []).hasPrefix("boot-source.initrd_path: /initrd: ENODATA"))
+        #expect(
+            error(arm64Image(imageSize: 0x1000), initrd: [])
+                == .file(key: "boot-source.initrd_path", path: "/initrd", errno: .noData))
     }
 
     @Test func aFileThatIsNoImageIsRefusedWithTheRemedy() {
         #expect(
-            error([UInt8](repeating: 0, count: 4096)) == """
-                boot-source.kernel_image_path: /Image: no arm64 Linux Image: the magic number at byte 56 is missing
-                  give an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, \
-                Image.gz, Image.zst), or an EFI zboot image (vmlinuz.efi)
-                """)
-        #expect(error([1, 2, 3]).contains("/Image: 3 bytes are too few for the header: the file is truncated"))
-        #expect(error([]).contains("/Image: 0 bytes are too few for the header"))
-        #expect(error(arm64Image(imageSize: .max)).contains("/Image: the header's image_size is implausible"))
+            error([UInt8](repeating: 0, count: 4096)) == .image(path: "/Image", .noImage))
+        #expect(error([1, 2, 3]) == .image(path: "/Image", .shortHeader(3)))
+        #expect(error([]) == .image(path: "/Image", .shortHeader(0)))
+        #expect(error(arm64Image(imageSize: .max)) == .image(path: "/Image", .implausible(field: "image_size")))
     }
 
     /// Without a PE header only image_size says how long the file should be, which has the BSS in it.
@@ -159,8 +159,8 @@ import Testing
         _ = try load(arm64Image(fileSize: 0x1000, imageSize: 0x2002))
         #expect(
             lines.all == [
-                "warning: boot-source.kernel_image_path: /Image: 4096 bytes, and 8194 in memory (image_size): the file may "
-                    + "be truncated"
+                "warning: boot-source.kernel_image_path: /Image: the file may be truncated: it has 4096 bytes, and its "
+                    + "header says 8194 in memory (image_size)"
             ])
     }
 
@@ -168,6 +168,6 @@ import Testing
         let whole = peImage(sections: [(0x1000, 0x1000), (0x800, 0x2000)], fileSize: 0x2800)
         _ = try load(whole)
         #expect(
-            error(Array(whole.dropLast())).contains("/Image: 10239 of 10240 bytes: the file is truncated"))
+            error(Array(whole.dropLast())) == .image(path: "/Image", .truncated(bytes: 10239, expected: 10240)))
     }
 }

@@ -60,8 +60,8 @@ import Testing
         ),
         (
             "0-4",
-            "machine-config.cpus: this process may not run on CPU 4, which its control group (cpuset.cpus) leaves out\n"
-                + "  give its container or service that CPU too: docker run --cpuset-cpus, AllowedCPUs= of systemd"
+            "machine-config.cpus: this process may not run on CPU 4: its control group excludes it (cpuset.cpus)\n"
+                + "  add the CPU to the container (docker run --cpuset-cpus) or to the service (AllowedCPUs=)"
         ),
     ])
     func `a CPU that can't be had is refused before the VM`(cpus: String, text: String) throws {
@@ -115,7 +115,7 @@ import Testing
         #expect(
             try refusal() == """
                 KVM_ARM_VCPU_INIT of vcpu0: EINVAL (Invalid argument)
-                  the host has CPUs of several kinds, and this kernel may want all vCPUs of a guest on one kind
+                  the host has CPUs of several kinds, and this kernel may need all vCPUs of a guest on one kind
                   set machine-config.cpus to CPUs of one kind: "0-1,3" or "2,4"
                 """)
     }
@@ -124,7 +124,7 @@ import Testing
         #expect(
             try refusal() == """
                 KVM_ARM_VCPU_INIT of vcpu0: EINVAL (Invalid argument)
-                  if the host has CPUs of several kinds, this kernel may want all vCPUs of a guest on one kind
+                  if the host has CPUs of several kinds, this kernel may need all vCPUs of a guest on one kind
                   set machine-config.cpus to CPUs of one kind
                 """)
         setKinds(["0x410fd034", "0x410fd034"])

@@ -44,7 +44,7 @@ import VFIO
     /// Those of them that are told in the log.
     private static let told: [(call: String, text: String)] = [
         ("VFIO_DEVICE_RESET", ": VFIO_DEVICE_RESET failed: EIO"),
-        ("/proc/self/cgroup", "it isn't known how much memory the control group may use: EIO"),
+        ("/proc/self/cgroup", "can't read the memory limit of the control group: EIO"),
     ]
 
     private func makeHost() -> FakeHost {

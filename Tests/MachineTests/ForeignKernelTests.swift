@@ -35,59 +35,59 @@ import Testing
 
     static let formats: [(file: [UInt8], text: String, remedy: String)] = [
         (
-            file([(0, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0])]), "compressed with xz, which Martlet can't read",
+            file([(0, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0])]), "this is compressed with xz, which Martlet doesn\'t support",
             "run: xz -dc < /boot/kernel > Image"
         ),
         (
-            file([(0, Array("BZh9".utf8))]), "compressed with bzip2, which Martlet can't read",
+            file([(0, Array("BZh9".utf8))]), "this is compressed with bzip2, which Martlet doesn\'t support",
             "run: bzip2 -dc < /boot/kernel > Image"
         ),
         (
-            file([(0, [0x02, 0x21, 0x4C, 0x18])]), "compressed with lz4, which Martlet can't read",
+            file([(0, [0x02, 0x21, 0x4C, 0x18])]), "this is compressed with lz4, which Martlet doesn\'t support",
             "run: lz4 -dc < /boot/kernel > Image"
         ),
         (
-            file([(0, [0x04, 0x22, 0x4D, 0x18])]), "compressed with lz4, which Martlet can't read",
+            file([(0, [0x04, 0x22, 0x4D, 0x18])]), "this is compressed with lz4, which Martlet doesn\'t support",
             "run: lz4 -dc < /boot/kernel > Image"
         ),
         (
-            file([(0, [0x89, 0x4C, 0x5A, 0x4F, 0])]), "compressed with lzop, which Martlet can't read",
+            file([(0, [0x89, 0x4C, 0x5A, 0x4F, 0])]), "this is compressed with lzop, which Martlet doesn\'t support",
             "run: lzop -dc < /boot/kernel > Image"
         ),
         (
-            file([(0, [0x5D, 0, 0, 0x80, 0])]), "compressed with lzma, which Martlet can't read",
+            file([(0, [0x5D, 0, 0, 0x80, 0])]), "this is compressed with lzma, which Martlet doesn\'t support",
             "run: xz --format=lzma -dc < /boot/kernel > Image"
         ),
         (
-            file([(0, elf), (18, [183, 0])]), "an ELF file, such as vmlinux, and no Image",
+            file([(0, elf), (18, [183, 0])]), "this is an ELF file such as vmlinux, not an Image",
             "run: aarch64-linux-gnu-objcopy -O binary -R .note -R .note.gnu.build-id -R .comment -S /boot/kernel Image"
         ),
-        (file([(0, elf), (18, [62, 0])]), "an ELF file for another CPU than arm64", MachineError.imageRemedy),
+        (file([(0, elf), (18, [62, 0])]), "this is an ELF file for another CPU than arm64", MachineError.imageRemedy),
         (
             file([(0, Array("MZ".utf8)), (0x1FE, [0x55, 0xAA]), (0x202, Array("HdrS".utf8))]),
-            "a kernel for x86 (bzImage)", MachineError.imageRemedy
+            "this is a kernel for x86 (bzImage)", MachineError.imageRemedy
         ),
-        (file([(36, [0x18, 0x28, 0x6F, 0x01])]), "a kernel for 32-bit Arm (zImage)", MachineError.imageRemedy),
+        (file([(36, [0x18, 0x28, 0x6F, 0x01])]), "this is a kernel for 32-bit Arm (zImage)", MachineError.imageRemedy),
         (
-            file([(0, [0x27, 0x05, 0x19, 0x56])]), "a U-Boot image (uImage)",
+            file([(0, [0x27, 0x05, 0x19, 0x56])]), "this is a U-Boot image (uImage)",
             "run: tail -c +65 /boot/kernel > Image"
         ),
         (
-            file([(0, [0xD0, 0x0D, 0xFE, 0xED]), (0x60, [0, 0, 0, 1] + Array("images\0".utf8))]), "a U-Boot FIT image",
-            "run: dumpimage -l /boot/kernel, and with the kernel's number for N: "
+            file([(0, [0xD0, 0x0D, 0xFE, 0xED]), (0x60, [0, 0, 0, 1] + Array("images\0".utf8))]), "this is a U-Boot FIT image",
+            "run: dumpimage -l /boot/kernel, then, with the kernel's number for N: "
                 + "dumpimage -T flat_dt -p N -o Image /boot/kernel"
         ),
         (
             file([(0, [0xD0, 0x0D, 0xFE, 0xED]), (0x60, [0, 0, 0, 1] + Array("cpus\0".utf8))]),
-            "a device tree and no kernel", MachineError.imageRemedy
+            "this is a device tree, not a kernel", MachineError.imageRemedy
         ),
         (
-            file([(0, Array("ANDROID!".utf8))]), "an Android boot image",
-            "run: unpack_bootimg --boot_img /boot/kernel --out DIR, and give DIR/kernel"
+            file([(0, Array("ANDROID!".utf8))]), "this is an Android boot image",
+            "run: unpack_bootimg --boot_img /boot/kernel --out DIR, then use DIR/kernel"
         ),
         (
             file([(0, Array("MZ".utf8)), (60, [0x80]), (0x80, Array("PE\0\0".utf8))]),
-            "an EFI program without a Linux kernel's header, such as a unified kernel image",
+            "this is an EFI program without a Linux kernel's header, such as a unified kernel image",
             "run: objcopy --dump-section .linux=Image /boot/kernel"
         ),
     ]
@@ -100,7 +100,7 @@ import Testing
     @Test func aFormatIsKnownByItsFirstBytesAlone() throws {
         #expect(try error([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]).contains("compressed with xz"))
         #expect(try error([0x7F] + Array("ELF".utf8)).contains("an ELF file for another CPU"))
-        #expect(try error([0xD0, 0x0D, 0xFE, 0xED]).contains("a device tree and no kernel"))
+        #expect(try error([0xD0, 0x0D, 0xFE, 0xED]).contains("this is a device tree, not a kernel"))
     }
 
     @Test func aPathIsOneWordOfTheCommand() throws {

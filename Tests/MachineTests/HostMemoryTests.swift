@@ -35,7 +35,7 @@ import Testing
     @Test func moreThanMemoryAndSwapIsRefused() {
         #expect(
             check(2561, meminfo: meminfo) == """
-                machine-config.mem_size_mib: 2561 MiB wanted, but the host has only 2560 MiB available
+                machine-config.mem_size_mib: the guest needs 2561 MiB, but the host has only 2560 MiB left
                   reduce machine-config.mem_size_mib, or free memory on the host
                 """)
     }
@@ -86,8 +86,8 @@ import Testing
         limit(1044 << 20 - 1)
         #expect(
             refusal(1024) == """
-                machine-config.mem_size_mib: 1024 MiB wanted, and 20 MiB for Martlet itself, but this process's \
-                control group may use only 1043 MiB (/sys/fs/cgroup/vm/memory.max)
+                machine-config.mem_size_mib: the guest needs 1024 MiB and Martlet 20 MiB, but the control \
+                group of this process allows 1043 MiB (/sys/fs/cgroup/vm/memory.max)
                   reduce machine-config.mem_size_mib, or raise the limit: --memory 1044m for a container, \
                 MemoryMax=1044M for a service, or:
                   run: echo 1044M > /sys/fs/cgroup/vm/memory.max
@@ -125,7 +125,7 @@ import Testing
         #expect(refusal(64) == nil)
         #expect(
             host.log.all == [
-                "info: it isn't known how much memory the control group may use: EIO (Input/output error)"
+                "info: can't read the memory limit of the control group: EIO (Input/output error)"
             ])
     }
 
@@ -165,10 +165,12 @@ import Testing
         host.kernel.addFile("/sys/fs/cgroup/vm/hugetlb.2MB.max", "\(32 << 20)\n")
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration).load() }
         #expect(
-            error?.description == """
-                machine-config.huge_pages: no 64 MiB for the guest: 64 MiB of 2 MiB pages wanted, and this process's \
-                control group may use 32 MiB (/sys/fs/cgroup/vm/hugetlb.2MB.max)
-                  run: echo 67108864 > /sys/fs/cgroup/vm/hugetlb.2MB.max
-                """)
+            error
+                == .guestMemory(
+                    .hugePages(
+                        mebibytes: 64,
+                        .controlGroup(
+                            size: 2 << 20, wanted: 64 << 20,
+                            .init(path: "/sys/fs/cgroup/vm/hugetlb.2MB.max", bytes: 32 << 20)))))
     }
 }

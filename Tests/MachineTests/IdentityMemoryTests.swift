@@ -80,21 +80,20 @@ import Testing
     @Test func ramBeyondTheHostsAddressesIsRefused() throws {
         let banks = try ranges((0x4000_0000, 0x400_0000), (0x100_0000_0000, 0x200_0000))
         #expect(
-            machineError { () throws(MachineError) in try layout(banks) }?.description == """
-                machine-config: the guest's RAM at the host's 0x10000000000-0x10001ffffff takes 41 address bits, and this host's \
-                KVM offers 40
-                  give machine-config.dma_heap a heap further down, or reserve huge pages when the host boots
-                """)
+            machineError { () throws(MachineError) in try layout(banks) } == .bankOutOfReach(banks[1], addressBits: 40))
     }
 
     @Test func aPlatformBusInRAMIsRefused() throws {
         let banks = try ranges((0x4000_0000, 0x400_0000), (0x5000_0000, 0x400_0000))
-        let text = machineError { () throws(MachineError) in
+        let error = machineError { () throws(MachineError) in
             try layout(banks, bus: .init(base: 0x5000_0000, size: 0x1000))
-        }?.description
-        #expect(
-            text?.hasPrefix(
-                "machine-config.platform_bus: the platform bus at 0x50000000-0x50000fff overlaps the RAM") == true)
+        }
+        guard case .overlaps(let conflicts)? = error, let first = conflicts.first else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(first.part.key == "machine-config.platform_bus" && first.part.name == "platform bus")
+        #expect(first.part.range.description == "0x50000000-0x50000fff" && first.owner.name == "RAM")
         let beside = try layout(banks, bus: .init(base: 0x800_0000, size: 0x100_0000))
         #expect(beside.windows.map(\.description) == ["0x8000000-0x8ffffff"])
         #expect(!beside.interruptController.overlaps(beside.windows[0]))
@@ -138,11 +137,8 @@ import Testing
         #expect(try room.place("it", 0x30_0001, alignment: 2 << 20).rawValue == 0x4000_0000)
         #expect(try room.place("it", 0x100_0000, alignment: 2 << 20, offset: 0x8_0000).rawValue == 0x8008_0000)
         #expect(
-            machineError { () throws(MachineError) in try room.place("it", 0x1000_0001, alignment: 2 << 20) }?
-                .description
-                .hasPrefix(
-                    "machine-config: it needs 268435457 bytes in one piece, but of the 3 pieces of the host's memory that the "
-                        + "guest's RAM is in, none has more than 268435456 left\n") == true)
+            machineError { () throws(MachineError) in try room.place("it", 0x1000_0001, alignment: 2 << 20) }
+                == .fragmented(what: "it", bytes: 268_435_457, largest: 268_435_456, banks: 3))
     }
 
     @Test func whatDoesNotFitBesideTheKernelGoesElsewhere() throws {
@@ -164,10 +160,13 @@ import Testing
         room.take(kernel)
         #expect(try room.place("it", 0x1000, alignment: 4096, with: kernel).rawValue == 0x8_3FFF_F000)
         room.take(try #require(GuestRange(base: GuestAddress(0x8_3FFF_F000), size: 0x1000)))
-        let failure = machineError { () throws(MachineError) in
+        let error = machineError { () throws(MachineError) in
             try room.place("it", 0x1000, alignment: 4096, with: kernel)
         }
-        #expect(failure?.description.contains("it needs 4096 bytes in one piece") == true)
+        guard case .fragmented(what: "it", bytes: 4096, _, _)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 
     // MARK: Machines
@@ -235,7 +234,10 @@ import Testing
                     .named("2000.net", at: .fixed(0x0D00_0000), dma: .identity),
                 ]), hypervisor: hypervisor)
         }
-        #expect(error?.description.contains("overlaps") == true, "\(String(describing: error))")
+        guard case .passthrough(.bus(device: "2000.net", .overlap))? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
         let journal = host.kernel.journal
         let device = try #require(journal.lastIndex(of: .release("VFIO_GROUP_GET_DEVICE_FD 1000.net")))
         let pin = try #require(journal.lastIndex(of: .release("pin")))
@@ -249,9 +251,7 @@ import Testing
         let machine = try MicroVM(plan, hypervisor: hypervisor, console: terminal.console, profile: StartupProfile())
         host.kernel.withState { $0.memory.moved = [0x103 * Self.page: 0x500 * Self.page] }
         let error = machineError { () throws(MachineError) in try machine.run() }
-        #expect(
-            error?.description.hasPrefix(
-                "the guest's RAM has moved in the host's memory: what was at 0x20600000 is elsewhere") == true)
+        #expect(error == .memoryMoved("0x20600000"))
     }
 
     @Test func memoryThatMovedMeanwhileIsReported() throws {
@@ -273,7 +273,7 @@ import Testing
         }
         let report = try machine.run().report
         #expect(report.memory?.moved == "0x20400000")
-        #expect(report.text.contains("\n  MOVED: what was at 0x20400000 is elsewhere\n"), "\(report.text)")
+        #expect(report.text.contains("\n  MOVED: the memory at 0x20400000 is at another address now\n"), "\(report.text)")
     }
 
     @Test func `nothing is opened once a guest has run`() throws {
@@ -298,26 +298,21 @@ import Testing
         host.kernel.addFile("\(folder)/nr_hugepages", "1\n")
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration()) }
         #expect(
-            error?.description == """
-                1000.net: no 16 MiB of RAM for its dma "identity", which have to stay where they are on the host
-                  the guest's RAM is no multiple of 1 GiB
-                  8 pages of 2 MiB wanted, 1 free (\(folder)/free_hugepages)
-                  no /dev/dma_heap/linux,cma
-                  no /dev/dma_heap/reserved
-                  run: echo 8 > \(folder)/nr_hugepages
-                  or, as the memory of a host that runs may be too fragmented, boot it with: hugepagesz=2M hugepages=8
-                  boot the host with cma= and at least as much (CONFIG_DMABUF_HEAPS_CMA)
-                """)
+            error
+                == .guestMemory(
+                    .identityMemory(
+                        device: "1000.net", mebibytes: 16,
+                        [
+                            .notWholePages(size: 1 << 30), .tooFewPages(size: 2 << 20, wanted: 8, free: 1, total: 1),
+                            .noSuchHeap("linux,cma", others: []), .noSuchHeap("reserved", others: []),
+                        ], isChoice: false)))
         #expect(host.kernel.held.isEmpty)
     }
 
     @Test func memoryInTooManyPiecesIsRefused() throws {
         prepare((0..<129).map { UInt64($0) * 2 + 1 })
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration(mebibytes: 258)) }
-        #expect(
-            error?.description.hasPrefix(
-                "machine-config: the guest's RAM is in 129 pieces of the host's memory, and a guest's kernel takes 128\n"
-            ) == true)
+        #expect(error == .guestMemory(.tooManyBanks(129, limit: 128)))
         #expect(host.kernel.held.isEmpty)
     }
 
@@ -325,7 +320,7 @@ import Testing
         var configuration = configuration(devices: [])
         configuration.machineSize.dmaHeap = "linux,cma"
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration) }
-        #expect(error?.description.hasPrefix("machine-config.dma_heap: no device has dma \"identity\"\n") == true)
+        #expect(error == .heapWithoutIdentity)
     }
 
     @Test func hugePagesServeOrdinaryGuestsToo() throws {
@@ -338,9 +333,12 @@ import Testing
         #expect(host.kernel.withState { $0.memory.hugePages[Self.page]?.count } == 0)
 
         let error = machineError { () throws(MachineError) in try plan.load() }
-        #expect(
-            error?.description.hasPrefix(
-                "machine-config.huge_pages: no 16 MiB for the guest: 8 pages of 2 MiB wanted, 0 free") == true)
+        guard
+            case .guestMemory(.hugePages(mebibytes: 16, .tooFewPages(size: 0x20_0000, wanted: 8, free: 0, _)))? = error
+        else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 }
 

@@ -407,7 +407,7 @@ private struct StoppedGuest {
             #expect(guest.log.count == InstructionEmulator.reportLimit, "round \(round)")
         }
         #expect(guest.abortCount == 300)
-        #expect(guest.log.last?.hasSuffix("further ones are only counted") == true)
+        #expect(guest.log.last?.hasSuffix("Martlet only counts further ones") == true)
     }
 
     @Test func callsThatFailAreErrors() throws {

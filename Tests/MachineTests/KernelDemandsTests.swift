@@ -67,27 +67,17 @@ import Testing
         #expect(check().isEmpty)
     }
 
-    private static let pages = """
-        boot-source.kernel_image_path: /Image: the kernel was built for pages of 16 KiB, and this host's CPUs have those of \
-        4 and 64 KiB
-          use a kernel for one of these (CONFIG_ARM64_4K_PAGES, _16K_PAGES or _64K_PAGES)
-        """
+    private static let pages = MachineError.image(path: "/Image", .pageSize(16384, host: [4096, 65536]))
 
     @Test func pagesThatTheCPUHasNotAreRefused() {
         give(Self.cortexA72, flags: 0xC)
-        #expect(check() == [Self.pages])
+        #expect(check() == [Self.pages.description])
     }
 
     @Test func aByteOrderThatTheCPUHasNotIsRefused() {
         give(0x1024, flags: 0xB)
         #expect(
-            check() == [
-                """
-                boot-source.kernel_image_path: /Image: the kernel was built big-endian, and this host's CPUs are \
-                little-endian only
-                  use a kernel without CONFIG_CPU_BIG_ENDIAN
-                """
-            ])
+            check() == [MachineError.image(path: "/Image", .bigEndian).description])
     }
 
     /// Then the machine isn't built, and a vCPU of the check's own is asked.
@@ -95,7 +85,7 @@ import Testing
         give(Self.cortexA72, flags: 0xC)
         let problems = check([.named("none")])
         #expect(problems.count == 2)
-        #expect(problems.last == Self.pages)
+        #expect(problems.last == Self.pages.description)
     }
 
     @Test func aRunEndsBeforeTheGuestBegins() throws {
@@ -107,7 +97,7 @@ import Testing
                 try host.makePlan(host.configuration(), hypervisor: hypervisor), hypervisor: hypervisor,
                 console: terminal.console, profile: StartupProfile())
         }
-        #expect(error?.description == Self.pages)
+        #expect(error == Self.pages)
     }
 
     /// Nothing is asked for a kernel that doesn't say.

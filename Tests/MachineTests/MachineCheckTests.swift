@@ -23,7 +23,7 @@ import VFIO
         let check = check(host.configuration(vcpus: 2, devices: [.named("1000.net")]))
         #expect(check.problems.isEmpty)
         #expect(check.facts.first == "machine: 2 vCPUs, 64 MiB at 0x80000000")
-        #expect(check.facts.contains("  interrupt 0: level, SPI 2, path irqfd, count not known (/proc/interrupts)"))
+        #expect(check.facts.contains("  interrupt 0: level, SPI 2, path irqfd, count unknown (/proc/interrupts)"))
         #expect(host.kernel.held.isEmpty)
     }
 
@@ -79,10 +79,10 @@ import VFIO
         #expect(
             check.problems.first == """
                 1000.net: not given to VFIO
-                  vfio-platform refuses a device that the kernel can't reset, and it has no reset function for x
+                  vfio-platform refuses devices that the kernel can't reset, and the kernel has no reset function for x
                   to use it without a reset, start the host with vfio_platform.reset_required=0, or:
                   run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0
-                  no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  no IOMMU confines its DMA; only if you trust guest and device:
                   run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
                   run: martlet bind 1000.net
                 """)
@@ -110,7 +110,7 @@ import VFIO
         let image = try gzip(arm64Image(imageSize: 0x1000)) + [1]
         host.kernel.withState { $0.files["/Image"] = image }
         #expect(check(host.configuration()).problems.isEmpty)
-        #expect(host.log.all.filter { $0.contains("what follows the compressed data is ignored") }.count == 1)
+        #expect(host.log.all.filter { $0.contains("Martlet ignores the data after the compressed kernel") }.count == 1)
     }
 
     @Test func whatOnlyShowsTogetherIsFound() {

@@ -53,7 +53,7 @@ import VFIO
             mebibytes: 256, addressBits: 40, demands: demands(reserved: [range(0x8800_0000, 0x880F_FFFF)]))
         #expect(
             moved.reason
-                == "RAM is at 0xc0000000 and not at 0x80000000: of 0x88000000-0x880fffff group 5 reserves them (msi)")
+                == "RAM is at 0xc0000000 instead of 0x80000000: group 5 reserves these addresses (msi): 0x88000000-0x880fffff")
     }
 
     @Test func ramThatTheUserFixedStaysAndIsRefused() throws {
@@ -62,10 +62,10 @@ import VFIO
             try base(demands(reserved: [range(0x4800_0000, 0x480F_FFFF)]), fixed: 0x4000_0000)
         }
         #expect(
-            error?.description == """
-                1000.net: its DMA can't reach 256 MiB of RAM at 0x40000000: of 0x48000000-0x480fffff group 5 reserves them (msi)
-                  leave machine-config.ram_base out, or put it elsewhere
-                """)
+            error
+                == .memoryProblem(
+                    device: "1000.net", mebibytes: 256, base: GuestAddress(0x4000_0000), range: "0x48000000-0x480fffff",
+                    reason: "group 5 reserves these addresses (msi)", isFixed: true))
     }
 
     @Test(
@@ -115,11 +115,7 @@ import VFIO
         let configuration = host.configuration(devices: [.named("1000.net")])
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration) }
         #expect(
-            error?.description == """
-                1000.net: its DMA needs 67174400 bytes locked into RAM, all of the guest's, and this process may lock 8388608
-                  be root, or give the program CAP_IPC_LOCK, or set LimitMEMLOCK=67174400 for its service, or:
-                  run: ulimit -l 65600
-                """)
+            error == .lockedMemory(device: "1000.net", needed: 67_174_400, limit: 8_388_608))
         #expect(host.kernel.held.isEmpty)
         host.kernel.withState { $0.vfio.lockedMemoryLimit = 67_174_400 }
         _ = try host.makePlan(configuration)
@@ -138,9 +134,6 @@ import VFIO
             try host.makePlan(host.configuration(mebibytes: 1025, devices: [.named("1000.net")]))
         }
         #expect(
-            error?.description == """
-                1000.net: its DMA needs 2 mappings for the guest's RAM, and the kernel takes 1
-                  run: echo 65535 > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit
-                """)
+            error == .mappings(device: "1000.net", wanted: 2, left: 1))
     }
 }

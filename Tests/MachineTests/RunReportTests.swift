@@ -69,7 +69,7 @@ import Testing
         #expect(
             report.text.hasSuffix(
                 "\naccesses without a syndrome: 1 emulated, 0 answered with a data abort, "
-                    + "3 left to the CPU to try again"))
+                    + "3 retried by the CPU"))
     }
 
     @Test func theJSONHasTheNamesThatScriptsReadBy() throws {

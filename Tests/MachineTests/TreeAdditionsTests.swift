@@ -38,10 +38,18 @@ import VFIO
         return try Tree(parsing: blob)
     }
 
-    private func error(_ configuration: MachineConfiguration) -> String {
+    private func error(_ configuration: MachineConfiguration) -> MachineError? {
         let error = #expect(throws: MachineError.self) { try tree(configuration) }
         #expect(host.kernel.held.isEmpty)
-        return error?.description ?? ""
+        return error
+    }
+
+    /// The overlay, label, node and property of which an error tells.
+    private func unknownLabel(_ error: MachineError?) -> [String] {
+        guard case .overlay(.overlay(let name, .unknownLabel(let label, let node, let property, _)))? = error else {
+            return []
+        }
+        return [name, label, node, property]
     }
 
     private func addTree(_ path: String, _ nodes: Node..., properties: [Property] = []) throws {
@@ -101,20 +109,20 @@ import VFIO
     @Test func aLabelThatThereIsNotIsToldWithTheNearest() {
         let settings = DeviceTreeSettings(properties: [.init("phy-handle", .cells([.reference("phi")]))])
         #expect(
-            error(configuration(settings)) == """
-                platform-devices[0].device_tree.properties.phy-handle: no node of the guest's device tree has the label phi
-                  did you mean "phy"? labels are: clock_24000000, eth, gic, gpio, phy, platform_bus, power_key, rtc, serial
-                """)
+            error(configuration(settings))
+                == .unknownLabel(
+                    key: "platform-devices[0].device_tree.properties.phy-handle", label: "phi",
+                    known: ["clock_24000000", "eth", "gic", "gpio", "phy", "platform_bus", "power_key", "rtc", "serial"]))
     }
 
     @Test func aDeviceCannotHaveAClocksLabel() {
         #expect(
             error(configuration(label: "clock_24000000", files: .init(overlays: ["/missing"])))
-                .hasPrefix("device-tree.overlays[0]: /missing: ENOENT"))
+                == .treeFile(key: "device-tree.overlays[0]", path: "/missing", .file(.failed(.noSuchFileOrDirectory))))
         let settings = DeviceTreeSettings(properties: [.init("x", .cells([.reference("gic")]))])
         #expect(
-            error(configuration(settings, label: "clock_24000000")).hasPrefix(
-                "device tree: the label clock_24000000 of \(Self.device) is that of /clock-24000000"))
+            error(configuration(settings, label: "clock_24000000"))
+                == .deviceTree(.duplicateLabel("clock_24000000", node: Self.device, other: "/clock-24000000")))
     }
 
     // MARK: Overlays
@@ -155,35 +163,44 @@ import VFIO
         #expect(added(tree, Self.device) == "/own.dtbo")
         #expect(added(tree, "/platform-bus@c000000/phy@c001000") == "/own.dtbo")
         #expect(
-            error(configuration(files: .init(overlays: ["/own.dtbo"]))).hasPrefix(
-                "device-tree.overlays[0]: /own.dtbo: no node of the guest's device tree has the label device, to which "
-                    + "/fragment@0 refers (target)\n"))
+            unknownLabel(error(configuration(files: .init(overlays: ["/own.dtbo"]))))
+                == ["device-tree.overlays[0]: /own.dtbo", "device", "/fragment@0", "target"])
     }
 
     @Test func anOverlaysLabelThatThereIsNotIsToldWithTheNearest() throws {
         try addOverlay("/o.dtbo", on: "etf")
         #expect(
-            error(configuration(.init(overlay: "/o.dtbo"))) == """
-                platform-devices[0].device_tree.overlay: /o.dtbo: no node of the guest's device tree has the label etf, to \
-                which /fragment@0 refers (target)
-                  did you mean "eth"? labels are: clock_24000000, device, eth, gic, gpio, phy, platform_bus, power_key, rtc, serial
-                """)
+            error(configuration(.init(overlay: "/o.dtbo")))
+                == .overlay(
+                    .overlay(
+                        "platform-devices[0].device_tree.overlay: /o.dtbo",
+                        .unknownLabel(
+                            "etf", node: "/fragment@0", property: "target",
+                            known: [
+                                "clock_24000000", "device", "eth", "gic", "gpio", "phy", "platform_bus", "power_key",
+                                "rtc", "serial",
+                            ]))))
     }
 
     @Test func filesThatAreNoOverlaysAreTold() throws {
         host.kernel.addFile("/text", "hello")
         try addTree("/tree.dtb", Node("soc"))
         #expect(
-            error(configuration(files: .init(overlays: ["/text"]))).hasPrefix(
-                "device-tree.overlays[0]: /text: device tree: not a valid blob: it has 5 bytes and should have 40"))
+            error(configuration(files: .init(overlays: ["/text"])))
+                == .overlay(
+                    .overlay(
+                        "device-tree.overlays[0]: /text",
+                        .tree(.malformedBlob(.truncated(count: 5, needed: 40), offset: 0)))))
         #expect(
-            error(configuration(files: .init(overlays: ["/tree.dtb"]))).hasPrefix(
-                "device-tree.overlays[0]: /tree.dtb: no overlay: it has no fragment"))
+            error(configuration(files: .init(overlays: ["/tree.dtb"])))
+                == .overlay(.overlay("device-tree.overlays[0]: /tree.dtb", .noFragment)))
         host.kernel.withState { $0.files["/big"] = [UInt8](repeating: 0, count: Overlay.maximumByteCount + 1) }
         #expect(
             error(configuration(files: .init(overlays: ["/big"])))
-                == "device-tree.overlays[0]: /big: more than 262144 bytes\n  use a smaller one")
-        #expect(error(configuration(files: .init(base: "/nowhere"))).hasPrefix("device-tree.base: /nowhere: ENOENT"))
+                == .treeFile(key: "device-tree.overlays[0]", path: "/big", .tooLarge(limit: 262144, maker: nil)))
+        #expect(
+            error(configuration(files: .init(base: "/nowhere")))
+                == .treeFile(key: "device-tree.base", path: "/nowhere", .file(.failed(.noSuchFileOrDirectory))))
     }
 
     @Test func theCheckTellsEachFile() throws {
@@ -219,28 +236,24 @@ import VFIO
     @Test func whatDtcSaysIsTold() {
         let files = DeviceTreeFiles(overlays: ["/o.dtso"])
         #expect(
-            error(configuration(files: files)) == """
-                device-tree.overlays[0]: /o.dtso: a source, which dtc has to compile, and there is no dtc on the PATH
-                  install it (Debian, Ubuntu: device-tree-compiler; Fedora, Alpine, Arch: dtc), or give the file that it makes \
-                elsewhere: dtc -@ -O dtb
-                """)
+            error(configuration(files: files))
+                == .treeFile(key: "device-tree.overlays[0]", path: "/o.dtso", .noCompiler))
         host.kernel.withState {
             $0.programs["dtc"] = ProgramRun(status: 1, output: [], messages: "Error: x:1.1-2 syntax error\nFATAL\n")
         }
         #expect(
-            error(configuration(files: files)) == """
-                device-tree.overlays[0]: /o.dtso: dtc can't compile it
-                  Error: x:1.1-2 syntax error
-                  FATAL
-                """)
+            error(configuration(files: files))
+                == .treeFile(
+                    key: "device-tree.overlays[0]", path: "/o.dtso",
+                    .failed(program: "dtc", signal: nil, messages: ["Error: x:1.1-2 syntax error", "FATAL"])))
         host.kernel.withState {
             $0.programs["dtc"] = ProgramRun(
                 status: 0, output: [UInt8](repeating: 0, count: Overlay.maximumByteCount + 1), messages: "")
         }
         #expect(
             error(configuration(files: files))
-                == "device-tree.overlays[0]: /o.dtso: what dtc makes of it: more than 262144 bytes\n  use a smaller one"
-        )
+                == .treeFile(
+                    key: "device-tree.overlays[0]", path: "/o.dtso", .tooLarge(limit: 262144, maker: "dtc")))
     }
 
     // MARK: A base tree
@@ -302,13 +315,13 @@ import VFIO
         #expect(tree.labels.isEmpty)
         #expect(
             host.log.all == [
-                "info: device-tree.base: /memory@0 is Martlet's to write, and left out",
-                "info: device-tree.base: /cpus is Martlet's to write, and left out",
-                "info: device-tree.base: /psci is Martlet's to write, and left out",
-                "info: device-tree.base: /timer is Martlet's to write, and left out",
-                "info: device-tree.base: /soc/intc@1000 is Martlet's to write, and left out",
-                "warning: device-tree.base: /base.dtb: serial0 of /aliases is Martlet's to write, not \"/uart\"",
-                "warning: device-tree.base: /base.dtb: bootargs of /chosen is Martlet's to write, not \"old\"",
+                "info: device-tree.base: /memory@0 is ignored: Martlet writes it",
+                "info: device-tree.base: /cpus is ignored: Martlet writes it",
+                "info: device-tree.base: /psci is ignored: Martlet writes it",
+                "info: device-tree.base: /timer is ignored: Martlet writes it",
+                "info: device-tree.base: /soc/intc@1000 is ignored: Martlet writes it",
+                "warning: device-tree.base: /base.dtb: serial0 of /aliases is ignored: Martlet writes it (found \"/uart\")",
+                "warning: device-tree.base: /base.dtb: bootargs of /chosen is ignored: Martlet writes it (found \"old\")",
             ])
     }
 
@@ -321,9 +334,13 @@ import VFIO
         #expect(tree.node(at: Self.device)?[property: "x"] == .cell(1))
         // Its node is Martlet's to write.
         let gone = DeviceTreeSettings(properties: [.init("x", .cells([.reference("cpu0")]))])
-        #expect(
-            error(configuration(gone, files: .init(base: "/base.dtb"))).contains(
-                "no node of the guest's device tree has"))
+        guard
+            case .unknownLabel(key: "platform-devices[0].device_tree.properties.x", label: "cpu0", _)? = error(
+                configuration(gone, files: .init(base: "/base.dtb")))
+        else {
+            Issue.record("the label is found")
+            return
+        }
     }
 
     @Test func theDumpOfATreeIsAGoodBase() throws {
@@ -340,14 +357,15 @@ import VFIO
     @Test func whatCannotGoTogetherIsRefused() throws {
         try addBase([Property("#size-cells", .cell(1))])
         #expect(
-            error(configuration(files: .init(base: "/base.dtb"))) == """
-                device-tree.base: /base.dtb: #size-cells of its root is <0x1>, and of Martlet's nodes <0x2>
-                  write its addresses and sizes with two cells each
-                """)
+            error(configuration(files: .init(base: "/base.dtb")))
+                == .treeFile(
+                    key: "device-tree.base", path: "/base.dtb", .rootCells(property: "#size-cells", found: .cell(1))))
         try addTree("/bus.dtb", Node("platform-bus@c000000", ["#address-cells": .cell(1)]))
         #expect(
-            error(configuration(files: .init(base: "/bus.dtb"))).hasPrefix(
-                "device-tree.base: /bus.dtb: #address-cells of its /platform-bus@c000000 is <0x1>"))
+            error(configuration(files: .init(base: "/bus.dtb")))
+                == .treeFile(
+                    key: "device-tree.base", path: "/bus.dtb",
+                    .busCells(property: "#address-cells", bus: "platform-bus@c000000", found: .cell(1))))
     }
 
     // MARK: Addresses
@@ -369,9 +387,14 @@ import VFIO
     @Test func aBusThatIsTooSmallIsTold() {
         var small = configuration()
         small.machineSize.platformBus = .init(base: 0x2000_0000, size: 0x1000)
-        #expect(
-            error(small).contains(
-                "2000.phy: no room for 0x1000 bytes aligned to 0x1000 in the platform bus (0x20000000-"))
+        guard
+            case .passthrough(.bus(device: "2000.phy", .windowFull(_, size: 0x1000, alignment: 0x1000, let windows)))? =
+                error(small)
+        else {
+            Issue.record("the bus is large enough")
+            return
+        }
+        #expect(windows.first?.base.rawValue == 0x2000_0000)
     }
 
     @Test func aMachineBootsWithOtherAddresses() throws {

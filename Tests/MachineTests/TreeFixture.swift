@@ -57,13 +57,31 @@ struct TreeFixture {
             parsing: try host.makePlan(configuration, hypervisor: hypervisor).deviceTree(hypervisor: hypervisor))
     }
 
-    func error(_ configuration: MachineConfiguration) -> String {
+    func error(_ configuration: MachineConfiguration) -> MachineError? {
         let error = #expect(throws: MachineError.self) { try tree(configuration) }
         #expect(host.kernel.held.isEmpty)
-        return error?.description ?? ""
+        return error
     }
 
     var warnings: [String] { host.log.all.filter { $0.hasPrefix("warning: ") } }
+}
+
+extension MachineError {
+    /// The reference that leads nowhere, of an error that tells of one.
+    var reference: DanglingReference? {
+        switch self {
+        case .treeFile(key: "device-tree.base", path: "/base.dtb", .interrupt(let reference)): reference
+        case .deviceTree(.reference(let reference)): reference
+        default: nil
+        }
+    }
+}
+
+extension DanglingReference {
+    /// All of it in a line, for tests.
+    var facts: String {
+        "\(lost.property) of \(lost.node) to \(lost.phandle): \(lost.reason)" + (removed.map { " (\($0))" } ?? "")
+    }
 }
 
 extension Tree {

@@ -72,8 +72,8 @@ private final class EchoDevice: MMIODevice {
             .internalError(suberror: 3),
             "vcpu3: KVM can't emulate the guest's state (KVM_EXIT_INTERNAL_ERROR, suberror 3)"
         ),
-        (.other(reason: 99), "vcpu3: KVM_RUN came back with exit reason 99, detail 0, which Martlet doesn't know"),
-        (.systemEvent(9), "vcpu3: KVM_RUN came back with exit reason 24, detail 9, which Martlet doesn't know"),
+        (.other(reason: 99), "vcpu3: KVM_RUN returned an unknown exit reason, 99 (detail 0)"),
+        (.systemEvent(9), "vcpu3: KVM_RUN returned an unknown exit reason, 24 (detail 9)"),
     ])
     func whatCannotGoOnIsExplainedWithTheRegisters(exit: FakeExit, text: String) throws {
         try vcpu.set(.pc, to: 0xFFFF_8000_1234_5678)
@@ -139,7 +139,7 @@ private final class EchoDevice: MMIODevice {
     }
 
     /// With the MMU on, a program counter whose tables are gone: they may come back.
-    @Test func `an instruction that is gone is left to the CPU to try again`() throws {
+    @Test func `an instruction that is gone is retried by the CPU`() throws {
         host.kernel.withState { state in
             state.kvm.registers["KVM_CREATE_VCPU 3", default: [:]][SystemRegister.sctlrEL1.identifier] = 1
             state.kvm.registers["KVM_CREATE_VCPU 3", default: [:]][SystemRegister.tcrEL1.identifier] = 25 | 25 << 16

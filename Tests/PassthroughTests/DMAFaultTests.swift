@@ -169,7 +169,7 @@ import VFIO
         let (host, devices) = try withLog(nil)
         #expect(
             line(try reports(host, devices)[0])
-                == "  dma faults: not known: /dev/kmsg: ENOENT (No such file or directory)")
+                == "  dma faults: unknown: /dev/kmsg: ENOENT (No such file or directory)")
     }
 
     @Test func whatIsOverwrittenIsPassedOver() throws {
@@ -194,8 +194,8 @@ import VFIO
             host.kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/b/iommus"] = nil }
         }
         let reports = try reports(host, devices)
-        #expect(line(reports[0]) == "  dma faults: not known: what rk_iommu logs is not understood")
-        #expect(line(reports[1]) == "  dma faults: not known: its stream IDs aren't, either")
+        #expect(line(reports[0]) == "  dma faults: unknown: Martlet can't read the log lines of rk_iommu")
+        #expect(line(reports[1]) == "  dma faults: unknown: stream IDs unknown")
     }
 
     /// The log isn't even opened.

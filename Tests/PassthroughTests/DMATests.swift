@@ -151,10 +151,10 @@ import VFIO
         #expect(demands.spaceCount == 1)
         // What the other group reserves is of no concern: nothing is mapped there.
         #expect(demands.problem(from: 0x8000_0000, through: 0xFFFF_FFFF) == nil)
-        #expect(demands.problem(from: 0, through: 0xFFFF_FFFF)?.reason == "group 1 reserves them (msi)")
+        #expect(demands.problem(from: 0, through: 0xFFFF_FFFF)?.reason == "group 1 reserves these addresses (msi)")
         let beyond = demands.problem(from: 0xC000_0000, through: 0x1_3FFF_FFFF)
         #expect(beyond?.range == IOVARange(first: 0x1_0000_0000, last: .max))
-        #expect(beyond?.reason == "the IOMMU can't map them")
+        #expect(beyond?.reason == "the IOMMU can't map these addresses")
     }
 
     @Test func devicesWithoutDMAHaveNoDemands() throws {
@@ -168,9 +168,9 @@ import VFIO
     // MARK: Without an IOMMU
 
     /// What `open` says of a device without an IOMMU whose node has these properties; nil where it is taken.
-    private func refusal(_ properties: [String: PropertyValue]) -> String? {
+    private func refusal(_ properties: [String: PropertyValue]) -> PassthroughError? {
         host.add("free", group: 2, isNoIOMMU: true, properties: properties)
-        return passthroughError { () throws(PassthroughError) in try host.open(settings("free")) }?.description
+        return passthroughError { () throws(PassthroughError) in try host.open(settings("free")) }
     }
 
     @Test(arguments: ["arm,pl031", "arm,pl061", "arm,pl011", "ns16550a", "gpio-keys"])
@@ -193,12 +193,7 @@ import VFIO
     func otherDevicesAreRefused(properties: [String: PropertyValue], what: String) {
         let held = host.kernel.held
         #expect(
-            refusal(properties) == """
-                free: no IOMMU stands between it and the host's memory, and \(what) is not known to do no DMA
-                  where it does none: set dma to "none"; nothing enforces that
-                  where it does: set dma to "identity" and allow_unsafe_dma to true; the guest's RAM is then at the host's physical
-                  addresses, and the device, and with it the guest, can reach all of the host's memory
-                """)
+            refusal(properties) == .unconfinedDMA(device: "free", master: what))
         #expect(host.kernel.held == held)
     }
 
@@ -215,8 +210,8 @@ import VFIO
         host.add("free", group: 2, isNoIOMMU: true)
         let devices = try host.open(settings("free", dma: .identity))
         let banks = [0x4000_0000, 0x1_0000_0000].compactMap { GuestRange(base: GuestAddress($0), size: 0x1000_0000) }
-        func error() -> String? {
-            passthroughError { () throws(PassthroughError) in try devices.opened.checkIdentity(reaches: banks) }?.description
+        func error() -> PassthroughError? {
+            passthroughError { () throws(PassthroughError) in try devices.opened.checkIdentity(reaches: banks) }
         }
 
         #expect(error() == nil)
@@ -227,14 +222,10 @@ import VFIO
         #expect(error() == nil)
         host.setNode("/soc", ["dma-ranges": .cells64([0, 0, 0x1_0000_0000])])
         #expect(
-            error()?.hasPrefix(
-                "free: it can't reach the guest's RAM at 0x100000000-0x10fffffff, since the dma-ranges of /soc leave it out"
-            )
-                == true)
+            error() == .memoryOutOfReach(device: "free", memory: banks[1], bus: "/soc"))
         host.setNode("/soc", ["dma-ranges": .cells64([0xC000_0000, 0, 0x4000_0000])])
         #expect(
-            error()?.hasPrefix(
-                "free: dma is \"identity\", but the dma-ranges of /soc give it other addresses than the CPU's") == true)
+            error() == .translatingBus(device: "free", bus: "/soc"))
     }
 
     // MARK: The report
@@ -265,11 +256,11 @@ import VFIO
         let connected = try connect(host.open(settings("quiet", dma: .none), settings("free", dma: .none)))
         #expect(
             try dmaLine(connected)
-                == "  dma: none (group 1, alone in it, container), reaches nothing; interrupts not known to be isolated"
+                == "  dma: none (group 1, alone in it, container), reaches nothing; interrupt isolation unknown"
         )
         #expect(
             try dmaLine(connected, 1)
-                == "  dma: none, as configured; nothing enforces it; no IOMMU: NOT confined, what it does reaches all host memory"
+                == "  dma: none, as configured; nothing enforces it; no IOMMU: NOT confined, reaches all host memory"
         )
         #expect(connected.reports().map(\.dma.mode) == ["none", "none"])
         #expect(connected.reports().map(\.dma.reaches) == ["nothing", "all host memory"])
@@ -298,12 +289,10 @@ import VFIO
             try host.open(settings("plain", requiresReset: true))
         }
         #expect(
-            error?.description == """
-                plain: require_reset is set, but nothing resets the device: the host's kernel can't reset it, and Martlet \
-                has no recipe for test,device
-                  the guest would find it as its last user left it, and nothing would stop what the guest leaves running
-                  give reset the steps that do it, or leave require_reset out if that does no harm
-                """)
+            error
+                == .noReset(
+                    device: "plain",
+                    cause: "the host's kernel can't reset it, and Martlet has no recipe for test,device"))
         #expect(!host.kernel.held.contains { $0.contains("VFIO") })
         _ = try host.open(settings("good", requiresReset: true))
     }
@@ -316,11 +305,11 @@ import VFIO
         connected.quiesce()
         #expect(host.log.all.count == 1)
         #expect(host.log.all.first?.hasPrefix("warning: device: VFIO_DEVICE_RESET failed: EIO") == true)
-        #expect(host.log.all.first?.hasSuffix("\n  what the guest has left running may go on") == true)
+        #expect(host.log.all.first?.hasSuffix("\n  DMA that the guest has started may go on") == true)
         let report = try #require(connected.reports().first)
         #expect(report.resetFailure == "EIO (Input/output error)")
         #expect(
-            report.lines.contains("  reset failed: EIO (Input/output error); what was left running may go on"))
+            report.lines.contains("  reset failed: EIO (Input/output error); DMA of its last user may go on"))
     }
 
     @Test func `a reset that fails when the device is opened is said, and an error where one is required`() throws {

@@ -102,7 +102,7 @@ import VFIO
         #expect(
             try report().lines == [
                 "device device: group 3, isolation: iommu",
-                "  dma: iommu (group 3, alone in it, container), reaches guest RAM only; interrupts not known to be isolated",
+                "  dma: iommu (group 3, alone in it, container), reaches guest RAM only; interrupt isolation unknown",
                 "  reset: by VFIO",
                 "  region 0: mapped, host 0x9010000 guest 0xc000000 size 4096, exits 0 reads 0 writes",
                 "  region 1: trapped, guest 0xc001000 size 512, exits 1 reads 0 writes",
@@ -142,10 +142,10 @@ import VFIO
         #expect(
             try connect(.init(.host("device"))).reports().first?.lines == [
                 "device device: group 7, isolation: none",
-                "  dma: untranslated; no IOMMU: NOT confined, what it does reaches all host memory",
+                "  dma: untranslated; no IOMMU: NOT confined, reaches all host memory",
                 "  reset: none: the host's kernel can't reset it, and Martlet has no recipe for gpio-keys",
-                "    it comes as its last user left it, and what the guest leaves running is not stopped",
-                "  interrupt 0: edge, SPI 0, path irqfd, count not known (/proc/interrupts)",
+                "    the guest gets it in its last state, and its DMA may go on after the guest",
+                "  interrupt 0: edge, SPI 0, path irqfd, count unknown (/proc/interrupts)",
             ])
     }
 

@@ -106,9 +106,11 @@ struct InterruptPathTests {
 
         let error = passthroughError { () throws(PassthroughError) in try host.connect(devices, vm) }
 
-        let text = error?.description ?? ""
-        #expect(text.hasPrefix("1000.device: no way to the guest for interrupt 0\n  \(kind): "), "\(text)")
-        #expect(text.contains("leave interrupts and irqfd out"))
+        guard case .noInterruptPath(device: "1000.device", interrupt: 0, isChoice: true, let failed)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(failed.map(\.path) == [kind])
         #expect(host.kernel.held == held)
         withExtendedLifetime(other) {}
     }
@@ -196,7 +198,7 @@ struct InterruptPathTests {
         #expect(found.delivered == fired && found.ended == fired && found.stormHeld == 1)
         let warnings = host.messages.withLock { $0.filter { $0.hasPrefix("warning") } }
         #expect(warnings.count == 1)
-        #expect(warnings.first?.contains("storm_limit reached, 1 interrupts a second") == true)
+        #expect(warnings.first?.contains("storm_limit of 1 interrupts a second reached") == true)
     }
 
     // MARK: eventfd
@@ -275,7 +277,7 @@ struct InterruptPathTests {
         // However often it was refused, it is said once.
         let errors = host.messages.withLock { $0.filter { $0.hasPrefix("error") } }
         #expect(errors.count == 1 && errors.first?.contains("ENOMEM") == true, "\(errors)")
-        #expect(errors.first?.contains("the interrupt waits, and this is tried again every 10 ms") == true)
+        #expect(errors.first?.contains("the interrupt waits, and Martlet retries every 10 ms") == true)
         let report = connection.report(HostInterruptCounts(parsing: []))
         #expect(report.refusedUnmaps >= 2 && report.unmaps == 1)
         #expect(report.lines.last?.hasSuffix("\(report.refusedUnmaps) times refused by the kernel") == true)
@@ -332,7 +334,7 @@ struct InterruptPathTests {
                 if let error = error as? PassthroughError { throw error }
             }
         }
-        #expect(error?.description.contains("eoi is not inside the device\n  it has region 0 of 12288 bytes") == true)
+        #expect(error == .endRangeOutside(device: "1000.device", regions: [12288]))
         #expect(host.kernel.held == held)
     }
 

@@ -203,7 +203,7 @@ import VFIO
         #expect(
             outcome.failure?.description == """
                 device: the reset failed: poll region 0 offset 0x0: bits 0x3 = 0x1 timed out after 25 ms at 0x0
-                  see that the device has its clocks and power (martlet devices device)
+                  check the device's clocks and power, run: martlet devices device
                 """)
     }
 
@@ -212,9 +212,9 @@ import VFIO
         (.set(.init(offset: 0x1000), mask: 1), "region 0 has 4096 bytes"),
         (.set(.init(offset: 0xFFE), mask: 1), "region 0 has 4096 bytes"),
         (.set(.init(offset: .max - 3), mask: 1), "region 0 has 4096 bytes"),
-        (.set(.init(offset: 2), mask: 1), "the offset is no multiple of its 4 bytes"),
-        (.set(.init(offset: 0, width: 3), mask: 1), "no register has 3 bytes"),
-        (.write(.init(region: 1, offset: 0), value: 0, mask: 0xFFFF_FFFF), "VFIO lets nobody write region 1"),
+        (.set(.init(offset: 2), mask: 1), "the offset is not a multiple of the width, 4 bytes"),
+        (.set(.init(offset: 0, width: 3), mask: 1), "a register can't have 3 bytes"),
+        (.write(.init(region: 1, offset: 0), value: 0, mask: 0xFFFF_FFFF), "VFIO allows no writes to region 1"),
         (.poll(.init(region: 1, offset: 0), value: 1, mask: 1, timeoutMilliseconds: 1), nil),
     ] as [(ResetStep, String?)])
     func `a step that the device can't have is refused before it is done`(step: ResetStep, problem: String?) throws {

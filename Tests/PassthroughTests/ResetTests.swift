@@ -158,7 +158,7 @@ import VFIO
         #expect(
             error?.description == """
                 device: reset[1] can't be done: set region 3 offset 0x0: bits 0x1: the device has no region 3; it has 1
-                  see the device's regions: martlet devices device
+                  to see the device's regions, run: martlet devices device
                 """)
         #expect(!host.kernel.held.contains { $0.contains("VFIO") })
     }

@@ -12,8 +12,8 @@ import VFIO
     private let kernel = FakeKernel()
     private func host(_ name: String) throws -> HostDevice { try HostDevice(host: name, sysfs: Sysfs(system: kernel)) }
 
-    private func refusal(_ body: () throws -> some Any) -> String? {
-        #expect(throws: VFIOError.self) { _ = try body() }?.description
+    private func refusal(_ body: () throws -> some Any) -> VFIOError? {
+        #expect(throws: VFIOError.self) { _ = try body() }
     }
 
     @Test func opensADeviceByItsFileAndReleasesAllInReverse() throws {
@@ -61,7 +61,7 @@ import VFIO
         let host = try host("a")
         do {
             let device = try containers.open(host)
-            #expect(refusal { try containers.open(host) }?.hasPrefix("a: used twice") == true)
+            #expect(refusal { try containers.open(host) } == .alreadyOpen(device: "a"))
             withExtendedLifetime(device) {}
         }
         _ = try containers.open(host)
@@ -106,12 +106,8 @@ import VFIO
         #expect(try VFIOContainers(calls: kernel, path: .group).open(host("a")).group?.id == 3)
         kernel.withState { _ = $0.devices.remove("/dev/iommu") }
         #expect(
-            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
-                a: open /dev/iommu failed: ENOENT (No such file or directory)
-                  the kernel has no iommufd: its module isn't loaded, or CONFIG_IOMMUFD is off
-                  run: modprobe iommufd
-                  or leave vfio out, or set it to "group", to use the device's group
-                """)
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) }
+                == .failed(device: "a", .openIOMMUFD, .noSuchFileOrDirectory))
         #expect(kernel.held.isEmpty)
     }
 
@@ -120,20 +116,16 @@ import VFIO
         kernel.addFile("/sys/class/misc/iommu/dev", "10:197\n")
         kernel.withState { _ = $0.devices.remove("/dev/vfio/devices/vfio0") }
         #expect(
-            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
-                a: open /dev/vfio/devices/vfio0 failed: ENOENT (No such file or directory)
-                  the kernel has /dev/vfio/devices/vfio0, but /dev here hasn't, as in a container
-                  give it to the container: docker run, podman run: --device /dev/vfio/devices/vfio0
-                """)
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) }
+                == .hiddenNode(
+                    device: "a", .openDeviceFile("/dev/vfio/devices/vfio0"), path: "/dev/vfio/devices/vfio0", others: []))
         // Its group will do.
         #expect(try VFIOContainers(calls: kernel).open(host("a")).group?.id == 3)
         kernel.withState { _ = $0.devices.remove("/dev/iommu") }
         #expect(
-            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) } == """
-                a: open /dev/iommu failed: ENOENT (No such file or directory)
-                  the kernel has /dev/iommu, but /dev here hasn't, as in a container
-                  give it to the container: docker run, podman run: --device /dev/iommu --device /dev/vfio/devices/vfio0
-                """)
+            refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) }
+                == .hiddenNode(
+                    device: "a", .openIOMMUFD, path: "/dev/iommu", others: ["/dev/vfio/devices/vfio0"]))
         #expect(try VFIOContainers(calls: kernel).open(host("a")).group?.id == 3)
         #expect(kernel.held.isEmpty)
     }
@@ -143,18 +135,12 @@ import VFIO
         kernel.addHostDevice("free", group: 4, isNoIOMMU: true, file: 0)
         let containers = VFIOContainers(calls: kernel, path: .cdev)
         #expect(
-            refusal { try containers.open(host("old")) } == """
-                old: no file of its own in /dev/vfio/devices
-                  this kernel has none (CONFIG_VFIO_DEVICE_CDEV): leave vfio and vfio_fd out, or set vfio to "group"
-                  to use the device's group
-                """)
+            refusal { try containers.open(host("old")) } == .noDeviceFile(device: "old", isNoIOMMU: false))
         // VFIO makes no such file for a device without an IOMMU, so that there is no other way.
         #expect(try containers.open(host("free")).reach == .hostMemory)
         #expect(
-            refusal { try containers.open(host("free"), descriptor: 9) } == """
-                free: no file of its own in /dev/vfio/devices
-                  a device without an IOMMU can only be opened through its group: leave vfio and vfio_fd out
-                """)
+            refusal { try containers.open(host("free"), descriptor: 9) }
+                == .noDeviceFile(device: "free", isNoIOMMU: true))
     }
 
     // MARK: Handed in
@@ -206,20 +192,16 @@ import VFIO
         kernel.addHostDevice("a", group: 3, file: 0)
         let (iommufd, other) = (kernel.handIn("/dev/null"), kernel.handIn("/dev/vfio/devices/vfio1"))
         #expect(
-            refusal { try VFIOContainers(calls: kernel, iommufd: iommufd).open(host("a")) } == """
-                a: iommufd_fd \(iommufd) is open for /dev/null, not for iommu
-                  iommufd_fd is the number of a descriptor that Martlet is started with; pass the right one
-                """)
+            refusal { try VFIOContainers(calls: kernel, iommufd: iommufd).open(host("a")) }
+                == .wrongDescriptor(
+                    device: "a", key: "iommufd_fd", number: iommufd, found: "/dev/null", wanted: "iommu"))
         #expect(
-            refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: other) } == """
-                a: vfio_fd \(other) is open for /dev/vfio/devices/vfio1, not for vfio0
-                  vfio_fd is the number of a descriptor that Martlet is started with; pass the right one
-                """)
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: other) }
+                == .wrongDescriptor(
+                    device: "a", key: "vfio_fd", number: other, found: "/dev/vfio/devices/vfio1", wanted: "vfio0"))
         #expect(
-            refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: 77) } == """
-                a: fcntl(F_SETFD) of vfio_fd 77 failed: EBADF (Bad file descriptor)
-                  vfio_fd is the number of a descriptor that Martlet is started with, and this one isn't open
-                """)
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), descriptor: 77) }
+                == .failed(device: "a", .adopt(key: "vfio_fd", 77), .badFileDescriptor))
         #expect(kernel.held.isEmpty)
     }
 
@@ -247,10 +229,8 @@ import VFIO
         let containers = VFIOContainers(calls: kernel)
         let first = try containers.open(host("a"))
         #expect(
-            refusal { try containers.open(host("b"), dma: .none) } == """
-                b: group 3 is that of a, too, which is to reach something else by DMA
-                  the IOMMU can't tell devices of one group apart: give all of them the same dma
-                """)
+            refusal { try containers.open(host("b"), dma: .none) }
+                == .groupSharesDMA(device: "b", group: 3, other: "a"))
         _ = try containers.open(host("b"), dma: .iommu)
         withExtendedLifetime(first) {}
     }
@@ -258,10 +238,7 @@ import VFIO
     @Test func anIOMMUThatIsNotThereCannotBeAskedFor() throws {
         kernel.addHostDevice("a", group: 3, isNoIOMMU: true)
         #expect(
-            refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .iommu) } == """
-                a: dma is "iommu", but no IOMMU stands between the device and the host's memory
-                  set dma to "none" for a device that does no DMA, or to "identity" if it may reach all of the host's memory
-                """)
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .iommu) } == .noIOMMU(device: "a"))
         #expect(try VFIOContainers(calls: kernel).open(host("a"), dma: .none).reach == .hostMemory)
         #expect(try VFIOContainers(calls: kernel).open(host("a"), dma: .identity).reach == .hostMemory)
     }
@@ -269,10 +246,8 @@ import VFIO
     @Test func identityIsRefusedWhereThereIsAnIOMMU() throws {
         kernel.addHostDevice("a", group: 3)
         #expect(
-            refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .identity) } == """
-                a: dma is "identity", but an IOMMU stands between the device and the host's memory (group 3)
-                  set dma to "iommu", or leave it out: then it reaches the guest's RAM and nothing else
-                """)
+            refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .identity) }
+                == .identityBehindIOMMU(device: "a", group: 3))
     }
 
     // MARK: Refusals of the kernel
@@ -282,14 +257,10 @@ import VFIO
         kernel.withState { $0.vfio.isolationFailure = .notPermitted }
         let text = refusal { try VFIOContainers(calls: kernel).open(host("a")) }
         #expect(
-            text == """
-                a: VFIO_DEVICE_BIND_IOMMUFD failed: EPERM (Operation not permitted)
-                  the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could
-                  raise any interrupt of the host; only where guest and device are trusted:
-                  run: echo 1 > /sys/module/iommufd/parameters/allow_unsafe_interrupts
-                """)
+            try text == .failed(
+                    device: "a", .bind(host("a").readyGroup(), file: "/dev/vfio/devices/vfio0"), .notPermitted))
         let group = refusal { try VFIOContainers(calls: kernel, path: .group).open(host("a")) }
-        #expect(group?.hasSuffix("/sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts") == true)
+        #expect(group == .failed(device: "a", .setIOMMU(.type1v2), .notPermitted))
         #expect(kernel.held.isEmpty)
         #expect(kernel.releasedInReverseOrder)
     }
@@ -299,22 +270,17 @@ import VFIO
         kernel.addHostDevice("10200000.sata", group: 3, driver: "ahci")
         kernel.withState { $0.vfio.isolationFailure = .resourceBusy }
         #expect(
-            refusal { try VFIOContainers(calls: kernel).open(host("a")) } == """
-                a: VFIO_DEVICE_BIND_IOMMUFD failed: EBUSY (Device or resource busy)
-                  the hardware can't keep it apart from devices that drivers of the host use: 10200000.sata (ahci)
-                  run: echo 10200000.sata > /sys/kernel/iommu_groups/3/devices/10200000.sata/driver/unbind
-                """)
+            try refusal { try VFIOContainers(calls: kernel).open(host("a")) }
+                == .failed(
+                    device: "a", .bind(host("a").readyGroup(), file: "/dev/vfio/devices/vfio0"), .resourceBusy))
     }
 
     @Test func aDeviceThatAnotherProcessUsesIsSaidToBeSo() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { $0.vfio.isolationFailure = .invalidArgument }
         #expect(
-            refusal { try VFIOContainers(calls: kernel).open(host("a")) } == """
-                a: VFIO_DEVICE_BIND_IOMMUFD failed: EINVAL (Invalid argument)
-                  another process uses the device, or opening it has reset it, and that failed
-                  run: fuser -v /dev/vfio/devices/vfio0
-                  run: dmesg | tail
-                """)
+            try refusal { try VFIOContainers(calls: kernel).open(host("a")) }
+                == .failed(
+                    device: "a", .bind(host("a").readyGroup(), file: "/dev/vfio/devices/vfio0"), .invalidArgument))
     }
 }

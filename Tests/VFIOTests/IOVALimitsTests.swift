@@ -79,7 +79,8 @@ import Testing
         kernel.addFile("/sys/kernel/iommu_groups/3/reserved_regions", line + "\n")
         let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: "a", sysfs: Sysfs(system: kernel)) }
         #expect(
-            error?.description
-                == "a: /sys/kernel/iommu_groups/3/reserved_regions says \"\(line)\", which makes no sense")
+            error
+                == .malformedSysfs(
+                    device: "a", path: "/sys/kernel/iommu_groups/3/reserved_regions", content: line))
     }
 }

@@ -49,7 +49,7 @@ import VFIO
     @Test func refusesADeviceOfAnotherKind() throws {
         #expect(
             try refusal(FakeVFIODevice(flags: [.reset, VFIODeviceInfo.Flags(rawValue: 2)])) == """
-                dev: VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags 0x3)
+                dev: VFIO_DEVICE_GET_INFO reports neither a platform nor an AMBA device (flags 0x3)
                   only devices of the platform and the AMBA bus can be passed through
                 """)
     }
@@ -57,18 +57,18 @@ import VFIO
     @Test func refusesAbsurdCounts() throws {
         var regions = FakeVFIODevice()
         regions.claimedRegionCount = 65
-        #expect(try refusal(regions).hasPrefix("dev: it claims 65 regions; 64 are accepted\n"))
+        #expect(try refusal(regions).hasPrefix("dev: the kernel reports 65 regions, and Martlet accepts 64\n"))
         var interrupts = FakeVFIODevice()
         interrupts.claimedInterruptCount = .max
-        #expect(try refusal(interrupts).hasPrefix("dev: it claims 4294967295 interrupts; 1024 are accepted\n"))
+        #expect(try refusal(interrupts).hasPrefix("dev: the kernel reports 4294967295 interrupts, and Martlet accepts 1024\n"))
     }
 
     @Test(
         arguments: [
-            (1 << 48 + 1, nil, "region 0 has an absurd size of 0x1000000000001 bytes"),
-            (.max, nil, "region 0 has an absurd size of 0xffffffffffffffff bytes"),
-            (0x1000, .max - 1, "region 0 lies beyond the end of any file, at 0xfffffffffffffffe"),
-            (0x1000, 1 << 63 - 0x1000, "region 0 lies beyond the end of any file, at 0x7ffffffffffff000"),
+            (1 << 48 + 1, nil, "region 0 has an impossible size of 0x1000000000001 bytes"),
+            (.max, nil, "region 0 has an impossible size of 0xffffffffffffffff bytes"),
+            (0x1000, .max - 1, "region 0 has an impossible file offset of 0xfffffffffffffffe"),
+            (0x1000, 1 << 63 - 0x1000, "region 0 has an impossible file offset of 0x7ffffffffffff000"),
         ] as [(UInt64, UInt64?, String)])
     func refusesAbsurdRegions(_ size: UInt64, _ offset: UInt64?, _ text: String) throws {
         var region = FakeVFIODevice.Region(size: size)
@@ -156,7 +156,7 @@ import VFIO
         #expect(
             texts == [
                 "dev: region 0 can't be mapped\n  its address or size is not on a page boundary",
-                "dev: region 1 can't be mapped\n  it can't be both read and written",
+                "dev: region 1 can't be mapped\n  it is not both readable and writable",
             ])
     }
 
@@ -254,7 +254,7 @@ import VFIO
         #expect(
             error?.description == """
                 dev: VFIO_DEVICE_RESET failed: EINVAL (Invalid argument)
-                  the kernel has no function that resets this device, or it failed
+                  the kernel has no reset function for this device, or the function failed
                   run: dmesg | tail
                 """)
     }

@@ -23,7 +23,7 @@ import VFIO
     }
 
     private static let rawIO = [
-        "  a device without an IOMMU needs the capability CAP_SYS_RAWIO: be root, or give it to the program",
+        "  a device without an IOMMU needs CAP_SYS_RAWIO: run martlet as root, or give the program the capability",
         "  run: setcap cap_sys_rawio+ep \"$(command -v martlet)\"",
     ]
 
@@ -48,10 +48,10 @@ import VFIO
             ["  this user may not open it", "  run: chmod a+rw /dev/vfio/vfio"])
         check(
             .openContainer, .notPermitted,
-            ["  this process may not open it; a container may not unless it is run with --device /dev/vfio/vfio"])
+            ["  the control group of this process forbids it; start the container with --device /dev/vfio/vfio"])
         check(
             .openContainer, .tooManyOpenFiles,
-            ["  this process has as many descriptors open as it may", "  run: ulimit -n 4096"])
+            ["  this process has reached its limit of open descriptors", "  run: ulimit -n 4096"])
     }
 
     @Test func openingTheGroup() {
@@ -64,10 +64,10 @@ import VFIO
         check(.openGroup(Self.noIOMMUGroup), .notPermitted, Self.rawIO)
         check(
             .openGroup(Self.group), .notPermitted,
-            ["  this process may not open it; a container may not unless it is run with --device /dev/vfio/7"])
+            ["  the control group of this process forbids it; start the container with --device /dev/vfio/7"])
         check(
             .openGroup(Self.group), .operationNotSupportedByDevice,
-            ["  the last device of the group has just left VFIO"])
+            ["  the last device of the group has just left its VFIO driver"])
     }
 
     @Test func attachingTheGroup() {
@@ -80,11 +80,11 @@ import VFIO
             ])
         check(
             .setContainer(Self.group), .resourceBusy,
-            ["  the group's IOMMU is in use elsewhere", "  run: fuser -v /dev/vfio/7 /dev/vfio/devices/*"])
+            ["  another process uses the group's IOMMU", "  run: fuser -v /dev/vfio/7 /dev/vfio/devices/*"])
         check(
             .setContainer(Self.group), .invalidArgument,
             [
-                "  the group is in a container already, or the firmware demands a 1:1 mapping for a device of it",
+                "  the group is already in a container, or the firmware requires a 1:1 mapping for one of its devices",
                 "  run: dmesg | tail",
             ])
     }
@@ -93,8 +93,8 @@ import VFIO
         check(
             .setIOMMU(.type1v2), .notPermitted,
             [
-                "  the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could",
-                "  raise any interrupt of the host; only where guest and device are trusted:",
+                "  the platform doesn't isolate message-signalled interrupts: the device can raise any interrupt of the host",
+                "  only if you trust guest and device:",
                 "  run: echo 1 > /sys/module/vfio_iommu_type1/parameters/allow_unsafe_interrupts",
             ])
         check(.setIOMMU(.noIOMMU), .notPermitted, Self.rawIO)
@@ -104,7 +104,7 @@ import VFIO
         check(
             .setIOMMU(.noIOMMU), .operationNotSupportedByDevice,
             [
-                "  no-IOMMU mode is off; with it, the device can reach all of the host's memory:",
+                "  no-IOMMU mode is off; if you turn it on, the device can access all of the host's memory:",
                 "  run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
             ])
     }
@@ -113,7 +113,7 @@ import VFIO
         check(
             .getDevice(isNoIOMMU: false), .invalidArgument,
             [
-                "  opening resets the device, and that failed: vfio-platform then refuses it",
+                "  vfio-platform resets the device on open, and the reset failed",
                 "  run: dmesg | tail",
                 "  to use it without a reset, start the host with vfio_platform.reset_required=0, or:",
                 "  run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0",
@@ -130,21 +130,21 @@ import VFIO
         ] {
             check(
                 operation, .ioError,
-                ["  the device can't be woken up (runtime power management)", "  run: dmesg | tail"])
+                ["  the kernel can't resume the device (runtime power management)", "  run: dmesg | tail"])
         }
         check(
             .mapRegion(0), .invalidArgument,
             [
-                "  the kernel refuses to map this region, though it said it could",
-                "  set no_mmap for the device: its accesses are then trapped and forwarded",
+                "  the kernel refuses to map this region, though it reports that it can",
+                "  set no_mmap for the device: Martlet then traps and forwards each access",
             ])
         check(
             .wireInterrupt(.trigger, 0), .resourceBusy,
             [
-                "  a driver of the host holds the interrupt line, which can't be shared",
+                "  a host driver uses the interrupt line, which can't be shared",
                 "  run: cat /proc/interrupts",
             ])
-        check(.wireInterrupt(.unmask, 0), .resourceBusy, ["  an eventfd unmasks this interrupt already"])
+        check(.wireInterrupt(.unmask, 0), .resourceBusy, ["  another eventfd already unmasks this interrupt"])
     }
 
     @Test func mappingForDMA() {
@@ -154,24 +154,23 @@ import VFIO
             check(
                 operation, errno,
                 [
-                    "  all of the guest's memory is locked into RAM for devices, and this process may not lock so much",
-                    "  (be root, raise LimitMEMLOCK= of its service, or the limit of this shell), or the host is short"
-                        + " of it",
+                    "  DMA locks all of the guest's RAM: this process may not lock that much, or the host is short of memory",
+                    "  run martlet as root, or raise LimitMEMLOCK= of its service, or:",
                     "  run: ulimit -l unlimited",
                 ])
         }
         check(
             operation, .invalidArgument,
             [
-                "  the addresses are not on the IOMMU's page boundaries, or it can't translate them: some are reserved,",
-                "  often for the interrupt controller; place the guest's memory, or the device's region, elsewhere",
+                "  the addresses are not on the IOMMU's page boundaries, or they are reserved (often for interrupts)",
+                "  set machine-config.ram_base, or the device's guest_address, to other addresses",
                 "  run: cat /sys/kernel/iommu_groups/7/reserved_regions",
             ])
-        check(operation, .fileExists, ["  devices see other memory at these addresses already"])
+        check(operation, .fileExists, ["  other memory is already mapped at these addresses"])
         check(
             operation, .noSpace,
             [
-                "  the container holds as many DMA mappings as it may",
+                "  the container has reached its limit of DMA mappings",
                 "  run: cat /sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
             ])
     }

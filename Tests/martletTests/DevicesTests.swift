@@ -56,8 +56,8 @@ import VFIO
                 b000000.ethernet     x,net        stmmac         5 with a000000.virtio_mmio  64K mapped, 2M trapped (address)  \
                 2 level, 1 edge  ?       needs bind
                 timer                -            -              -                           -                                 \
-                per CPU          ?       impossible: no IOMMU knows it, and the kernel has no no-IOMMU mode; \
-                VFIO can't pass on interrupts of which each CPU has its own
+                per CPU          ?       impossible: it has no IOMMU, and the kernel has no no-IOMMU mode; \
+                VFIO can't pass per-CPU interrupts through
                 9010000.pl031        arm,pl031    rtc-pl031      2                           4K mapped                         \
                 level            recipe  needs bind
                 """)
@@ -84,11 +84,11 @@ import VFIO
                   driver: stmmac
                   group: 5, isolation: iommu, shared with a000000.virtio_mmio (vfio-platform)
                   region 0 mac: host 0xb000000 size 65536, can be mapped
-                  region 1 stats: host 0xb010100 size 2097152, trapped: it doesn't begin on a page of 4096 bytes
+                  region 1 stats: host 0xb010100 size 2097152, trapped: its address is not a multiple of 4096, the page size
                   interrupt 0 mac: level
                   interrupt 1: level
                   interrupt 2: edge
-                  reset: by VFIO if the host's kernel can, which is known once it is open; Martlet has no recipe for it
+                  reset: by VFIO if the host's kernel can, unknown until it is open; Martlet has no recipe for it
                   to make it ready:
                     run: martlet bind b000000.ethernet
                   which does:
@@ -114,14 +114,14 @@ import VFIO
         #expect(
             text.hasSuffix(
                 """
-                  group: none; no IOMMU knows the device
-                  region 0: host 0xc000000 size 16, trapped: its size is no multiple of a page of 4096 bytes
-                  reset: by VFIO if the host's kernel can, which is known once it is open; Martlet has no recipe for it
-                  dma: no IOMMU confines it; the configuration has to say "none" if it does none, or "identity"
-                  in the way:
-                    no IOMMU keeps it from the host's memory; only where guest and device are trusted:
+                  group: none; the device has no IOMMU
+                  region 0: host 0xc000000 size 16, trapped: its size is not a multiple of 4096, the page size
+                  reset: by VFIO if the host's kernel can, unknown until it is open; Martlet has no recipe for it
+                  dma: no IOMMU confines it; set dma to "none" if it does no DMA, or to "identity"
+                  problems:
+                    no IOMMU confines its DMA; only if you trust guest and device:
                     run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode
-                  and then:
+                  then:
                     run: martlet bind c000000.dma
                   which does:
                 """))
@@ -144,7 +144,7 @@ import VFIO
         let survey = try makeSurvey().survey(try HostDevice(host: "9010000.pl031", sysfs: host.sysfs))
         let node = NodeText(survey, sysfs: host.sysfs)
         let text = node.lines.joined(separator: "\n")
-        #expect(text.hasPrefix("  the guest's node, in a guest that has nothing else:\n    pl031@c000000 {\n"))
+        #expect(text.hasPrefix("  the guest's node, in a guest without other devices:\n    pl031@c000000 {\n"))
         for part in [
             "compatible = \"arm,pl031\", \"arm,primecell\";", "reg = <0x0 0xc000000 0x0 0x1000>;",
             "interrupts = <0x0 0x2 0x4>;", "\n    clock-24000000 {\n", "\n  its properties:\n",

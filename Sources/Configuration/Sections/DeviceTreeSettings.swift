@@ -80,7 +80,7 @@ public struct DeviceTreeSettings: Equatable, Sendable {
         for name in deletions where properties.contains(where: { $0.name == name }) {
             reader.note(
                 Keys.deletions.name, found: "\"\(abridged(name))\", which properties sets",
-                allowed: "each name in one of the two: what properties sets takes the place of the host's anyway")
+                allowed: "each name in one of the two: properties already replaces the host's value")
         }
     }
 }

@@ -56,7 +56,7 @@ package struct FirecrackerKey: Sendable {
         [
             FirecrackerKey(name: "smt", remedy: threads),
             FirecrackerKey(name: "ht_enabled", remedy: threads),
-            FirecrackerKey(name: "track_dirty_pages", remedy: "it serves snapshots, which Martlet doesn't take"),
+            FirecrackerKey(name: "track_dirty_pages", remedy: "it is for snapshots, which Martlet doesn't support"),
             FirecrackerKey(
                 name: "cpu_template", remedy: "the guest has the features of the host's CPUs", emptyWord: "None"),
         ]

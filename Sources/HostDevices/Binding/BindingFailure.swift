@@ -57,7 +57,7 @@ public enum BindingFailure: Equatable, Sendable {
         case .refused(let problems): problems.flatMap(\.lines)
         case .inUse(let group):
             [
-                "another process uses its group, and the kernel would wait for that to end",
+                "another process uses its group, and the kernel would wait for that process to end",
                 "run: fuser -v \(group.node)",
             ]
         case .failed(let action, let reason, let before, let now, let left, let isResetRequired):
@@ -75,40 +75,41 @@ public enum BindingFailure: Equatable, Sendable {
         case .state(let error): return error.lines
         case .locked(let path, let seconds):
             return [
-                "another martlet is giving devices to VFIO or back, and has not finished for \(seconds) s",
+                "another martlet has held the lock on \(path) for \(seconds) s",
                 "run: fuser -v \(path)",
             ]
         case .useUnknown(let group, let errno):
-            let first = "whether another process uses its group can't be told: \(group.node): \(errno.nameAndText)"
+            let first = "can't check whether another process uses its group: \(group.node): \(errno.nameAndText)"
             if !errno.remedy.isEmpty { return [first] + errno.remedy }
             return [
                 first,
                 errno == .noSuchFileOrDirectory
-                    ? "do this on the host itself, or in a container with --device \(group.node)" : "run it as root",
+                    ? "run the command on the host itself, or in a container with --device \(group.node)"
+                    : "run martlet as root",
             ]
         case .badNote(let path):
             return [
-                "\(path) is not what martlet bind writes there",
-                "look at it, then run: rm \(path)",
-                "without it martlet release lets the kernel choose the driver",
+                "\(path) is not a note of martlet bind",
+                "check it, then run: rm \(path)",
+                "martlet release then lets the kernel choose the driver",
             ]
         case .step(let step, let errno):
             let first = "\(step.command): \(errno.nameAndText)"
             if !errno.remedy.isEmpty { return [first] + errno.remedy }
-            if errno == .permissionDenied || errno == .notPermitted { return [first, "run it as root"] }
+            if errno == .permissionDenied || errno == .notPermitted { return [first, "run martlet as root"] }
             guard case .write(let name, let path) = step else { return [first] }
             if DeviceHold.isHoldFile(path) {
                 return [
                     first, HostAdvice.kernelLog,
-                    "to bind it all the same, whether it is powered or not: martlet bind --no-hold \(name)",
+                    "to bind it without keeping its power on:", "run: martlet bind --no-hold \(name)",
                 ]
             }
             guard path.hasSuffix("/bind") else { return [first] }
             if errno == .noSuchFileOrDirectory, action == .release {
-                return [first, "the driver isn't in the kernel any more"]
+                return [first, "the driver is no longer in the kernel"]
             }
             if action == .bind, isResetRequired {
-                return [first, "vfio-platform refuses a device that the kernel can't reset; if that is why:"]
+                return [first, "vfio-platform refuses devices that the kernel can't reset; if that is the reason:"]
                     + HostAdvice.resetNotRequired + [HostAdvice.kernelLog]
             }
             return [first, HostAdvice.kernelLog]
@@ -117,11 +118,11 @@ public enum BindingFailure: Equatable, Sendable {
 
     private static func state(_ before: String?, _ now: Owner) -> String {
         switch now {
-        case .unknown: return "what became of it is not to be seen in sysfs"
+        case .unknown: return "sysfs no longer shows the device's driver"
         case .driver(let driver):
-            if driver == before { return driver.map { "it is with \($0), as before" } ?? "it has no driver, as before" }
-            let has = driver.map { "it is with \($0) now" } ?? "it has no driver now"
-            return "undoing what was done failed too: \(has)" + (before.map { ", and was with \($0)" } ?? "")
+            if driver == before { return driver.map { "its driver is \($0), as before" } ?? "it has no driver, as before" }
+            let has = driver.map { "its driver is \($0) now" } ?? "it has no driver now"
+            return "the undo failed too: \(has)" + (before.map { ", and was \($0) before" } ?? "")
         }
     }
 }

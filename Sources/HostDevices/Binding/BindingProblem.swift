@@ -50,7 +50,7 @@ public enum BindingProblem: Equatable, Sendable {
         case .hostPart(let part): part.summary
         case .pciHost: "it is a PCI host bridge"
         case .noVFIODriver(let bus): "\(bus.vfioDriver) in the kernel"
-        case .noIOMMU(true): "no IOMMU knows it, and the kernel has no no-IOMMU mode"
+        case .noIOMMU(true): "it has no IOMMU, and the kernel has no no-IOMMU mode"
         case .noIOMMU(false): "no-IOMMU mode"
         case .noReset: "vfio_platform.reset_required=0"
         case .groupHeld(let group): "its group without \(Self.list(group.others))"
@@ -62,43 +62,43 @@ public enum BindingProblem: Equatable, Sendable {
         switch self {
         case .usedByHost(.console(let tty)):
             [
-                "it is the console of the host's kernel (\(tty)), which would be lost",
-                "start the host with its console elsewhere: console=… on its kernel command line",
+                "it is the console of the host's kernel (\(tty))",
+                "start the host with another console: console=… on its kernel command line",
             ]
         case .usedByHost(.bootConsole(let node)):
             [
-                "the host's boot console is still on, and by /chosen/stdout-path it is this device (\(node))",
+                "the host's boot console still uses it (/chosen/stdout-path is \(node))",
                 "start the host without earlycon and keep_bootcon on its kernel command line",
             ]
         case .usedByHost(.rootFileSystem(let name)): ["the host's root file system is on it (\(name))"]
         case .usedByHost(.fileSystem(let name, let mountPoint)):
-            ["\(name), which is on it, is mounted at \(mountPoint)", "run: umount \(ShellText.quoted(mountPoint))"]
+            ["\(name) is on it and mounted at \(mountPoint)", "run: umount \(ShellText.quoted(mountPoint))"]
         case .usedByHost(.swap(let name)):
             ["the host swaps memory to it (\(name))", "run: swapoff \(ShellText.quoted(name))"]
         case .usedByHost(.unseen(let name)):
             [
-                "\(name), which is on it, may be in use: the host's mounts can't be seen from here, as in a container",
-                "do this on the host itself, as root",
+                "\(name) is on it and may be in use: this process can't see the host's mounts (a container?)",
+                "run the command as root on the host itself",
             ]
         case .driverStays(let driver):
             [
                 "the host driver \(driver) owns it and can't be unbound (suppress_bind_attrs)",
-                "keep the driver from taking it when the host starts: modprobe.blacklist= for a module,",
-                "initcall_blacklist= for a driver that is built in, on the kernel command line",
+                "keep the driver from binding, on the host's kernel command line:",
+                "modprobe.blacklist= for a module, initcall_blacklist= for a built-in driver",
             ]
         case .hostPart(let part): part.lines
         case .pciHost:
-            ["it is a PCI host bridge: the host's PCI devices would go with it, and a guest could not use it"]
+            ["it is a PCI host bridge: the host would lose its PCI devices, and a guest can't use it"]
         case .noVFIODriver(let bus):
             [
                 "\(bus.vfioDriver) is not in the kernel (\(bus.kernelOption))",
                 "run: modprobe \(bus.vfioDriver)",
             ]
-        case .noIOMMU(true): ["no IOMMU knows it, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]
+        case .noIOMMU(true): ["it has no IOMMU, and this kernel has no no-IOMMU mode (CONFIG_VFIO_NOIOMMU)"]
         case .noIOMMU(false): Self.noIOMMUModeLines
         case .noReset(let compatible):
             [
-                "vfio-platform refuses a device that the kernel can't reset, and it has no reset function for "
+                "vfio-platform refuses devices that the kernel can't reset, and the kernel has no reset function for "
                     + (compatible ?? "this device")
             ] + HostAdvice.resetNotRequired
         case .groupHeld(let group): HostAdvice.viability(group)
@@ -107,7 +107,7 @@ public enum BindingProblem: Equatable, Sendable {
 
     /// How a device that no IOMMU knows can be had all the same.
     static let noIOMMUModeLines = [
-        "no IOMMU keeps it from the host's memory; only where guest and device are trusted:",
+        "no IOMMU confines its DMA; only if you trust guest and device:",
         "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
     ]
 

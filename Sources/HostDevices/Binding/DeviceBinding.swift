@@ -67,8 +67,8 @@ public struct DeviceBinding: Sendable {
             if moves.isEmpty { return .already(device) }
             return .done(
                 try perform(moves, on: device, .bind) { now in
-                    if now.driver != now.bus.vfioDriver { return "\(now.bus.vfioDriver) did not take it" }
-                    return now.group == nil ? "VFIO gave it no group" : nil
+                    if now.driver != now.bus.vfioDriver { return "\(now.bus.vfioDriver) did not bind to it" }
+                    return now.group == nil ? "VFIO created no group for it" : nil
                 })
         }
     }
@@ -106,9 +106,9 @@ public struct DeviceBinding: Sendable {
             try refuseInUse(device)
             return .done(
                 try perform(moves, on: device, .release, last: forgetting(device)) { now in
-                    if now.driver == now.bus.vfioDriver { return "\(now.bus.vfioDriver) still has it" }
+                    if now.driver == now.bus.vfioDriver { return "\(now.bus.vfioDriver) is still bound to it" }
                     guard case .driver(let driver) = former?.owner, now.driver != driver else { return nil }
-                    return "\(driver), which had it before, did not take it"
+                    return "its former driver \(driver) did not bind to it"
                 })
         }
     }

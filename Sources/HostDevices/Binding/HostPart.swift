@@ -29,22 +29,22 @@ public enum HostPart: Equatable, Sendable {
         case .firmware: "it is the host's firmware"
         case .cpus: "it is the host's CPUs"
         case .memory: "it is the host's memory"
-        case .perCPU: "VFIO can't pass on interrupts of which each CPU has its own"
+        case .perCPU: "VFIO can't pass per-CPU interrupts through"
         case .empty: "it has no registers, no interrupts and no driver"
-        case .noDevice: "the kernel makes no device of this node"
+        case .noDevice: "the kernel creates no device for this node"
         }
     }
 
     /// Why not, and what there is instead.
     var lines: [String] {
         switch self {
-        case .interruptController: ["\(summary), and the guest has one that KVM makes"]
-        case .iommu: ["\(summary), which keeps other devices apart"]
-        case .timer: ["\(summary), and each vCPU has one that KVM makes"]
-        case .performanceCounters: ["\(summary), which VFIO can't pass on"]
-        case .firmware: ["\(summary), and what the guest has is KVM's (PSCI)"]
-        case .cpus: ["\(summary): say how many the guest gets with machine-config.vcpu_count"]
-        case .memory: ["\(summary): say how much the guest gets with machine-config.mem_size_mib"]
+        case .interruptController: ["\(summary): KVM gives the guest its own"]
+        case .iommu: ["\(summary): it isolates other devices"]
+        case .timer: ["\(summary): KVM gives each vCPU its own"]
+        case .performanceCounters: ["\(summary): VFIO can't pass them through"]
+        case .firmware: ["\(summary): KVM gives the guest PSCI"]
+        case .cpus: ["\(summary): set machine-config.vcpu_count instead"]
+        case .memory: ["\(summary): set machine-config.mem_size_mib instead"]
         case .perCPU: [summary]
         case .empty: ["\(summary): there is nothing to pass through"]
         case .noDevice:

@@ -72,7 +72,7 @@ public struct DeviceSurvey: Sendable {
     public let interrupts: [Interrupt]
     /// Whether the kernel can reset it.
     public let reset: Reset
-    /// Whether the configuration has to say what it does by DMA: no IOMMU knows it, and it isn't known to do none.
+    /// Whether the configuration has to say what it does by DMA: it has no IOMMU, and it isn't known to do none.
     public let needsDMASetting: Bool
     /// What keeps it from VFIO, or from being used then.
     public let problems: [BindingProblem]

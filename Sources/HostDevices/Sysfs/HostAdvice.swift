@@ -21,7 +21,7 @@ package enum HostAdvice {
             ]
         }
         let list = holders.map { "\($0.name) (\($0.driver ?? "?"))" }.joined(separator: ", ")
-        return ["the hardware can't keep it apart from devices that drivers of the host use: \(list)"]
+        return ["it shares an IOMMU group with devices that host drivers use: \(list)"]
             + holders.map {
                 "run: echo \($0.name) > /sys/kernel/iommu_groups/\(group.id)/devices/\($0.name)/driver/unbind"
             }

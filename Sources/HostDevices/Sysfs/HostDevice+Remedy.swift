@@ -39,7 +39,7 @@ extension HostDevice {
         case .ownedByHostDriver(let driver): "the host driver \(driver) still owns the device"
         case .vfioDriverMissing:
             "no driver has the device, and \(bus.vfioDriver) is not in the kernel (\(bus.kernelOption))"
-        case .withoutGroup: "\(bus.vfioDriver) takes only devices in a group, and this one is in none"
+        case .withoutGroup: "\(bus.vfioDriver) needs an IOMMU group, and the device has none"
         case .withoutDriver:
             diagnosis?.driverOverride == bus.vfioDriver
                 ? "no driver has the device, though it is reserved for \(bus.vfioDriver)"

@@ -52,7 +52,7 @@ extension HostDeviceError: CustomStringConvertible {
             bus.map { "a device of the \($0) bus" } ?? "not a device"
         case .noSysfs(_, let root): "no sysfs is mounted at \(root)"
         case .sysfs(_, let path, let errno): "reading \(path) failed: \(errno.nameAndText)"
-        case .malformedSysfs(_, let path, let content): "\(path) says \"\(content)\", which makes no sense"
+        case .malformedSysfs(_, let path, let content): "\(path) has unexpected content: \"\(content)\""
         case .notReady(let host): host.problem
         case .binding(_, let failure): failure.what
         }
@@ -64,13 +64,13 @@ extension HostDeviceError: CustomStringConvertible {
         case .noSuchDevice(_, let similar):
             similar.isEmpty
                 ? ["run: ls /sys/bus/platform/devices /sys/bus/amba/devices"]
-                : ["is it one of these? \(similar.joined(separator: ", "))"]
+                : ["did you mean \(similar.joined(separator: " or "))?"]
         case .notADevice(_, let part): part.lines
         case .notInSysfs(_, let root):
-            ["sysfsdev takes the device's folder, such as \(root)/bus/amba/devices/9010000.pl031"]
+            ["set sysfsdev to the device's folder, such as \(root)/bus/amba/devices/9010000.pl031"]
         case .unsupportedBus: ["only devices of the platform and the AMBA bus can be passed through"]
         case .noSysfs(_, let root):
-            ["run: mount -t sysfs sysfs \(root)", "or give the container that of the host: --volume /sys:\(root)"]
+            ["run: mount -t sysfs sysfs \(root)", "or start the container with --volume /sys:\(root)"]
         case .sysfs(_, _, let errno): errno.remedy
         case .malformedSysfs: []
         case .notReady(let host): host.remedy

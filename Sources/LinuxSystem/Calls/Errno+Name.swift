@@ -21,8 +21,8 @@ extension Errno {
     /// What to do about an error that means the same whatever call gave it, a line each; empty for the others.
     public var remedy: [String] {
         switch self {
-        case .tooManyOpenFiles: ["this process has as many descriptors open as it may", "run: ulimit -n 4096"]
-        case .tooManyOpenFilesInSystem: ["the host has as many files open as it may", "run: sysctl fs.file-max"]
+        case .tooManyOpenFiles: ["this process has reached its limit of open descriptors", "run: ulimit -n 4096"]
+        case .tooManyOpenFilesInSystem: ["the host has reached its limit of open files", "run: sysctl fs.file-max"]
         default: []
         }
     }

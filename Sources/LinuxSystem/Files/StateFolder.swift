@@ -47,25 +47,25 @@ public enum StateFolderError: Error, Equatable, Sendable {
             ["\(call) \(path): \(errno.nameAndText)"] + Self.remedy(errno, path)
         case .foreign(let path, let owner):
             [
-                "\(path) belongs to user \(owner), who may have put anything into it",
-                "look at it, remove it, and do this again",
+                "\(path) belongs to user \(owner): its content can't be trusted",
+                "check it, remove it, and run the command again",
             ]
         case .writable(let path):
             [
                 "users other than its owner may write to \(path)",
-                "look at it, then run: chmod go-w \(path)",
+                "check it, then run: chmod go-w \(path)",
             ]
         case .notAFolder(let path):
-            ["\(path) is no folder, or a symbolic link", "look at it, then run: rm \(path)"]
+            ["\(path) is not a folder, or is a symbolic link", "check it, then run: rm \(path)"]
         case .notAFile(let path):
-            ["\(path) is no regular file, or a symbolic link", "look at it, then run: rm \(path)"]
+            ["\(path) is not a regular file, or is a symbolic link", "check it, then run: rm \(path)"]
         }
     }
 
     private static func remedy(_ errno: Errno, _ path: String) -> [String] {
         switch errno {
-        case .permissionDenied, .notPermitted: ["run it as root"]
-        case .readOnlyFileSystem: ["make it writable; in a container: --tmpfs /run"]
+        case .permissionDenied, .notPermitted: ["run martlet as root"]
+        case .readOnlyFileSystem: ["make it writable, or start the container with --tmpfs /run"]
         default: errno.remedy
         }
     }

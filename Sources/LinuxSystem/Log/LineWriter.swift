@@ -167,12 +167,12 @@ private struct Batch: Sendable {
         var notes: [String] = []
         if droppedEvents > 0 {
             notes.append(
-                "\(LineWriter.timestamp(droppedSince)) trace_dropped \(droppedEvents) lines from here on: "
+                "\(LineWriter.timestamp(droppedSince)) trace_dropped \(droppedEvents) lines dropped here: "
                     + "standard error was too slow\n")
         }
         if droppedMessages > 0 {
             notes.append(
-                "martlet: warning: \(droppedMessages) messages are missing from here on: standard error was too slow\n")
+                "martlet: warning: \(droppedMessages) messages were dropped here: standard error was too slow\n")
         }
         return notes
     }

@@ -4,8 +4,8 @@
 internal import PlatformBus
 
 /// Two parts of the board that can't both have the addresses that they want.
-public struct AddressConflict: Sendable, CustomStringConvertible {
-    struct Part: Sendable {
+public struct AddressConflict: Equatable, Sendable, CustomStringConvertible {
+    struct Part: Equatable, Sendable {
         let name: String
         /// The configuration's key that moves it; nil for what stays where it is.
         var key: String?

@@ -108,7 +108,7 @@ struct BootLoader {
         if let kind = ForeignKernel(try file.prefix(ForeignKernel.prefixSize)) { throw kind.error(of: file.path) }
         // Throws what is wrong with it.
         _ = try parse(start, file.path)
-        throw .image(path: file.path, "no arm64 Linux Image")
+        throw .image(path: file.path, .noImage)
     }
 
     private mutating func loadCompressed(
@@ -130,7 +130,7 @@ struct BootLoader {
         }
         guard result.isWhole else { throw room.failure(what, UInt64(space.count) + 1, from: first) }
         if result.hasTrailingBytes {
-            log(.warning, "\(payload.file.key): \(path): what follows the compressed data is ignored")
+            log(.warning, "\(payload.file.key): \(path): Martlet ignores the data after the compressed kernel")
         }
         let header = try parse(Array(space.prefix(min(result.count, ImageHeader.size))), path)
         let size = max(UInt64(result.count), header.imageSize)
@@ -156,12 +156,7 @@ struct BootLoader {
 
     private func parse(_ bytes: [UInt8], _ path: String) throws(MachineError) -> ImageHeader {
         do { return try ImageHeader(bytes) } catch {
-            switch error {
-            case .short:
-                throw .image(path: path, "\(bytes.count) bytes are too few for the header: the file is truncated")
-            case .notArm64: throw .image(path: path, "no arm64 Linux Image: the magic number at byte 56 is missing")
-            case .implausible(let field): throw .image(path: path, "the header's \(field) is implausible")
-            }
+            throw .image(path: path, error.kernelProblem(byteCount: bytes.count))
         }
     }
 
@@ -171,16 +166,16 @@ struct BootLoader {
         _ image: UnsafeMutableRawBufferPointer, count: Int, expected: Int, _ header: ImageHeader, _ path: String
     ) throws(MachineError) {
         guard count == expected else {
-            throw .image(path: path, "\(count) of \(expected) bytes: the file is truncated")
+            throw .image(path: path, .truncated(bytes: UInt64(count), expected: UInt64(expected)))
         }
         let bytes = UnsafeRawBufferPointer(image)
         if let needed = PEImage.fileSize(bytes) {
-            if needed > count { throw .image(path: path, "\(count) of \(needed) bytes: the file is truncated") }
+            if needed > count { throw .image(path: path, .truncated(bytes: UInt64(count), expected: UInt64(needed))) }
         } else if UInt64(count) < header.imageSize / 2 {
             log(
                 .warning,
-                "boot-source.kernel_image_path: \(path): \(count) bytes, and \(header.imageSize) in memory (image_size): the "
-                    + "file may be truncated")
+                "boot-source.kernel_image_path: \(path): the file may be truncated: it has \(count) bytes, and "
+                    + "its header says \(header.imageSize) in memory (image_size)")
         }
     }
 }

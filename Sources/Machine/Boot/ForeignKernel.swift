@@ -4,7 +4,7 @@
 internal import LinuxSystem
 
 /// A file that isn't an arm64 Image, but that one can be made of, or that was meant for something else.
-enum ForeignKernel: Equatable {
+public enum ForeignKernel: Equatable, Sendable {
     /// Compressed: what with, and the program that undoes it to its standard output.
     case compressed(String, program: String)
     /// A zboot image whose payload Martlet can't decompress.
@@ -76,17 +76,18 @@ enum ForeignKernel: Equatable {
     var text: String {
         // 183 is EM_AARCH64 (ELF for the Arm 64-bit Architecture, 5.1).
         switch self {
-        case .compressed(let name, _): "compressed with \(name), which Martlet can't read"
-        case .zboot(let image): "an EFI zboot image compressed with \(image.compression), which Martlet can't read"
-        case .elf(machine: 183): "an ELF file, such as vmlinux, and no Image"
-        case .elf: "an ELF file for another CPU than arm64"
-        case .bzImage: "a kernel for x86 (bzImage)"
-        case .zImage: "a kernel for 32-bit Arm (zImage)"
-        case .uImage: "a U-Boot image (uImage)"
-        case .fit: "a U-Boot FIT image"
-        case .deviceTree: "a device tree and no kernel"
-        case .androidBoot: "an Android boot image"
-        case .efi: "an EFI program without a Linux kernel's header, such as a unified kernel image"
+        case .compressed(let name, _): "this is compressed with \(name), which Martlet doesn't support"
+        case .zboot(let image): 
+            "this is an EFI zboot image compressed with \(image.compression), which Martlet doesn't support"
+        case .elf(machine: 183): "this is an ELF file such as vmlinux, not an Image"
+        case .elf: "this is an ELF file for another CPU than arm64"
+        case .bzImage: "this is a kernel for x86 (bzImage)"
+        case .zImage: "this is a kernel for 32-bit Arm (zImage)"
+        case .uImage: "this is a U-Boot image (uImage)"
+        case .fit: "this is a U-Boot FIT image"
+        case .deviceTree: "this is a device tree, not a kernel"
+        case .androidBoot: "this is an Android boot image"
+        case .efi: "this is an EFI program without a Linux kernel's header, such as a unified kernel image"
         }
     }
 
@@ -106,11 +107,12 @@ enum ForeignKernel: Equatable {
         case .uImage: return "run: tail -c +65 \(file) > Image"
         case .fit:
             return
-                "run: dumpimage -l \(file), and with the kernel's number for N: dumpimage -T flat_dt -p N -o Image \(file)"
-        case .androidBoot: return "run: unpack_bootimg --boot_img \(file) --out DIR, and give DIR/kernel"
+                "run: dumpimage -l \(file), then, with the kernel's number for N: "
+                + "dumpimage -T flat_dt -p N -o Image \(file)"
+        case .androidBoot: return "run: unpack_bootimg --boot_img \(file) --out DIR, then use DIR/kernel"
         case .efi: return "run: objcopy --dump-section .linux=Image \(file)"
         }
     }
 
-    func error(of path: String) -> MachineError { .image(path: path, text, remedy: remedy(path)) }
+    func error(of path: String) -> MachineError { .image(path: path, .foreign(self)) }
 }

@@ -28,7 +28,7 @@ struct GzipStream: ~Copyable {
         guard czlib_gunzip_init(stream) == Z_OK else {
             stream.deallocate()
             input.deallocate()
-            throw .image(path: payload.file.path, "zlib can't be started")
+            throw .image(path: payload.file.path, .noZlib)
         }
     }
 
@@ -45,7 +45,7 @@ struct GzipStream: ~Copyable {
         var left = target.count
         while left > 0, !isAtEnd {
             if try fill(1) == 0 {
-                throw .image(path: payload.file.path, "the gzip stream ends early: the file is truncated")
+                throw .image(path: payload.file.path, .truncatedGzip)
             }
             // Safety: next_out and avail_out together stay inside target.
             let chunk = UInt32(clamping: left)
@@ -58,7 +58,7 @@ struct GzipStream: ~Copyable {
             case Z_BUF_ERROR where stream.pointee.avail_in == 0: break
             default:
                 let text = stream.pointee.msg.map { String(cString: $0) } ?? "zlib error \(result)"
-                throw .image(path: payload.file.path, "the gzip stream is corrupt (\(text))")
+                throw .image(path: payload.file.path, .corruptGzip(text))
             }
         }
         return UnpackedPayload(

@@ -26,7 +26,7 @@ struct KernelConsoles {
         if names.isEmpty || names.contains(where: has) { return nil }
         let shown = names.map { "\(PropertyValue.string("console=\($0)"))" }.joined(separator: ", ")
         return """
-            \(arguments.source.rawValue): \(shown): this machine has no such console, and the guest's messages go nowhere
+            \(arguments.source.rawValue): \(shown): this machine has no such console, so the guest's messages are lost
               use console=\(Self.serial)
             """
     }

@@ -29,17 +29,9 @@ struct KernelDemands: Equatable {
         let features: MemoryModelFeatures
         do { features = MemoryModelFeatures(try vcpu.value(of: .idAA64MMFR0EL1)) } catch { throw .kvm(error) }
         if let pageSize, !features.pageSizes.contains(pageSize) {
-            let known = features.pageSizes.map { "\($0 >> 10)" }.joined(separator: " and ")
-            throw .image(
-                path: path,
-                "the kernel was built for pages of \(pageSize >> 10) KiB, and this host's CPUs have those of \(known) KiB",
-                remedy: "use a kernel for one of these (CONFIG_ARM64_4K_PAGES, _16K_PAGES or _64K_PAGES)")
+            throw .image(path: path, .pageSize(pageSize, host: features.pageSizes))
         }
-        if isBigEndian, !features.hasBigEndian {
-            throw .image(
-                path: path, "the kernel was built big-endian, and this host's CPUs are little-endian only",
-                remedy: "use a kernel without CONFIG_CPU_BIG_ENDIAN")
-        }
+        if isBigEndian, !features.hasBigEndian { throw .image(path: path, .bigEndian) }
     }
 
     /// Compares with a vCPU of its own, in a VM without memory.

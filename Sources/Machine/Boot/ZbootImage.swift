@@ -4,7 +4,7 @@
 /// An EFI zboot image (vmlinuz.efi): an EFI program that has the compressed kernel as its payload.
 ///
 /// - SeeAlso: Linux, drivers/firmware/efi/libstub/zboot-header.S and Makefile.zboot
-struct ZbootImage: Equatable {
+public struct ZbootImage: Equatable, Sendable {
     /// Where the payload begins, in bytes.
     let offset: UInt64
     /// The payload's length in bytes.
@@ -28,9 +28,9 @@ struct ZbootImage: Equatable {
     /// The payload, if Martlet can decompress it and the file has all of it.
     /// - Throws: `MachineError.image`
     func payload(of file: BootFile) throws(MachineError) -> (payload: BootPayload, kind: KernelCompression) {
-        guard offset >= 64, size > 0 else { throw .image(path: file.path, "the zboot header's payload is implausible") }
+        guard offset >= 64, size > 0 else { throw .image(path: file.path, .implausiblePayload) }
         guard offset + size <= file.size else {
-            throw .image(path: file.path, "\(file.size) of \(offset + size) bytes: the file is truncated")
+            throw .image(path: file.path, .truncated(bytes: file.size, expected: offset + size))
         }
         guard let kind = KernelCompression(zboot: compression) else {
             throw ForeignKernel.zboot(self).error(of: file.path)

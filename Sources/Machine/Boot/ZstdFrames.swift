@@ -55,7 +55,7 @@ enum ZstdFrames {
             // Safety: a part of the input, and below a part of the target, both with their lengths.
             let frame = UnsafeRawBufferPointer(rebasing: rest)
             guard isFrame(frame) else {
-                if rest.startIndex == 0 { throw .image(path: path, "there is no zstd data where it should be") }
+                if rest.startIndex == 0 { throw .image(path: path, .noZstd) }
                 result.hasTrailingBytes = frame.contains { $0 != 0 }
                 break
             }
@@ -76,10 +76,10 @@ enum ZstdFrames {
 
     private static func failure(_ code: Int, _ path: String) -> MachineError {
         if ZSTD_getErrorCode(code) == ZSTD_error_srcSize_wrong { return truncated(path) }
-        return .image(path: path, "the zstd data is corrupt (\(String(cString: ZSTD_getErrorName(code))))")
+        return .image(path: path, .corruptZstd(String(cString: ZSTD_getErrorName(code))))
     }
 
     private static func truncated(_ path: String) -> MachineError {
-        .image(path: path, "the zstd data ends early: the file is truncated")
+        .image(path: path, .truncatedZstd)
     }
 }

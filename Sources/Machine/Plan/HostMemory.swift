@@ -45,7 +45,7 @@ enum HostMemory {
                 available = limit.bytes.addingReportingOverflow(swap).overflow ? .max : limit.bytes + swap
             }
         } catch {
-            log(.info, "it isn't known how much memory the control group may use: \(error.nameAndText)")
+            log(.info, "can't read the memory limit of the control group: \(error.nameAndText)")
             return
         }
         guard let limit, overflow || needed > available else { return }

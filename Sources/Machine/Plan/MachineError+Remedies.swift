@@ -8,7 +8,7 @@ internal import LinuxSystem
 extension MachineError {
     /// What kernels can be booted.
     public static let imageRemedy =
-        "give an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, Image.gz, "
+        "use an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, Image.gz, "
         + "Image.zst), or an EFI zboot image (vmlinuz.efi)"
 
     static func text(of error: KVMError, kinds: [String]) -> String {
@@ -17,7 +17,7 @@ extension MachineError {
         let reason = kinds.isEmpty ? "if \(host)" : "\(host) and"
         return """
             \(error)
-              \(reason) this kernel may want all vCPUs of a guest on one kind
+              \(reason) this kernel may need all vCPUs of a guest on one kind
               set machine-config.cpus to CPUs of one kind\(lists)
             """
     }
@@ -31,9 +31,9 @@ extension MachineError {
         let needed = overflow ? UInt64.max / mebibyte : sum / mebibyte
         let swap = available - min(limit.bytes, available)
         return [
-            "machine-config.mem_size_mib: \(ramSize / mebibyte) MiB wanted, and "
-                + "\((ownNeed + mebibyte - 1) / mebibyte) MiB for Martlet itself, "
-                + "but this process's control group may use only \(limit.bytes / mebibyte) MiB"
+            "machine-config.mem_size_mib: the guest needs \(ramSize / mebibyte) MiB and "
+                + "Martlet \((ownNeed + mebibyte - 1) / mebibyte) MiB, "
+                + "but the control group of this process allows \(limit.bytes / mebibyte) MiB"
                 + (swap == 0 ? "" : " and \(swap / mebibyte) MiB of swap space") + " (\(limit.path))",
             "reduce machine-config.mem_size_mib, or raise the limit: --memory \(needed)m for a container, "
                 + "MemoryMax=\(needed)M for a service, or:",
@@ -44,6 +44,6 @@ extension MachineError {
     /// The label that was probably meant, and all that there are.
     static func suggestion(for label: String, among known: [String]) -> String {
         (NearestKey.of(label, among: known).map { "did you mean \"\($0)\"? " } ?? "")
-            + "labels are: \(known.joined(separator: ", "))"
+            + "the labels are: \(known.joined(separator: ", "))"
     }
 }

@@ -11,19 +11,19 @@ public import Passthrough
 public import PlatformBus
 
 /// Why a machine could not be built or could not go on, and what to do about it.
-public enum MachineError: Error, Sendable, CustomStringConvertible {
+public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case kvm(KVMError)
     case bus(PlatformBusError)
     /// The guest can't have its RAM.
     case guestMemory(GuestMemoryError)
     case passthrough(PassthroughError)
-    case deviceTree(String)
+    case deviceTree(GuestTreeProblem)
     /// A file that the configuration names; `key` is its JSON path.
     case file(key: String, path: String, errno: Errno)
     /// Such a file that is no regular one.
     case fileKind(key: String, path: String, FileError)
     /// The kernel can't be booted, and what to do.
-    case image(path: String, String, remedy: String = MachineError.imageRemedy)
+    case image(path: String, KernelProblem)
     /// Something that goes into RAM is larger than what is left there.
     case doesNotFit(what: String, bytes: UInt64, available: UInt64)
     case addressSpace(mebibytes: Int, base: GuestAddress, addressBits: Int)
@@ -32,7 +32,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     /// `ram_base` or `platform_bus` is in the way of others.
     case overlaps([AddressConflict])
     /// A base tree or an overlay, by its JSON path and file, can't be had or used.
-    case treeFile(key: String, path: String, String)
+    case treeFile(key: String, path: String, TreeFileProblem)
     /// An overlay, which the error names, is no good or can't be applied.
     case overlay(DeviceTreeError)
     /// An overlay, by the name that errors give it, rewrites what is Martlet's to write; `property` is empty for a
@@ -90,7 +90,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
             }
         case let error as PassthroughError: self = .passthrough(error)
-        default: self = .deviceTree("\(device.name): \(error)")
+        default: self = .deviceTree(.device(device.name, problem: "\(error)"))
         }
     }
 
@@ -101,18 +101,18 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         case .bus(let error): error.description
         case .guestMemory(let error): error.description
         case .passthrough(let error): error.description
-        case .deviceTree(let text): "device tree: \(text)"
+        case .deviceTree(let problem): problem.description
         case .file(let key, let path, let errno):
             "\(key): \(path): \(errno.explained)"
         case .fileKind(let key, let path, let error): "\(key): \(path): \(error)"
-        case .image(let path, let text, let remedy):
+        case .image(let path, let problem):
             """
-            boot-source.kernel_image_path: \(path): \(text)
-              \(remedy)
+            boot-source.kernel_image_path: \(path): \(problem)
+              \(problem.remedy(path))
             """
         case .doesNotFit(let what, let bytes, let available):
             """
-            machine-config.mem_size_mib: \(what) needs \(bytes) bytes of RAM, but only \(available) are left for it
+            machine-config.mem_size_mib: \(what) needs \(bytes) bytes of RAM, but only \(available) are left
               increase machine-config.mem_size_mib
             """
         case .addressSpace(let mebibytes, let base, let bits):
@@ -129,14 +129,15 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
         case .overlaps(let conflicts):
             conflicts.map(\.description).joined(separator: "\n")
-                + "\n  choose other addresses, or leave these keys out: then the board is laid out without overlaps"
-        case .treeFile(let key, let path, let text): "\(key): \(path): \(text)"
+                + "\n  choose other addresses, or remove these keys: Martlet then chooses addresses without overlaps"
+        case .treeFile(let key, let path, let problem): "\(key): \(path): \(problem)"
         case .boardOverlay(let overlay, let property, let node, let remedy):
-            "\(overlay): \(property.isEmpty ? "" : "\(property) of ")\(node) is Martlet's to write\n  \(remedy)"
+            "\(overlay): it changes \(property.isEmpty ? "" : "\(property) of ")\(node), which only Martlet writes\n"
+                + "  \(remedy)"
         case .unlabelledBase(let base, let error):
-            "\(error)\n  \(base) has no labels (no __symbols__): compile it with dtc -@ to use its own"
+            "\(error)\n  to use labels of \(base), compile it with dtc -@: it has no __symbols__"
         case .referenceText(let key, let property, let found, let form):
-            "\(key): found \(found), and \(property) refers to other nodes\n  write \(form)"
+            "\(key): found \(found), but \(property) takes references to nodes\n  write \(form)"
         case .overlay(.overlay(let name, .unknownLabel(let label, let node, let property, let known))):
             "\(name): no node of the guest's device tree has the label \(label), to which \(node) refers (\(property))\n  "
                 + Self.suggestion(for: label, among: known)
@@ -146,61 +147,62 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
                 + Self.suggestion(for: label, among: known)
         case .memoryUnavailable(let mebibytes, let available):
             """
-            machine-config.mem_size_mib: \(mebibytes) MiB wanted, but the host has only \(available) MiB available
+            machine-config.mem_size_mib: the guest needs \(mebibytes) MiB, but the host has only \(available) MiB left
               reduce machine-config.mem_size_mib, or free memory on the host
             """
         case .controlGroup(let ramSize, let ownNeed, let available, let limit):
             indented(Self.controlGroupLines(ramSize, ownNeed, available, limit))
         case .memoryProblem(let device, let mebibytes, let base, let range, let reason, let isFixed):
             """
-            \(device): its DMA can't reach \(mebibytes) MiB of RAM \
-            \(isFixed ? "at \(base)" : "anywhere"): of \(range) \(reason)
-              \(isFixed ? "leave machine-config.ram_base out, or put it elsewhere" : "reduce machine-config.mem_size_mib")
+            \(device): its DMA can't reach \(mebibytes) MiB of RAM at \(isFixed ? "\(base)" : "any address"): \
+            \(reason): \(range)
+              \(isFixed ? "remove machine-config.ram_base, or change it" : "reduce machine-config.mem_size_mib")
             """
         case .lockedMemory(let device, let needed, let limit):
             """
-            \(device): its DMA needs \(needed) bytes locked into RAM, all of the guest's, and this process may lock \(limit)
-              be root, or give the program CAP_IPC_LOCK, or set LimitMEMLOCK=\(needed) for its service, or:
+            \(device): its DMA locks all of the guest's RAM, \(needed) bytes, but this process may lock only \(limit)
+              run martlet as root, or give the program CAP_IPC_LOCK, or set LimitMEMLOCK=\(needed) for its service, or:
               run: ulimit -l \(needed / 1024 + (needed % 1024 == 0 ? 0 : 1))
             """
         case .mappings(let device, let wanted, let left):
             """
-            \(device): its DMA needs \(wanted) mappings for the guest's RAM, and the kernel takes \(left)
+            \(device): its DMA needs \(wanted) mappings for the guest's RAM, but the kernel allows \(left)
               run: echo \(max(wanted, 65535)) > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit
             """
         case .heapWithoutIdentity:
             """
             machine-config.dma_heap: no device has dma "identity"
-              leave it out: RAM needs no heap where an IOMMU finds its pages wherever they are
+              remove it: only dma "identity" needs a heap
             """
         case .bankOutOfReach(let range, let bits):
             """
-            machine-config: the guest's RAM at the host's \(range) takes \(64 - range.last.rawValue.leadingZeroBitCount) \
-            address bits, and this host's KVM offers \(bits)
-              give machine-config.dma_heap a heap further down, or reserve huge pages when the host boots
+            machine-config: the guest's RAM at \(range) of the host needs \
+            \(64 - range.last.rawValue.leadingZeroBitCount) address bits, but this host's KVM offers \(bits)
+              set machine-config.dma_heap to a heap at lower addresses, or reserve huge pages when the host boots
             """
         case .bankProblem(let device, let bank, let range, let reason):
             """
-            \(device): its DMA can't reach RAM at \(bank), where a device with dma "identity" needs it: of \(range) \(reason)
-              give the two devices to different guests, or give machine-config.dma_heap a heap elsewhere
+            \(device): its DMA can't reach RAM at \(bank), where a device with dma "identity" needs it: \
+            \(reason): \(range)
+              give the two devices to different guests, or set machine-config.dma_heap to a heap at other addresses
             """
         case .noGap(let what, let bytes):
             """
-            machine-config: the guest's RAM and the devices' guest_address leave no \(bytes) bytes for the \(what)
-              reduce machine-config.mem_size_mib, or leave guest_address out
+            machine-config: RAM and the devices' guest_address leave no room for the \(what) (\(bytes) bytes)
+              reduce machine-config.mem_size_mib, or remove guest_address
             """
         case .fragmented(let what, let bytes, let largest, let count):
             """
-            machine-config: \(what) needs \(bytes) bytes in one piece, but of the \(count) pieces of the host's memory that \
-            the guest's RAM is in, none has more than \(largest) left
+            machine-config: \(what) needs \(bytes) contiguous bytes, but the guest's RAM is in \(count) pieces, and the \
+            largest has only \(largest) left
               \(GuestMemoryError.wholeness)
             """
         case .memoryMoved(let address):
             """
-            the guest's RAM has moved in the host's memory: what was at \(address) is elsewhere, and devices \
-            with dma "identity" may have written to what is there now
-              on the host, leave its huge pages alone while a guest runs: no move_pages, no memory taken offline, and a kernel \
-            with io_uring, which pins them
+            the guest's RAM has moved in the host's memory: the memory at \(address) is at another address now, and \
+            devices with dma "identity" may have written to the old address
+              while a guest runs, use no move_pages and take no memory offline on the host
+              use a host kernel with io_uring: Martlet then pins the memory
             """
         case .noRestart(let problems): problems.map(\.description).joined(separator: "\n")
         case .mixedCPUs(let error, let kinds): Self.text(of: error, kinds: kinds)
@@ -216,9 +218,8 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
             """
         case .cpuNotAllowed(let number):
             """
-            machine-config.cpus: this process may not run on CPU \(number), which its control group (cpuset.cpus) \
-            leaves out
-              give its container or service that CPU too: docker run --cpuset-cpus, AllowedCPUs= of systemd
+            machine-config.cpus: this process may not run on CPU \(number): its control group excludes it (cpuset.cpus)
+              add the CPU to the container (docker run --cpuset-cpus) or to the service (AllowedCPUs=)
             """
         case .affinity(let cpus, let errno):
             "machine-config.cpus: sched_setaffinity to \(cpus): \(errno.explained)"

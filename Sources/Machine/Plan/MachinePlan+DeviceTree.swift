@@ -33,7 +33,7 @@ extension MachinePlan {
         if let arguments, let problem = KernelConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
             log(.warning, problem)
         }
-        do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree("\(error)") }
+        do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree(.tree(error)) }
     }
 
     /// The device tree that `MicroVM` would boot with, from a host that need not have KVM.

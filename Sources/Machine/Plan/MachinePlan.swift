@@ -65,8 +65,10 @@ public final class MachinePlan: Sendable {
         let addressBits = try Self.limits(configuration, hypervisor)
         additions = try TreeAdditions(configuration, system: calls, log: log)
         var phandles = additions?.base?.phandles ?? PhandleAllocator()
-        do { controllerPhandle = try additions?.base?.interruptController ?? phandles.allocate() } catch {
-            throw .deviceTree("\(error)")
+        if let phandle = additions?.base?.interruptController {
+            controllerPhandle = phandle
+        } else {
+            do { controllerPhandle = try phandles.allocate() } catch { throw .deviceTree(.tree(error)) }
         }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         // Without it the report says that the interrupts weren't counted.
@@ -190,7 +192,7 @@ public final class MachinePlan: Sendable {
         for node in nodes {
             let omitted = node.omitted
             if omitted.isEmpty { continue }
-            log(.info, "\(node.device): not carried into the guest's device tree: \(omitted)")
+            log(.info, "\(node.device): dropped from the guest's device tree: \(omitted)")
         }
     }
 

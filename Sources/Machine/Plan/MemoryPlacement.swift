@@ -47,7 +47,7 @@ struct MemoryPlacement {
                 ?? Self.search(demands, size, from: Self.lowest, limit: limit)
         else { throw failure }
         self.base = GuestAddress(base)
-        reason = "RAM is at \(self.base) and not at \(wanted): of \(first.range) \(first.reason)"
+        reason = "RAM is at \(self.base) instead of \(wanted): \(first.reason): \(first.range)"
     }
 
     /// RAM that is at the host's physical addresses, and so can't be moved.

@@ -43,7 +43,7 @@ public struct RestartPolicy: Sendable {
         }
         guard limit.take(at: now) else {
             return .refuse(
-                "it asked for \(RestartLimit.maximum) resets within \(RestartLimit.windowSeconds) s, and for one more")
+                "it asked for more than \(RestartLimit.maximum) resets within \(RestartLimit.windowSeconds) s")
         }
         return .restart
     }

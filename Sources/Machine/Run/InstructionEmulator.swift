@@ -58,7 +58,8 @@ final class InstructionEmulator: Sendable {
             case .instruction(let reason): reason.description
             case .address(let address, let fault): "address \(GuestAddress(address)): \(fault)"
             case .forbidden(let address): "address \(GuestAddress(address)): not permitted"
-            case .notOneRegion(let address): "address \(GuestAddress(address)): not wholly in one trapped region"
+            case .notOneRegion(let address): 
+                "address \(GuestAddress(address)): the access is not inside one trapped region"
             case .changed: "the instruction doesn't match the access that was trapped"
             }
         }
@@ -267,8 +268,8 @@ final class InstructionEmulator: Sendable {
         guard let count else { return }
         log(
             .warning,
-            "vcpu\(vcpu.index): data abort for the guest, accessing \(GuestAddress(address)) at pc "
+            "vcpu\(vcpu.index): the guest gets a data abort: access to \(GuestAddress(address)) at pc "
                 + "\(GuestAddress(counter))\(word.map { ", instruction 0x" + String($0, radix: 16) } ?? ""): \(problem)"
-                + (count == Self.reportLimit ? "; further ones are only counted" : ""))
+                + (count == Self.reportLimit ? "; Martlet only counts further ones" : ""))
     }
 }

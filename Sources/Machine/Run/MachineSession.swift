@@ -82,7 +82,7 @@ public final class MachineSession: Sendable {
             case .end: return (end, report)
             case .refuse(let reason):
                 report.restartRefusal = reason
-                plan.log(.warning, "the guest asked for a reset and is not started again: \(reason)")
+                plan.log(.warning, "the guest asked for a reset, and Martlet doesn't restart it: \(reason)")
                 return (end, report)
             case .restart: break
             }

@@ -98,7 +98,7 @@ extension MicroVM {
             log(
                 .warning,
                 "the guest \(access.isWrite ? "wrote" : "read") \(access.width.bytes) bytes at \(access.address), "
-                    + "where there is nothing" + (access.isLastReport ? "; further pages are only counted" : ""))
+                    + "where no device is" + (access.isLastReport ? "; Martlet only counts further pages" : ""))
         }
         let emulator = InstructionEmulator(memory: memory, dispatcher: dispatcher, log: log)
         profile.mark("devices")

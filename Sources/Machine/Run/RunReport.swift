@@ -36,7 +36,7 @@ public struct RunReport: Sendable, Encodable {
     /// Why a guest that asked for a reset wasn't started again; nil where that was not to be.
     public var restartRefusal: String?
 
-    private var detail: String? { end.detail ?? restartRefusal.map { "not started again: \($0)" } }
+    private var detail: String? { end.detail ?? restartRefusal.map { "not restarted: \($0)" } }
 
     private enum CodingKeys: String, CodingKey {
         case exit, devices, memory, exits, unclaimed, profile, restarts, pauses
@@ -84,7 +84,7 @@ public struct RunReport: Sendable, Encodable {
         if exits.nisvEmulated &+ exits.nisvAborted &+ exits.nisvReentered > 0 {
             lines.append(
                 "accesses without a syndrome: \(exits.nisvEmulated) emulated, \(exits.nisvAborted) answered with a data abort"
-                    + (exits.nisvReentered > 0 ? ", \(exits.nisvReentered) left to the CPU to try again" : ""))
+                    + (exits.nisvReentered > 0 ? ", \(exits.nisvReentered) retried by the CPU" : ""))
         }
         if unclaimedReads &+ unclaimedWrites > 0 {
             lines.append("unclaimed: \(unclaimedReads) reads, \(unclaimedWrites) writes")

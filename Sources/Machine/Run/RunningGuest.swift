@@ -80,7 +80,7 @@ struct RunningGuest {
         case .togglePause:
             if queue.state == .paused { return resume() }
             pause()
-            tell("martlet: the guest is paused; Ctrl-A z lets it go on\n")
+            tell("martlet: the guest is paused; press Ctrl-A z to resume it\n")
         }
     }
 

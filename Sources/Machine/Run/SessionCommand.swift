@@ -50,7 +50,7 @@ public enum SessionProblem: Error, Equatable, Sendable, CustomStringConvertible 
     /// What failed and why, and what to do.
     public var description: String {
         switch self {
-        case .alreadyPaused: "the guest is paused already"
+        case .alreadyPaused: "the guest is already paused"
         case .notPaused: "the guest isn't paused"
         case .noPowerKey: "the board has no power key (power_key is false)"
         case .ended: "the guest has ended"

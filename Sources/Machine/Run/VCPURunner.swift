@@ -201,7 +201,7 @@ final class VCPURunner: Sendable {
             case .unknown(let reason, let detail):
                 exits.other &+= 1
                 return hung(
-                    "KVM_RUN came back with exit reason \(reason), detail \(detail), which Martlet doesn't know")
+                    "KVM_RUN returned an unknown exit reason, \(reason) (detail \(detail))")
             }
         }
     }

@@ -34,16 +34,12 @@ struct BaseTree: Sendable {
     /// - Throws: `MachineError.treeFile`
     init(_ file: TreeFile, blob: [UInt8], vcpuCount: Int) throws(MachineError) {
         self.file = file
-        do { tree = try Tree(parsing: blob, limits: .ofHosts) } catch { throw file.failed("\(error)") }
+        do { tree = try Tree(parsing: blob, limits: .ofHosts) } catch { throw file.failed(.tree(error)) }
         phandles = PhandleAllocator(avoiding: tree)
         hasLabels = tree.root.child(named: "__symbols__") != nil
         for name in ["#address-cells", "#size-cells"] {
             if let cells = tree.root[property: name], cells != .cell(2) {
-                throw file.failed(
-                    """
-                    \(name) of its root is \(cells), and of Martlet's nodes <0x2>
-                      write its addresses and sizes with two cells each
-                    """)
+                throw file.failed(.rootCells(property: name, found: cells))
             }
         }
         let lost = LostReference.all(in: tree)
@@ -90,9 +86,7 @@ struct BaseTree: Sendable {
             for name in ["#address-cells", "#size-cells"] {
                 guard let cells = result.root.child(named: bus.name)?[property: name], cells != bus[property: name]
                 else { continue }
-                throw file.failed(
-                    "\(name) of its /\(bus.name) is \(cells), and Martlet's nodes there need another number\n"
-                        + "  rename the node")
+                throw file.failed(.busCells(property: name, bus: bus.name, found: cells))
             }
         }
         for index in other.root.children.indices {
@@ -142,19 +136,14 @@ struct BaseTree: Sendable {
                 notes.append(
                     (
                         .info,
-                        "\(Self.number(interruptController.rawValue)), to which its interrupts lead, is no node's: "
-                            + "taken for "
-                            + "Martlet's interrupt controller"
+                        "interrupts lead to \(DanglingReference.number(interruptController.rawValue)), "
+                            + "which no node has: Martlet's interrupt controller gets it"
                     ))
             }
             return
         }
         if let cells = controller.node[property: "#interrupt-cells"], cells != .cell(3) {
-            throw file.failed(
-                """
-                #interrupt-cells of its \(controller.path) is \(cells), and of Martlet's interrupt controller <0x3>
-                  write its interrupts with three cells each: 0, the number, the trigger
-                """)
+            throw file.failed(.interruptCells(controller: controller.path, found: cells))
         }
         interruptController = controller.node.phandle
         controllerAddressCells = controller.node[property: "#address-cells"]
@@ -193,10 +182,12 @@ struct BaseTree: Sendable {
             // Martlet's takes the place of the root's.
             if lost.node == "/", lost.property == "interrupt-parent" { continue }
             let isNew = !known.contains(lost.key)
-            if lost.isInterrupt, lost.isEnabled { throw file.failed(Self.text(lost, isNew ? taken : [:])) }
+            if lost.isInterrupt, lost.isEnabled {
+                throw file.failed(.interrupt(DanglingReference(lost, removed: isNew ? taken[lost.phandle] : nil)))
+            }
             if !isNew {
                 lostReferences.append(lost)
-                if lost.isEnabled { notes.append((.warning, "\(Self.summary(lost)): the guest can't find it")) }
+                if lost.isEnabled { notes.append((.warning, DanglingReference(lost).summary)) }
             } else if lost.isPlain, let vcpu = cpuPhandles.firstIndex(where: { $0?.rawValue == lost.phandle }) {
                 if let phandle = cpuPhandles[vcpu] { cpus.append((phandle, vcpu)) }
             } else if !lost.isInterrupt {
@@ -204,35 +195,14 @@ struct BaseTree: Sendable {
                     notes.append(
                         (
                             lost.isEnabled ? .warning : .info,
-                            "\(lost.property) of \(lost.node) is left out: it refers to "
-                                + "\(taken[lost.phandle] ?? Self.number(lost.phandle)), which the guest hasn't got"
+                            "\(lost.property) of \(lost.node) is dropped: it refers to "
+                                + "\(taken[lost.phandle] ?? DanglingReference.number(lost.phandle)), "
+                                + "which the guest doesn't have"
                         ))
                 }
                 removed.append(lost)
             }
         }
         tree.remove(removed)
-    }
-
-    private static func number(_ phandle: UInt32) -> String { "the phandle \(hex(phandle))" }
-
-    /// What is wrong with a reference, as a line without an end.
-    static func summary(_ lost: LostReference) -> String {
-        "\(lost.property) of \(lost.node) refers to \(number(lost.phandle)), "
-            + (lost.reason == .noNode ? "which no node has" : "whose node is no interrupt controller")
-    }
-
-    /// An interrupt that would lead nowhere, and what to do about it.
-    static func text(_ lost: LostReference, _ taken: [UInt32: String] = [:]) -> String {
-        if let path = taken[lost.phandle] {
-            return """
-                \(lost.property) of \(lost.node) refers to \(path), an interrupt controller that the guest hasn't got
-                  let it refer to the one that leads to the CPUs, or give the node status = "disabled"
-                """
-        }
-        return """
-            \(summary(lost)): its interrupts would never come
-              correct \(lost.property), or give the node status = "disabled"
-            """
     }
 }

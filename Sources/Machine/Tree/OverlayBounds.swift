@@ -85,7 +85,7 @@ struct OverlayBounds {
             guard BoardPart.isOfBoot(name) || (name == "bootargs" && hasBootArguments) else { continue }
             let former = before.root.child(exactly: "chosen")?[property: name]
             if former == property.value { continue }
-            log(.warning, "\(overlay): \(name) of /chosen is Martlet's to write, not \(property.value)")
+            log(.warning, "\(overlay): \(name) of /chosen is ignored: Martlet writes it (found \(property.value))")
             tree.update(at: "/chosen") { $0[property: name] = former }
         }
     }
@@ -98,6 +98,6 @@ struct OverlayBounds {
     private static func remedy(_ path: String) -> String {
         if path.hasPrefix("/memory") { return "set machine-config.mem_size_mib and machine-config.ram_base instead" }
         if path.hasPrefix("/cpus") { return "set machine-config.vcpu_count instead" }
-        return "leave it out of the overlay"
+        return "remove it from the overlay"
     }
 }

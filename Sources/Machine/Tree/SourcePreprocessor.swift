@@ -34,19 +34,14 @@ struct SourcePreprocessor {
                 switch error {
                 case .noSuchFileOrDirectory: continue
                 case .fileTooLarge:
-                    throw file.failed("what \(program) makes of it: \(TreeFile.tooLarge(Self.limit))")
-                default: throw file.failed("\(program): \(error.nameAndText)")
+                    throw file.failed(.tooLarge(limit: Self.limit, maker: program))
+                default: throw file.failed(.program(program, error))
                 }
             }
-            return try file.output(of: run, program, "\(program) can't preprocess it", log: log)
+            return try file.output(of: run, program, log: log)
         }
         let command = (["cpp"] + Self.flags + ["-I", file.folder, path]).joined(separator: " ")
-        throw file.failed(
-            """
-            a source with #include lines or macros, and there is neither cpp nor cc on the PATH
-              install one (Debian, Ubuntu, Fedora: cpp; Alpine, Arch: gcc), or give the file that this makes elsewhere:
-              \(command) | dtc -@ -I dts -O dtb -i \(file.folder) -
-            """)
+        throw file.failed(.noPreprocessor(command: "\(command) | dtc -@ -I dts -O dtb -i \(file.folder) -"))
     }
 
     /// Whether a line is for the preprocessor. Names of properties begin with "#" as well.

@@ -52,7 +52,7 @@ struct TreeAdditions: Sendable {
         strictness = configuration.platformDevices.map(\.deviceTree.isStrict)
         base = try Self.base(configuration, system: system, log: log)
         for node in base?.replacedNodes ?? [] {
-            log(.info, "device-tree.base: \(node) is Martlet's to write, and left out")
+            log(.info, "device-tree.base: \(node) is ignored: Martlet writes it")
         }
         for (file, device) in Self.overlayFiles(configuration) {
             overlays.append(
@@ -166,8 +166,8 @@ struct TreeAdditions: Sendable {
             for replaced in merged.replaced {
                 log(
                     .warning,
-                    "\(base.file.key): \(base.file.path): \(replaced.property.name) of \(replaced.node) is Martlet's to "
-                        + "write, not \(replaced.property.value)")
+                    "\(base.file.key): \(base.file.path): \(replaced.property.name) of \(replaced.node) is ignored: "
+                        + "Martlet writes it (found \(replaced.property.value))")
             }
         }
         let labels = try self.labels(names)
@@ -195,14 +195,11 @@ struct TreeAdditions: Sendable {
         let strict = zip(names.devices, strictness).filter(\.1).map(\.0.path)
         var told = 0
         for lost in LostReference.all(in: tree) where lost.isEnabled && !known.contains(lost.key) {
-            if lost.isInterrupt { throw .deviceTree(BaseTree.text(lost)) }
-            if strict.contains(where: { lost.node == $0 || lost.node.hasPrefix("\($0)/") }) {
-                throw .deviceTree(
-                    "\(BaseTree.summary(lost))\n  correct \(lost.property), or leave device_tree.strict out")
-            }
+            let isStrict = strict.contains { lost.node == $0 || lost.node.hasPrefix("\($0)/") }
+            if lost.isInterrupt || isStrict { throw .deviceTree(.reference(DanglingReference(lost))) }
             told += 1
             if told <= Self.noteLimit {
-                log(.warning, "device tree: \(BaseTree.summary(lost)): the guest can't find it")
+                log(.warning, "device tree: \(DanglingReference(lost).summary)")
             }
         }
     }
@@ -223,7 +220,7 @@ struct TreeAdditions: Sendable {
         for device in names.devices {
             guard let label = device.label else { continue }
             if let other = labels.first(where: { $0.label == label }) {
-                throw .deviceTree("the label \(label) of \(device.path) is that of \(other.path)\n  choose another one")
+                throw .deviceTree(.duplicateLabel(label, node: device.path, other: other.path))
             }
             labels.append((label, device.path))
         }
@@ -242,7 +239,7 @@ struct TreeAdditions: Sendable {
                 } else {
                     phandle = nil
                 }
-            } catch { throw .deviceTree("\(error)") }
+            } catch { throw .deviceTree(.tree(error)) }
             guard let phandle else {
                 throw .unknownLabel(key: reference.key, label: reference.label, known: labels.map(\.label).sorted())
             }

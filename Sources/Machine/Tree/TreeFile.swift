@@ -17,16 +17,16 @@ struct TreeFile {
         if isSource {
             // dtc would wait for a FIFO's writer.
             if let kind = try? system.fileKind(path), kind != .regular {
-                throw failed(FileError.wrongKind(kind).description)
+                throw failed(.file(.wrongKind(kind)))
             }
             return try compiled(limit: limit, system: system, log: log)
         }
         do { return try RegularFile.content(path, limit: limit, of: system) } catch {
-            throw failed(error == .failed(.fileTooLarge) ? Self.tooLarge(limit) : error.description)
+            throw failed(error == .failed(.fileTooLarge) ? .tooLarge(limit: limit, maker: nil) : .file(error))
         }
     }
 
-    func failed(_ text: String) -> MachineError { .treeFile(key: key, path: path, text) }
+    func failed(_ problem: TreeFileProblem) -> MachineError { .treeFile(key: key, path: path, problem) }
 
     /// "DTS source" is known by its name: a blob's first bytes say what it is, a source's don't.
     private var isSource: Bool { path.hasSuffix(".dts") || path.hasSuffix(".dtso") }
@@ -41,30 +41,24 @@ struct TreeFile {
                 "dtc", ["-@", "-I", "dts", "-O", "dtb", "-o", "-"] + arguments, input: source ?? [], outputLimit: limit)
         } catch {
             switch error {
-            case .noSuchFileOrDirectory:
-                throw failed(
-                    """
-                    a source, which dtc has to compile, and there is no dtc on the PATH
-                      install it (Debian, Ubuntu: device-tree-compiler; Fedora, Alpine, Arch: dtc), or give the file that it \
-                    makes elsewhere: dtc -@ -O dtb
-                    """)
-            case .fileTooLarge: throw failed("what dtc makes of it: \(Self.tooLarge(limit))")
-            default: throw failed("dtc: \(error.explained)")
+            case .noSuchFileOrDirectory: throw failed(.noCompiler)
+            case .fileTooLarge: throw failed(.tooLarge(limit: limit, maker: "dtc"))
+            default: throw failed(.program("dtc", error))
             }
         }
-        return try output(of: run, "dtc", "dtc can't compile it", log: log)
+        return try output(of: run, "dtc", log: log)
     }
 
     /// What a program wrote, unless it failed; what it said besides is logged.
-    func output(
-        of run: ProgramRun, _ program: String, _ failure: String, log: Log
-    ) throws(MachineError) -> [UInt8] {
-        let messages = run.messages.split(separator: "\n").map { "\n  \($0)" }.joined()
+    func output(of run: ProgramRun, _ program: String, log: Log) throws(MachineError) -> [UInt8] {
+        let messages = run.messages.split(separator: "\n").map(String.init)
         guard run.status == 0 else {
-            let how = run.status < 256 ? "" : " (it was ended by signal \(run.status - 256))"
-            throw failed("\(failure)\(how)\(messages)")
+            let signal = run.status < 256 ? nil : CInt(run.status - 256)
+            throw failed(.failed(program: program, signal: signal, messages: messages))
         }
-        if !messages.isEmpty { log(.warning, "\(key): \(path): \(program) says\(messages)") }
+        if !messages.isEmpty {
+            log(.warning, "\(key): \(path): \(program) says\n  \(messages.joined(separator: "\n  "))")
+        }
         return run.output
     }
 
@@ -73,6 +67,4 @@ struct TreeFile {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
-
-    static func tooLarge(_ limit: Int) -> String { "more than \(limit) bytes\n  use a smaller one" }
 }

@@ -68,7 +68,7 @@ public final class ConnectedDevice: Sendable {
         let isFirst = !isQuiet.exchange(true, ordering: .relaxed)
         guard isFirst else { return }
         do throws(ResetFailure) { try device.opened.resetter.reset() } catch {
-            log(.warning, "\(error)\n  what the guest has left running may go on")
+            log(.warning, "\(error)\n  DMA that the guest has started may go on")
         }
     }
 

@@ -38,13 +38,13 @@ public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
     /// What stands in the way, and what to do about it.
     public var description: String {
         let remedies = [
-            "give reset the steps that do it",
-            isConfinable ? "set dma to \"none\" if the guest needs no DMA of it" : nil, "set on_reset to \"exit\"",
+            "set reset to the steps that reset the device",
+            isConfinable ? "set dma to \"none\" if the guest needs no DMA" : nil, "set on_reset to \"exit\"",
             "or set allow_unreset_restart to true if the device writes nothing after the guest's reset",
         ]
         return """
             \(device): on_reset is "restart", but \(cause)
-              what one guest has told the device to do could write to the RAM of the next
+              DMA that one guest has started could write to the RAM of the next guest
               \(remedies.compactMap(\.self).joined(separator: "; "))
             """
     }

@@ -35,11 +35,11 @@ public struct MemoryDemands: Sendable {
     public func problem(from first: UInt64, through last: UInt64) -> Problem? {
         let wanted = IOVARange(first: first, last: last)
         var problems = reserved.filter { $0.range.first <= last && first <= $0.range.last }.map { region in
-            Problem(range: region.range, reason: "group \(region.group) reserves them (\(region.kind))")
+            Problem(range: region.range, reason: "group \(region.group) reserves these addresses (\(region.kind))")
         }
         for limit in limits {
             if let gap = limit.gap(in: wanted) {
-                problems.append(Problem(range: gap, reason: "the IOMMU can't map them"))
+                problems.append(Problem(range: gap, reason: "the IOMMU can't map these addresses"))
             }
         }
         // The reserved region comes first where both say the same: it says more.

@@ -163,7 +163,7 @@ final class EventFDPath: InterruptPath {
                 } else {
                     if let failure, !isUnmapRefused {
                         failures.append(
-                            "\(failure); the interrupt waits, and this is tried again every \(Self.retryMilliseconds) ms"
+                            "\(failure); the interrupt waits, and Martlet retries every \(Self.retryMilliseconds) ms"
                         )
                     }
                     isUnmapRefused = failure != nil

@@ -36,7 +36,7 @@ struct PathConnector {
     /// - Throws: `PassthroughError.noInterruptPath` with the reason of each that was tried.
     mutating func connect(_ paths: inout PathList) throws(PassthroughError) -> any InterruptPath {
         let settings = device.settings
-        var failures: [(path: InterruptPathKind, reason: String)] = []
+        var failures: [PassthroughError.FailedPath] = []
         for kind in InterruptPathKind.allCases {
             if let reason = settings.reasonAgainst( kind) {
                 reasons.append("not \(kind): \(reason)")
@@ -51,9 +51,8 @@ struct PathConnector {
                 }
                 return path
             } catch {
-                let reason = "\(error)"
-                failures.append((kind, reason))
-                reasons.append("not \(kind): \(reason.split(separator: "\n").first ?? "")")
+                failures.append(PassthroughError.FailedPath(path: kind, problem: error))
+                reasons.append("not \(kind): \("\(error)".split(separator: "\n").first ?? "")")
             }
         }
         throw .noInterruptPath(

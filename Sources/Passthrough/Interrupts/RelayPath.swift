@@ -172,7 +172,7 @@ final class RelayPath: InterruptPath {
         lastLog = now
         held = 0
         return
-            "\(place): storm_limit reached, \(stormLimit) interrupts a second; held back \(count) times since the last "
+            "\(place): storm_limit of \(stormLimit) interrupts a second reached; held back \(count) times since the last "
             + "such message"
     }
 }

@@ -119,7 +119,7 @@ public final class OpenDevice: Sendable {
         }
         do throws(ResetFailure) { try resetter.reset() } catch {
             if isRequired { throw .resetFailed(error) }
-            log(.warning, "\(error)\n  what its last user has left running may go on, and write to the guest's RAM")
+            log(.warning, "\(error)\n  DMA of its last user may go on and write to the guest's RAM")
         }
     }
 

@@ -31,10 +31,10 @@ extension DeviceReport.DMA {
 
         /// For a line of the report.
         var text: String {
-            guard let count else { return "not known: \(reason ?? "")" }
+            guard let count else { return "unknown: \(reason ?? "")" }
             var text = count == 0 ? "none" : "at least \(count)"
-            text += isLogWhole == false ? " in what is left of the log" : " in the log"
-            text += " of the host's kernel"
+            text += " in the log of the host's kernel"
+            if isLogWhole == false { text += " (older lines are lost)" }
             if let fault = first.first {
                 text += ", the first a \(fault.access ?? "transfer")" + (fault.address.map { " at \($0)" } ?? "")
             }
@@ -67,11 +67,11 @@ extension OpenDevice {
         case .success(let log): open = log
         case .failure(let error): return .unknown("/dev/kmsg: \(error.nameAndText)")
         }
-        guard let iommu else { return .unknown("its IOMMU isn't, either") }
+        guard let iommu else { return .unknown("IOMMU unknown") }
         guard DMAFaultParser.drivers.contains(iommu.driver) else {
-            return .unknown("what \(iommu.driver) logs is not understood")
+            return .unknown("Martlet can't read the log lines of \(iommu.driver)")
         }
-        guard !streams.isEmpty else { return .unknown("its stream IDs aren't, either") }
+        guard !streams.isEmpty else { return .unknown("stream IDs unknown") }
         let faults = open.faults(iommu: iommu.name, streams: streams)
         return DeviceReport.DMA.Faults(
             count: faults.count,

@@ -22,7 +22,7 @@ extension DeviceReport {
         var lines: [String] {
             var lines = ["  reset: \(text)"]
             if by == "none" {
-                lines.append("    it comes as its last user left it, and what the guest leaves running is not stopped")
+                lines.append("    the guest gets it in its last state, and its DMA may go on after the guest")
             }
             if lineCount > 0 {
                 let times = assertionCount == 1 ? "once" : "\(assertionCount) times"

@@ -89,12 +89,12 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
             guard let through else {
                 if mode == "identity" { return "dma: identity: NOT confined, reaches \(reaches)" }
                 let promise = mode == "none" ? "none, as configured; nothing enforces it" : "untranslated"
-                return "dma: \(promise); no IOMMU: NOT confined, what it does reaches all host memory"
+                return "dma: \(promise); no IOMMU: NOT confined, reaches all host memory"
             }
             let company = groupOthers.isEmpty ? "alone in it" : "with \(groupOthers.joined(separator: ", "))"
             var text = "dma: \(mode) (group \(group), \(company), \(through)), reaches \(reaches)"
             text += reaches == "nothing" ? "" : " only"
-            text += "; interrupts " + (interruptsIsolated == true ? "isolated" : "not known to be isolated")
+            text += interruptsIsolated == true ? "; interrupts isolated" : "; interrupt isolation unknown"
             if !streamIDs.isEmpty {
                 text += "; stream " + streamIDs.map { hex($0) }.joined(separator: ", ")
             }
@@ -138,7 +138,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         if let faults = dma.faults { lines.append("  dma faults: \(faults.text)") }
         lines += reset.lines
         if let resetFailure {
-            lines.append("  reset failed: \(resetFailure); what was left running may go on")
+            lines.append("  reset failed: \(resetFailure); DMA of its last user may go on")
         }
         for region in regions {
             let host = region.hostAddress.map { "host \($0) " } ?? ""
@@ -152,7 +152,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
                 "  accesses without a syndrome: \(nisvEmulated) emulated, \(nisvAborted) answered with a data abort")
         }
         for interrupt in interrupts {
-            let count = interrupt.count.map { "\($0)" } ?? "not known"
+            let count = interrupt.count.map { "\($0)" } ?? "unknown"
             lines.append(
                 "  interrupt \(interrupt.index): \(interrupt.trigger), SPI \(interrupt.spi), path \(interrupt.path), "
                     + "count \(count) (\(interrupt.countSource))")

@@ -40,10 +40,10 @@ extension ResetFailure: CustomStringConvertible {
         case .vfio(let error): error.description
         case .noRegister(let device, _, _), .tooLong(let device, _): "\(device): the reset failed: \(shortText)"
         case .timedOut(let device, _, _, _):
-            "\(device): the reset failed: \(shortText)\n  see that the device has its clocks and power "
-                + "(martlet devices \(device))"
+            "\(device): the reset failed: \(shortText)\n  check the device's clocks and power, "
+                + "run: martlet devices \(device)"
         case .noAnswer(let device, _):
-            "\(device): the reset failed: \(shortText)\n  see that they are on (martlet devices \(device))"
+            "\(device): the reset failed: \(shortText)\n  check that they are on, run: martlet devices \(device)"
         }
     }
 }
@@ -88,10 +88,10 @@ extension ResetStep.Register {
         }
         let (end, overflow) = offset.addingReportingOverflow(UInt64(max(width, 1)))
         if overflow || end > region.size { return "region \(region.index) has \(region.size) bytes" }
-        guard Self.widths.contains(width) else { return "no register has \(width) bytes" }
-        if offset % UInt64(width) != 0 { return "the offset is no multiple of its \(width) bytes" }
-        if reads, !region.access.contains(.read) { return "VFIO lets nobody read region \(region.index)" }
-        if writes, !region.access.contains(.write) { return "VFIO lets nobody write region \(region.index)" }
+        guard Self.widths.contains(width) else { return "a register can't have \(width) bytes" }
+        if offset % UInt64(width) != 0 { return "the offset is not a multiple of the width, \(width) bytes" }
+        if reads, !region.access.contains(.read) { return "VFIO allows no reads of region \(region.index)" }
+        if writes, !region.access.contains(.write) { return "VFIO allows no writes to region \(region.index)" }
         return nil
     }
 }

@@ -71,26 +71,26 @@ extension VFIOError: CustomStringConvertible {
         case .host(let error): error.what
         case .hiddenNode(_, let operation, _, _):
             "\(operation.description) failed: \(Errno.noSuchFileOrDirectory.nameAndText)"
-        case .incompatibleAPI(_, let found): "VFIO_GET_API_VERSION says \(found) where Martlet needs 0"
-        case .iommuUnsupported(_, let type): "VFIO_CHECK_EXTENSION says that there is no \(type.symbol)"
-        case .groupNotViable(_, let group): "VFIO_GROUP_GET_STATUS says that group \(group.id) is not viable"
-        case .alreadyOpen: "used twice"
+        case .incompatibleAPI(_, let found): "VFIO_GET_API_VERSION reports \(found), and Martlet needs 0"
+        case .iommuUnsupported(_, let type): "VFIO_CHECK_EXTENSION reports no \(type.symbol)"
+        case .groupNotViable(_, let group): "VFIO_GROUP_GET_STATUS reports that group \(group.id) is not viable"
+        case .alreadyOpen: "listed twice"
         case .notPlatformOrAMBA(_, let flags):
-            "VFIO_DEVICE_GET_INFO says neither platform nor AMBA device (flags \(hex(flags)))"
+            "VFIO_DEVICE_GET_INFO reports neither a platform nor an AMBA device (flags \(hex(flags)))"
         case .implausible(_, let problem): problem
         case .alreadyWired(_, let interrupt, let action):
-            "interrupt \(interrupt) has an eventfd to \(action) it already"
+            "interrupt \(interrupt) already has an eventfd to \(action) it"
         case .notMappable(_, let region): "region \(region.index) can't be mapped"
         case .invalidAccess(_, let region, let offset, let size):
-            "no access of \(size) bytes at \(hex(offset)) of region \(region.index), \(hex(region.size)) bytes long"
+            "can't access \(size) bytes at \(hex(offset)) of region \(region.index) of \(hex(region.size)) bytes"
         case .shortTransfer(_, let operation, let count): "\(operation.description) moved \(count) bytes"
-        case .noTranslation: "no DMA mapping without an IOMMU"
-        case .noIOMMU: "dma is \"iommu\", but no IOMMU stands between the device and the host's memory"
+        case .noTranslation: "can't map memory for DMA: the device has no IOMMU"
+        case .noIOMMU: "dma is \"iommu\", but the device has no IOMMU"
         case .identityBehindIOMMU(_, let group):
-            "dma is \"identity\", but an IOMMU stands between the device and the host's memory (group \(group))"
+            "dma is \"identity\", but an IOMMU translates the device's DMA (group \(group))"
         case .groupSharesDMA(_, let group, let other):
-            "group \(group) is that of \(other), too, which is to reach something else by DMA"
-        case .noDeviceFile: "no file of its own in /dev/vfio/devices"
+            "its group \(group) has another device, \(other), with another dma setting"
+        case .noDeviceFile: "the device has no file in /dev/vfio/devices"
         case .wrongDescriptor(_, let key, let number, let found, let wanted):
             "\(key) \(number) is open for \(found), not for \(wanted)"
         case .failed(_, let operation, let errno): "\(operation.description) failed: \(errno.nameAndText)"
@@ -102,37 +102,37 @@ extension VFIOError: CustomStringConvertible {
         case .host(let error): error.help
         case .hiddenNode(_, _, let path, let others):
             [
-                "the kernel has \(path), but /dev here hasn't, as in a container",
-                "give it to the container: docker run, podman run: "
+                "the kernel has \(path), but this /dev lacks it (a container?)",
+                "start the container with "
                     + ([path] + others).map { "--device \($0)" }.joined(separator: " "),
             ]
-        case .incompatibleAPI: ["this kernel is not one that Martlet knows"]
+        case .incompatibleAPI: ["update the host kernel or martlet"]
         case .iommuUnsupported(_, let type): VFIOOperation.missing(type)
         case .groupNotViable(_, let group): HostAdvice.viability(group)
-        case .alreadyOpen: ["this process has the device open; list it once"]
+        case .alreadyOpen: ["list the device once"]
         case .notPlatformOrAMBA: ["only devices of the platform and the AMBA bus can be passed through"]
         case .implausible: ["the host's driver or device tree describes the device wrongly"]
         case .notMappable(_, let region):
             region.access.isSuperset(of: [.read, .write])
                 ? ["its address or size is not on a page boundary"]
-                : ["it can't be both read and written"]
-        case .noTranslation: ["the device addresses the host's physical memory"]
+                : ["it is not both readable and writable"]
+        case .noTranslation: ["the device's DMA uses physical addresses of the host"]
         case .identityBehindIOMMU:
-            ["set dma to \"iommu\", or leave it out: then it reaches the guest's RAM and nothing else"]
+            ["set dma to \"iommu\", or remove it: the device then reaches the guest's RAM only"]
         case .noIOMMU:
             [
-                "set dma to \"none\" for a device that does no DMA, or to \"identity\" if it may reach all of the host's memory"
+                "set dma to \"none\" if the device does no DMA, or to \"identity\" if it may access all host memory"
             ]
-        case .groupSharesDMA: ["the IOMMU can't tell devices of one group apart: give all of them the same dma"]
+        case .groupSharesDMA: ["set the same dma for all devices of the group: the IOMMU can't tell them apart"]
         case .noDeviceFile(_, let isNoIOMMU):
             isNoIOMMU
-                ? ["a device without an IOMMU can only be opened through its group: leave vfio and vfio_fd out"]
+                ? ["remove vfio and vfio_fd: a device without an IOMMU can only be opened through its group"]
                 : [
-                    "this kernel has none (CONFIG_VFIO_DEVICE_CDEV): leave vfio and vfio_fd out, or set vfio to \"group\"",
-                    "to use the device's group",
+                    "the kernel lacks CONFIG_VFIO_DEVICE_CDEV",
+                    "remove vfio and vfio_fd, or set vfio to \"group\": Martlet then uses the device's group",
                 ]
         case .wrongDescriptor(_, let key, _, _, _):
-            ["\(key) is the number of a descriptor that Martlet is started with; pass the right one"]
+            ["start Martlet with the right descriptor, or correct \(key)"]
         case .failed(_, let operation, let errno): operation.help(errno)
         case .alreadyWired, .invalidAccess, .shortTransfer: []
         }

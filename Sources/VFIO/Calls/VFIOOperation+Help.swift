@@ -24,32 +24,32 @@ extension VFIOOperation {
         case .openIOMMUFD: return iommufdHelp(errno)
         case .openDeviceFile(let path): return deviceFileHelp(path, errno)
         case .adopt(let key, _) where errno == .badFileDescriptor:
-            return ["\(key) is the number of a descriptor that Martlet is started with, and this one isn't open"]
+            return ["this descriptor isn't open: start Martlet with it, or correct \(key)"]
         case .bind(let group, let file): return bindHelp(group, file, errno)
         case .attach: return attachHelp(errno)
         case .getGroupStatus where errno == .operationNotSupportedByDevice:
-            return ["the last device of the group has just left VFIO"]
+            return ["the last device of the group has just left its VFIO driver"]
         case .mapRegion where errno == .invalidArgument:
             return [
-                "the kernel refuses to map this region, though it said it could",
-                "set no_mmap for the device: its accesses are then trapped and forwarded",
+                "the kernel refuses to map this region, though it reports that it can",
+                "set no_mmap for the device: Martlet then traps and forwards each access",
             ]
         case .getDeviceInfo, .getRegionInfo, .getInterruptInfo, .readRegion, .writeRegion:
             // vfio_main.c wakes the device before any of these and reports a failure as EIO.
             guard errno == .ioError else { return [] }
-            return ["the device can't be woken up (runtime power management)", HostAdvice.kernelLog]
+            return ["the kernel can't resume the device (runtime power management)", HostAdvice.kernelLog]
         default: return []
         }
     }
 
     private static let rawIO = [
-        "a device without an IOMMU needs the capability CAP_SYS_RAWIO: be root, or give it to the program",
+        "a device without an IOMMU needs CAP_SYS_RAWIO: run martlet as root, or give the program the capability",
         "run: setcap cap_sys_rawio+ep \"$(command -v martlet)\"",
     ]
 
     /// EPERM: the permissions of the file allow it, and the devices of the control group don't.
     private static func forbidden(_ path: String) -> [String] {
-        ["this process may not open it; a container may not unless it is run with --device \(path)"]
+        ["the control group of this process forbids it; start the container with --device \(path)"]
     }
 
     private func containerHelp(_ errno: Errno) -> [String] {
@@ -79,7 +79,7 @@ extension VFIOOperation {
         case .resourceBusy:
             ["another process uses the group", "run: fuser -v \(group.node)"]
         case .operationNotSupportedByDevice:
-            ["the last device of the group has just left VFIO"]
+            ["the last device of the group has just left its VFIO driver"]
         default: []
         }
     }
@@ -89,14 +89,14 @@ extension VFIOOperation {
         case .notPermitted where group.isNoIOMMU: Self.rawIO
         case .notPermitted: HostAdvice.viability(group)
         case .resourceBusy:
-            ["the group's IOMMU is in use elsewhere", "run: fuser -v \(group.node) /dev/vfio/devices/*"]
+            ["another process uses the group's IOMMU", "run: fuser -v \(group.node) /dev/vfio/devices/*"]
         case .invalidArgument:
             [
-                "the group is in a container already, or the firmware demands a 1:1 mapping for a device of it",
+                "the group is already in a container, or the firmware requires a 1:1 mapping for one of its devices",
                 HostAdvice.kernelLog,
             ]
         case .operationNotSupportedByDevice:
-            ["the last device of the group has just left VFIO"]
+            ["the last device of the group has just left its VFIO driver"]
         default: []
         }
     }
@@ -107,7 +107,7 @@ extension VFIOOperation {
         case (.type1v2, .notPermitted): Self.unsafeInterrupts("vfio_iommu_type1")
         case (_, .operationNotSupportedByDevice): Self.missing(type)
         case (.type1v2, .invalidArgument), (.type1v2, .resourceBusy):
-            ["the IOMMU can't take the group", HostAdvice.kernelLog]
+            ["the IOMMU can't attach the group", HostAdvice.kernelLog]
         default: []
         }
     }
@@ -115,8 +115,8 @@ extension VFIOOperation {
     /// The platform doesn't say that a device can't reach other devices' interrupts.
     private static func unsafeInterrupts(_ module: String) -> [String] {
         [
-            "the platform doesn't isolate message-signalled interrupts: a device that writes where it likes could",
-            "raise any interrupt of the host; only where guest and device are trusted:",
+            "the platform doesn't isolate message-signalled interrupts: the device can raise any interrupt of the host",
+            "only if you trust guest and device:",
             "run: echo 1 > /sys/module/\(module)/parameters/allow_unsafe_interrupts",
         ]
     }
@@ -126,10 +126,10 @@ extension VFIOOperation {
         case .noSuchFileOrDirectory, .operationNotSupportedByDevice, .noSuchAddressOrDevice:
             [
                 "the kernel has no iommufd: its module isn't loaded, or CONFIG_IOMMUFD is off",
-                "run: modprobe iommufd", "or leave vfio out, or set it to \"group\", to use the device's group",
+                "run: modprobe iommufd", "or remove vfio, or set it to \"group\": Martlet then uses the device's group",
             ]
         case .permissionDenied:
-            ["this user may not open it: hand it in as iommufd_fd, or", "run: chown \"$USER\" /dev/iommu"]
+            ["this user may not open it: pass it in as iommufd_fd, or", "run: chown \"$USER\" /dev/iommu"]
         case .notPermitted: Self.forbidden("/dev/iommu")
         default: []
         }
@@ -140,10 +140,10 @@ extension VFIOOperation {
         case .noSuchFileOrDirectory:
             [
                 "the device has no file of its own: CONFIG_VFIO_DEVICE_CDEV is off, or /dev isn't the host's own",
-                "leave vfio out, or set it to \"group\", to use the device's group",
+                "remove vfio, or set it to \"group\": Martlet then uses the device's group",
             ]
         case .permissionDenied:
-            ["this user may not open it: hand it in as vfio_fd, or", "run: chown \"$USER\" \(path)"]
+            ["this user may not open it: pass it in as vfio_fd, or", "run: chown \"$USER\" \(path)"]
         case .notPermitted: Self.forbidden(path)
         case .operationNotSupportedByDevice: ["the device has just left its VFIO driver"]
         default: []
@@ -156,18 +156,18 @@ extension VFIOOperation {
         case .resourceBusy: HostAdvice.viability(group)
         case .invalidArgument:
             [
-                "another process uses the device, or opening it has reset it, and that failed",
+                "another process uses the device, or its reset on open failed",
                 "run: fuser -v \(file)", HostAdvice.kernelLog,
             ]
-        case .badFileDescriptor, .inappropriateIOCTLForDevice: ["the descriptor isn't one of /dev/iommu"]
-        default: ["the device's VFIO driver gives this error", HostAdvice.kernelLog]
+        case .badFileDescriptor, .inappropriateIOCTLForDevice: ["the descriptor is not open for /dev/iommu"]
+        default: ["the device's VFIO driver returned this error", HostAdvice.kernelLog]
         }
     }
 
     private func attachHelp(_ errno: Errno) -> [String] {
         switch errno {
         case .invalidArgument, .resourceBusy, .addressInUse:
-            ["the IOMMU can't take the device, or the firmware demands a 1:1 mapping for it", HostAdvice.kernelLog]
+            ["the IOMMU can't attach the device, or the firmware requires a 1:1 mapping for it", HostAdvice.kernelLog]
         default: []
         }
     }
@@ -179,7 +179,7 @@ extension VFIOOperation {
             ["the kernel's driver for it isn't loaded", "run: modprobe vfio_iommu_type1"]
         case .noIOMMU:
             [
-                "no-IOMMU mode is off; with it, the device can reach all of the host's memory:",
+                "no-IOMMU mode is off; if you turn it on, the device can access all of the host's memory:",
                 "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",
             ]
         }
@@ -191,11 +191,11 @@ extension VFIOOperation {
         case .notPermitted where isNoIOMMU: Self.rawIO
         case .invalidArgument:
             [
-                "opening resets the device, and that failed: vfio-platform then refuses it",
+                "vfio-platform resets the device on open, and the reset failed",
                 HostAdvice.kernelLog,
             ] + HostAdvice.resetNotRequired
         case .resourceBusy: ["another process uses the device", "run: fuser -v /dev/vfio/*"]
-        default: ["the device's VFIO driver gives this error", HostAdvice.kernelLog]
+        default: ["the device's VFIO driver returned this error", HostAdvice.kernelLog]
         }
     }
 
@@ -203,9 +203,9 @@ extension VFIOOperation {
         switch errno {
         case .resourceBusy:
             switch self {
-            case .wireInterrupt(.unmask, _): ["an eventfd unmasks this interrupt already"]
+            case .wireInterrupt(.unmask, _): ["another eventfd already unmasks this interrupt"]
             default:
-                ["a driver of the host holds the interrupt line, which can't be shared", "run: cat /proc/interrupts"]
+                ["a host driver uses the interrupt line, which can't be shared", "run: cat /proc/interrupts"]
             }
         case .invalidArgument:
             switch self {
@@ -219,8 +219,8 @@ extension VFIOOperation {
     private func resetHelp(_ errno: Errno) -> [String] {
         switch errno {
         case .invalidArgument:
-            ["the kernel has no function that resets this device, or it failed", HostAdvice.kernelLog]
-        default: ["the kernel's reset function for this device gives this error", HostAdvice.kernelLog]
+            ["the kernel has no reset function for this device, or the function failed", HostAdvice.kernelLog]
+        default: ["the kernel's reset function for this device returned this error", HostAdvice.kernelLog]
         }
     }
 
@@ -228,20 +228,20 @@ extension VFIOOperation {
         switch errno {
         case .noMemory, .notPermitted:
             [
-                "all of the guest's memory is locked into RAM for devices, and this process may not lock so much",
-                "(be root, raise LimitMEMLOCK= of its service, or the limit of this shell), or the host is short of it",
+                "DMA locks all of the guest's RAM: this process may not lock that much, or the host is short of memory",
+                "run martlet as root, or raise LimitMEMLOCK= of its service, or:",
                 "run: ulimit -l unlimited",
             ]
         case .noSpace:
             [
-                "the container holds as many DMA mappings as it may",
+                "the container has reached its limit of DMA mappings",
                 "run: cat /sys/module/vfio_iommu_type1/parameters/dma_entry_limit",
             ]
-        case .fileExists: ["devices see other memory at these addresses already"]
+        case .fileExists: ["other memory is already mapped at these addresses"]
         case .invalidArgument:
             [
-                "the addresses are not on the IOMMU's page boundaries, or it can't translate them: some are reserved,",
-                "often for the interrupt controller; place the guest's memory, or the device's region, elsewhere",
+                "the addresses are not on the IOMMU's page boundaries, or they are reserved (often for interrupts)",
+                "set machine-config.ram_base, or the device's guest_address, to other addresses",
             ]
                 + (group.map { ["run: cat /sys/kernel/iommu_groups/\($0)/reserved_regions"] } ?? [])
         case .badAddress: ["the memory is not mapped in this process"]

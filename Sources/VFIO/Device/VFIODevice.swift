@@ -72,11 +72,11 @@ public final class VFIODevice: Sendable {
         }
         // Both limits are far over any real device; they keep a broken driver from filling memory here.
         guard info.regionCount <= 64 else {
-            throw .implausible(device: host.name, problem: "it claims \(info.regionCount) regions; 64 are accepted")
+            throw .implausible(device: host.name, problem: "the kernel reports \(info.regionCount) regions, and Martlet accepts 64")
         }
         guard info.interruptCount <= 1024 else {
             throw .implausible(
-                device: host.name, problem: "it claims \(info.interruptCount) interrupts; 1024 are accepted")
+                device: host.name, problem: "the kernel reports \(info.interruptCount) interrupts, and Martlet accepts 1024")
         }
         canReset = info.flags.contains(.reset)
 

@@ -37,7 +37,7 @@ public struct VFIOInterrupt: Equatable, Sendable {
 
     /// Why a platform device can't have such an interrupt, or nil.
     var problem: String? {
-        if count != 1 { return "interrupt \(index) stands for \(count) interrupts where a platform device has one" }
+        if count != 1 { return "interrupt \(index) stands for \(count) interrupts, and Martlet accepts one" }
         if !flags.contains(.eventDescriptor) { return "interrupt \(index) can't signal an eventfd" }
         return nil
     }

@@ -48,10 +48,10 @@ public struct VFIORegion: Equatable, Sendable {
     var problem: String? {
         // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far over any real device.
         let limit: UInt64 = 1 << 48
-        if size > limit { return "region \(index) has an absurd size of \(hex(size)) bytes" }
+        if size > limit { return "region \(index) has an impossible size of \(hex(size)) bytes" }
         let (end, overflow) = fileOffset.addingReportingOverflow(size)
         if overflow || end > UInt64(Int64.max) {
-            return "region \(index) lies beyond the end of any file, at \(hex(fileOffset))"
+            return "region \(index) has an impossible file offset of \(hex(fileOffset))"
         }
         return nil
     }

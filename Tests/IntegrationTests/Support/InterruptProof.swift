@@ -225,7 +225,7 @@ extension InterruptProof {
         #expect(interrupt.path == path)
         if limit != nil {
             #expect((interrupt.counters?.stormHeld ?? 0) > 0)
-            #expect(result.errors.contains("storm_limit reached"))
+            #expect(result.errors.contains("interrupts a second reached; held back"))
         }
         _ = try other.finish()
         return StormEffect(

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+import KernelFakes
+import LinuxSystem
+
+@testable import HostDevices
+
+/// Devices of a host that is only told of.
+struct SampleHost {
+    let kernel = FakeKernel()
+
+    func device(
+        _ name: String = "10000000.edu", group: Int? = 3, driver: String = "vfio-platform", isNoIOMMU: Bool = false
+    ) throws -> HostDevice {
+        kernel.addHostDevice(name, group: group, driver: driver, isNoIOMMU: isNoIOMMU)
+        return try HostDevice(host: name, sysfs: Sysfs(system: kernel))
+    }
+
+    static let group = HostDevice.IOMMUGroup(id: 3, isNoIOMMU: false, others: [])
+    static let sharedGroup = HostDevice.IOMMUGroup(
+        id: 3, isNoIOMMU: false, others: [.init(name: "10200000.sata", driver: "ahci")])
+    static let noIOMMUGroup = HostDevice.IOMMUGroup(id: 0, isNoIOMMU: true, others: [])
+}
+
+extension Messages {
+    /// HostDevices.
+    mutating func addHost() throws {
+        let name = "10000000.edu"
+        let path = "/sys/devices/platform/10000000.edu/driver_override"
+        add(
+            HostDeviceError.noSuchDevice(device: name, similar: []), .noSuchDevice(device: name, similar: ["1000000.edu"]),
+            .noSuchDevice(device: "/sys/devices/x", similar: []), .notADevice(device: "cpus", .cpus),
+            .notInSysfs(path: "/tmp", root: "/sys"), .unsupportedBus(device: "0000:00:01.0", bus: "pci"),
+            .unsupportedBus(device: "/sys/kernel", bus: nil), .noSysfs(device: name, root: "/sys"),
+            .sysfs(device: name, path: path, errno: .ioError), .sysfs(device: name, path: path, errno: .tooManyOpenFiles),
+            .malformedSysfs(device: name, path: path, content: "x"), .binding(device: name, .inUse(SampleHost.group)))
+        try addNotReady()
+        addBindingProblems()
+        addBindingFailures()
+        add(
+            BindingStep.write(name, to: "/sys/bus/platform/drivers_probe"),
+            .save("driver=edu", as: name, in: .formerDrivers), .remove(name, in: .formerDrivers)
+        ) { $0.command }
+    }
+
+    private mutating func addNotReady() throws {
+        for (group, driver) in [(3, "edu"), (3, ""), (nil, ""), (nil, "vfio-platform")] as [(Int?, String)] {
+            let device = try SampleHost().device(group: group, driver: driver)
+            add(HostDeviceError.notReady(device))
+            add(HostDevice.self, device.remedy.joined(separator: "\n"))
+        }
+        let host = SampleHost()
+        _ = try host.device(driver: "")
+        host.kernel.withState { $0.files = $0.files.filter { !$0.key.contains("/drivers/vfio-platform") } }
+        add(HostDeviceError.notReady(try HostDevice(host: "10000000.edu", sysfs: Sysfs(system: host.kernel))))
+    }
+
+    private mutating func addBindingProblems() {
+        let text: (BindingProblem) -> String = { problem in
+            "\(problem.isFinal ? "impossible" : "needs"): \(problem.summary)\n  "
+                + problem.lines.joined(separator: "\n  ")
+        }
+        add(
+            BindingProblem.usedByHost(.console("ttyAMA0")), .usedByHost(.bootConsole("/pl011@9000000")),
+            .usedByHost(.rootFileSystem("/dev/sda1")), .usedByHost(.fileSystem("/dev/sda2", mountPoint: "/data")),
+            .usedByHost(.swap("/dev/sda3")), .usedByHost(.unseen("/dev/sda")), .driverStays("gic"), .hostPart(.iommu),
+            .pciHost, .noVFIODriver(.amba), .noIOMMU(isModeMissing: true), .noIOMMU(isModeMissing: false),
+            .noReset(compatible: "x,net"), .noReset(compatible: nil), .groupHeld(SampleHost.sharedGroup),
+            .groupHeld(SampleHost.group), text: text)
+        add(
+            HostPart.interruptController, .iommu, .timer, .performanceCounters, .firmware, .cpus, .memory, .perCPU, .empty,
+            .noDevice
+        ) { "\($0.summary)\n  " + $0.lines.joined(separator: "\n  ") }
+    }
+
+    private mutating func addBindingFailures() {
+        let name = "10000000.edu"
+        let text: (BindingFailure) -> String = { HostDeviceError.binding(device: name, $0).description }
+        add(BindingFailure.refused([.pciHost]), .refused([.hostPart(.timer)]), .inUse(SampleHost.group), text: text)
+        let bind = BindingStep.write(name, to: "/sys/bus/platform/drivers/vfio-platform/bind")
+        let hold = BindingStep.write(name, to: DeviceHold.holdFile(Sysfs(system: FakeKernel())))
+        let unbind = BindingStep.write(name, to: "/sys/bus/platform/devices/10000000.edu/driver/unbind")
+        let failed: [(BindingFailure.Action, BindingFailure.Reason)] = [
+            (.bind, .step(bind, .noSuchDevice)), (.bind, .step(unbind, .permissionDenied)),
+            (.bind, .step(unbind, .tooManyOpenFiles)), (.bind, .step(hold, .resourceBusy)),
+            (.release, .step(bind, .noSuchFileOrDirectory)), (.bind, .state(.writable(path: "/run/martlet"))),
+            (.bind, .locked("/run/martlet", seconds: 10)), (.release, .useUnknown(SampleHost.group, .permissionDenied)),
+            (.release, .useUnknown(SampleHost.group, .noSuchFileOrDirectory)),
+            (.release, .badNote("/run/martlet/former-drivers/10000000.edu")), (.bind, .problem("vfio-platform did not take it")),
+        ]
+        for (action, reason) in failed {
+            let failure = BindingFailure.failed(action, reason, before: "edu", now: .driver("edu"))
+            add(failure, text: text)
+            add(reason) { _ in text(failure) }
+        }
+        add(
+            .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver(nil), isResetRequired: true),
+            .failed(.bind, .step(bind, .noSuchDevice), before: "edu", now: .driver(nil), left: [.step(unbind, .ioError)]),
+            .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver("vfio-platform")),
+            BindingFailure.failed(.release, .step(unbind, .ioError), before: "edu", now: .unknown), text: text)
+    }
+}
