@@ -17,7 +17,7 @@ extension Node {
     /// - Throws: `DeviceTreeError.unreadable`, `.limitExceeded`, `.invalidNodeName`, `.invalidPropertyName`
     /// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-firmware-ofw
     public init(
-        directory path: String, named name: String? = nil, descending: Bool = true, system: any SystemCalls,
+        directory path: String, named name: String? = nil, descending: Bool = true, system: any FileCalls,
         limits: Tree.Limits = Tree.Limits()
     ) throws(DeviceTreeError) {
         let name = name ?? path.split(separator: "/").last.map { String($0) } ?? ""
@@ -30,7 +30,7 @@ extension Node {
 }
 
 private struct HostTreeReader {
-    let system: any SystemCalls
+    let system: any FileCalls
     let limits: Tree.Limits
     let descending: Bool
     var nodeCount = 0

@@ -9,17 +9,13 @@ internal import Machine
 
 extension LogLevel: ExpressibleByArgument {
     public init?(argument: String) {
-        guard let level = Self.names.first(where: { $0.name == argument })?.level else { return nil }
+        guard let level = Self.allCases.first(where: { $0.name == argument }) else { return nil }
         self = level
     }
 
-    static var names: [(name: String, level: LogLevel)] {
-        [("trace", .trace), ("debug", .debug), ("info", .info), ("warning", .warning), ("error", .error)]
-    }
+    public static var allValueStrings: [String] { allCases.map(\.name) }
 
-    public static var allValueStrings: [String] { names.map(\.name) }
-
-    public var defaultValueDescription: String { Self.names.first { $0.level == self }?.name ?? "" }
+    public var defaultValueDescription: String { name }
 }
 
 /// What `--trace` asks for.

@@ -45,7 +45,7 @@ struct RunArguments: Equatable {
             switch option.name {
             case "--report": report = option.value
             case "--log-level":
-                guard let level = LogLevel.names.first(where: { $0.name == option.value })?.level else { return nil }
+                guard let level = LogLevel(argument: option.value) else { return nil }
                 logLevel = level
             default: return nil
             }

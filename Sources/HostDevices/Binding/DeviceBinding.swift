@@ -31,7 +31,7 @@ public struct DeviceBinding: Sendable {
     private static let lockAttemptsPerSecond = 20
 
     let sysfs: Sysfs
-    let calls: any FileCalls
+    let calls: any HostChangeCalls
     /// Where is kept what the host had.
     let notes: StateFolder
     /// Whether `bind` has devices held where the host can do that.
@@ -42,7 +42,7 @@ public struct DeviceBinding: Sendable {
     ///   - notes: where is kept what the host had.
     ///   - holds: whether `bind` has devices held where the host can do that (`DeviceHold`).
     public init(
-        sysfs: Sysfs, calls: any FileCalls, notes: StateFolder = .formerDrivers, holds: Bool = true
+        sysfs: Sysfs, calls: any HostChangeCalls, notes: StateFolder = .formerDrivers, holds: Bool = true
     ) {
         self.sysfs = sysfs
         self.calls = calls

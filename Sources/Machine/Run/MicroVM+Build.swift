@@ -88,9 +88,10 @@ extension MicroVM {
             stack.keep(started)
             live.append(started)
         }
-        // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
+        // From here on they arrive in the event loop only.
+        let signals = [SignalNumber.hangUp, SignalNumber.interrupt, SignalNumber.user1, SignalNumber.terminate]
         stack.keep(
-            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) {
+            try SignalWatch(signals, loop: loop, system: plan.calls) {
                 queue.send(.signal($0))
             })
         let log = plan.log
