@@ -123,9 +123,7 @@ public final class InterruptController: Sendable {
         _ calls: any KVMCalls, _ device: CInt, _ name: String, _ group: Int, _ attribute: Int,
         _ value: DeviceAttribute
     ) throws(KVMError) {
-        try naming({ .call(name, errno: $0) }) { () throws(Errno) in
-            try calls.setAttribute(device: device, group: UInt32(group), attribute: UInt64(attribute), value: value)
-        }
+        try mapError({ KVMError.call(name, errno: $0) }, try calls.setAttribute(device: device, group: UInt32(group), attribute: UInt64(attribute), value: value))
     }
 }
 

@@ -115,25 +115,6 @@ extension PassthroughError {
         return GuestAddress(overflow || address.rawValue - below < unit / 2 ? below : above)
     }
 
-    /// Runs `body` and says that VFIO failed, which names the device itself.
-    static func vfio<Result>(_ body: () throws(VFIOError) -> Result) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .vfio(error) }
-    }
-
-    /// Runs `body` and says that the host's device can't be had.
-    static func host<Result>(_ body: () throws(HostDeviceError) -> Result) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .host(error) }
-    }
-
-    /// Runs `body` and says that the guest can't have a node for the device.
-    package static func node<Result>(_ body: () throws(GuestNodeError) -> Result) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .node(error) }
-    }
-
-    /// Runs `body` and says for which device KVM failed.
-    static func kvm<Result>(
-        _ device: String, _ body: () throws(KVMError) -> Result
-    ) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .kvm(device: device, error) }
-    }
+    /// For `mapError`: for which device KVM failed.
+    static func kvm(_ device: String) -> (KVMError) -> PassthroughError { { .kvm(device: device, $0) } }
 }

@@ -226,12 +226,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs `body` and says which call failed.
-func naming<Result>(_ call: String, _ body: () throws(Errno) -> Result) throws(MachineError) -> Result {
-    do { return try body() } catch { throw .call(call, errno: error) }
-}
-
-/// Runs `body` and says that the guest can't have its RAM.
-func memoryError<Result>(_ body: () throws(GuestMemoryError) -> Result) throws(MachineError) -> Result {
-    do { return try body() } catch { throw .guestMemory(error) }
+extension MachineError {
+    /// For `mapError`: which call failed.
+    static func call(_ name: String) -> (Errno) -> MachineError { { .call(name, errno: $0) } }
 }

@@ -92,9 +92,7 @@ struct MemoryPlacement {
         if let left = demands.mappingsLeft, mappings > left {
             throw .mappings(device: demands.device, wanted: mappings, left: left)
         }
-        let limit = try naming("getrlimit(RLIMIT_MEMLOCK), capget") { () throws(Errno) in
-            try calls.lockedMemoryLimit()
-        }
+        let limit = try mapError(MachineError.call("getrlimit(RLIMIT_MEMLOCK), capget"), try calls.lockedMemoryLimit())
         guard let limit else { return }
         // Each address space counts for itself (vfio_iommu_type1.c, vfio_lock_acct; iommufd/pages.c, do_update_pinned).
         let spaces = UInt64(max(demands.spaceCount, 1))

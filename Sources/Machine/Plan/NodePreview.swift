@@ -36,7 +36,7 @@ public struct NodePreview: Sendable {
                     throw .bus(device: device.device.name, error)
                 }
             }
-            nodes = try PassthroughError.node { () throws(GuestNodeError) in try generator.generate(requests) }
+            nodes = try mapError(PassthroughError.node, try generator.generate(requests))
             shared = generator.shared.nodes
         } catch { throw .passthrough(error) }
     }

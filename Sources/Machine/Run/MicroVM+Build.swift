@@ -64,9 +64,7 @@ extension MicroVM {
         profile.mark("interrupt-controller")
 
         let loop = stack.keep(
-            try naming("the event loop (epoll_create1, eventfd, epoll_ctl)") { () throws(Errno) in
-                try EventLoop(of: plan.calls)
-            })
+            try mapError(MachineError.call("the event loop (epoll_create1, eventfd, epoll_ctl)"), try EventLoop(of: plan.calls)))
         let devices: ConnectedDevices
         do throws(PassthroughError) {
             devices = stack.keep(

@@ -12,12 +12,12 @@ final class SignalWatch: Sendable {
     init(
         _ numbers: [CInt], loop: EventLoop, system: any SystemCalls, received: @escaping @Sendable (CInt) -> Void
     ) throws(MachineError) {
-        let signals = try naming("signalfd") { () throws(Errno) in try SignalDescriptor(signals: numbers, of: system) }
-        source = try naming("epoll_ctl for signals") { () throws(Errno) in
+        let signals = try mapError(MachineError.call("signalfd"), try SignalDescriptor(signals: numbers, of: system))
+        source = try mapError(
+            MachineError.call("epoll_ctl for signals"),
             try loop.add(signals.rawValue) { _ in
                 if let number = signals.take() { received(number) }
-            }
-        }
+            })
         self.signals = Share(signals)
     }
 

@@ -36,14 +36,12 @@ public final class ConnectedDevices: Sendable {
                 try Self.map(memory, in: space, onto: &state.stack, log: log)
             }
             let link = state.stack.keep(
-                try PassthroughError.kvm(first.name) { () throws(KVMError) in try VFIOLink(vm) })
+                try mapError(PassthroughError.kvm(first.name), try VFIOLink(vm)))
             // One for each group, or for each device that was opened by its own file.
             var files: Set<CInt> = []
             for device in devices.devices where files.insert(device.device.kvmFile).inserted {
                 state.stack.keep(
-                    try PassthroughError.kvm(device.name) { () throws(KVMError) in
-                        try VFIOLink.Registration(link, group: device.device.kvmFile)
-                    })
+                    try mapError(PassthroughError.kvm(device.name), try VFIOLink.Registration(link, group: device.device.kvmFile)))
             }
             for device in devices.devices {
                 state.connections.append(
@@ -77,9 +75,7 @@ public final class ConnectedDevices: Sendable {
             var offset: UInt64 = 0
             while offset < bank.mapping.size {
                 let part = offset..<min(offset + partSize, bank.mapping.size)
-                let mapping = try PassthroughError.vfio { () throws(VFIOError) in
-                    try space.map(bank.mapping, part: part, iova: bank.address + offset)
-                }
+                let mapping = try mapError(PassthroughError.vfio, try space.map(bank.mapping, part: part, iova: bank.address + offset))
                 stack.keep(mapping)
                 offset = part.upperBound
                 done += mapping.size
@@ -100,9 +96,7 @@ public final class ConnectedDevices: Sendable {
                 // Nil only while the region goes, and the connection has a share of it.
                 guard let memory = region.memory else { continue }
                 stack.keep(
-                    try PassthroughError.vfio { () throws(VFIOError) in
-                        try space.map(memory, part: 0..<memory.size, iova: address)
-                    })
+                    try mapError(PassthroughError.vfio, try space.map(memory, part: 0..<memory.size, iova: address)))
             }
         }
     }

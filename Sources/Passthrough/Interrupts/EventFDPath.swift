@@ -82,7 +82,7 @@ final class EventFDPath: InterruptPath {
         let interrupt = interrupts[position]
         let name = device.host.name
         // Says now whether the line can be driven at all.
-        try PassthroughError.kvm(name) { () throws(KVMError) in try vm.setInterruptLine(interrupt.gsi, high: false) }
+        try mapError(PassthroughError.kvm(name), try vm.setInterruptLine(interrupt.gsi, high: false))
         let trigger = try makeEvent(vm.system, name)
         let source = try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered(position, trigger) }
         for trap in traps { trap.setListener(self) }
@@ -190,16 +190,14 @@ final class EventFDPath: InterruptPath {
         case .raise(let line): try drive(line, high: true)
         case .lower(let line): try drive(line, high: false)
         case .unmask(let line):
-            try PassthroughError.vfio { () throws(VFIOError) in try device.unmask(interrupts[line].info) }
+            try mapError(PassthroughError.vfio, try device.unmask(interrupts[line].info))
         case .armTimer: timer?.arm(nanoseconds: timeoutNanoseconds)
         case .armRetry: timer?.arm(nanoseconds: Self.retryMilliseconds * 1_000_000)
         }
     }
 
     private func drive(_ line: Int, high: Bool) throws(PassthroughError) {
-        try PassthroughError.kvm(device.host.name) { () throws(KVMError) in
-            try vm.setInterruptLine(interrupts[line].gsi, high: high)
-        }
+        try mapError(PassthroughError.kvm(device.host.name), try vm.setInterruptLine(interrupts[line].gsi, high: high))
     }
 
     private func trace(

@@ -95,7 +95,7 @@ public final class OpenDevices: Sendable {
     public func memoryDemands() throws(PassthroughError) -> MemoryDemands? {
         let sharing = devices.filter { $0.device.reach == .guestMemory }
         guard let first = sharing.first else { return nil }
-        return try PassthroughError.vfio { () throws(VFIOError) in
+        do throws(VFIOError) {
             var limits: [IOVALimits] = []
             for space in containers.guestSpaces { limits.append(try space.limits()) }
             var reserved: [ReservedRegion] = []
@@ -105,6 +105,6 @@ public final class OpenDevices: Sendable {
                 }
             }
             return MemoryDemands(device: first.host.name, limits: limits, reserved: reserved)
-        }
+        } catch { throw .vfio(error) }
     }
 }

@@ -39,7 +39,7 @@ final class MappedRegions: Sendable {
         pieces = Mutex([])
         // From here on a throw runs deinit.
         for region in device.regions where region.isMapped {
-            let mapping = try PassthroughError.vfio { () throws(VFIOError) in try device.device.map(region.info) }
+            let mapping = try mapError(PassthroughError.vfio, try device.device.map(region.info))
             let piece = Piece(
                 region: mapping, base: region.range.base.rawValue, part: 0..<region.info.size, isRemovable: true)
             try pieces.withLock { (pieces) throws(PassthroughError) in
@@ -124,7 +124,7 @@ final class MappedRegions: Sendable {
 
     private static func unmap(_ piece: inout Piece, _ device: String) throws(PassthroughError) {
         guard let slot = piece.slot else { return }
-        try PassthroughError.kvm(device) { () throws(KVMError) in try slot.remove() }
+        try mapError(PassthroughError.kvm(device), try slot.remove())
         piece.slot = nil
     }
 
@@ -133,8 +133,6 @@ final class MappedRegions: Sendable {
         // Nil only while the region goes, and the piece has a share of it.
         guard let memory = piece.region.memory else { return }
         let address = piece.base + part.lowerBound
-        piece.slot = try PassthroughError.kvm(device) { () throws(KVMError) in
-            try MemorySlot(vm, at: address, mapping: memory, part: part)
-        }
+        piece.slot = try mapError(PassthroughError.kvm(device), try MemorySlot(vm, at: address, mapping: memory, part: part))
     }
 }
