@@ -5,7 +5,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help demo test arm64 guest arm-host bench bindings boards host-module generate mutate-release format lint clean
+.PHONY: help demo test arm64 guest arm-host bench bindings boards host-module generate docs mutate-release format lint clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 20
@@ -22,7 +22,7 @@ arm64: ## the static, stripped arm64 binary: .build/arm64/martlet
 guest: ## what guests boot: guest-images/build/Image, initramfs.cpio.gz, flat/
 	@guest-images/build.sh
 
-arm-host: ## a shell in the emulated ARM host (RUN=FILE runs that instead; VARIANT, LIMIT, DEVICES=1, MACHINE_ARGS, KERNEL_ARGS)
+arm-host: ## a shell in the emulated ARM host (RUN=FILE runs that instead; VARIANT, PAGES=16|64, LIMIT, DEVICES=1, MACHINE_ARGS, KERNEL_ARGS)
 	@guest-images/arm-host/shell.sh
 
 bench: ## the README's figures, counted in instructions by the emulated host
@@ -39,6 +39,9 @@ host-module: ## host-module/ against the kernel headers of Debian bookworm, trix
 
 generate: ## configs/schema.json and the reference in docs/configuration.md, from the tables in Sources/Configuration
 	swift run --quiet generate .
+
+docs: ## the documentation of the modules, by DocC (in .build/documentation), from what make test has built
+	@lint/documentation.sh
 
 mutate-release: ## change each order of release in turn, and show that a unit test notices (about a minute each)
 	@Tests/mutate-release.sh

@@ -101,14 +101,19 @@ the groups go before the memory|VFIO/Container/VFIODMAMapping.swift|/^    deinit
 what the memory is mapped in goes before it|VFIO/Container/VFIODMAMapping.swift|/^    deinit/,/^    }/{s/^        memory.release()//;s/^        groups.releaseAll()//}
 the loop goes before the timer|Devices/ClockTimer.swift|/^    deinit/,/^    }/s/^        timer.release()//
 the pin goes before the memory|GuestMemory/PhysicalMemory.swift|/^    public func close/,/^    }/{s/list.releaseAll()/XX/;s/pin.release()/list.releaseAll()/;s/XX/pin.release()/}
-the kernel's log is closed after the devices|Passthrough/Placement/OpenDevice.swift|/^    public func close/,/^    }/{s/^        if case .success.*//;s/^        containers.close()/        containers.close(); if case .success(let log)? = faultLog { log.close() }/}
+the kernel's log is closed after the devices|Passthrough/Placement/OpenDevices.swift|/^    public func close/,/^    }/{s/^        if case .success.*//;s/^        containers.close()/        containers.close(); if case .success(let log)? = faultLog { log.close() }/}
 the oldest region goes first|Passthrough/Regions/MappedRegions.swift|/^    func release/,/^    }/{s/pieces\[pieces.count - 1\]/pieces[0]/;s/removeLast/removeFirst/}
 the regions go before the paths|Passthrough/Connection/ConnectedDevice.swift|/^    \/\/\/ The share of the device/,/^    }/{s/^        regions.release()//;s/^        for path/        regions.release(); for path/}
 the regions go before the paths of a device that fails|Passthrough/Connection/ConnectedDevice.swift|/Before the regions/,/throw error/{s/^            regions.release()//;s/^            for path/            regions.release(); for path/}
 the oldest path goes first|Passthrough/Connection/ConnectedDevice.swift|/^    \/\/\/ The share of the device/,/^    }/s/paths.reversed()/paths/
 what the devices share goes before their resets|Passthrough/Connection/ConnectedDevices.swift|/^    deinit/,/^    }/{s/^        silence()//;s/^            state.stack.releaseAll()/            for one in state.connections { one.quiesce() }/;s/^            state.connections = \[\]/            state.stack.releaseAll()/}
 the RAM goes before the devices that write to it|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/{s/passthrough.close()/XX/;s/identity?.close()/passthrough.close()/;s/XX/identity?.close()/}
-KVM goes before the RAM|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/s/identity?.close()//;s/^    let configuration: MachineConfiguration/    private let hypervisor: Hypervisor?; let configuration: MachineConfiguration/;s/^    private let hypervisor: Hypervisor?$//
+KVM goes before the RAM|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/{s/identity?.close()/XX/;s/hypervisor.release()/identity?.close()/;s/XX/hypervisor.release()/}
+the boot's files go after the devices|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/{s/^        bootFiles.*//;s/passthrough.close()/passthrough.close(); bootFiles.withLock { $0.take() }?.close()/}
+the kernel's file goes before the initrd's|Machine/Boot/BootFile.swift|/^    \/\/\/ Closes them/,/^    }/{s/initrd?.close()/XX/;s/kernel.close()/initrd?.close()/;s/XX/kernel.close()/}
+the page map goes before the pin|GuestMemory/PhysicalMemory.swift|/^    public func close/,/^    }/{s/pin.release()/XX/;s/map.close()/pin.release()/;s/XX/map.close()/}
+the interrupts' counts go before the devices|Passthrough/Placement/OpenDevices.swift|/^    public func close/,/^    }/{s/^        interruptFile?.close()//;s/^        list.releaseAll()/        interruptFile?.close(); list.releaseAll()/}
+a machine's parts go after what they are made of|Machine/Run/MicroVM.swift|/^    private func release/,/^    }/s/parts.withLock { $0 = nil }//
 the RAM goes before the devices of a plan that fails|Machine/Plan/MachinePlan.swift|/^        defer {/,/^        }/{s/^                memory?.close()//;s/placed?.close()/memory?.close(); placed?.close()/}
 END
 echo "$count mutants, $([ $status = 0 ] && echo all caught || echo NOT ALL CAUGHT)"

@@ -93,20 +93,26 @@ in_place() {
     tally "$title tests ($HOST_ARCH, in place)" "$work/$title.xml" "$status" yes
 }
 
-# emulated HOST: the integration tests that belong to that host: gicv3, gicv2, or gibibyte, which has a page of 1 GiB.
+# emulated HOST: the integration tests that belong to that host: gicv3, gicv2, gibibyte, which has a page of 1 GiB, or pages16 and
+# pages64, whose pages have so many KiB.
 emulated() {
     # A pattern that matches a suite takes all that is in it, so what isn't wanted there has to be skipped by name.
-    local host=$1 variant=$1 status=0 options=() arguments= which
+    local host=$1 variant=$1 status=0 options=() arguments="cma=160M" which
     case $host in
     gicv3)
         options=(--devices)
-        which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2 --skip '1 GiB'"
+        which="--filter '^IntegrationTests\\..*($filter)' --skip GICv2 --skip '1 GiB' --skip PageSize"
         ;;
     gicv2) which="--filter '^IntegrationTests\\.(?=.*GICv2).*($filter)'" ;;
     gibibyte)
         # Beside the page as much memory as the host has by default.
-        variant=gicv3 options=(--devices --memory 3072) arguments="hugepagesz=1G hugepages=1"
+        variant=gicv3 options=(--devices --memory 3072) arguments+=" hugepagesz=1G hugepages=1"
         which="--filter '^IntegrationTests\\.(?=.*1 GiB).*($filter)'"
+        ;;
+    pages*)
+        # The smallest huge page that this host can make of contiguous memory is of 512 MiB where its pages have 64 KiB.
+        variant=gicv3 options=(--devices --memory 3072 --pages "${host#pages}") arguments="cma=512M"
+        which="--filter '^IntegrationTests\\.(?=.*(PageSize|IdentityTests.*(OnHugePages|InAHeap))).*($filter)'"
         ;;
     esac
     # What is run and read over and over goes into the host's memory: of a file in the share nothing stays cached once it is closed.
@@ -122,11 +128,11 @@ END
     mkdir "$share/blobs"
     say "integration tests" "emulated ARM host, $host"
     # Contiguous memory for a guest that is to be where the host has it.
-    KERNEL_ARGS="${KERNEL_ARGS:-} cma=160M $arguments" "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
+    KERNEL_ARGS="${KERNEL_ARGS:-} $arguments" "$GUEST_IMAGES/arm-host/boot.sh" --variant "$variant" --share "$share" --run "$work/run.sh" --limit "$limit" \
         --log "$work/$host.log" "${options[@]}" || status=$?
     ((status < 124)) || summary+=("$(unfinished "$work/$host.log")")
     tally "integration tests (emulated ARM host, $host)" "$share/results.xml" "$status" no
-    [[ $host == gibibyte ]] || device_trees "$host"
+    if [[ $host == gicv* ]]; then device_trees "$host"; fi
 }
 
 # device_trees VARIANT: the blobs that the tests left, since the emulated host has no dtc: it must not have a word to say.
@@ -175,12 +181,31 @@ check_bindings() {
     esac
 }
 
+# check_documentation: whether the modules' pages and the comments of their public declarations hold together.
+check_documentation() {
+    local status=0
+    "$ROOT/lint/documentation.sh" "$work/documentation" || status=$?
+    case $status in
+    0)
+        summary+=("documentation of the modules: whole")
+        passed_total=$((passed_total + 1))
+        ;;
+    75) summary+=("documentation of the modules: not checked, for this toolchain has no docc") ;;
+    *)
+        summary+=("documentation of the modules: see above")
+        failed_total=$((failed_total + 1))
+        bad=1
+        ;;
+    esac
+}
+
 if [[ -n $unit ]]; then
     [[ -n $filter ]] || check_bindings
     [[ -n $filter && $filter != *Schema* ]] || prepare_dt_validate
     build_tests
     say "unit tests" "$HOST_ARCH, in place"
     in_place unit --skip '^IntegrationTests\.' ${filter:+--filter "$filter"}
+    [[ -n $filter ]] || check_documentation
 fi
 if [[ -n $integration ]]; then
     if [[ $HOST_ARCH == aarch64 ]]; then
@@ -197,6 +222,13 @@ if [[ -n $integration ]]; then
         emulated gicv3
         emulated gicv2
         emulated gibibyte
+        for size in 16 64; do
+            # Guests with pages of either size run on each host.
+            cp --reflink=auto "$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh" --pages "$size")/Image" \
+                "$share/guest-images/build/Image-$size"
+        done
+        emulated pages16
+        emulated pages64
     fi
 fi
 if [[ -n $commands && -z $filter ]]; then

@@ -14,6 +14,7 @@ extension LoadStore {
         /// No load or store.
         case unknown
 
+        /// The reason in a few words.
         public var description: String {
             switch self {
             case .unsupported(let name): "\(name) is not emulated"

@@ -82,6 +82,7 @@ public struct LoadStore: Equatable, Sendable {
         /// Whether it is the upper half of a 128-bit register.
         public let isUpperHalf: Bool
 
+        /// Puts the parts together.
         public init(offset: UInt64, bytes: UInt8, register: UInt8, isUpperHalf: Bool = false) {
             self.offset = offset
             self.bytes = bytes
@@ -90,7 +91,9 @@ public struct LoadStore: Equatable, Sendable {
         }
     }
 
+    /// Load, store or prefetch.
     public var operation: Operation
+    /// The registers that it moves.
     public var file: File
     /// How many bytes of each register: 1, 2, 4, 8, or 16 (vector registers only).
     public var elementBytes: UInt8
@@ -98,12 +101,16 @@ public struct LoadStore: Equatable, Sendable {
     public var register: UInt8
     /// The second register of a pair.
     public var secondRegister: UInt8?
+    /// What the address begins with.
     public var base: Base
+    /// What is added to the base.
     public var offset: Offset
+    /// Whether and when the base takes the new address.
     public var indexing: Indexing
     /// LDTR and its like: with the rights of EL0, whatever the exception level.
     public var isUnprivileged: Bool
 
+    /// Puts the parts together.
     public init(
         _ operation: Operation, _ file: File = .general, elementBytes: UInt8, register: UInt8,
         secondRegister: UInt8? = nil, base: Base, offset: Offset = .immediate(0), indexing: Indexing = .offset,

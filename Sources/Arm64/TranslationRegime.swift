@@ -25,6 +25,7 @@ public struct TranslationRegime: Equatable, Sendable {
         /// Whether a store may go there (AP[2], DBM and the tables' limits).
         public let isWritable: Bool
 
+        /// Puts the parts together.
         public init(address: UInt64, isUserAccessible: Bool, isWritable: Bool) {
             self.address = address
             self.isUserAccessible = isUserAccessible
@@ -45,6 +46,7 @@ public struct TranslationRegime: Equatable, Sendable {
         /// A setting that isn't followed here, by the name of its register's field.
         case unsupported(String)
 
+        /// The fault in a few words.
         public var description: String {
             switch self {
             case .outsideRegime: "no translation table covers the address"
@@ -60,11 +62,14 @@ public struct TranslationRegime: Equatable, Sendable {
     public var control: UInt64
     /// TCR_EL1; of no matter with the MMU off, as the two below.
     public var translationControl: UInt64
+    /// TTBR0_EL1: the tables of the lower half.
     public var tableBase0: UInt64
+    /// TTBR1_EL1: the tables of the upper half.
     public var tableBase1: UInt64
     /// TCR2_EL1; 0 for a CPU that hasn't got it.
     public var translationControl2: UInt64
 
+    /// The regime that these registers make.
     public init(
         control: UInt64, translationControl: UInt64 = 0, tableBase0: UInt64 = 0, tableBase1: UInt64 = 0,
         translationControl2: UInt64 = 0

@@ -34,8 +34,11 @@ public protocol BoardDevice: Sendable {
 }
 
 extension BoardDevice {
+    /// None.
     public var windows: [WindowRequest] { [] }
+    /// None.
     public var lines: [InterruptTrigger] { [] }
+    /// Nothing takes its place.
     public var substitute: String? { nil }
 }
 
@@ -55,7 +58,10 @@ public protocol LiveDevice: AnyObject, Sendable {
 }
 
 extension LiveDevice {
+    /// Does nothing: it acts only when the guest does.
     public func pause() {}
+    /// Does nothing.
     public func resume() {}
+    /// Does nothing.
     public func quiesce() {}
 }

@@ -18,6 +18,7 @@ public struct DeviceContext: Sendable {
     /// What a device offers to whoever runs the machine.
     public let controls: BoardControls
 
+    /// Puts the parts together.
     public init(
         vm: VirtualMachine, bus: BusMap, loop: EventLoop, console: any ConsoleEnd, controls: BoardControls
     ) {

@@ -3,7 +3,8 @@
 
 internal import LinuxSystem
 
-/// The nodes that devices share, for the root of the guest's tree: fixed clocks and regulators. Hands out phandles as well.
+/// The nodes that devices share, for the root of the guest's tree: fixed clocks and regulators. Hands out phandles as
+/// well.
 public struct SharedNodes: Sendable {
     private struct Clock: Equatable {
         let provider: String
@@ -11,6 +12,27 @@ public struct SharedNodes: Sendable {
         let hertz: UInt32
     }
 
+    /// A line of the board's reset controller, by whom it is referred to.
+    public struct ResetLine: Equatable, Sendable {
+        /// The device's name on the host.
+        public let device: String
+        /// Whether the device's own node has it, and not one below it, which is of a part.
+        public let isOwn: Bool
+
+        /// A line of the device.
+        public init(device: String, isOwn: Bool) {
+            self.device = device
+            self.isOwn = isOwn
+        }
+    }
+
+    /// How many lines the controller may have: a bit each of a page of registers.
+    public static let resetLineLimit = 4096 * 8
+
+    /// The reset lines so far, by number.
+    public private(set) var resetLines: [ResetLine] = []
+    /// The phandle of the board's reset controller; nil where nothing refers to it. Its node is the board's.
+    public private(set) var resetController: Phandle?
     /// The nodes so far.
     public private(set) var nodes: [Node] = []
     private var phandles: PhandleAllocator
@@ -53,6 +75,24 @@ public struct SharedNodes: Sendable {
             ])
         regulators.append((provider, phandle))
         return phandle
+    }
+
+    /// The phandle of the board's reset controller, which has one from now on.
+    public mutating func phandleOfResetController() throws(DeviceTreeError) -> Phandle {
+        if let known = resetController { return known }
+        let phandle = try phandles.allocate()
+        resetController = phandle
+        return phandle
+    }
+
+    /// A new line of the board's reset controller; nil when there are too many.
+    package mutating func add(
+        _ line: ResetLine
+    ) throws(DeviceTreeError) -> (controller: Phandle, number: UInt32)? {
+        guard resetLines.count < Self.resetLineLimit else { return nil }
+        let controller = try phandleOfResetController()
+        resetLines.append(line)
+        return (controller, UInt32(resetLines.count - 1))
     }
 
     /// Hands out only phandles above the host's from now on.

@@ -18,10 +18,13 @@ public struct PowerKey: BoardDevice {
     /// default debounce interval (binding input/gpio-keys.yaml, `debounce-interval`).
     static let pressNanoseconds: UInt64 = 100_000_000
 
+    /// Its name in messages.
     public let name = "power key"
+    /// A page of 4 KiB for the GPIO block.
     public var windows: [WindowRequest] {
         [WindowRequest(size: PL061.byteCount, .preferred(GuestAddress(0x0903_0000)))]
     }
+    /// The GPIO block's interrupt (GPIOINTR).
     public var lines: [InterruptTrigger] { [.level] }
 
     /// A key that isn't pressed.

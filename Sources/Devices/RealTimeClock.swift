@@ -9,11 +9,15 @@ public import PlatformBus
 /// The board's clock: a PL031 that shows the host's time. Guests use the first PL031 that they find, so a real one that
 /// is passed through takes its place.
 public struct RealTimeClock: BoardDevice {
+    /// Its name in messages.
     public let name = "RTC"
+    /// A page of 4 KiB.
     public var windows: [WindowRequest] {
         [WindowRequest(size: PL031.byteCount, .fixed(GuestAddress(0x0901_0000)))]
     }
+    /// The alarm (RTCINTR).
     public var lines: [InterruptTrigger] { [.level] }
+    /// A passed-through PL031 takes its place.
     public var substitute: String? { "arm,pl031" }
 
     /// A clock that runs from the start.

@@ -10,9 +10,11 @@ public import PlatformBus
 public struct SerialPort: BoardDevice {
     /// The name that the guest's `/aliases` and overlays know it by is `serial0` or `serial`.
     public let name = "serial port"
+    /// A page of 4 KiB, of which the port has 8 bytes.
     public var windows: [WindowRequest] {
         [WindowRequest(size: NS16550A.byteCount, .fixed(GuestAddress(0x0900_0000)))]
     }
+    /// The port's interrupt, INTRPT of the 16550.
     public var lines: [InterruptTrigger] { [.level] }
 
     /// The console of the board.

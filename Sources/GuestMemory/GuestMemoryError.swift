@@ -18,6 +18,7 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
     /// Whether RAM has stayed where it was can't be told.
     case memoryCheck(PhysicalMemoryError)
 
+    /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
         case .memory(let mebibytes, let call, let errno):

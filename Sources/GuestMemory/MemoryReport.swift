@@ -3,6 +3,7 @@
 
 /// The guest's RAM at the host's physical addresses: what it is, and whether it has stayed there.
 public struct MemoryReport: Sendable, Equatable, Encodable {
+    /// A contiguous piece of RAM.
     public struct Bank: Sendable, Equatable, Encodable {
         /// To the host and to the guest.
         public let address: String
@@ -12,6 +13,7 @@ public struct MemoryReport: Sendable, Equatable, Encodable {
 
     /// "2 MiB pages", "1 GiB pages", or "heap linux,cma".
     public let source: String
+    /// In ascending order.
     public let banks: [Bank]
     /// Whether nothing on the host can move it.
     public let isPinned: Bool

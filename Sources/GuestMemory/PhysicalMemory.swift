@@ -22,6 +22,7 @@ public final class PhysicalMemory: Sendable {
         /// The heap of this name below /dev/dma_heap.
         case heap(String)
 
+        /// As messages name it.
         public var description: String {
             switch self {
             case .hugePages(let size): "\(PhysicalMemoryError.text(size)) pages"
@@ -38,6 +39,7 @@ public final class PhysicalMemory: Sendable {
         public let mapping: MemoryMapping
     }
 
+    /// Where it was taken from.
     public let source: Source
     /// In ascending order, free of overlaps. Empty once it was closed.
     public var banks: [Bank] { list.all }

@@ -27,6 +27,7 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
     /// A system call, by name.
     case call(String, Errno)
 
+    /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
         case .noSuchPages(let size): "this kernel has no pages of \(Self.text(size)) (CONFIG_HUGETLBFS)"

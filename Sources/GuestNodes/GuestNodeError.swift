@@ -16,6 +16,7 @@ public enum GuestNodeError: Error, Equatable, Sendable, CustomStringConvertible 
     /// What its driver needs, going by its `compatible`, is not there.
     case incompleteNode(device: String, compatible: String, String)
 
+    /// What failed and why, and what to do.
     public var description: String {
         switch self {
         case .deviceTree(let device, let error): "\(device): \(error)"

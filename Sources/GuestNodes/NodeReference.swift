@@ -45,6 +45,8 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
     case passed(String)
     case clock(hertz: UInt32, ClockRate.Origin, provider: String)
     case regulator(microvolts: UInt32, provider: String)
+    /// A line of the guest's reset controller.
+    case resetLine(provider: String)
     case unknownRate(provider: String, ClockRate.Problem)
     case unknownVoltage(provider: String)
     case notPassed(String)
@@ -66,7 +68,7 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
     /// Whether the guest gets it.
     var isCarried: Bool {
         switch self {
-        case .empty, .passed, .clock, .regulator: true
+        case .empty, .passed, .clock, .regulator, .resetLine: true
         case .unknownRate, .unknownVoltage, .notPassed: false
         }
     }
@@ -77,6 +79,7 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
         case .passed(let path): "the guest's \(path)"
         case .clock(let hertz, let origin, let provider): "\(provider): a fixed clock of \(hertz) Hz (\(origin))"
         case .regulator(let microvolts, let provider): "\(provider): a fixed regulator of \(microvolts) µV"
+        case .resetLine(let provider): "\(provider): a line of the guest's reset controller"
         case .unknownRate(let provider, let problem): "\(provider): \(problem)"
         case .unknownVoltage(let provider): "\(provider): its voltage is not fixed"
         case .notPassed(let provider): "\(provider) is not passed through"

@@ -79,7 +79,7 @@ extension NodeWriter {
         case .supply:
             return "Linux takes a supply that is always on in its place; have the host keep it on."
         case .link: return linkAdvice(property, outcomes)
-        case .host(.reset):
+        case .reset:
             return "A driver that insists on a reset line does not start: add a reset controller (device_tree.overlay)."
         case .host(.power):
             if outcomes.count < 2 { return nil }

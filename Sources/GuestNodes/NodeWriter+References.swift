@@ -45,7 +45,9 @@ extension NodeWriter {
         }
         let kept = kept(rule, entryNames, outcomes)
         node.properties.append(
-            Property(property.name, try value(kept.map { references[$0] }, kept.map { outcomes[$0] })))
+            Property(
+                property.name,
+                try value(kept.map { references[$0] }, kept.map { outcomes[$0] }, isOwn: place.isEmpty)))
         note(place, property.name, .rewritten, .entries(outcomes))
         fates[fates.count - 1].advice = advice
         for name in names {
@@ -62,7 +64,7 @@ extension NodeWriter {
     /// Whether what the value refers to makes a difference: a start reads no more of the host's tree than it has to.
     private func needsLook(_ property: Property, _ rule: ReferenceRule) -> Bool {
         switch rule.kind {
-        case .clock, .supply: true
+        case .clock, .supply, .reset: true
         case .link: explains || settings.isStrict || passed.mayContain(property.value)
         case .host(.power):
             // One cell is one domain.
@@ -92,6 +94,7 @@ extension NodeWriter {
                 try tree.property("regulator-max-microvolt", of: reference.provider)?.cell == lowest
             else { return .unknownVoltage(provider: provider) }
             return .regulator(microvolts: lowest, provider: provider)
+        case .reset: return .resetLine(provider: provider)
         case .link, .host: return .notPassed(provider)
         }
     }
@@ -109,8 +112,9 @@ extension NodeWriter {
     }
 
     /// The guest's value. What is not carried leaves an empty entry, so that the others keep their places.
+    /// - Parameter isOwn: whether the device's own node gets it, and not one below it.
     private mutating func value(
-        _ references: [NodeReference?], _ outcomes: [ReferenceOutcome]
+        _ references: [NodeReference?], _ outcomes: [ReferenceOutcome], isOwn: Bool
     ) throws(DeviceTreeError) -> PropertyValue {
         var value = PropertyValue.empty
         for (reference, outcome) in zip(references, outcomes) {
@@ -133,6 +137,13 @@ extension NodeWriter {
                     phandle: try shared.regulator(
                         provider: provider, name: name ?? String(provider.split(separator: "/").last ?? "supply"),
                         microvolts: microvolts))
+            case .resetLine:
+                guard let line = try shared.add(.init(device: request.name, isOwn: isOwn)) else {
+                    value.append(cell: 0)
+                    continue
+                }
+                value.append(phandle: line.controller)
+                value.append(cell: line.number)
             case .empty, .unknownRate, .unknownVoltage, .notPassed: value.append(cell: 0)
             }
         }
@@ -156,14 +167,12 @@ extension NodeWriter {
         miss(property, rule, place, cause)
     }
 
-    /// Remembers that something is not there that a driver may ask for. What the host sees to is no loss, but for a reset
-    /// line: there are drivers that insist on one.
+    /// Remembers that something is not there that a driver may ask for. What the host sees to is no loss.
     private mutating func miss(
         _ property: Property, _ rule: ReferenceRule, _ place: String, _ cause: PropertyFate.Cause
     ) {
-        if case .host(let duty) = rule.kind, duty != .reset { return }
+        if case .host = rule.kind { return }
         guard settings.isStrict else { return }
-        let reason = rule.kind == .host(.reset) ? "a driver that insists on a reset line does not start" : "\(cause)"
-        losses.append("\(NodeSource.join(place, property.name)): \(reason)")
+        losses.append("\(NodeSource.join(place, property.name)): \(cause)")
     }
 }

@@ -69,7 +69,11 @@ struct NodeWriter {
             (settings.properties.first { $0.name == "compatible" }?.value ?? source.node[property: "compatible"])?
             .strings ?? []
         let quirks = NodeQuirk.all(for: compatible)
-        for property in source.node.properties where !isSet(property.name) {
+        // Reset lines come last: their numbers and phandles are the same in whatever order the host lists a node.
+        for property in source.node.properties where property.name != "resets" && !isSet(property.name) {
+            try writeOwn(property, to: &node)
+        }
+        for property in source.node.properties where property.name == "resets" && !isSet(property.name) {
             try writeOwn(property, to: &node)
         }
         for child in source.node.children {

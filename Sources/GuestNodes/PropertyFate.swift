@@ -89,7 +89,8 @@ extension PropertyFate.Cause: CustomStringConvertible {
             "taken for a reference, as nothing else refers to \(paths.joined(separator: ", "))"
         case .guestWindows: "the guest's windows"
         case .noRegions: "VFIO exposes no region"
-        case .guestSPIs: "the guest's SPIs; level (high) or edge (rising) as VFIO says, for a GIC's SPIs are nothing else"
+        case .guestSPIs:
+            "the guest's SPIs; level (high) or edge (rising) as VFIO says, for a GIC's SPIs are nothing else"
         case .noInterrupts: "VFIO exposes no interrupt"
         case .matchesVFIO: "in step with what VFIO exposes"
         case .bus: "where the guest sees the part of the bus that lies in the device's regions"
@@ -135,7 +136,6 @@ extension ReferenceRule.HostDuty {
         case .interrupts: "the host's interrupt controller; interrupts come through VFIO"
         case .pins: "pins stay as the host has set them"
         case .power: "the host keeps the device powered"
-        case .reset: "VFIO resets the device where the host's kernel can"
         case .memory: "the host's reserved memory is not the guest's"
         case .bandwidth: "the host's interconnect stays as it is"
         case .scaling: "the host decides on frequencies, voltages and cooling"

@@ -25,6 +25,8 @@ struct ReferenceRule: Equatable {
         case clock
         /// A fixed regulator of its voltage.
         case supply
+        /// A line of the guest's own reset controller.
+        case reset
         /// Left out, and the driver may miss it.
         case link
         /// Left out: the host has it in hand.
@@ -33,7 +35,7 @@ struct ReferenceRule: Equatable {
 
     /// What the host does for a device, so that the guest needn't.
     enum HostDuty: Equatable, Sendable {
-        case translation, interrupts, pins, power, reset, memory, bandwidth, scaling
+        case translation, interrupts, pins, power, memory, bandwidth, scaling
     }
 
     let arguments: Arguments
@@ -112,7 +114,7 @@ struct ReferenceRule: Equatable {
         case "hwlocks": return .list("#hwlock-cells")
         case "cooling-device": return .list("#cooling-cells", .host(.scaling))
         case "thermal-sensors": return .list("#thermal-sensor-cells", .host(.scaling))
-        case "resets": return .list("#reset-cells", .host(.reset))
+        case "resets": return .list("#reset-cells", .reset)
         case "power-domains": return .list("#power-domain-cells", .host(.power))
         case "performance-domains": return .list("#performance-domain-cells", .host(.scaling))
         case "interconnects": return .list("#interconnect-cells", .host(.bandwidth))

@@ -28,6 +28,7 @@ public enum CoreRegister: Equatable, Sendable, CustomStringConvertible {
         return clinux_kvm_arm_core_register(UInt64(offset))
     }
 
+    /// The name in assembler.
     public var description: String {
         switch self {
         case .x(let number): "x\(number)"

@@ -18,6 +18,7 @@ public final class InterruptController: Sendable {
         /// The redistributors, 128 KiB for each vCPU (GICv3), or the CPU interface, 8 KiB (GICv2).
         public let secondFrame: UInt64
 
+        /// Puts both addresses together; each is guest-physical.
         public init(distributor: UInt64, secondFrame: UInt64) {
             self.distributor = distributor
             self.secondFrame = secondFrame

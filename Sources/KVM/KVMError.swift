@@ -25,6 +25,7 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
     /// Any other ioctl or system call, by name.
     case call(String, errno: Errno)
 
+    /// What failed, on what, why, and what to do.
     public var description: String {
         // One expression: each case is a text.
         switch self {

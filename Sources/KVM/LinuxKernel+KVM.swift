@@ -5,6 +5,7 @@ internal import CLinux
 public import LinuxSystem
 
 /// The only file that issues KVM's ioctls.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel: KVMCalls {
     public func apiVersion(kvm: CInt) throws(Errno) -> Int { Int(try retrying { clinux_kvm_get_api_version(kvm) }) }
 

@@ -28,5 +28,6 @@ public enum SystemRegister: String, Sendable, CustomStringConvertible {
         }
     }
 
+    /// The name in assembler.
     public var description: String { rawValue }
 }

@@ -23,10 +23,12 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
         device: String, interrupt: Int, isChoice: Bool, [(path: InterruptPathKind, reason: String)])
     /// `eoi` names bytes that the device hasn't got; it has regions of these sizes.
     case endRangeOutside(device: String, regions: [UInt64])
-    /// `require_reset`, and the host's kernel can't reset the device.
-    case noReset(device: String)
+    /// `require_reset`, and nothing resets the device, for this reason.
+    case noReset(device: String, cause: String)
     /// `require_reset`, and the reset failed.
-    case resetFailed(VFIOError)
+    case resetFailed(ResetFailure)
+    /// A step of `reset` is about a register that the device hasn't got.
+    case resetStep(device: String, index: Int, step: String, problem: String)
     /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
     case unconfinedDMA(device: String, master: String)
     /// `dma: "identity"`, but on the way from the device to memory addresses become others.
@@ -40,6 +42,7 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     /// `guest_address: "host"`, but where the region is on the host can't be told.
     case noHostAddress(device: String, region: Int)
 
+    /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
         case .host(let error): error.description
@@ -58,11 +61,16 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             \(device): eoi is not inside the device
               it has \(regions.enumerated().map { "region \($0) of \($1) bytes" }.joined(separator: ", "))
             """
-        case .noReset(let device):
+        case .noReset(let device, let cause):
             """
-            \(device): require_reset is set, but the host's kernel has no function that resets the device
-              the guest would find it as its last user left it, and nothing would stop what the guest leaves running;
-              leave require_reset out if that does no harm
+            \(device): require_reset is set, but nothing resets the device: \(cause)
+              the guest would find it as its last user left it, and nothing would stop what the guest leaves running
+              give reset the steps that do it, or leave require_reset out if that does no harm
+            """
+        case .resetStep(let device, let index, let step, let problem):
+            """
+            \(device): reset[\(index)] can't be done: \(step): \(problem)
+              see the device's regions: martlet devices \(device)
             """
         case .resetFailed(let error):
             """

@@ -122,7 +122,7 @@ public final class BusMap: Sendable {
     /// - Parameters:
     ///   - alignment: a power of two in bytes. By default the natural one: `size` rounded up to a power of two, at least
     ///     4 KiB; an address given as `at` needs no alignment by default.
-    ///   - at: the address that the configuration asks for.
+    ///   - address: what the configuration asks for; nil for any.
     /// - Returns: exactly `size` bytes.
     /// - Throws: `windowFull`; for a fixed address `overlap`, `outsideWindow`, `misaligned`; `invalidRange`,
     ///   `invalidAlignment`.

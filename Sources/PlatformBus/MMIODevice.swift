@@ -19,6 +19,7 @@ public protocol MMIODevice: AnyObject, Sendable {
 }
 
 extension MMIODevice {
+    /// Does nothing, for a device that counts no such accesses.
     public func note(_ access: UndescribedAccess) {}
 }
 

@@ -141,8 +141,10 @@ struct DeviceRecord: Encodable {
     let group: Group?
     let regions: [Region]
     let interrupts: [Interrupt]
-    /// "yes", "no" or "known once open".
+    /// Whether the kernel can reset it: "yes", "no" or "known once open".
     let reset: String
+    /// The value of `compatible` that Martlet has a recipe for, which is used where the kernel can't; absent for none.
+    let resetRecipe: String?
     let verdict: Verdict
     /// How much of it martlet-hold keeps on, in its words; absent where it doesn't, and of a device that wasn't named.
     let held: String?
@@ -150,6 +152,7 @@ struct DeviceRecord: Encodable {
 
     private enum CodingKeys: String, CodingKey {
         case name, bus, path, node, compatible, driver, group, regions, interrupts, reset, verdict, held
+        case resetRecipe = "reset_recipe"
         case guestNode = "guest_node"
     }
 
@@ -188,6 +191,7 @@ struct DeviceRecord: Encodable {
                 index: index, name: interrupt.name,
                 trigger: interrupt.trigger.map { $0 == .level ? "level" : "edge" }, perCPU: interrupt.isPerCPU)
         }
+        resetRecipe = survey.recipe
         reset =
             switch survey.reset {
             case .yes: "yes"

@@ -29,7 +29,7 @@ struct DeviceTable {
     private static func row(_ survey: DeviceSurvey) -> [String] {
         [
             survey.device.name, survey.compatible.first ?? "-", survey.device.driver ?? "-", group(survey.device),
-            regions(survey.regions), interrupts(survey.interrupts), survey.reset.word, survey.verdict.text,
+            regions(survey.regions), interrupts(survey.interrupts), survey.resetWord, survey.verdict.text,
         ]
     }
 
@@ -66,16 +66,6 @@ struct DeviceTable {
 extension DeviceSurvey.Interrupt {
     /// "level", "edge", "per CPU", or "?" where the host's tree doesn't say.
     var kind: String { isPerCPU ? "per CPU" : trigger.map { $0 == .level ? "level" : "edge" } ?? "?" }
-}
-
-extension DeviceSurvey.Reset {
-    var word: String {
-        switch self {
-        case .yes: "yes"
-        case .no: "no"
-        case .knownOnceOpen: "?"
-        }
-    }
 }
 
 extension DeviceSurvey.Verdict {

@@ -35,7 +35,7 @@ struct DeviceText {
         for (index, interrupt) in survey.interrupts.enumerated() {
             lines.append("  interrupt \(index)\(Self.name(interrupt.name)): \(Self.text(interrupt))")
         }
-        lines.append("  reset: \(reset)")
+        lines.append("  reset: \(survey.resetText)")
         switch hold {
         case .held(let what): lines.append("  held: \(what)")
         case .free: lines.append("  held: no; its driver keeps it powered, or nobody does")
@@ -56,14 +56,6 @@ struct DeviceText {
         let others = group.others.map { "\($0.name) (\($0.driver ?? "no driver"))" }
         return "\(group.id), isolation: \(group.isNoIOMMU ? "none" : "iommu")"
             + (others.isEmpty ? "" : ", shared with \(others.joined(separator: ", "))")
-    }
-
-    private var reset: String {
-        switch survey.reset {
-        case .yes: "yes"
-        case .no: "the kernel has no function for it"
-        case .knownOnceOpen: "known once it is open"
-        }
     }
 
     private static func name(_ name: String?) -> String { name.map { " \($0)" } ?? "" }

@@ -8,13 +8,16 @@ public import LinuxSystem
 internal import Machine
 
 extension LogLevel: ExpressibleByArgument {
+    /// The level of that name; nil for any other.
     public init?(argument: String) {
         guard let level = Self.allCases.first(where: { $0.name == argument }) else { return nil }
         self = level
     }
 
+    /// The names that `--log-level` takes.
     public static var allValueStrings: [String] { allCases.map(\.name) }
 
+    /// The name of the level.
     public var defaultValueDescription: String { name }
 }
 

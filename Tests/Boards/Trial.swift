@@ -82,6 +82,15 @@ struct Trial {
                 ])
         ]
         root.children += shared.nodes + nodes.filter { $0[property: "reg"] == nil }
+        if let controller = shared.resetController {
+            root.children.append(
+                Node(
+                    "reset-controller@9040000",
+                    [
+                        "compatible": .string("snps,dw-low-reset"), "reg": .cells64([0x904_0000, 0x1000]),
+                        "#reset-cells": .cell(1), "phandle": .cell(controller.rawValue),
+                    ]))
+        }
         let onBus = nodes.filter { $0[property: "reg"] != nil }
         if !onBus.isEmpty {
             root.children.append(

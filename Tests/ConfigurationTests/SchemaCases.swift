@@ -78,6 +78,13 @@ enum SchemaCases {
                 configurations.append(device(#""host": "x", "eoi": {"offset": 0, "\#(key)": \#(probe)}"#))
             }
         }
+        for key in ResetStep.Keys.section.keys.map(\.name) + ["unknown"] {
+            configurations.append(device(#""host": "x", "reset": [{"\#(key)": \#(probe)}]"#))
+            configurations.append(device(#""host": "x", "reset": [{"step": "delay", "delay_ms": 1}, \#(probe)]"#))
+        }
+        for (key, others) in resetKeys {
+            configurations.append(device(#""host": "x", "reset": [{"\#(key)": \#(probe), \#(others)}]"#))
+        }
         for key in MachineConfig.Window.Keys.section.keys.map(\.name) + ["unknown"] {
             configurations.append(machine(#""platform_bus": {"\#(key)": \#(probe)}"#))
             configurations.append(machine(#""platform_bus": {"base": 4096, "size": 4096, "x\#(key)": \#(probe)}"#))
@@ -101,11 +108,31 @@ enum SchemaCases {
         return configurations
     }
 
+    /// Keys of a step, each with others with which any value that its type allows is right, but for bits and alignment.
+    private static let resetKeys = [
+        ("region", #""step": "poll", "offset": 0"#), ("width", #""step": "poll", "offset": 0"#),
+        ("timeout_ms", #""step": "poll", "offset": 0"#), ("offset", #""width": 1, "step": "write", "value": 0"#),
+        ("value", #""step": "write", "offset": 0, "width": 8"#), ("delay_ms", #""step": "delay""#),
+    ]
+
     /// What the decoder refuses, and the schema can't.
     static let beyond = [
         // The schema's description says so of each.
         device(#""host": "a"}, {"host": "a""#), machine(#""vcpu_count": 2.0"#), machine(#""vcpu_count": 1e1"#),
         boot(#""boot_args": "\#(String(repeating: "é", count: 1024))""#),
+        device(#""host": "a", "require_reset": true, "reset": "none""#),
+        reset(#"{"step": "delay", "delay_ms": 1, "offset": 4}"#),
+        reset(#"{"step": "write", "offset": 4}"#), reset(#"{"step": "write", "value": 4}"#),
+        reset(#"{"step": "set", "offset": 4}"#), reset(#"{"step": "clear", "mask": 4}"#),
+        reset(#"{"step": "set", "offset": 4, "mask": 1, "value": 1}"#), reset(#"{"step": "poll"}"#),
+        reset(#"{"step": "poll", "offset": 2}"#), reset(#"{"step": "poll", "offset": 6, "width": 8}"#),
+        reset(#"{"step": "poll", "offset": 0, "width": 1, "mask": "0x100"}"#),
+        reset(#"{"step": "set", "offset": 0, "mask": 0}"#),
+        reset(#"{"step": "write", "offset": 0, "value": 4294967296}"#),
+        reset(#"{"step": "poll", "offset": 0, "value": 2, "mask": 1}"#),
+        reset(
+            #"{"step": "delay", "delay_ms": 5000}, {"step": "poll", "offset": 0, "timeout_ms": 5000}, "#
+                + #"{"step": "delay", "delay_ms": 1}"#),
         device(#""host": "a", "irqfd": false, "interrupts": "relay""#),
         device(#""host": "a", "interrupts": "irqfd", "storm_limit": 1"#),
         device(#""host": "a", "label": "x"}, {"host": "b", "label": "x""#),
@@ -131,6 +158,8 @@ enum SchemaCases {
         identity(#""huge_pages": "None", "dma_heap": "linux,cma""#),
         identity(#""huge_pages": "1G", "mem_size_mib": 2048"#),
     ]
+
+    private static func reset(_ steps: String) -> String { device(#""host": "a", "reset": [\#(steps)]"#) }
 
     private static func identity(_ size: String) -> String {
         #"{\#(plainBootSource), "machine-config": {\#(size)}, "platform-devices": "#

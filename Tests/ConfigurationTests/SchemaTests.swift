@@ -61,7 +61,21 @@ struct SchemaTests {
             expected["default"] = fallback().map { .string($0) }
             expected["enum"] = try #require(try property.member("enum"), "\(path)").value
             let values = try property.member("enum")?.elements().map { $0.value.shown }
-            #expect(values == words().map { "\"\($0)\"" } + ["null", "false", "an array", "an object"], "\(path)")
+            let empty = key.isRequired ? [] : ["null", "false", "an array", "an object"]
+            #expect(values == words().map { "\"\($0)\"" } + empty, "\(path)")
+        case .numberAmong(let numbers, let fallback):
+            expected["default"] = .number("\(fallback)")
+            expected["enum"] = try #require(try property.member("enum"), "\(path)").value
+            let values = try property.member("enum")?.elements().map { $0.value.shown }
+            #expect(values?.prefix(numbers().count).elementsEqual(numbers().map { "\($0)" }) == true, "\(path)")
+        case .choiceOrObjects(let words, let fallback, let limit, let section):
+            #expect(try property.member("default")?.string() == fallback(), "\(path)")
+            let choices = try #require(try property.member("anyOf"), "\(path)").elements()
+            let values = try choices.compactMap { try $0.member("enum") }.flatMap { try $0.elements() }
+            #expect(try values.map { try $0.string() } == words(), "\(path)")
+            let array = try #require(try choices.first { try $0.member("items") != nil }, "\(path)")
+            #expect(try array.member("maxItems")?.value == .number("\(limit)"), "\(path)")
+            return try compare(try #require(try array.member("items")), with: section(), path: path + "[]")
         case .text(let rule):
             expected = ["maxLength": .number("\(rule.maximumByteCount)")].merging(type("string")) { $1 }
             if !rule.accepts("") { expected["minLength"] = .number("1") }
@@ -70,7 +84,7 @@ struct SchemaTests {
         case .descriptor:
             expected = ["minimum": .number("3"), "maximum": .number("\(KeyShape.lastDescriptor)")]
                 .merging(type("integer")) { $1 }
-        case .placement, .address, .property, .cpuList:
+        case .placement, .address, .property, .cpuList, .number64:
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
         case .object(let section):
             for (keyword, value) in type("object") { #expect(try property.member(keyword)?.value == value, "\(path)") }

@@ -101,12 +101,25 @@ final class TestConsole: ConsoleEnd {
         #expect(key[property: "linux,code"]?.cell == 116)
     }
 
+    @Test func `the reset controller has the phandle that nodes refer to`() throws {
+        var shared = SharedNodes(phandles: PhandleAllocator())
+        let phandle = try shared.phandleOfResetController()
+        let nodes = try ResetController().nodes(at: try place(0x904_0000, ResetRegisters.byteCount), shared: &shared)
+        let node = try #require(nodes.first)
+        #expect(node.name == "reset-controller@9040000" && node.phandle == phandle)
+        #expect(node[property: "compatible"]?.strings == ["snps,dw-low-reset"])
+        #expect(node[property: "#reset-cells"]?.cell == 1)
+        #expect(
+            node[property: "reg"]?.registerBlocks(counts: CellCounts(address: 2, size: 2))
+                == [RegisterBlock(address: 0x904_0000, size: 0x1000)])
+    }
+
     private func context(_ bus: BusMap, _ loop: EventLoop) throws -> DeviceContext {
         let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 32)
         return DeviceContext(vm: vm, bus: bus, loop: loop, console: console, controls: controls)
     }
 
-    @Test(arguments: [SerialPort() as any BoardDevice, RealTimeClock(), PowerKey()])
+    @Test(arguments: [SerialPort() as any BoardDevice, RealTimeClock(), PowerKey(), ResetController(lines: [nil])])
     func `a device that goes leaves nothing`(device: any BoardDevice) throws {
         let request = try #require(device.windows.first)
         let place = try place(request.usual.rawValue, request.size)
@@ -116,9 +129,9 @@ final class TestConsole: ConsoleEnd {
             let loop = try EventLoop(of: kernel)
             let context = try context(bus, loop)
             let live = try device.start(at: place, in: context)
-            // The registers answer: each of the three has one that isn't zero just out of reset.
+            // The registers answer: each of them has one that isn't zero just out of reset.
             let dispatcher = bus.makeDispatcher()
-            let offset: UInt64 = device is SerialPort ? 5 : 0xff4
+            let offset: UInt64 = device is SerialPort ? 5 : device is ResetController ? 0 : 0xff4
             #expect(dispatcher.read(place.windows[0].base.adding(offset)!, .byte) != 0)
             live.quiesce()
         }

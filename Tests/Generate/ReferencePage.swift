@@ -51,7 +51,7 @@ enum ReferencePage {
     private static func value(_ key: KeyDescription) -> String? {
         var text = key.shape.allowed
         switch key.shape {
-        case .choice: text = "One of \(text)"
+        case .choice, .choiceOrObjects, .numberAmong: text = "One of \(text)"
         case .object: return key.isRequired ? "*Required.*" : nil
         default: text = text.prefix(1).uppercased() + text.dropFirst()
         }
@@ -59,6 +59,8 @@ enum ReferencePage {
         switch key.shape {
         case .boolean(let fallback): text += "; `\(fallback)` by default"
         case .integer(_, let fallback): text += "; \(fallback) by default"
+        case .numberAmong(_, let fallback): text += "; \(fallback) by default"
+        case .choiceOrObjects(_, let fallback, _, _): text += "; `\"\(fallback())\"` by default"
         case .choice(_, let fallback): text += fallback().map { "; `\"\($0)\"` by default" } ?? ""
         default: break
         }

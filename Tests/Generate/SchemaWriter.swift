@@ -97,10 +97,22 @@ enum SchemaWriter {
             return [type("integer", isRequired)] + limits(KeyShape.firstDescriptor...KeyShape.lastDescriptor)
         case .text(let rule): return [type("string", isRequired)] + text(rule)
         case .choice(let words, let fallback):
-            let values = words().map(JSONText.string) + emptyValues
+            let values = words().map(JSONText.string) + (isRequired ? [] : emptyValues)
             return [("enum", .array(values))] + (fallback().map { [("default", .string($0))] } ?? [])
         case .address(let unit, let minimum): return choice(isRequired, address(unit, minimum))
         case .placement: return choice(isRequired, placement)
+        case .number64: return choice(isRequired, [reference("number64")])
+        case .numberAmong(let numbers, let fallback):
+            let values = numbers().map { JSONText.number($0) } + (isRequired ? [] : emptyValues)
+            return [("enum", .array(values)), ("default", .number(fallback))]
+        case .choiceOrObjects(let words, let fallback, let limit, let section):
+            let items: Members = [("type", "object")] + content(of: section(), mayBeEmpty: false)
+            return choice(
+                isRequired,
+                [
+                    ["enum": .array(words().map(JSONText.string))],
+                    ["type": "array", "minItems": .number(1), "maxItems": .number(limit), "items": .object(items)],
+                ]) + [("default", .string(fallback()))]
         case .cpuList:
             let numbers: JSONText = .object([("type", "integer")] + limits(0...CPUList.lastNumber))
             return choice(
@@ -240,7 +252,7 @@ extension KeyDescription {
     /// The table of the object, or of each object in the array, that is the key's value; nil for other values.
     var section: Section? {
         switch shape {
-        case .object(let section), .objects(let section): section()
+        case .object(let section), .objects(let section), .choiceOrObjects(_, _, _, let section): section()
         default: nil
         }
     }

@@ -66,12 +66,13 @@ struct NodeCaseTests {
         }
     }
 
-    @Test func `a lost reset line is a loss for a driver that insists on it`() throws {
-        let fate = try fate(try node("needed-reset").node, "resets")
-        #expect(fate.reason == "VFIO resets the device where the host's kernel can")
-        #expect(fate.advice?.hasPrefix("A driver that insists on a reset line does not start") == true)
-        let error = #expect(throws: GuestNodeError.self) { try node("needed-reset", isStrict: true) }
-        #expect(error?.description.contains("resets: a driver that insists on a reset line does not start") == true)
+    @Test(arguments: [true, false])
+    func `a driver that insists on its reset line gets one of the guest's controller`(isStrict: Bool) throws {
+        let node = try node("needed-reset", isStrict: isStrict).node
+        let fate = try fate(node, "resets")
+        #expect(fate.fate == .rewritten && fate.advice == nil)
+        #expect(fate.reason == "/reset-controller@5000000: a line of the guest's reset controller")
+        #expect(try self.fate(node, "reset-names").fate == .copied)
     }
 
     @Test(arguments: [true, false]) func `two power domains are a warning`(explains: Bool) throws {

@@ -164,6 +164,16 @@ struct NodeFixture: CustomTestStringConvertible, Sendable {
         var tree = try compile("/dts-v1/;\n/include/ \"board.dtsi\"\n")
         // As BoardDeviceTree has it: what has no address stands at the root.
         tree.root.children += shared.nodes + nodes.map(\.node).filter { $0[property: "reg"] == nil }
+        if let controller = shared.resetController {
+            var node = Node(
+                "reset-controller@9040000",
+                [
+                    "compatible": .string("snps,dw-low-reset"), "reg": .cells64([0x904_0000, 0x1000]),
+                    "#reset-cells": .cell(1),
+                ])
+            node.phandle = controller
+            tree.root.children.append(node)
+        }
         tree.update(at: "/platform-bus@c000000") { bus in
             bus.children = nodes.map(\.node).filter { $0[property: "reg"] != nil }
         }

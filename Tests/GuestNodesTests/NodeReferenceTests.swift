@@ -14,7 +14,7 @@ import Testing
     private func generate(
         _ nodes: [Node], devices: [String], explains: Bool = false, settings: NodeSettings = NodeSettings(),
         size: UInt64 = 0x1000
-    ) throws -> (nodes: [GuestNode], shared: [Node]) {
+    ) throws -> (nodes: [GuestNode], shared: [Node], resets: SharedNodes) {
         let root = Node("", ["#address-cells": .cell(1), "#size-cells": .cell(1)], children: nodes)
         var phandles = PhandleAllocator()
         phandles.reserve(try #require(Phandle(rawValue: 1)))
@@ -28,7 +28,7 @@ import Testing
                 interrupts: [.init(spi: SPI(rawValue: UInt32(index)), trigger: .level)],
                 settings: index == 0 ? settings : NodeSettings())
         }
-        return (try generator.generate(requests), generator.shared.nodes)
+        return (try generator.generate(requests), generator.shared.nodes, generator.shared)
     }
 
     private func fate(_ node: GuestNode, _ property: String, of place: String = "") -> String? {
@@ -84,6 +84,35 @@ import Testing
         #expect(node.node[property: "resets"] == .cells([9, 3]))
         #expect(node.node[property: "reset-names"] == .string("r"))
         #expect(fate(node, "power-domains") == "dropped: the host keeps the device powered")
+    }
+
+    /// Each entry has a line of its own, that of a child is of a part, and what leads nowhere is a loss.
+    @Test func `reset lines are numbered over all devices`() throws {
+        let hosts = [
+            Node(
+                "d@0", ["resets": .cells([7, 3, 0, 7, 4]), "reset-names": .strings(["a", "b", "c"])],
+                children: [Node("phy", ["resets": .cells([7, 5])])]),
+            Node("e@1000", ["resets": .cells([7, 3])]),
+            Node("f@2000", ["resets": .cells([99, 3]), "reset-names": .string("r")]),
+            Node("rst@3000", ["phandle": .cell(7), "#reset-cells": .cell(1)]),
+        ]
+        let (nodes, _, shared) = try generate(hosts, devices: ["d@0", "e@1000", "f@2000"])
+        let controller = try #require(shared.resetController?.rawValue)
+        #expect(nodes[0].node[property: "resets"] == .cells([controller, 0, 0, controller, 1]))
+        #expect(nodes[0].node[property: "reset-names"] == .strings(["a", "b", "c"]))
+        #expect(nodes[0].node.children[0][property: "resets"] == .cells([controller, 2]))
+        #expect(nodes[1].node[property: "resets"] == .cells([controller, 3]))
+        #expect(nodes[2].node[property: "resets"] == nil && nodes[2].node[property: "reset-names"] == nil)
+        #expect(fate(nodes[2], "resets") == "dropped: no node of the host has its phandle 0x63")
+        #expect(
+            shared.resetLines == [
+                .init(device: "d@0", isOwn: true), .init(device: "d@0", isOwn: true),
+                .init(device: "d@0", isOwn: false), .init(device: "e@1000", isOwn: true),
+            ])
+        let error = #expect(throws: GuestNodeError.self) {
+            try generate(hosts, devices: ["f@2000"], settings: NodeSettings(isStrict: true))
+        }
+        #expect(error?.description.contains("resets: no node of the host has its phandle 0x63") == true)
     }
 
     @Test func `interrupts of children that stay inside are kept`() throws {
@@ -218,7 +247,7 @@ import Testing
             Node("b@1000", ["avdd-supply": .cell(7)]), regulator("one", 7, 3_300_000, 3_300_000),
             regulator("two", 8, 3_300_000, 3_300_000), regulator("three", 9, 1_800_000, 3_300_000),
         ]
-        let (nodes, shared) = try generate(hosts, devices: ["a@0", "b@1000"])
+        let (nodes, shared, _) = try generate(hosts, devices: ["a@0", "b@1000"])
         #expect(shared.map(\.name) == ["regulator-vcc-3-3", "regulator-vcc-3-3-1"])
         #expect(nodes[0].node[property: "vcc-supply"] == nodes[1].node[property: "avdd-supply"])
         #expect(nodes[0].node[property: "vio-supply"] == .cell(11))

@@ -34,11 +34,7 @@ struct NodeSchemaTests {
 
     private static let exceptions = [
         Exception(fixture: "jetson-ethernet", text: "'dma-coherent' does not match", reason: .coherence),
-        Exception(fixture: "jetson-ethernet", text: "'resets' is a required property", reason: .hostKeeps),
-        Exception(fixture: "jetson-ethernet", text: "'reset-names' is a required property", reason: .hostKeeps),
         Exception(fixture: "jetson-ethernet", text: "'power-domains' is a required property", reason: .hostKeeps),
-        Exception(fixture: "jetson-uart", text: "'resets' is a required property", reason: .hostKeeps),
-        Exception(fixture: "jetson-uart", text: "'reset-names' is a required property", reason: .hostKeeps),
         Exception(fixture: "jetson-uart", text: "'dmas' is a required property", reason: .notPassed),
         Exception(fixture: "jetson-uart", text: "'dma-names' is a required property", reason: .notPassed),
         Exception(fixture: "rockchip-sdhci", text: "'phys' is a required property", reason: .notPassed),

@@ -53,7 +53,8 @@ extension Integration {
             let free = try #require(try result.report.device(HostDevices.rtc))
             #expect(free.dma.mode == "untranslated" && free.dma.through == nil)
             #expect(free.dma.reaches == "all host memory")
-            #expect(result.errors.contains("  no reset: it comes as its last user left it"), "\(result.errors)")
+            #expect(free.reset.by == "recipe" && free.resetFailure == nil)
+            #expect(result.errors.contains("  reset: by Martlet's recipe for arm,pl031\n"), "\(result.errors)")
         }
 
         /// Pages are pinned for as long as the guest runs, and for a device that is to do no DMA none are.
@@ -105,12 +106,17 @@ extension Integration {
         }
 
         @Test func deviceWithoutResetIsRefusedWhereOneIsRequired() throws {
-            var device = GuestConfiguration.Device(HostDevices.gpio)
+            var device = GuestConfiguration.Device(HostDevices.isolatedVirtio)
             device.requiresReset = true
             try expectRefusal(
                 poweroff(nil, device),
-                "\(HostDevices.gpio): require_reset is set, but the host's kernel has no function")
-            try expectUsable(HostDevices.gpio)
+                "\(HostDevices.isolatedVirtio): require_reset is set, but nothing resets the device: the host's kernel can't "
+                    + "reset it, and Martlet has no recipe for virtio,mmio")
+            try expectUsable(HostDevices.isolatedVirtio)
+            // A recipe is as good.
+            device = GuestConfiguration.Device(HostDevices.gpio)
+            device.requiresReset = true
+            #expect(try Guest.run(poweroff(nil, device)).status == 0)
         }
 
         @Test func hostWithoutIOMMUFD() throws {
@@ -312,8 +318,6 @@ extension Integration {
             let before = try Self.pinnedPages()
             var configuration = GuestConfiguration.flat("reset", vcpus: 2, devices: [.init(HostDevices.gpio)])
             configuration.onReset = "restart"
-            // The host can't reset it, and its node says that an IOMMU knows it. A PL061 does no DMA.
-            configuration.allowsUnresetRestart = true
 
             let result = try Guest.run(configuration)
 

@@ -237,7 +237,8 @@ extension Integration {
             #expect(try refused.status == 3 && refused.report.restarts == 0, "\(refused.errors)")
             #expect(
                 try refused.report.exit.detail
-                    == "not started again: \(Self.disk): the host's kernel can't reset the device")
+                    == "not started again: \(Self.disk): nothing resets the device: the host's kernel can't reset it, and Martlet "
+                    + "has no recipe for virtio,mmio")
             configuration.allowsUnresetRestart = true
             let result = try Guest.run(configuration)
             #expect(try result.status == 3 && result.report.restarts == 10, "\(result.errors)")

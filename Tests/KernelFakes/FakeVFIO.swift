@@ -52,7 +52,8 @@ extension FakeKernel {
             let file = name.split(separator: " ").last.map(String.init) ?? ""
             let isBound = state.vfio.bound.contains(descriptor)
             let key = name.hasPrefix(Self.devicePrefix) ? file : isBound ? state.vfio.deviceFiles[file] : nil
-            guard let key, var device = state.vfio.devices[key] else { return nil }
+            // Taken out, so that a change to its registers copies none of them.
+            guard let key, var device = state.vfio.devices.removeValue(forKey: key) else { return nil }
             defer { state.vfio.devices[key] = device }
             return body(&device)
         }
@@ -67,9 +68,12 @@ extension FakeKernel {
 
     func readDevice(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int {
         let place = Self.place(offset)
-        let bytes = try? withDevice(descriptor) { device in
-            device.regions.indices.contains(place.index)
-                ? Array(device.regions[place.index].bytes.dropFirst(place.offset).prefix(buffer.count)) : []
+        let bytes: [UInt8]? = try? withDevice(descriptor) { device in
+            guard device.regions.indices.contains(place.index) else { return [] }
+            var model = device.regions[place.index].model
+            model?.reading(&device.regions[place.index].bytes, at: place.offset)
+            device.regions[place.index].model = model
+            return Array(device.regions[place.index].bytes.dropFirst(place.offset).prefix(buffer.count))
         }
         guard let bytes else { return 0 }
         buffer.copyBytes(from: bytes)
@@ -79,15 +83,23 @@ extension FakeKernel {
     func writeDevice(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) -> Int {
         let place = Self.place(offset)
         let new = Array(buffer)
-        let count = try? withDevice(descriptor) { device in
-            guard device.regions.indices.contains(place.index) else { return 0 }
+        let done: (count: Int, isNoted: Bool)? = try? withDevice(descriptor) { device in
+            guard device.regions.indices.contains(place.index) else { return (0, false) }
             let room = max(device.regions[place.index].bytes.count - place.offset, 0)
             let count = min(new.count, room)
             device.regions[place.index].bytes.replaceSubrange(
                 place.offset..<(place.offset + count), with: new.prefix(count))
-            return count
+            var model = device.regions[place.index].model
+            model?.written(&device.regions[place.index].bytes, at: place.offset)
+            device.regions[place.index].model = model
+            return (count, model != nil)
         }
-        return count ?? 0
+        if done?.isNoted == true {
+            let value = new.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+            let line = "write \(place.index) 0x\(String(place.offset, radix: 16)) 0x\(String(value, radix: 16))"
+            withState { $0.journal.append(.call(line)) }
+        }
+        return done?.count ?? 0
     }
 }
 

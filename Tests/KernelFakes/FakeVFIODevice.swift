@@ -4,6 +4,14 @@
 public import LinuxSystem
 public import VFIO
 
+/// Registers that do something. Called with the fake's lock held.
+public protocol FakeRegisters: Sendable {
+    /// Before bytes at `offset` are read.
+    mutating func reading(_ bytes: inout [UInt8], at offset: Int)
+    /// After bytes at `offset` have been written.
+    mutating func written(_ bytes: inout [UInt8], at offset: Int)
+}
+
 /// A device of the fake host as VFIO shows it: a script for what the ioctls answer.
 public struct FakeVFIODevice: Sendable {
     /// A region and its registers.
@@ -13,6 +21,8 @@ public struct FakeVFIODevice: Sendable {
         public var size: UInt64
         public var fileOffset: UInt64?
         public var bytes: [UInt8]
+        /// What the registers do besides keeping their bytes. Writes to a region with one are in the journal.
+        public var model: (any FakeRegisters)?
 
         public init(size: UInt64 = 0x1000, access: VFIORegion.Access = [.read, .write, .map]) {
             self.size = size

@@ -36,6 +36,8 @@ import Testing
         #expect(settings { $0.stormLimit = 7 }.stormLimit == 7)
         #expect(settings { $0.mmapTimeoutMilliseconds = 8 }.mapTimeoutMilliseconds == 8)
         #expect(settings { $0.requiresReset = true }.requiresReset)
+        #expect(settings { $0.reset = .steps([.delay(milliseconds: 3)]) }.reset == .steps([.delay(milliseconds: 3)]))
+        #expect(settings { $0.reset = DeviceReset.none }.reset == DeviceReset.none)
         #expect(settings { $0.descriptor = 9 }.descriptor == 9)
         #expect(PlacedDevice.Settings(PlatformDevice(identity: .host("a")), peerToPeer: true).reachesPeers)
     }

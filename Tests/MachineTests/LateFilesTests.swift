@@ -81,4 +81,18 @@ final class LateCalls: Sendable {
         try run(configuration)
         #expect(late.calls == [])
     }
+
+    @Test func `a guest whose devices are reset by their registers, and by lines of the guest's`() throws {
+        host.kernel.addFile("/sys/firmware/devicetree/base/rst/compatible", "x,resets\0")
+        host.kernel.withState { state in
+            state.files["/sys/firmware/devicetree/base/rst/phandle"] = [0, 0, 0, 5]
+            state.files["/sys/firmware/devicetree/base/rst/#reset-cells"] = [0, 0, 0, 0]
+        }
+        host.add(
+            "1000.gpio", flags: .platform, properties: ["compatible": .string("arm,pl061"), "resets": .cell(5)])
+        let writes = host.kernel.withState { $0.callCount }
+        try run(host.configuration(devices: [.named("1000.gpio")]))
+        #expect(late.calls == [])
+        #expect(host.kernel.withState { $0.callCount } > writes)
+    }
 }

@@ -218,7 +218,50 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
-    /// Before they are wired: a line may be high from the first moment. SPI 2 is at bit 5 of its word; SPI 3 is an edge.
+    /// A page of registers for all devices, there when a node refers to a reset line; a write that asserts one resets
+    /// its device.
+    @Test func `a guest resets a device by its line of the board's controller`() throws {
+        host.kernel.addFile("/sys/firmware/devicetree/base/rst/compatible", "x,resets\0")
+        host.kernel.withState { state in
+            state.files["/sys/firmware/devicetree/base/rst/phandle"] = [0, 0, 0, 5]
+            state.files["/sys/firmware/devicetree/base/rst/#reset-cells"] = [0, 0, 0, 1]
+        }
+        let lines = PropertyValue.cells([5, 40, 5, 41])
+        host.add("1000.net", properties: ["compatible": .string("test,net"), "resets": lines])
+        host.add("2000.net", group: 8, properties: ["compatible": .string("test,net"), "resets": .cells([5, 42])])
+        let configuration = host.configuration(devices: [.named("1000.net"), .named("2000.net")])
+        let tree = try Tree(parsing: try host.makePlan(configuration).deviceTree(hypervisor: nil), limits: .ofHosts)
+        let controller = try #require(tree.root.children.first { $0.name == "reset-controller@9040000" })
+        let phandle = try #require(controller.phandle?.rawValue)
+        let bus = try #require(tree.root.children.first { $0.baseName == "platform-bus" })
+        #expect(bus.children.map { $0[property: "resets"]?.cells } == [[phandle, 0, phandle, 1], [phandle, 2]])
+        // Asserts the first device's lines and the first of these again, then deasserts all, and reads.
+        script(
+            0, .mmioWrite(address: 0x904_0000, length: 4, value: 0xFFFF_FFFC),
+            .mmioWrite(address: 0x904_0000, length: 4, value: 0xFFFF_FFFF),
+            .mmioWrite(address: 0x904_0000, length: 4, value: 0xFFFF_FFFE), .systemEvent(1))
+
+        let report = try run(configuration).report
+
+        #expect(report.devices.map(\.reset.lineCount) == [2, 1])
+        #expect(report.devices.map(\.reset.assertionCount) == [3, 0])
+        #expect(report.unclaimedWrites == 0)
+        // At open, and at the end; the first plan opened them once more.
+        #expect(
+            ["1000.net", "2000.net"].map { name in host.kernel.withState { $0.vfio.devices[name]?.resetCount } } == [6, 3])
+        #expect(host.kernel.held.isEmpty)
+    }
+
+    @Test func `without a reset line there is no controller`() throws {
+        host.add("1000.net", properties: ["compatible": .string("test,net")])
+        let plan = try host.makePlan(host.configuration(devices: [.named("1000.net")]))
+        let tree = try Tree(parsing: try plan.deviceTree(hypervisor: nil), limits: .ofHosts)
+        #expect(!tree.root.children.contains { $0.baseName == "reset-controller" })
+        #expect(!plan.devices.contains { $0.device.name == "reset controller" })
+    }
+
+    /// Before they are wired: a line may be high from the first moment. SPI 2 is at bit 5 of its word; SPI 3 is an
+    /// edge.
     @Test func theControllerKnowsWhichLinesAreLevelTriggered() throws {
         host.add("1000.net", interrupts: [.level, .edge])
         script(0, .systemEvent(1))

@@ -88,7 +88,9 @@ import VFIO
     @Test func `a device without a reset ends the machine instead of another start`() throws {
         #expect(
             try decision(configuration(canReset: false))
-                == .refuse("1000.net: the host's kernel can't reset the device"))
+                == .refuse(
+                    "1000.net: nothing resets the device: the host's kernel can't reset it, and Martlet has no recipe for "
+                        + "test,device"))
     }
 
     @Test func `a device whose reset has failed ends the machine instead of another start`() throws {
@@ -106,10 +108,11 @@ import VFIO
 
     @Test func `check refuses it, and run knows it beforehand`() throws {
         let text = """
-            1000.net: on_reset is "restart", but the host's kernel can't reset the device
+            1000.net: on_reset is "restart", but nothing resets the device: the host's kernel can't reset it, and Martlet has no \
+            recipe for test,device
               what one guest has told the device to do could write to the RAM of the next
-              set dma to "none" if the guest needs no DMA of it; set on_reset to "exit"; or set allow_unreset_restart to true if \
-            the device writes nothing after the guest's reset
+              give reset the steps that do it; set dma to "none" if the guest needs no DMA of it; set on_reset to "exit"; or set \
+            allow_unreset_restart to true if the device writes nothing after the guest's reset
             """
         func problems(_ configuration: MachineConfiguration) -> [String] {
             MachineCheck(configuration, calls: host.kernel, log: host.log.log).problems

@@ -158,7 +158,7 @@ import VFIO
         let before = host.kernel.withState { $0.callCount }
         let connected = try connect(host.open())
         #expect(connected.reports().isEmpty)
-        connected.silence()
+        connected.quiesce()
         // The report asks for /proc/interrupts.
         #expect(host.kernel.withState { $0.callCount } <= before + 1)
     }
@@ -187,7 +187,7 @@ import VFIO
         let devices = try host.open(.init(.host("first")), .init(.host("second")))
         do {
             let connected = try connect(devices)
-            connected.silence()
+            connected.quiesce()
             // The newest first; the second has no reset.
             #expect(
                 host.journal(from: "- ") == [
@@ -195,7 +195,7 @@ import VFIO
                     "- VFIO_DEVICE_SET_IRQS trigger 0", "- KVM_IRQFD 0", "- eventfd", "  VFIO_DEVICE_RESET",
                 ])
             #expect(host.kernel.withState { $0.kvm.memoryRegions.count } == 2)
-            connected.silence()
+            connected.quiesce()
         }
         // When it was opened, and at the end.
         #expect(host.kernel.withState { $0.vfio.devices["first"]?.resetCount } == 2)

@@ -299,9 +299,10 @@ import VFIO
         }
         #expect(
             error?.description == """
-                plain: require_reset is set, but the host's kernel has no function that resets the device
-                  the guest would find it as its last user left it, and nothing would stop what the guest leaves running;
-                  leave require_reset out if that does no harm
+                plain: require_reset is set, but nothing resets the device: the host's kernel can't reset it, and Martlet \
+                has no recipe for test,device
+                  the guest would find it as its last user left it, and nothing would stop what the guest leaves running
+                  give reset the steps that do it, or leave require_reset out if that does no harm
                 """)
         #expect(!host.kernel.held.contains { $0.contains("VFIO") })
         _ = try host.open(settings("good", requiresReset: true))
@@ -312,7 +313,7 @@ import VFIO
         let connected = try connect(host.open(settings("device")))
         #expect(connected.reports().first?.resetFailure == nil)
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
-        connected.silence()
+        connected.quiesce()
         #expect(host.log.all.count == 1)
         #expect(host.log.all.first?.hasPrefix("warning: device: VFIO_DEVICE_RESET failed: EIO") == true)
         #expect(host.log.all.first?.hasSuffix("\n  what the guest has left running may go on") == true)
@@ -338,7 +339,7 @@ import VFIO
         #expect(connected.reports().first?.resetFailure == "EIO (Input/output error)")
         // The next one counts.
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = nil }
-        connected.silence()
+        connected.quiesce()
         #expect(connected.reports().first?.resetFailure == nil)
         #expect(connected.restartProblems() == [])
     }
@@ -354,7 +355,9 @@ import VFIO
         (false, "test,device", .none, false),
         // Without one: by its kind, by the user's word, and in RAM that the next guest gets, too.
         (true, "arm,pl031", .automatic, false), (true, "test,device", .none, false),
-        (true, "test,device", .identity, true), (true, "arm,pl031", .identity, true),
+        (true, "test,device", .identity, true),
+        // A recipe resets it.
+        (true, "arm,pl031", .identity, false),
     ])
     func `a device without a reset stands in the way of another start if it may reach the new guest's RAM`(
         isNoIOMMU: Bool, compatible: String, dma: VFIODMAMode, isInTheWay: Bool
@@ -367,15 +370,17 @@ import VFIO
             let memory = try MemoryMapping(of: 0, size: 1 << 20, system: host.kernel)
             let connected = try ConnectedDevices(
                 devices, vm: try host.makeVM(), memory: [(0x8000_0000, memory)], loop: host.loop, log: host.log.log)
-            connected.silence()
-            #expect(connected.restartProblems().map(\.reason) == (isExpected ? [.noReset] : []))
+            connected.quiesce()
+            let cause = "the host's kernel can't reset it, and Martlet has no recipe for \(compatible)"
+            #expect(connected.restartProblems().map(\.reason) == (isExpected ? [.noReset(cause)] : []))
             // It is known before, too.
             #expect(devices.restartProblems == connected.restartProblems())
             guard isExpected else { continue }
             let text = try #require(devices.restartProblems.first?.description)
             #expect(
                 text.hasPrefix(
-                    "device: on_reset is \"restart\", but the host's kernel can't reset the device\n"), "\(text)")
+                    "device: on_reset is \"restart\", but nothing resets the device: \(cause)\n"), "\(text)")
+            #expect(text.contains("give reset the steps"))
             #expect(text.contains("allow_unreset_restart"))
             #expect(text.contains("set dma to \"none\"") == !isNoIOMMU, "\(text)")
         }
@@ -388,8 +393,8 @@ import VFIO
         let devices = try host.open(settings("device", dma: dma))
         let connected = try connect(devices)
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
-        connected.silence()
-        #expect(devices.restartProblems == [])
+        connected.quiesce()
+        #expect(devices.restartProblems == connected.restartProblems())
         #expect(
             connected.restartProblems().map(\.summary) == [
                 "device: the device's reset failed: EIO (Input/output error)"

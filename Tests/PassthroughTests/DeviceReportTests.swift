@@ -101,8 +101,9 @@ import VFIO
     @Test func theTextHasALineForEachFact() throws {
         #expect(
             try report().lines == [
-                "device device: group 3, isolation: iommu, reset: yes",
+                "device device: group 3, isolation: iommu",
                 "  dma: iommu (group 3, alone in it, container), reaches guest RAM only; interrupts not known to be isolated",
+                "  reset: by VFIO",
                 "  region 0: mapped, host 0x9010000 guest 0xc000000 size 4096, exits 0 reads 0 writes",
                 "  region 1: trapped, guest 0xc001000 size 512, exits 1 reads 0 writes",
                 "  accesses without a syndrome: 2 emulated, 1 answered with a data abort",
@@ -140,9 +141,10 @@ import VFIO
             properties: ["compatible": .string("gpio-keys")])
         #expect(
             try connect(.init(.host("device"))).reports().first?.lines == [
-                "device device: group 7, isolation: none, reset: no",
+                "device device: group 7, isolation: none",
                 "  dma: untranslated; no IOMMU: NOT confined, what it does reaches all host memory",
-                "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped",
+                "  reset: none: the host's kernel can't reset it, and Martlet has no recipe for gpio-keys",
+                "    it comes as its last user left it, and what the guest leaves running is not stopped",
                 "  interrupt 0: edge, SPI 0, path irqfd, count not known (/proc/interrupts)",
             ])
     }
@@ -152,11 +154,14 @@ import VFIO
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(
             Set(object.keys) == [
-                "host", "group", "isolation", "dma", "can_reset", "regions", "interrupts", "unmaps", "maps",
+                "host", "group", "isolation", "dma", "reset", "regions", "interrupts", "unmaps", "maps",
                 "refused_unmaps",
                 "nisv_emulated", "nisv_aborted",
             ])
         #expect(object["nisv_emulated"] as? Int == 2 && object["nisv_aborted"] as? Int == 1)
+        let reset = try #require(object["reset"] as? [String: Any])
+        #expect(Set(reset.keys) == ["by", "text", "lines", "assertions"])
+        #expect(reset["by"] as? String == "vfio" && reset["text"] as? String == "by VFIO")
         let dma = try #require(object["dma"] as? [String: Any])
         #expect(dma["mode"] as? String == "iommu")
         #expect(dma["through"] as? String == "container")

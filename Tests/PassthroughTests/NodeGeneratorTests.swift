@@ -252,7 +252,7 @@ import VFIO
                 device: what its node refers to can't all be carried into the guest's device tree, and strict is on
                   dmas: no node of the host has its phandle 0x1
                   phys: no node of the host has its phandle 0x7
-                  resets: a driver that insists on a reset line does not start
+                  resets: no node of the host has its phandle 0x7
                   pass those devices through too, give what is missing in device_tree, or leave strict out
                 """)
     }

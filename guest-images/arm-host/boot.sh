@@ -8,6 +8,7 @@
 # usage: boot.sh [OPTION]…
 #   --variant NAME    gicv3 (default), gicv2, or deterministic (gicv3; one instruction is one nanosecond; nothing from this
 #                     machine's disk or clock gets in, so that a run repeats exactly)
+#   --pages KIB       the size of the host's pages: 4 (default), 16 or 64
 #   --share FOLDER    becomes the host's /martlet (in the deterministic host: a copy, packed into the initramfs)
 #   --run SCRIPT      a file of this machine to run in the host with "sh", in /martlet; without it there is a shell
 #   --limit SECONDS   time limit with --run (default 600)
@@ -25,10 +26,11 @@
 source "$(dirname "$0")/../lib.sh"
 
 ARM_HOST=$GUEST_IMAGES/arm-host
-variant=gicv3 share= run= limit=600 log=/dev/null smp= memory=2048 devices=
+variant=gicv3 share= run= limit=600 log=/dev/null smp= memory=2048 devices= pages=4
 while (($# > 0)); do
     case $1 in
     --variant) variant=$2 ;;
+    --pages) pages=$2 ;;
     --share) share=$2 ;;
     --run) run=$2 ;;
     --limit) limit=$2 ;;
@@ -57,7 +59,7 @@ build_firmware() {
 build_cable() { gcc -O2 -Wall -Wextra -Werror -o "$1/cable" "$ARM_HOST/cable.c"; }
 
 need_build_packages
-kernel=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh")
+kernel=$(MARTLET_QUIET=1 "$GUEST_IMAGES/kernel/build.sh" --pages "$pages")
 initramfs=$(MARTLET_QUIET=1 "$GUEST_IMAGES/initramfs/build.sh")/initramfs.cpio.gz
 temporary_folder work
 if [[ -z $share && $variant != deterministic ]]; then

@@ -3,7 +3,7 @@
 # Copyright 2026 The Martlet authors
 
 # "make arm-host": a shell in the emulated host with the built files at /martlet, or, with RUN=FILE, that script there.
-# VARIANT and LIMIT are boot.sh's --variant and --limit, DEVICES=1 its --devices; MACHINE_ARGS and KERNEL_ARGS reach it, too.
+# VARIANT and LIMIT and PAGES are boot.sh's --variant, --limit and --pages, DEVICES=1 its --devices; MACHINE_ARGS and KERNEL_ARGS reach it, too.
 # The folder goes with the host; what should stay is to be copied to /martlet/out, which becomes guest-images/build/out.
 
 source "$(dirname "$0")/../lib.sh"
@@ -14,6 +14,7 @@ temporary_folder share
 mkdir -p "$IMAGES/out"
 status=0
 "$GUEST_IMAGES/arm-host/boot.sh" --share "$share" ${RUN:+--run "$RUN"} ${VARIANT:+--variant "$VARIANT"} ${LIMIT:+--limit "$LIMIT"} \
+    ${PAGES:+--pages "$PAGES"} \
     ${DEVICES:+--devices} || status=$?
 [[ ! -d $share/out ]] || cp -r "$share/out/." "$IMAGES/out/"
 exit "$status"

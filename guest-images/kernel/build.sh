@@ -5,10 +5,17 @@
 # Builds the arm64 kernel from Debian's linux-source package and prints the folder that holds Image, Image.gz, config and, where
 # the kernel has modules, modules/: what a module is built against.
 # One Image is both guest and emulated host; on an arm64 machine, which needs no emulated host, it is a guest only.
+#
+# usage: build.sh [--pages 4|16|64]    the size of its pages in KiB (default 4)
 
 source "$(dirname "$0")/../lib.sh"
 
 HERE=$GUEST_IMAGES/kernel
+pages=4
+if (($# > 0)); then
+    [[ $1 == --pages && ${2-} =~ ^(4|16|64)$ ]] || die "unknown arguments: $*" "see the head of $0"
+    pages=$2
+fi
 
 build_kernel() {
     local new=$1 work source requests
@@ -80,8 +87,15 @@ else
     cross=aarch64-linux-gnu-
     fragments=("$HERE/common.config" "$HERE/host.config" "$HERE/guest.config")
 fi
+step=kernel recipes=("${fragments[@]}") words=()
+if [[ $pages != 4 ]]; then
+    step=kernel-$pages words=("$pages")
+    temporary_folder settings
+    sed "s/^CONFIG_ARM64_4K_PAGES=y/CONFIG_ARM64_${pages}K_PAGES=y/" "${fragments[0]}" >"$settings/common.config"
+    fragments[0]=$settings/common.config
+fi
 need_build_packages
 need_kernel_source package
-cached kernel_folder kernel "$(cache_key "${fragments[@]}" -- "$(declare -f build_kernel keep_for_modules check_requests)" "$(installed_versions "$package")" \
-    "$("${cross}gcc" --version | head -n 1)" "$("${cross}ld" --version | head -n 1)")" build_kernel
+cached kernel_folder "$step" "$(cache_key "${recipes[@]}" -- "$(declare -f build_kernel keep_for_modules check_requests)" "$(installed_versions "$package")" \
+    "$("${cross}gcc" --version | head -n 1)" "$("${cross}ld" --version | head -n 1)" "${words[@]}")" build_kernel
 echo "$kernel_folder"

@@ -23,9 +23,12 @@ public struct DeviceTreeProperty: Equatable, Sendable {
         case reference(String)
     }
 
+    /// The name in the node.
     public var name: String
+    /// What the property is set to, or that it goes.
     public var value: Value
 
+    /// Puts both together.
     public init(_ name: String, _ value: Value) {
         self.name = name
         self.value = value

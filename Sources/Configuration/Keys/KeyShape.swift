@@ -16,6 +16,10 @@ package enum KeyShape: Sendable {
     case placement
     /// The number of a file descriptor that the process is started with.
     case descriptor
+    /// A number of 64 bits, as a number or in hexadecimal.
+    case number64
+    /// One of a few whole numbers.
+    case numberAmong(@Sendable () -> [Int], default: Int)
     /// CPUs of the host, as a list of ranges or an array of numbers.
     case cpuList
     /// A device-tree property's value.
@@ -23,6 +27,8 @@ package enum KeyShape: Sendable {
     // Functions: the tables of an object that isn't in the text are never made.
     case object(@Sendable () -> Section)
     case objects(@Sendable () -> Section)
+    /// One of some words, or an array of at most so many objects.
+    case choiceOrObjects(@Sendable () -> [String], default: @Sendable () -> String, limit: Int, @Sendable () -> Section)
     /// An object whose names the user makes up.
     case map(names: TextRule, @Sendable () -> KeyShape)
     case list(@Sendable () -> KeyShape)
@@ -51,6 +57,10 @@ package enum KeyShape: Sendable {
         case .cpuList:
             "CPUs of the host, each once, as \"4-7\" or \"0,2-3\" or an array of numbers from 0 to "
                 + "\(CPUList.lastNumber)"
+        case .number64: "a whole number below 2^64, as a number or a string \"0x…\""
+        case .numberAmong(let numbers, _): numbers().map { "\($0)" }.joined(separator: ", ")
+        case .choiceOrObjects(let words, _, let limit, _):
+            words().map { "\"\($0)\"" }.joined(separator: ", ") + ", or an array of at most \(limit) objects"
         case .descriptor:
             "the number of a descriptor that Martlet is started with, "
                 + "from \(Self.firstDescriptor) to \(Self.lastDescriptor)"

@@ -81,6 +81,27 @@ final class ObjectReader {
         }
     }
 
+    /// What a key that takes a word or objects has.
+    enum WordOrObjects {
+        case word(String)
+        /// Readers of those that are objects.
+        case objects([ObjectReader])
+    }
+
+    /// The word, or readers of the objects in the array, that is the value of `key`; nil when it is absent or wrong.
+    func wordOrObjects(_ key: KeyDescription) -> WordOrObjects? {
+        guard let node = node(of: key), case .choiceOrObjects(let words, _, let limit, _) = key.shape else {
+            return nil
+        }
+        switch node.value {
+        case .string(let text) where words().contains(text): return .word(text)
+        case .array(let elements) where elements.count <= limit: return .objects(objects(key))
+        default:
+            note(key.name, node, allowed: key.shape.allowed)
+            return nil
+        }
+    }
+
     /// The names and values of the object that is the value of `key`, in the text's order; none when it is absent.
     func map<Value>(_ key: MapKey<Value>) -> [(name: String, value: Value)] {
         guard let node = node(of: key.description) else { return [] }

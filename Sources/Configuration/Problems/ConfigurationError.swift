@@ -24,6 +24,7 @@ public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConverti
         }
     }
 
+    /// A line for each problem, and what to do.
     public var description: String {
         switch self {
         case .unreadable(let file, let errno):

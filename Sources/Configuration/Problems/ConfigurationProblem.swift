@@ -16,6 +16,7 @@ public struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertible
     /// The known key that an unknown one was probably meant to be.
     public let suggestion: String?
 
+    /// The place in the file, the key, and what is wrong with it.
     public var description: String {
         var text = "line \(line), column \(column): "
         if !path.isEmpty { text += "\(path): " }

@@ -10,6 +10,7 @@ public struct BootSource: Equatable, Sendable {
     /// The guest kernel's command line, at most 2047 bytes; nil where the configuration has none.
     public var bootArguments: String?
 
+    /// Puts the parts together.
     public init(kernelImagePath: String, initrdPath: String? = nil, bootArguments: String? = nil) {
         self.kernelImagePath = kernelImagePath
         self.initrdPath = initrdPath

@@ -8,6 +8,7 @@ public struct DeviceTreeFiles: Equatable, Sendable {
     /// The path of a tree that the generated one is merged into; nil for none.
     public var base: String?
 
+    /// Puts the paths together.
     public init(overlays: [String] = [], base: String? = nil) {
         self.overlays = overlays
         self.base = base

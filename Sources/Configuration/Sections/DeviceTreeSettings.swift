@@ -15,6 +15,7 @@ public struct DeviceTreeSettings: Equatable, Sendable {
     /// Whether a reference that can't be carried over is an error, where it is left out otherwise.
     public var isStrict: Bool
 
+    /// Puts the parts together.
     public init(
         properties: [DeviceTreeProperty] = [], deletions: [String] = [], clocks: [String: UInt32] = [:],
         overlay: String? = nil, isStrict: Bool = false

@@ -51,6 +51,7 @@ public struct MachineConfig: Equatable, Sendable {
         /// In bytes, a multiple of 4096, at least one.
         public var size: UInt64
 
+        /// Puts both together; the reader of the file checks them.
         public init(base: UInt64, size: UInt64) {
             self.base = base
             self.size = size
@@ -64,6 +65,7 @@ public struct MachineConfig: Equatable, Sendable {
     /// Where RAM is when the configuration doesn't say.
     public static let defaultRAMBase: UInt64 = 0x8000_0000
 
+    /// The settings that are given; every other key has its default.
     public init(
         vcpuCount: Int = Self.defaultVCPUCount, memoryMebibytes: Int = Self.defaultMemoryMebibytes,
         ramBase: UInt64? = nil, platformBus: Window? = nil

@@ -56,8 +56,8 @@ extension MachineConfiguration {
             "allow_unreset_restart", default: false,
             Documentation(
                 """
-                For `on_reset` `"restart"`: also with devices that may do DMA and that the host's kernel can't reset, \
-                or has failed to: what the last guest has told them to do may then write to the new guest's RAM.
+                For `on_reset` `"restart"`: also with devices that may do DMA and that nothing resets, or whose reset \
+                has failed: what the last guest has told them to do may then write to the new guest's RAM.
                 """, page: "dma.md#the-end-and-restarts"))
 
         static var section: Section {

@@ -13,9 +13,13 @@ public struct MachineConfiguration: Equatable, Sendable {
     /// In bytes; a larger file is refused.
     public static let maximumFileSize = 1 << 20
 
+    /// The section `boot-source`.
     public var bootSource: BootSource
+    /// The section `machine-config`.
     public var machineSize: MachineConfig
+    /// The section `platform-devices`, in its order.
     public var platformDevices: [PlatformDevice]
+    /// The section `device-tree`.
     public var deviceTree: DeviceTreeFiles
     /// The kernel's way of giving devices to user space.
     public var vfio = VFIOPath.automatic
@@ -23,6 +27,7 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var iommufd: Int?
     /// Whether devices reach the mapped regions of the others by DMA, too.
     public var peerToPeer = false
+    /// What follows a guest's reset.
     public var onReset = OnReset.exit
     /// Whether the board has a power key.
     public var powerKey = true
@@ -38,6 +43,7 @@ public struct MachineConfiguration: Equatable, Sendable {
         case restart
     }
 
+    /// The sections that are given; every other key has its default.
     public init(
         bootSource: BootSource, machineSize: MachineConfig = MachineConfig(), platformDevices: [PlatformDevice] = [],
         deviceTree: DeviceTreeFiles = DeviceTreeFiles()

@@ -80,7 +80,20 @@ extension PlatformDevice {
             of the host.
             """)
         static let requiresReset = Key.boolean(
-            "require_reset", default: false, "Refuse the device if the host's kernel can't reset it, or fails to.")
+            "require_reset", default: false,
+            "Refuse the device if nothing resets it, neither VFIO nor a recipe, or if its reset fails.")
+        static let reset = KeyDescription(
+            "reset",
+            .choiceOrObjects(
+                { DeviceReset.Word.allCases.map(\.rawValue) }, default: { DeviceReset.Word.automatic.rawValue },
+                limit: DeviceReset.stepLimit, { ResetStep.Keys.section }),
+            Documentation(
+                """
+                How the device is reset when it is opened, between two guests, and at the end before its DMA is \
+                unmapped: `"auto"`, by VFIO where the host's kernel can, else by the recipe that Martlet has for its \
+                `compatible`, else not; `"none"`, not by Martlet; or by these steps, in this order.
+                """, page: "resets.md",
+                example: #"[{"step": "set", "offset": "0x4", "mask": 1}, {"step": "poll", "offset": "0x4", "mask": 1}]"#))
         static let descriptor = Key.descriptor(
             "vfio_fd",
             """
@@ -94,7 +107,7 @@ extension PlatformDevice {
                     host.description, sysfsdev.description, noMmap.description, interrupts.description,
                     irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
                     guestAddress.description, label.description, deviceTree, dma.description,
-                    allowsUnsafeDMA.description, requiresReset.description, descriptor.description,
+                    allowsUnsafeDMA.description, requiresReset.description, reset, descriptor.description,
                 ],
                 rules: [
                     .anyOf([host.name, sysfsdev.name]),
@@ -127,6 +140,7 @@ extension PlatformDevice {
         dma = reader.value(Keys.dma)
         allowsUnsafeDMA = reader.value(Keys.allowsUnsafeDMA)
         requiresReset = reader.value(Keys.requiresReset)
+        reset = DeviceReset(reader, Keys.reset)
         descriptor = reader.value(Keys.descriptor)
         reader.noteOthers(than: Keys.section)
         if dma == .identity, !allowsUnsafeDMA {
@@ -135,6 +149,11 @@ extension PlatformDevice {
                 allowed:
                     "it with \(Keys.allowsUnsafeDMA.name) true: no IOMMU confines the device, so that it, and with it "
                     + "the guest, can read and overwrite all memory of the host, its kernel and other guests included")
+        }
+        if requiresReset, reset == .none {
+            reader.note(
+                Keys.requiresReset.name, found: "true, with \(Keys.reset.name) \"none\"",
+                allowed: "false, or another \(Keys.reset.name)")
         }
         if !irqfd, let choice, choice != .eventfd {
             reader.note(

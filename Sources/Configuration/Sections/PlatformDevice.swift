@@ -29,11 +29,14 @@ public struct PlatformDevice: Equatable, Sendable {
     public var dma = VFIODMAMode.automatic
     /// Whether the user knows what `VFIODMAMode.identity` means, without which it is refused.
     public var allowsUnsafeDMA = false
-    /// Whether a device that the host's kernel can't reset is refused.
+    /// Whether a device that nothing resets is refused.
     public var requiresReset = false
+    /// How it is reset.
+    public var reset = DeviceReset.automatic
     /// The number of a descriptor of the device's own file that Martlet is started with.
     public var descriptor: Int?
 
+    /// A device with these settings; every other key has its default.
     public init(
         identity: DeviceIdentity, noMmap: Bool = false, interrupts: InterruptPathKind? = nil, stormLimit: Int = 0,
         mmapTimeoutMilliseconds: Int = MapTimeout.defaultMilliseconds, endOfInterrupt: EndOfInterrupt? = nil,

@@ -66,12 +66,16 @@ public struct DeviceSurvey: Sendable {
     public let device: HostDevice
     /// What it is, most specific first.
     public let compatible: [String]
+    /// Its blocks of registers, in the order of `reg`.
     public let regions: [Region]
+    /// Its interrupts, in the order of the device tree.
     public let interrupts: [Interrupt]
+    /// Whether the kernel can reset it.
     public let reset: Reset
     /// Whether the configuration has to say what it does by DMA: no IOMMU knows it, and it isn't known to do none.
     public let needsDMASetting: Bool
     /// What keeps it from VFIO, or from being used then.
     public let problems: [BindingProblem]
+    /// What is between it and a guest.
     public let verdict: Verdict
 }

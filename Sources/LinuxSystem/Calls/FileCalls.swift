@@ -5,8 +5,11 @@ public import SystemPackage
 
 /// How a file is opened. Every descriptor is close-on-exec.
 public enum OpenAccess: Sendable {
+    /// For reading.
     case readOnly
+    /// For writing.
     case writeOnly
+    /// For both.
     case readWrite
 }
 
@@ -15,6 +18,7 @@ public enum OpenAccess: Sendable {
 /// A file system or a driver answers them, or the user has handed the descriptor in: EBADF and EFAULT may come from
 /// there, and are thrown like all others.
 public protocol FileCalls: Sendable {
+    /// Opens a file that is there.
     func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt
     /// Opens for reading, and doesn't wait for whoever is at the other end of a FIFO, or for a line of a modem's.
     /// - Throws: ENXIO for a socket, besides what open(2) gives otherwise.
@@ -33,7 +37,9 @@ public protocol FileCalls: Sendable {
     func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8]
     /// The names in a directory, sorted, without "." and "..".
     func listDirectory(_ path: String) throws(Errno) -> [String]
+    /// What a symbolic link points to.
     func readLink(_ path: String) throws(Errno) -> String
+    /// Whether there is a directory at a path, links being followed.
     func isDirectory(_ path: String) throws(Errno) -> Bool
     /// What an open file is.
     func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus
@@ -46,6 +52,7 @@ public protocol FileCalls: Sendable {
     func write(_ descriptor: CInt, _ buffer: UnsafeRawPointer, _ count: Int) throws(Errno) -> Int
     /// Reads at a file position into `buffer`; returns how many bytes came.
     func pread(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
+    /// Writes `buffer` at a file position; returns how many bytes went.
     func pwrite(_ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64) throws(Errno) -> Int
 
     /// The kernel's log (/dev/kmsg), from its end on; reading never waits.

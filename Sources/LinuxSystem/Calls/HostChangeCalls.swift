@@ -22,6 +22,4 @@ public protocol HostChangeCalls: SystemCalls {
     func save(_ name: String, in folder: StateFolder, _ content: [UInt8]) throws(StateFolderError)
     /// Removes a file from the folder; one that isn't there is fine.
     func remove(_ name: String, in folder: StateFolder) throws(StateFolderError)
-    /// Lets time pass.
-    func sleep(milliseconds: Int)
 }

@@ -6,4 +6,9 @@ internal import CLinux
 extension LinuxKernel {
     public var monotonicNanoseconds: UInt64 { clinux_monotonic_nanoseconds() }
     public var realtimeSeconds: Int64 { clinux_realtime_seconds() }
+
+    public func sleep(milliseconds: Int) {
+        // EINTR: a signal ends it early.
+        _ = try? waitUntilReadable(-1, or: -1, milliseconds: CInt(clamping: milliseconds))
+    }
 }

@@ -84,11 +84,6 @@ extension LinuxKernel: HostChangeCalls {
     /// What a file is called until it is whole. One that is there is of a process that was killed.
     private static func draft(of name: String) -> String { ".\(name).new" }
 
-    public func sleep(milliseconds: Int) {
-        // EINTR: a signal ends it early.
-        _ = try? waitUntilReadable(-1, or: -1, milliseconds: CInt(clamping: milliseconds))
-    }
-
     // MARK: Folders
 
     /// The bits of st_mode (inode(7)).

@@ -24,7 +24,9 @@ public protocol MemoryCalls: Sendable {
     ) throws(Errno) -> UInt
     /// Keeps the pages of mapped memory where they are, until `unpin` gets what this returns.
     func pin(address: UInt, size: UInt64) throws(Errno) -> CInt
+    /// Lets the pages go that `pin` has kept.
     func unpin(_ pin: CInt)
+    /// Unmaps memory that was mapped.
     func unmap(address: UInt, size: UInt64)
     /// Asks for transparent huge pages; a kernel without them may refuse.
     func adviseHugePages(address: UInt, size: UInt64) throws(Errno)

@@ -24,6 +24,7 @@ public protocol OutputCalls: Sendable {
     func nameFile(_ descriptor: CInt, _ path: String) throws(Errno)
     /// Gives a file another name, in the place of the file that had it.
     func renameFile(_ path: String, to newPath: String) throws(Errno)
+    /// Removes the name of a file.
     func removeFile(_ path: String) throws(Errno)
     /// Cuts an open file to `size` bytes, or makes it longer.
     func setSize(_ descriptor: CInt, _ size: UInt64) throws(Errno)

@@ -46,6 +46,7 @@ public struct ProgramRun: Equatable, Sendable {
     /// The beginning of standard error, as text.
     public var messages: String
 
+    /// Puts the three together.
     public init(status: CInt, output: [UInt8], messages: String) {
         self.status = status
         self.output = output

@@ -6,9 +6,11 @@ public import SystemPackage
 /// The calls for a terminal that the user handed in: EBADF is thrown like all other errors, and may come from what is
 /// no terminal at all.
 public protocol TerminalCalls: Sendable {
+    /// Whether a descriptor refers to a terminal.
     func isTerminal(_ descriptor: CInt) -> Bool
     /// Whether this process is in the terminal's foreground; true where it isn't its controlling terminal.
     func isForeground(_ descriptor: CInt) -> Bool
+    /// How the terminal is set.
     /// - Throws: EIO from a terminal that was hung up.
     func terminalMode(of descriptor: CInt) throws(Errno) -> TerminalMode
     /// Sets it at once, also from the background.

@@ -26,6 +26,7 @@ public protocol ThreadCalls: Sendable {
     func blockSignal(_ signal: CInt) throws(Errno)
     /// Blocks all signals in the calling thread, and in those that it starts; returns what was blocked before.
     func blockAllSignals() -> SignalMask
+    /// Blocks in the calling thread what `mask` has, and nothing else.
     func restoreSignals(_ mask: SignalMask)
 
     /// Sleeps while `word` is `seen`, up to the next `signalChange` (futex(2)). It may return earlier.

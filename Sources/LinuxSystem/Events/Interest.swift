@@ -3,8 +3,10 @@
 
 /// What of a descriptor is waited for, and what of it is ready.
 public struct Interest: OptionSet, Sendable {
+    /// A bit for each.
     public let rawValue: UInt32
 
+    /// What has these bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
     /// A read finds bytes, an event, the end or an error.

@@ -22,6 +22,7 @@ public struct ControlGroups {
     public struct Limit: Equatable, Sendable {
         /// The file that says it.
         public let path: String
+        /// The limit in bytes.
         public let bytes: UInt64
 
         /// Puts the two together.

@@ -44,10 +44,12 @@ public enum FileKind: Sendable, Equatable, CustomStringConvertible {
 
 /// What an open file is, and how long.
 public struct FileStatus: Sendable, Equatable {
+    /// What it is.
     public let kind: FileKind
     /// In bytes; 0 for what is no regular file.
     public let size: UInt64
 
+    /// Puts both together.
     public init(kind: FileKind, size: UInt64) {
         self.kind = kind
         self.size = size
@@ -63,6 +65,7 @@ public enum FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A FIFO that has nobody at its other end.
     case noPartner(isReader: Bool)
 
+    /// What is wrong with the file.
     public var description: String {
         switch self {
         case .failed(let errno): errno.explained

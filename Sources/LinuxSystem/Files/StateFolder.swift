@@ -11,6 +11,7 @@ public struct StateFolder: Equatable, Sendable {
     /// The folders below it, from the outermost on; names without slashes.
     public let names: [String]
 
+    /// The folder of these names, one in the other, below `base`.
     public init(base: String, names: [String]) {
         self.base = base
         self.names = names
@@ -71,5 +72,6 @@ public enum StateFolderError: Error, Equatable, Sendable {
 }
 
 extension StateFolderError: CustomStringConvertible {
+    /// A line each.
     public var description: String { lines.joined(separator: "\n  ") }
 }

@@ -18,6 +18,7 @@ public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
         }
     }
 
+    /// The less urgent one comes first.
     public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
 }
 

@@ -15,6 +15,7 @@ public struct AddressConflict: Sendable, CustomStringConvertible {
     let part: Part
     let owner: Part
 
+    /// Both parts with their ranges, and the keys that move them.
     public var description: String {
         let ownerKey = owner.key.map { " (\($0))" } ?? ""
         return "\(part.key ?? part.name): the \(part.name) at \(part.range) overlaps the \(owner.name)\(ownerKey) at "

@@ -3,7 +3,10 @@
 
 internal import Board
 internal import Configuration
+internal import DeviceTree
 internal import Devices
+internal import Passthrough
+internal import PlatformBus
 
 /// The board's own devices. To add one, add its line here.
 enum BoardDevices {
@@ -11,6 +14,40 @@ enum BoardDevices {
     static func all(_ configuration: MachineConfiguration) -> [any BoardDevice] {
         var devices: [any BoardDevice] = [SerialPort(), RealTimeClock()]
         if configuration.powerKey { devices.append(PowerKey()) }
+        // Only the nodes of the passed-through devices say whether it is needed, and by then it has to have its place.
+        if !configuration.platformDevices.isEmpty { devices.append(ResetController()) }
         return devices
+    }
+
+    /// Those of `board` that a machine has whose passed-through devices are these.
+    /// - Parameters:
+    ///   - kinds: each `compatible` of the passed-through devices.
+    ///   - shared: has the reset lines that their nodes refer to.
+    static func needed(
+        _ board: [any BoardDevice], beside passed: PlacedDevices, kinds: [String], _ shared: SharedNodes
+    ) -> [any BoardDevice] {
+        board.compactMap { (device) -> (any BoardDevice)? in
+            if device is ResetController {
+                return shared.resetController == nil ? nil : ResetController(lines: resetLines(of: passed, shared))
+            }
+            return device.substitute.map { kinds.contains($0) } == true ? nil : device
+        }
+    }
+
+    /// The node of the reset controller at its usual place.
+    static func resetController(_ shared: inout SharedNodes) throws(MachineError) -> [Node] {
+        let device = ResetController()
+        let place = Place(windows: device.windows.compactMap { GuestRange(base: $0.usual, size: $0.size) })
+        do throws(BoardDeviceError) { return try device.nodes(at: place, shared: &shared) } catch {
+            throw MachineError(device, error)
+        }
+    }
+
+    private static func resetLines(
+        of passed: PlacedDevices, _ shared: SharedNodes
+    ) -> [(@Sendable () -> Void)?] {
+        shared.resetLines.map { line in
+            passed.devices.first { $0.name == line.device }?.addResetLine(resets: line.isOwn)
+        }
     }
 }

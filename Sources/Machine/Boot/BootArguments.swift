@@ -13,7 +13,9 @@ public struct BootArguments: Equatable, Sendable, Encodable {
         case overlay = "device-tree.overlays"
     }
 
+    /// The words, as the guest gets them.
     public let text: String
+    /// Where they are from.
     public let source: Source
 
     /// Nil when the tree has none.

@@ -94,6 +94,7 @@ public enum MachineError: Error, Sendable, CustomStringConvertible {
         }
     }
 
+    /// What failed, on what, why, and what to do.
     public var description: String {
         switch self {
         case .kvm(let error): error.description

@@ -132,7 +132,7 @@ public final class MachinePlan: Sendable {
             shared = generator.shared
         } catch { throw .passthrough(error) }
         let passedKinds = passthroughNodes.flatMap { $0[property: "compatible"]?.strings ?? [] }
-        devices = try claims.place(board.filter { $0.substitute.map { !passedKinds.contains($0) } ?? true })
+        devices = try claims.place(BoardDevices.needed(board, beside: passthrough, kinds: passedKinds, shared))
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
         isWhole = true

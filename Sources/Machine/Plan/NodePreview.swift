@@ -9,12 +9,12 @@ public import LinuxSystem
 internal import Passthrough
 internal import PlatformBus
 
-/// The device-tree nodes that a guest would get for devices, without opening them: those of a guest with the board's usual
-/// layout that has nothing else.
+/// The device-tree nodes that a guest would get for devices, without opening them: those of a guest with the board's
+/// usual layout that has nothing else.
 public struct NodePreview: Sendable {
     /// In the order of the devices, with what became of each property and what they depend on.
     public let nodes: [GuestNode]
-    /// What they share: fixed clocks and regulators.
+    /// What they share: fixed clocks and regulators, and the board's reset controller where one of them refers to it.
     public let shared: [Node]
 
     /// - Parameter sysfs: the host's /sys
@@ -25,6 +25,7 @@ public struct NodePreview: Sendable {
         let bus = try layout.makeBus()
         var claims = BoardClaims(bus: bus, layout: layout)
         try claims.reserveFixed(board)
+        var shared: SharedNodes
         do throws(PassthroughError) {
             var phandles = PhandleAllocator()
             // The interrupt controller's.
@@ -37,7 +38,9 @@ public struct NodePreview: Sendable {
                 }
             }
             nodes = try mapError(PassthroughError.node, try generator.generate(requests))
-            shared = generator.shared.nodes
+            shared = generator.shared
         } catch { throw .passthrough(error) }
+        let resets = shared.resetController == nil ? nil : try BoardDevices.resetController(&shared)
+        self.shared = shared.nodes + (resets ?? [])
     }
 }

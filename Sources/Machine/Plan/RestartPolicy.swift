@@ -6,6 +6,7 @@ internal import Passthrough
 
 /// What follows the end of a guest, over all its starts.
 public struct RestartPolicy: Sendable {
+    /// What becomes of a machine whose guest asked for a reset.
     public enum Decision: Equatable, Sendable {
         /// The guest didn't ask for a reset, or a reset ends the machine.
         case end

@@ -3,15 +3,22 @@
 
 /// How often a vCPU came back from the guest, by reason.
 public struct ExitCounts: Sendable, Equatable, Encodable {
+    /// Reads of addresses that no memory slot covers.
     public var mmioReads: UInt64 = 0
+    /// Writes to such addresses.
     public var mmioWrites: UInt64 = 0
+    /// A signal or the immediate-exit flag took the vCPU out.
     public var interrupted: UInt64 = 0
+    /// Power-off, reset and crash (KVM_EXIT_SYSTEM_EVENT).
     public var systemEvents: UInt64 = 0
     /// Loads and stores without a syndrome from the hardware: performed by `InstructionEmulator`, answered with a data
     /// abort, or left to the hardware to try again.
     public var nisvEmulated: UInt64 = 0
+    /// Those that were answered with a data abort.
     public var nisvAborted: UInt64 = 0
+    /// Those that the hardware was to try again.
     public var nisvReentered: UInt64 = 0
+    /// All other exits.
     public var other: UInt64 = 0
 
     enum CodingKeys: String, CodingKey {

@@ -79,7 +79,7 @@ extension MicroVM {
             vm: vm, bus: plan.bus, loop: loop,
             console: ConnectedConsole(console: console, loop: loop) { queue.send(.key($0)) },
             controls: controls)
-        var live: [any LiveDevice] = []
+        var live: [any LiveDevice] = [devices]
         for (device, place) in plan.devices {
             let started: any LiveDevice
             do { started = try device.start(at: place, in: context) } catch { throw MachineError(device, error) }

@@ -22,6 +22,7 @@ final class MicroVM: Sendable {
         let runners: [VCPURunner]
         let dispatcher: MMIODispatcher
         let devices: ConnectedDevices
+        /// The passed-through devices, and then those of the board, in the order of their start.
         let live: [any LiveDevice]
         let loop: EventLoop
         /// The guest kernel's command line.
@@ -148,7 +149,6 @@ final class MicroVM: Sendable {
         queue.disconnect()
         profile.mark("vcpus-joined")
         for device in parts.live.reversed() { device.quiesce() }
-        parts.devices.silence()
         let reports = parts.devices.reports()
         let restartProblems = reason == .reset ? parts.devices.restartProblems() : []
         var moved: GuestAddress?

@@ -6,6 +6,7 @@
 public struct RestartLimit: Sendable {
     /// As many restarts within `windowSeconds` are a storm: the next one isn't made.
     public static let maximum = 10
+    /// The length of time that `maximum` is for.
     public static let windowSeconds = 60
 
     /// How often the guest was started again.

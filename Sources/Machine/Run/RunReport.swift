@@ -19,6 +19,7 @@ public struct RunReport: Sendable, Encodable {
     public let exits: ExitCounts
     /// Accesses to guest-physical addresses where nothing is.
     public let unclaimedReads: UInt64
+    /// The same for writes.
     public let unclaimedWrites: UInt64
     /// Bytes of the guest's console that a slow or broken terminal didn't take.
     public let droppedConsoleBytes: UInt64
@@ -56,6 +57,7 @@ public struct RunReport: Sendable, Encodable {
         let writes: UInt64
     }
 
+    /// As `--report` writes it.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: detail), forKey: .exit)

@@ -47,6 +47,7 @@ public enum SessionProblem: Error, Equatable, Sendable, CustomStringConvertible 
     /// The session has ended.
     case ended
 
+    /// What failed and why, and what to do.
     public var description: String {
         switch self {
         case .alreadyPaused: "the guest is paused already"

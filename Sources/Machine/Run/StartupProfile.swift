@@ -10,12 +10,14 @@ internal import Synchronization
 public final class StartupProfile: Sendable {
     /// The end of a step.
     public struct Mark: Sendable, Encodable {
+        /// Its name in the report.
         public let step: StaticString
         /// CLOCK_MONOTONIC.
         public let nanoseconds: UInt64
 
         enum CodingKeys: CodingKey { case step, nanoseconds }
 
+        /// As the report has it.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(step.description, forKey: .step)

@@ -27,8 +27,6 @@ public final class ConnectedDevice: Sendable {
     let regions: MappedRegions
     private let log: Log
     private let isQuiet = Atomic<Bool>(false)
-    /// Why the reset at the end failed. Guarded by the lock: written by the thread that stops the VM, read for the report.
-    private let endFailure = Mutex<VFIOError?>(nil)
 
     /// - Throws: `PassthroughError` naming the device and the call; nothing stays wired then.
     public init(
@@ -63,31 +61,23 @@ public final class ConnectedDevice: Sendable {
         self.paths = paths.take()
     }
 
-    /// Silences the device: interrupts off, then a reset where the device has one. Its DMA is the caller's next step.
+    /// Silences the device: interrupts off, then a reset where something can. Its DMA is the caller's next step.
     /// A second call does nothing.
     public func quiesce() {
         for path in paths.reversed() { path.disconnect() }
         let isFirst = !isQuiet.exchange(true, ordering: .relaxed)
-        guard isFirst, device.device.canReset else { return }
-        do throws(VFIOError) { try device.device.reset() } catch {
-            endFailure.withLock { $0 = error }
+        guard isFirst else { return }
+        do throws(ResetFailure) { try device.opened.resetter.reset() } catch {
             log(.warning, "\(error)\n  what the guest has left running may go on")
         }
     }
 
-    /// Why the last reset of the device failed; nil where it didn't, and where the kernel has no function for that.
-    var resetFailure: VFIOError? {
-        isQuiet.load(ordering: .relaxed) ? endFailure.withLock { $0 } : device.opened.resetFailure
-    }
-
     /// What keeps the machine from being started again, now that the device has been silenced; nil for nothing.
-    var restartProblem: RestartProblem? {
-        guard device.device.canReset else { return device.opened.restartProblem }
-        return resetFailure.map(device.opened.failedReset)
-    }
+    var restartProblem: RestartProblem? { device.opened.restartProblem }
 
     var remapCounts: RemapCounts {
-        paths.lazy.compactMap { $0 as? EventFDPath }.first?.remapCounts ?? RemapCounts(unmaps: 0, maps: 0, refusedUnmaps: 0)
+        paths.lazy.compactMap { $0 as? EventFDPath }.first?.remapCounts
+            ?? RemapCounts(unmaps: 0, maps: 0, refusedUnmaps: 0)
     }
 
     /// The share of the device goes last.

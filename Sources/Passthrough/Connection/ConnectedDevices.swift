@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import Board
 public import KVM
 public import LinuxSystem
 internal import Synchronization
@@ -10,7 +11,7 @@ internal import VFIO
 ///
 /// Ownership: the thread that owns the machine sets up, silences and lets go; `state`'s lock is for the report, which may
 /// be asked for from another.
-public final class ConnectedDevices: Sendable {
+public final class ConnectedDevices: LiveDevice {
     private struct State: ~Copyable {
         var connections: [ConnectedDevice] = []
         var stack = ResourceStack()
@@ -101,9 +102,9 @@ public final class ConnectedDevices: Sendable {
         }
     }
 
-    /// Silences every device, newest first: triggers off, then a reset where the device has one. DMA that a device without a
-    /// reset has begun goes on: no register of a platform device is known to stop it.
-    public func silence() {
+    /// Silences every device, newest first: triggers off, then a reset where something can. DMA that a device without one
+    /// has begun goes on.
+    public func quiesce() {
         state.withLock { state in
             for connection in state.connections.reversed() { connection.quiesce() }
         }
@@ -123,7 +124,7 @@ public final class ConnectedDevices: Sendable {
 
     /// The share of the devices goes last: a registration with KVM is undone through the group's descriptor.
     deinit {
-        silence()
+        quiesce()
         // The stack has the last share of each connection. DMA mappings are older, so they go after the resets.
         state.withLock { state in
             state.connections = []

@@ -6,20 +6,21 @@ internal import HostDevices
 internal import LinuxSystem
 internal import VFIO
 
-/// A device for which the machine isn't started again after a guest's reset: what the last guest has told the device to do may write
-/// to the RAM of the next one, which is mapped for it at the same addresses.
+/// A device for which the machine isn't started again after a guest's reset: what the last guest has told the device
+/// to do may write to the RAM of the next one, which is mapped for it at the same addresses.
 public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
     /// Why nothing has stopped the device.
     public enum Reason: Equatable, Sendable {
-        /// The host's kernel has no function that resets it, and it may do DMA to the next guest's RAM.
-        case noReset
-        /// The function failed; the errno in words. Whether the device does DMA doesn't matter then: a device that was to be reset, and
-        /// wasn't, isn't what the guest expects.
+        /// Nothing resets it, for this reason, and it may do DMA to the next guest's RAM.
+        case noReset(String)
+        /// The reset failed; the errno, or the step, in words. Whether the device does DMA doesn't matter then: a
+        /// device that was to be reset, and wasn't, isn't what the guest expects.
         case failedReset(String)
     }
 
     /// Its name on the host.
     public let device: String
+    /// Why nothing has stopped the device.
     public let reason: Reason
     /// Whether an IOMMU could keep it from all memory.
     let isConfinable: Bool
@@ -29,7 +30,7 @@ public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
 
     private var cause: String {
         switch reason {
-        case .noReset: "the host's kernel can't reset the device"
+        case .noReset(let cause): "nothing resets the device: \(cause)"
         case .failedReset(let error): "the device's reset failed: \(error)"
         }
     }
@@ -37,6 +38,7 @@ public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
     /// What stands in the way, and what to do about it.
     public var description: String {
         let remedies = [
+            "give reset the steps that do it",
             isConfinable ? "set dma to \"none\" if the guest needs no DMA of it" : nil, "set on_reset to \"exit\"",
             "or set allow_unreset_restart to true if the device writes nothing after the guest's reset",
         ]
@@ -51,8 +53,8 @@ public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
 extension OpenDevice {
     /// Whether what a guest has told it to do may write to the next guest's RAM, unless it is reset between the two.
     ///
-    /// All DMA mappings are taken away between two guests, and what a device does then faults. But the next guest's RAM is mapped at
-    /// the addresses of the last one's, and a copy may take any time.
+    /// All DMA mappings are taken away between two guests, and what a device does then faults. But the next guest's
+    /// RAM is mapped at the addresses of the last one's, and a copy may take any time.
     private var mayReachNextGuest: Bool {
         switch device.reach {
         case .nothing: false
@@ -62,22 +64,20 @@ extension OpenDevice {
             switch settings.dma {
             // The RAM of one guest is that of the next: the same pages of the host.
             case .identity: true
-            // It is of a kind that is known to do no DMA, or the user says that it does none. All of the host's memory rests on that
-            // word for as long as the device is open; another guest changes nothing.
+            // It is of a kind that is known to do no DMA, or the user says that it does none. All of the host's
+            // memory rests on that word for as long as the device is open; another guest changes nothing.
             case .automatic, .iommu, .none: false
             }
         }
     }
 
-    /// What is known when it has been opened; nil where nothing stands in the way.
+    /// What is known since the last reset; nil where nothing stands in the way.
     var restartProblem: RestartProblem? {
-        if device.canReset { return resetFailure.map(failedReset) }
-        return mayReachNextGuest
-            ? RestartProblem(device: host.name, reason: .noReset, isConfinable: isConfinable) : nil
-    }
-
-    func failedReset(_ error: VFIOError) -> RestartProblem {
-        RestartProblem(device: host.name, reason: .failedReset(error.shortText), isConfinable: false)
+        if let failure = resetter.failure {
+            return RestartProblem(device: host.name, reason: .failedReset(failure.shortText), isConfinable: false)
+        }
+        guard case .none(let absence) = resetter.method, mayReachNextGuest else { return nil }
+        return RestartProblem(device: host.name, reason: .noReset(absence.text), isConfinable: isConfinable)
     }
 
     private var isConfinable: Bool {
@@ -91,11 +91,4 @@ extension OpenDevice {
 extension OpenDevices {
     /// What keeps the machine from being started again, as far as it is known before a guest has run.
     public var restartProblems: [RestartProblem] { devices.compactMap(\.restartProblem) }
-}
-
-extension VFIOError {
-    /// The errno of a call that failed, in words.
-    var shortText: String {
-        if case .failed(_, _, let errno) = self { errno.nameAndText } else { description }
-    }
 }

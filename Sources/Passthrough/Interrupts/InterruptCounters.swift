@@ -21,5 +21,6 @@ public struct InterruptCounters: Sendable, Equatable, Encodable {
         case stormHeld = "storm_held"
     }
 
+    /// Nothing has happened so far.
     public init() {}
 }

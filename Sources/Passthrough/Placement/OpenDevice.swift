@@ -25,20 +25,20 @@ public final class OpenDevice: Sendable {
     let hostLines: [HostLine?]
     /// Whether the kernel sees to it that the device reaches no interrupt but its own; nil where that isn't known.
     let isolatesInterrupts: Bool?
-    /// Why it couldn't be reset when it was opened; nil where it could, and where the kernel has no function for that.
-    let resetFailure: VFIOError?
+    /// What resets it.
+    let resetter: DeviceResetter
     /// The numbers by which its IOMMU knows it; none where it has no IOMMU, or they can't be told.
     let streamIDs: [UInt32]
     /// The IOMMU before it, by the names of its device and its driver; nil where there is none, or it can't be told.
     let iommu: (name: String, driver: String)?
-    /// Whether it may do DMA to the guest's RAM that nothing stops: it has no reset. Otherwise it isn't asked for.
+    /// Whether it may do DMA to the guest's RAM that nothing stops: nothing resets it. Otherwise it isn't asked for.
     let isUnstoppable: Bool
     let sysfs: Sysfs
 
-    /// Opens the device and resets it, where the kernel can.
+    /// Opens the device and resets it, where something can.
     /// - Parameter interrupts: nil where the host's counts can't be read.
-    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`,
-    ///   `.resetFailed`.
+    /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.resetStep`,
+    ///   `.noReset`, `.resetFailed`.
     init(
         _ settings: PlacedDevice.Settings, containers: VFIOContainers, interrupts: HostInterruptFile?, sysfs: Sysfs,
         log: Log, tracer: Tracer? = nil
@@ -55,7 +55,10 @@ public final class OpenDevice: Sendable {
             device = try containers.open(host, dma: settings.dma, descriptor: settings.descriptor)
         } catch { throw .vfio(Self.explained(error, sysfs)) }
         try Self.check(settings.endOfInterrupt, device)
-        resetFailure = try Self.reset(device, isRequired: settings.requiresReset, log)
+        try Self.check(settings.reset, device)
+        resetter = DeviceResetter(
+            ResetMethod(settings.reset, of: device, sysfs), of: device, system: sysfs.system, log: log)
+        try Self.reset(device, resetter, isRequired: settings.requiresReset, log)
         tracer?.trace(
             .realize,
             "\(host.name) on \(host.bus) regions \(device.regions.count) interrupts \(device.interrupts.count)")
@@ -72,7 +75,8 @@ public final class OpenDevice: Sendable {
         streamIDs = isTranslated ? StreamIDs.read(host, sysfs) : []
         iommu = isTranslated ? Self.iommu(of: host, sysfs) : nil
         isUnstoppable =
-            !device.canReset && device.reach == .guestMemory && DMAMasters.possibleMaster(of: host, sysfs) != nil
+            !resetter.method.isThere && device.reach == .guestMemory
+            && DMAMasters.possibleMaster(of: host, sysfs) != nil
         self.settings = settings
         self.host = host
         self.device = device
@@ -104,23 +108,27 @@ public final class OpenDevice: Sendable {
         return .host(.binding(device: host.name, .refused([.hostPart(part)])))
     }
 
-    /// The kernel has done the same when it opened the device, and says nothing of a failure unless resets are required
-    /// (vfio_platform_common.c, vfio_platform_open_device).
-    /// - Returns: why it failed.
+    /// VFIO_DEVICE_RESET is what the kernel has done when it opened the device; it says nothing of a failure unless
+    /// resets are required (vfio_platform_common.c, vfio_platform_open_device).
     private static func reset(
-        _ device: VFIODevice, isRequired: Bool, _ log: Log
-    ) throws(PassthroughError) -> VFIOError? {
-        guard device.canReset else {
-            if isRequired { throw .noReset(device: device.host.name) }
-            return nil
+        _ device: VFIODevice, _ resetter: DeviceResetter, isRequired: Bool, _ log: Log
+    ) throws(PassthroughError) {
+        if case .none(let absence) = resetter.method {
+            if isRequired { throw .noReset(device: device.host.name, cause: absence.text) }
+            return
         }
-        do throws(VFIOError) {
-            try device.reset()
-            return nil
-        } catch {
+        do throws(ResetFailure) { try resetter.reset() } catch {
             if isRequired { throw .resetFailed(error) }
             log(.warning, "\(error)\n  what its last user has left running may go on, and write to the guest's RAM")
-            return error
+        }
+    }
+
+    /// The steps are the user's: that each is about a register of the device shows only now.
+    private static func check(_ reset: DeviceReset, _ device: VFIODevice) throws(PassthroughError) {
+        guard case .steps(let steps) = reset else { return }
+        for (index, step) in steps.enumerated() {
+            guard let problem = step.problem(regions: device.regions) else { continue }
+            throw .resetStep(device: device.host.name, index: index, step: step.text, problem: problem)
         }
     }
 

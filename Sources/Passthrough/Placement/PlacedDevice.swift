@@ -15,6 +15,7 @@ internal import VFIO
 public final class PlacedDevice: Sendable {
     /// What the user asked for.
     public struct Settings: Equatable, Sendable {
+        /// Which of the host's devices it is.
         public var identity: DeviceIdentity
         /// Trap every access, also to regions that could be mapped.
         public var trapsAll: Bool
@@ -24,6 +25,7 @@ public final class PlacedDevice: Sendable {
         public var stormLimit: Int
         /// eventfd path: how long after an interrupt the regions are mapped again; 0 never maps them again.
         public var mapTimeoutMilliseconds: Int
+        /// Where the guest sees its regions.
         public var placement: DevicePlacement
         /// What the guest's device tree says of it besides what the host's does.
         public var node = NodeSettings()
@@ -31,14 +33,17 @@ public final class PlacedDevice: Sendable {
         public var dma = VFIODMAMode.automatic
         /// Whether it reaches the mapped regions of the VM's other devices by DMA, too.
         public var reachesPeers = false
-        /// Whether the device is refused if the host's kernel can't reset it.
+        /// Whether the device is refused if nothing resets it.
         public var requiresReset = false
+        /// How it is reset.
+        public var reset = DeviceReset.automatic
         /// A descriptor of the device's own file that this process was started with; nil opens one.
         public var descriptor: CInt?
         /// eventfd path: the only bytes whose access ends an interrupt, and whose pages are unmapped while one is
         /// active; nil for any access to the device.
         public var endOfInterrupt: EndOfInterrupt?
 
+        /// Puts the settings together.
         public init(
             _ identity: DeviceIdentity, trapsAll: Bool = false, interrupts: InterruptPathKind? = nil,
             stormLimit: Int = 0,
@@ -86,6 +91,11 @@ public final class PlacedDevice: Sendable {
     public var ranges: [GuestRange] { regions.map(\.range) }
     let interrupts: [Interrupt]
     private let bus: BusMap
+
+    /// Gives the guest a line that resets the device, or stands in for one that would.
+    /// - Parameter resets: whether an assertion resets the device, where something can.
+    /// - Returns: what an assertion calls, on a vCPU's thread. It returns when the reset is done, or has failed.
+    public func addResetLine(resets: Bool) -> @Sendable () -> Void { opened.resetter.addLine(resets: resets) }
 
     /// Claims what the device needs on `bus`.
     /// - Parameter pageSize: the host's, in bytes, a power of two.

@@ -8,16 +8,21 @@ internal import PlatformBus
 
 /// What became of a passed-through device: how each region and interrupt reaches the guest, and how often.
 public struct DeviceReport: Sendable, Equatable, Encodable {
+    /// A block of registers and what went through user space.
     public struct Region: Sendable, Equatable, Encodable {
+        /// VFIO's number of the region.
         public let index: Int
         /// "mapped": the guest reaches it without exits. "trapped": each access is forwarded.
         public let access: String
+        /// The physical address on the host in hexadecimal; nil where it isn't known.
         public let hostAddress: String?
+        /// The guest-physical address in hexadecimal.
         public let guestAddress: String
         /// In bytes.
         public let size: UInt64
         /// Accesses that came to user space.
         public let reads: UInt64
+        /// The same for writes.
         public let writes: UInt64
         /// How many of them the host refused: such a read gave all ones, such a write was lost.
         public let failures: UInt64
@@ -29,10 +34,13 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         }
     }
 
+    /// An interrupt, its way to the guest, and how often it came.
     public struct Interrupt: Sendable, Equatable, Encodable {
+        /// VFIO's number of the interrupt.
         public let index: Int
         /// "edge" or "level".
         public let trigger: String
+        /// The SPI that the guest sees.
         public let spi: UInt32
         /// How it gets to the guest: "irqfd", "relay" or "eventfd".
         public let path: String
@@ -94,37 +102,41 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         }
     }
 
+    /// The device's name on the host.
     public let host: String
+    /// The number of its IOMMU group.
     public let group: Int
     /// "iommu": DMA reaches the guest's RAM only. "none": no IOMMU stands between the device and the host's memory.
     public let isolation: String
+    /// What it can reach by DMA.
     public internal(set) var dma: DMA
-    public let canReset: Bool
+    /// How it is reset, and by whom.
+    public let reset: Reset
     /// Why the last reset failed, in words; nil where it didn't.
     public let resetFailure: String?
+    /// Its regions that have bytes, in VFIO's order.
     public let regions: [Region]
+    /// Its interrupts, in VFIO's order.
     public let interrupts: [Interrupt]
     /// How often regions were taken from the guest for an interrupt on the eventfd path, and given back.
     public let unmaps: UInt64
+    /// How often they were given back.
     public let maps: UInt64
     /// How often the kernel refused to take them: the interrupt then had to wait.
     public let refusedUnmaps: UInt64
     /// Loads and stores to trapped regions that the hardware hadn't described: those emulated, and those answered with a data
     /// abort.
     public let nisvEmulated: UInt64
+    /// Those that were answered with a data abort.
     public let nisvAborted: UInt64
 
     /// The report as text, a line for each fact.
     public var lines: [String] {
         var lines = [
-            "device \(host): group \(group), isolation: \(isolation), reset: \(canReset ? "yes" : "no")",
-            "  \(dma.text(group: group))",
+            "device \(host): group \(group), isolation: \(isolation)", "  \(dma.text(group: group))",
         ]
         if let faults = dma.faults { lines.append("  dma faults: \(faults.text)") }
-        if !canReset {
-            lines.append(
-                "  no reset: it comes as its last user left it, and what the guest leaves running is not stopped")
-        }
+        lines += reset.lines
         if let resetFailure {
             lines.append("  reset failed: \(resetFailure); what was left running may go on")
         }
@@ -160,8 +172,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     }
 
     enum CodingKeys: String, CodingKey {
-        case host, group, isolation, dma, regions, interrupts, unmaps, maps
-        case canReset = "can_reset"
+        case host, group, isolation, dma, reset, regions, interrupts, unmaps, maps
         case resetFailure = "reset_failure"
         case refusedUnmaps = "refused_unmaps"
         case nisvEmulated = "nisv_emulated"
@@ -175,7 +186,7 @@ extension ConnectedDevice {
         return DeviceReport(
             host: device.name, group: device.host.group?.id ?? 0,
             isolation: device.device.reach == .hostMemory ? "none" : "iommu", dma: device.opened.dmaReport,
-            canReset: device.device.canReset, resetFailure: resetFailure?.shortText,
+            reset: device.opened.resetter.report, resetFailure: device.opened.resetter.failure?.shortText,
             regions: device.regions.map { region in
                 DeviceReport.Region(
                     index: region.info.index, access: region.isMapped ? "mapped" : "trapped",

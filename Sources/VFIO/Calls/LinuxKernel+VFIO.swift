@@ -6,6 +6,7 @@ public import HostDevices
 public import LinuxSystem
 
 /// The one file that issues VFIO ioctls.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel: VFIOCalls {
     public func vfioAPIVersion(_ container: CInt) throws(Errno) -> CInt {
         try retrying { clinux_vfio_get_api_version(container) }

@@ -37,10 +37,10 @@ public struct VFIORegion: Equatable, Sendable {
         self.access = access
     }
 
-    /// Whether `VFIODevice.map` can give it to a guest: mappings are readable and writable, and in whole pages.
+    /// Whether `VFIODevice.map` can give it to a guest: mappings are readable and writable, and in whole pages of the
+    /// host.
     public var canMap: Bool {
-        // 4 KiB is the smallest page of any arm64 host; one with larger pages asks for more before it sets the flag.
-        access.isSuperset(of: [.read, .write, .map]) && size > 0 && size % 4096 == 0
+        access.isSuperset(of: [.read, .write, .map]) && size > 0 && size % MemoryMapping.pageSize == 0
     }
 
     /// Why a device can't have such a region, or nil. One without any bytes is fine: boards have such blocks, and nobody

@@ -53,6 +53,7 @@ struct GuestConfiguration: Encodable {
         var dma: String?
         var allowsUnsafeDMA: Bool?
         var requiresReset: Bool?
+        var reset: Reset?
         var descriptor: Int?
 
         init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
@@ -98,6 +99,7 @@ struct GuestConfiguration: Encodable {
             case dma
             case allowsUnsafeDMA = "allow_unsafe_dma"
             case requiresReset = "require_reset"
+            case reset
             case descriptor = "vfio_fd"
         }
     }
@@ -116,9 +118,63 @@ struct GuestConfiguration: Encodable {
         }
     }
 
+    /// What `reset` may be.
+    enum Reset: Encodable {
+        case word(String)
+        case steps([ResetStep])
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .word(let word): try container.encode(word)
+            case .steps(let steps): try container.encode(steps)
+            }
+        }
+    }
+
+    struct ResetStep: Encodable {
+        var step: String
+        var offset: Int?
+        var value: Int?
+        var mask: Int?
+        var timeout: Int?
+
+        static func write(_ offset: Int, _ value: Int) -> ResetStep {
+            ResetStep(step: "write", offset: offset, value: value)
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case step, offset, value, mask
+            case timeout = "timeout_ms"
+        }
+    }
+
     struct DeviceTree: Encodable {
-        var properties: [String: String]?
+        var properties: [String: Property]?
+        var deletions: [String]?
+        var clocks: [String: Int]?
         var overlay: String?
+
+        enum CodingKeys: String, CodingKey {
+            case properties, clocks, overlay
+            case deletions = "delete"
+        }
+    }
+
+    /// A property's value.
+    enum Property: Encodable, ExpressibleByStringLiteral {
+        case text(String)
+        case number(Int)
+
+        init(stringLiteral text: String) { self = .text(text) }
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .text(let text): try container.encode(text)
+            case .number(let number): try container.encode(number)
+            }
+        }
     }
 
     struct DeviceTreeFiles: Encodable {

@@ -23,6 +23,9 @@ enum Host {
     /// "emulated-gicv3", "emulated-gicv2" or "native".
     private static let name = environment["MARTLET_TEST_HOST"] ?? "native"
 
+    /// The size of the host's pages in bytes.
+    static let pageSize = Int(MemoryMapping.pageSize)
+
     /// Whether this is the emulated host, whose devices are there to be passed through.
     static let isEmulated = name.hasPrefix("emulated")
     /// Whether the host's interrupt controller is of version 2.

@@ -6,7 +6,7 @@ import Glibc
 
 /// A page of the host's memory: what is in it, and where it lies.
 final class HostPage {
-    static let size = 4096
+    static let size = Host.pageSize
 
     private let memory: UnsafeMutableRawPointer
     /// Its physical address.

@@ -75,12 +75,20 @@ struct RunReport: Decodable {
         let moved: String?
     }
 
+    struct Reset: Decodable {
+        let by: String
+        let text: String
+        let lines: Int
+        let assertions: Int
+    }
+
     struct Device: Decodable {
         let host: String
         let group: Int
         let isolation: String
         let dma: DMA
-        let canReset: Bool
+        let reset: Reset
+        let resetFailure: String?
         let regions: [Region]
         let interrupts: [Interrupt]
         let unmaps: Int

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import PlatformBus
+internal import Synchronization
+
+/// The registers of a reset controller: a bit for each line, in words of 32, low while the line is asserted.
+///
+/// Linux's driver reads a word, changes a bit and writes it back, under a spin lock with interrupts off, so each
+/// write has to be done soon.
+/// - SeeAlso: Devicetree binding reset/snps,dw-reset.txt; Linux, drivers/reset/reset-simple.c
+public final class ResetRegisters: MMIODevice {
+    /// The size of the register block in bytes.
+    public static let byteCount: UInt64 = 0x1000
+
+    /// What a line's assertion calls, on the vCPU's thread; nil for a line that does nothing.
+    private let lines: [(@Sendable () -> Void)?]
+    /// Guarded by the lock, which isn't held while a line's action runs: all lines are deasserted at first.
+    private let words: Mutex<[UInt32]>
+
+    /// - Parameter lines: what an assertion of each line does, by its number; it returns when that is done.
+    public init(lines: [(@Sendable () -> Void)?]) {
+        let lines = Array(lines.prefix(Int(Self.byteCount) * 8))
+        self.lines = lines
+        words = Mutex([UInt32](repeating: .max, count: (lines.count + 31) / 32))
+    }
+
+    /// A guest's load: any part of a register, of any width. A doubleword has zeros above the register, and there are
+    /// zeros behind the last line's word.
+    public func read(offset: UInt64, width: AccessWidth) -> UInt64 {
+        let word = words.withLock { words in
+            words.indices.contains(Int(clamping: offset / 4)) ? words[Int(clamping: offset / 4)] : 0
+        }
+        return UInt64(word) >> (offset % 4 * 8)
+    }
+
+    /// A guest's store: a whole aligned register. Anything else is ignored.
+    public func write(offset: UInt64, width: AccessWidth, value: UInt64) {
+        guard width == .word, offset % 4 == 0 else { return }
+        let index = Int(clamping: offset / 4)
+        let value = UInt32(truncatingIfNeeded: value)
+        let falling: UInt32 = words.withLock { words in
+            guard words.indices.contains(index) else { return 0 }
+            let falling = words[index] & ~value
+            words[index] = value
+            return falling
+        }
+        for bit in 0..<32 where falling >> UInt32(bit) & 1 == 1 && index * 32 + bit < lines.count {
+            lines[index * 32 + bit]?()
+        }
+    }
+}
