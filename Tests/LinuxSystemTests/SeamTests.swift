@@ -55,20 +55,21 @@ import Testing
         return Set(code.matches(of: /\b(clinux_\w+)\(/).map { String($0.output.1) })
     }
 
-    /// The files in which a shim is named, once for each time.
-    private static func uses(of shim: String, in sources: [String: String]) throws -> [String] {
-        let pattern = try Regex("\\b\(shim)\\b")
-        return sources.flatMap { path, text in
-            Array(repeating: path, count: text.contains(shim) ? text.matches(of: pattern).count : 0)
-        }.sorted()
+    /// The files in which each shim is named, once for each time.
+    private static func uses() throws -> [String: [String]] {
+        var uses: [String: [String]] = [:]
+        for (path, text) in try sources() where text.contains("clinux_") {
+            for use in text.matches(of: /\bclinux_\w+/) { uses[String(use.output), default: []].append(path) }
+        }
+        return uses
     }
 
     @Test func `each shim of the system's is called by one method of the seam, or is listed with its reason`() throws {
-        let sources = try Self.sources()
+        let allUses = try Self.uses()
         let functions = try Self.functions("clinux_system.h")
         #expect(functions.count > 60, "\(functions)")
         for shim in functions.sorted() {
-            let uses = try Self.uses(of: shim, in: sources)
+            let uses = allUses[shim] ?? []
             if Self.forShims.contains(shim) {
                 #expect(uses.isEmpty, "\(shim) is called by \(uses)")
             } else if let user = Self.otherUsers[shim] {
@@ -77,19 +78,21 @@ import Testing
                 #expect(uses.count == 1 && uses[0].hasPrefix(Self.seam), "\(shim) is called by \(uses)")
             }
         }
-        for shim in Set(Self.otherUsers.keys).union(Self.forShims) { #expect(functions.contains(shim), "\(shim) is gone") }
+        for shim in Set(Self.otherUsers.keys).union(Self.forShims) {
+            #expect(functions.contains(shim), "\(shim) is gone")
+        }
     }
 
     @Test func `each ioctl is called by its one file`() throws {
-        let sources = try Self.sources()
+        let allUses = try Self.uses()
         for shim in try Self.functions("clinux_vfio.h").sorted() {
-            let uses = try Self.uses(of: shim, in: sources)
+            let uses = allUses[shim] ?? []
             #expect(uses == [Self.vfio], "\(shim) is called by \(uses)")
         }
         let functions = try Self.functions("clinux_kvm.h")
         #expect(functions.count > 25, "\(functions)")
         for shim in functions.sorted() {
-            let uses = Set(try Self.uses(of: shim, in: sources))
+            let uses = Set(allUses[shim] ?? [])
             let layout = Self.layouts.first { $0.key.hasSuffix("_") ? shim.hasPrefix($0.key) : shim == $0.key }
             let expected: Set<String> = Self.forTests.contains(shim) ? [] : [layout?.value ?? Self.kvm]
             #expect(uses == expected, "\(shim) is called by \(uses)")
@@ -97,7 +100,7 @@ import Testing
     }
 
     @Test func `nothing but the seam and the listed files imports CLinux`() throws {
-        let importers = try Self.sources().filter { $0.value.contains(/^(\w+ )*import CLinux\b/.anchorsMatchLineEndings()) }
+        let importers = try Self.sources().filter { $0.value.contains("import CLinux") }
         for path in importers.keys.sorted() where !path.hasPrefix(Self.seam) {
             #expect(Self.importers.contains(path), "\(path) imports CLinux")
         }
