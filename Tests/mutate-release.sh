@@ -70,7 +70,7 @@ while IFS='|' read -r name file script; do
     cp "$root/Sources/$file" "$copy/Sources/$file"
 done <<'END'
 a list lets go of the oldest first|LinuxSystem/ResourceStack.swift|s/{ \$0.popLast() }/{ $0.isEmpty ? nil : $0.removeFirst() }/
-a list's end lets go of the oldest first|LinuxSystem/ResourceStack.swift|s/    deinit { releaseAll() }//
+a list's end lets go of the oldest first|LinuxSystem/ResourceStack.swift|s/    @inlinable deinit { releaseAll() }//
 a descriptor isn't closed by its owner's end|LinuxSystem/OwnedDescriptor.swift|s/    deinit { close() }//
 a descriptor is closed twice|LinuxSystem/OwnedDescriptor.swift|s/guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }//
 the loop's poll goes before what wakes it|LinuxSystem/Events/EventLoop.swift|/^    deinit/,/^    }/{s/^        epoll.close()//;s/^        wakeUp.close()/        epoll.close(); wakeUp.close()/}
