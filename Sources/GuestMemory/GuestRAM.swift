@@ -36,9 +36,12 @@ package final class GuestRAM: Sendable {
                 continue
             }
             let file = OwnedDescriptor(
-                adopting: try mapError(Self.failed("memfd_create", range), try system.createMemory(name: Self.name, size: range.size)), of: system)
+                adopting: try mapError(
+                    Self.failed("memfd_create", range),
+                    try system.createMemory(name: Self.name, size: range.size)), of: system)
             let raw = file.rawValue
-            let mapping = try mapError(Self.failed("mmap", range), try MemoryMapping(of: raw, size: range.size, system: system))
+            let mapping = try mapError(
+                Self.failed("mmap", range), try MemoryMapping(of: raw, size: range.size, system: system))
             mapping.preferHugePages()
             banks.append(Bank(range: range, mapping: mapping))
         }

@@ -129,7 +129,9 @@ public final class PhysicalMemory: Sendable {
         of file: CInt, _ size: UInt64, heap name: String, _ map: PageMap, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> (runs: [PhysicalRun], granule: UInt64?) {
         let pageSize = MemoryMapping.pageSize
-        let whole = try mapError(PhysicalMemoryError.call("mmap of the heap \(name)"), try MemoryMapping(of: file, size: size, system: system))
+        let whole = try mapError(
+            PhysicalMemoryError.call("mmap of the heap \(name)"),
+            try MemoryMapping(of: file, size: size, system: system))
         // Writing them touches each page, without which pagemap knows none.
         let marks = try mapError(PhysicalMemoryError.call("getrandom"), try PageMarks(on: whole, system: system))
         defer { marks.erase() }
@@ -166,7 +168,11 @@ public final class PhysicalMemory: Sendable {
     ) throws(PhysicalMemoryError) -> [Bank] {
         var banks: [Bank] = []
         for run in runs {
-            let mapping = try mapError(PhysicalMemoryError.call("mmap"), try MemoryMapping(of: file, parts: run.parts, alignment: alignment, remainder: run.address % alignment, system: system))
+            let mapping = try mapError(
+                PhysicalMemoryError.call("mmap"),
+                try MemoryMapping(
+                    of: file, parts: run.parts, alignment: alignment, remainder: run.address % alignment,
+                    system: system))
             banks.append(Bank(address: run.address, mapping: mapping))
         }
         return banks

@@ -124,7 +124,9 @@ public final class InterruptController: Sendable {
         _ calls: any KVMCalls, _ device: CInt, _ name: String, _ group: Int, _ attribute: Int,
         _ value: DeviceAttribute
     ) throws(KVMError) {
-        try mapError({ KVMError.call(name, errno: $0) }, try calls.setAttribute(device: device, group: UInt32(group), attribute: UInt64(attribute), value: value))
+        try mapError(
+            { KVMError.call(name, errno: $0) },
+            try calls.setAttribute(device: device, group: UInt32(group), attribute: UInt64(attribute), value: value))
     }
 }
 

@@ -43,7 +43,9 @@ public final class VirtualCPU: Sendable {
         let size = try vm.hypervisor.call("KVM_GET_VCPU_MMAP_SIZE") { (kvm) throws(Errno) in
             try vm.calls.vcpuMappingSize(kvm: kvm)
         }
-        return try mapError({ KVMError.call("mmap of vCPU \(index)", errno: $0) }, try MemoryMapping(of: descriptor, size: size, system: vm.calls))
+        return try mapError(
+            { KVMError.call("mmap of vCPU \(index)", errno: $0) },
+            try MemoryMapping(of: descriptor, size: size, system: vm.calls))
     }
 
     /// Before its share of the VM goes.
@@ -61,7 +63,9 @@ public final class VirtualCPU: Sendable {
     /// - Parameter poweredOff: whether it waits for PSCI CPU_ON, as all but the boot CPU do.
     /// - Throws: `KVMError.vcpuInit`.
     public func initialize(poweredOff: Bool) throws(KVMError) {
-        try mapError({ KVMError.vcpuInit(index: index, errno: $0) }, try vm.calls.initializeVCPU(vm: vm.rawDescriptor, vcpu: descriptor.rawValue, poweredOff: poweredOff))
+        try mapError(
+            { KVMError.vcpuInit(index: index, errno: $0) },
+            try vm.calls.initializeVCPU(vm: vm.rawDescriptor, vcpu: descriptor.rawValue, poweredOff: poweredOff))
     }
 
     /// Sets a register that the boot protocol fixes.

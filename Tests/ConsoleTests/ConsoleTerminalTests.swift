@@ -77,7 +77,8 @@ private func rawTerminal() throws -> Terminal {
         let pair = try DescriptorPair.pseudoTerminal()
         try set(pair.console, localFlags: tcflag_t(ISIG | ECHO | ICANON))
         let before = try flags(pair.console)
-        try #require(setenv("MARTLET_TEST_TERMINAL", try LinuxKernel().readLink("/proc/self/fd/\(pair.console)"), 1) == 0)
+        let path = try LinuxKernel().readLink("/proc/self/fd/\(pair.console)")
+        try #require(setenv("MARTLET_TEST_TERMINAL", path, 1) == 0)
         // A child that is killed leaves it raw: the terminal is one that a crash can spoil.
         await #expect(processExitsWith: .signal(SIGKILL)) {
             let terminal = try rawTerminal()
@@ -108,7 +109,8 @@ private func rawTerminal() throws -> Terminal {
 
     @Test func `a terminal that was restored is left alone by a crash`() async throws {
         let pair = try DescriptorPair.pseudoTerminal()
-        try #require(setenv("MARTLET_TEST_TERMINAL_2", try LinuxKernel().readLink("/proc/self/fd/\(pair.console)"), 1) == 0)
+        let path = try LinuxKernel().readLink("/proc/self/fd/\(pair.console)")
+        try #require(setenv("MARTLET_TEST_TERMINAL_2", path, 1) == 0)
         await #expect(processExitsWith: .failure) {
             let descriptor = open(try #require(getenv("MARTLET_TEST_TERMINAL_2")), O_RDWR | O_NOCTTY)
             try Terminal(descriptor: descriptor).restore()

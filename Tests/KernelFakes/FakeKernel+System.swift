@@ -33,8 +33,8 @@ extension FakeKernel: SystemCalls {
     }
 
     public func closeFile(_ descriptor: CInt) throws(Errno) {
-        guard withState({ $0.reopened.remove(descriptor) == nil }) else { return try LinuxKernel().closeFile(descriptor) }
-        close(descriptor)
+        let isReopened = withState { $0.reopened.remove(descriptor) != nil }
+        if isReopened { try LinuxKernel().closeFile(descriptor) } else { close(descriptor) }
     }
 
     public func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {

@@ -33,8 +33,8 @@ import Testing
         source.stop()
         #expect(kernel.withState { $0.interests[event.rawValue] } == nil)
         let expected = [
-            "epoll_ctl add eventfd read", "write eventfd", "epoll_ctl add eventfd read", "epoll_wait 1", "read eventfd 1",
-            "write eventfd", "epoll_ctl remove eventfd",
+            "epoll_ctl add eventfd read", "write eventfd", "epoll_ctl add eventfd read", "epoll_wait 1",
+            "read eventfd 1", "write eventfd", "epoll_ctl remove eventfd",
         ]
         #expect(kernel.withState { $0.traffic } == expected)
         source.stop()
@@ -55,7 +55,8 @@ import Testing
             }
         }
         try loop.run()
-        #expect(kernel.withState { $0.traffic.filter { $0.hasPrefix("epoll_wait") } } == ["epoll_wait 16", "epoll_wait 4"])
+        let waits = kernel.withState { $0.traffic.filter { $0.hasPrefix("epoll_wait") } }
+        #expect(waits == ["epoll_wait 16", "epoll_wait 4"])
         withExtendedLifetime(sources) {}
     }
 

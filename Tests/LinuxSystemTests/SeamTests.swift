@@ -32,9 +32,9 @@ import Testing
     /// Files besides those of the seam that import CLinux: for the words and layouts of the kernel's interface, and the
     /// tables above.
     private static let importers: Set = [
-        "LinuxSystem/Calls/Errno+Name.swift", "LinuxSystem/Events/SignalNumber.swift", kvm, vfio, "KVM/CoreRegister.swift",
-        "KVM/Hypervisor.swift", "KVM/InterruptController.swift", "KVM/IoctlWords.swift", "KVM/SystemRegister.swift",
-        "KVM/VFIOLink.swift", "KVM/VirtualCPU.swift", "KVM/VirtualMachine.swift",
+        "LinuxSystem/Calls/Errno+Name.swift", "LinuxSystem/Events/SignalNumber.swift", kvm, vfio,
+        "KVM/CoreRegister.swift", "KVM/Hypervisor.swift", "KVM/InterruptController.swift", "KVM/IoctlWords.swift",
+        "KVM/SystemRegister.swift", "KVM/VFIOLink.swift", "KVM/VirtualCPU.swift", "KVM/VirtualMachine.swift",
     ]
 
     /// The Swift sources by their path below Sources, without comments.

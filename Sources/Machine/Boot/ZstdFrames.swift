@@ -30,9 +30,12 @@ enum ZstdFrames {
         }
         let size = UInt64(payload.range.count)
         let file = OwnedDescriptor(
-            adopting: try mapError(MachineError.call("memfd_create for the kernel \(path)"), try system.createMemory(name: "martlet-kernel", size: size)), of: system)
+            adopting: try mapError(
+                MachineError.call("memfd_create for the kernel \(path)"),
+                try system.createMemory(name: "martlet-kernel", size: size)), of: system)
         let raw = file.rawValue
-        let mapping = try mapError(MachineError.call("mmap for the kernel \(path)"), try MemoryMapping(of: raw, size: size, system: system))
+        let mapping = try mapError(
+            MachineError.call("mmap for the kernel \(path)"), try MemoryMapping(of: raw, size: size, system: system))
         guard let input = mapping.bytes(at: 0, count: size) else { throw .call("mmap", errno: .invalidArgument) }
         let count = try payload.read(into: input, at: 0)
         guard count == input.count else { throw truncated(path) }

@@ -167,7 +167,11 @@ public final class MachinePlan: Sendable {
             if size.dmaHeap != nil { throw .heapWithoutIdentity }
             return nil
         }
-        let memory = try mapError(MachineError.guestMemory, try IdentityMemory(mebibytes: size.memoryMebibytes, heap: size.dmaHeap, hugePageSize: size.hugePages?.byteCount, for: device, system: calls))
+        let memory = try mapError(
+            MachineError.guestMemory,
+            try IdentityMemory(
+                mebibytes: size.memoryMebibytes, heap: size.dmaHeap, hugePageSize: size.hugePages?.byteCount,
+                for: device, system: calls))
         do { try devices.checkIdentity(reaches: memory.banks) } catch { throw .passthrough(error) }
         if log.threshold <= .info { for line in memory.report().lines { log(.info, line) } }
         return memory

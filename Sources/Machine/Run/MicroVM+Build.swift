@@ -64,7 +64,8 @@ extension MicroVM {
         profile.mark("interrupt-controller")
 
         let loop = stack.keep(
-            try mapError(MachineError.call("the event loop (epoll_create1, eventfd, epoll_ctl)"), try EventLoop(of: plan.calls)))
+            try mapError(
+                MachineError.call("the event loop (epoll_create1, eventfd, epoll_ctl)"), try EventLoop(of: plan.calls)))
         let devices: ConnectedDevices
         do throws(PassthroughError) {
             devices = stack.keep(

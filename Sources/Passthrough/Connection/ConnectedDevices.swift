@@ -42,7 +42,9 @@ public final class ConnectedDevices: LiveDevice {
             var files: Set<CInt> = []
             for device in devices.devices where files.insert(device.device.kvmFile).inserted {
                 state.stack.keep(
-                    try mapError(PassthroughError.kvm(device.name), try VFIOLink.Registration(link, group: device.device.kvmFile)))
+                    try mapError(
+                        PassthroughError.kvm(device.name),
+                        try VFIOLink.Registration(link, group: device.device.kvmFile)))
             }
             for device in devices.devices {
                 state.connections.append(
@@ -76,7 +78,8 @@ public final class ConnectedDevices: LiveDevice {
             var offset: UInt64 = 0
             while offset < bank.mapping.size {
                 let part = offset..<min(offset + partSize, bank.mapping.size)
-                let mapping = try mapError(PassthroughError.vfio, try space.map(bank.mapping, part: part, iova: bank.address + offset))
+                let mapping = try mapError(
+                    PassthroughError.vfio, try space.map(bank.mapping, part: part, iova: bank.address + offset))
                 stack.keep(mapping)
                 offset = part.upperBound
                 done += mapping.size

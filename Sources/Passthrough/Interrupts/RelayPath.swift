@@ -65,7 +65,9 @@ final class RelayPath: InterruptPath {
             var timer: TimerDescriptor?
             if stormLimit > 0 { timer = state.wiring.keep(try makeTimer(vm.system, name)) }
             state.wiring.keep(
-                try mapError(PassthroughError.kvm(name), try InterruptRoute(vm, gsi: interrupt.gsi, trigger: injection, resample: resample)))
+                try mapError(
+                    PassthroughError.kvm(name),
+                    try InterruptRoute(vm, gsi: interrupt.gsi, trigger: injection, resample: resample)))
             state.wiring.keep(try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered() })
             if let resample {
                 state.wiring.keep(try watch(loop, resample.rawValue, name) { [weak self] in self?.resampled() })

@@ -133,6 +133,7 @@ final class MappedRegions: Sendable {
         // Nil only while the region goes, and the piece has a share of it.
         guard let memory = piece.region.memory else { return }
         let address = piece.base + part.lowerBound
-        piece.slot = try mapError(PassthroughError.kvm(device), try MemorySlot(vm, at: address, mapping: memory, part: part))
+        piece.slot = try mapError(
+            PassthroughError.kvm(device), try MemorySlot(vm, at: address, mapping: memory, part: part))
     }
 }

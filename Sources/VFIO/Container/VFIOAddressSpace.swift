@@ -15,10 +15,13 @@ public enum VFIOAddressSpace: Sendable {
         switch self {
         case .container(let container):
             return IOVALimits(
-                iommuInfo: try attempt(.getIOMMUInfo, device.name, try container.calls.vfioIOMMUInfo(container.rawValue)))
+                iommuInfo: try attempt(
+                    .getIOMMUInfo, device.name, try container.calls.vfioIOMMUInfo(container.rawValue)))
         case .iommufd(let space):
             return IOVALimits(
-                usable: try attempt(.getUsableRanges, device.name, try space.iommufd.calls.iommuUsableRanges(space.iommufd.rawValue, addressSpace: space.id)))
+                usable: try attempt(
+                    .getUsableRanges, device.name,
+                    try space.iommufd.calls.iommuUsableRanges(space.iommufd.rawValue, addressSpace: space.id)))
         }
     }
 

@@ -28,10 +28,15 @@ public final class VFIODMAMapping: Sendable {
         case .container(let container):
             guard container.type == .type1v2 else { throw .noTranslation(device: device.name) }
             groups = OwnedList(container.liveGroups)
-            try attempt(.mapDMA(iova: iova, size: size, group: device.group), device.name, try container.calls.vfioMapDMA(container.rawValue, hostAddress: address, iova: iova, size: size))
+            try attempt(
+                .mapDMA(iova: iova, size: size, group: device.group), device.name,
+                try container.calls.vfioMapDMA(container.rawValue, hostAddress: address, iova: iova, size: size))
         case .iommufd(let space):
             groups = OwnedList()
-            try attempt(.mapAddressSpace(iova: iova, size: size, group: device.group), device.name, try space.iommufd.calls.iommuMap(space.iommufd.rawValue, addressSpace: space.id, hostAddress: address, iova: iova, size: size))
+            try attempt(
+                .mapAddressSpace(iova: iova, size: size, group: device.group), device.name,
+                try space.iommufd.calls.iommuMap(
+                    space.iommufd.rawValue, addressSpace: space.id, hostAddress: address, iova: iova, size: size))
         }
         self.iova = iova
         self.size = size

@@ -33,7 +33,9 @@ final class VFIODeviceFile: Sendable {
         guard group.claim(name) else { throw .alreadyOpen(device: name) }
         do throws(VFIOError) {
             descriptor = OwnedDescriptor(
-                adopting: try VFIO.attempt(.getDevice(isNoIOMMU: group.container.type == .noIOMMU), name, try calls.vfioDevice(group.rawValue, named: name)), of: calls)
+                adopting: try VFIO.attempt(
+                    .getDevice(isNoIOMMU: group.container.type == .noIOMMU), name,
+                    try calls.vfioDevice(group.rawValue, named: name)), of: calls)
         } catch {
             group.unclaim(name)
             throw error
