@@ -23,7 +23,6 @@ func module(
 }
 
 let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
-let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 /// The bundle that is cross-built for the emulated ARM host leaves the unit tests out (guest-images/toolchain/test-bundle.sh).
@@ -36,7 +35,6 @@ let package = Package(
     products: [.executable(name: "martlet", targets: ["martlet"])],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.0"),
     ],
     targets: ([
@@ -61,7 +59,7 @@ let package = Package(
             fixtures: ["Fixtures"])
         + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
         + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
-        + module("Console", ["Board", "LinuxSystem", "CLinux"], tests: ["Devices", "PlatformBus", "KernelFakes"])
+        + module("Console", ["Board", "LinuxSystem"], tests: ["Devices", "PlatformBus", "KernelFakes"])
         + module(
             "Passthrough",
             [
@@ -76,15 +74,14 @@ let package = Package(
             [
                 "Passthrough", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
                 "HostDevices",
-                "DeviceOptions", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CLinux", "CZlib",
-                "CZstd",
+                "DeviceOptions", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CZlib", "CZstd",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(
                 name: "martlet",
                 dependencies: [
                     "Machine", "Console", "Configuration", "Passthrough", "GuestMemory", "GuestNodes", "HostDevices",
-                    "PlatformBus", "DeviceTree", "VFIO", "LinuxSystem", logging, arguments,
+                    "PlatformBus", "DeviceTree", "VFIO", "LinuxSystem", arguments,
                 ],
                 swiftSettings: strict),
             .testTarget(

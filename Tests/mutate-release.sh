@@ -70,11 +70,12 @@ while IFS='|' read -r name file script; do
     cp "$root/Sources/$file" "$copy/Sources/$file"
 done <<'END'
 a list lets go of the oldest first|LinuxSystem/ResourceStack.swift|s/{ \$0.popLast() }/{ $0.isEmpty ? nil : $0.removeFirst() }/
-a list's end lets go of the oldest first|LinuxSystem/ResourceStack.swift|s/    deinit { releaseAll() }//
+a list's end lets go of the oldest first|LinuxSystem/ResourceStack.swift|s/    @inlinable deinit { releaseAll() }//
 a descriptor isn't closed by its owner's end|LinuxSystem/OwnedDescriptor.swift|s/    deinit { close() }//
-a descriptor is closed twice|LinuxSystem/OwnedDescriptor.swift|s/if isOpen.exchange(false, ordering: .acquiringAndReleasing) { system.close(rawValue) }/system.close(rawValue)/
+a descriptor is closed twice|LinuxSystem/OwnedDescriptor.swift|s/guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }//
 the loop's poll goes before what wakes it|LinuxSystem/Events/EventLoop.swift|/^    deinit/,/^    }/{s/^        epoll.close()//;s/^        wakeUp.close()/        epoll.close(); wakeUp.close()/}
-the loop's poll goes before its handlers|LinuxSystem/Events/EventLoop.swift|/^    deinit/,/^    }/{s/^        epoll.close()//;s/^        let handlers = /        wakeUp.close(); epoll.close(); let handlers = /}
+the loop's poll watches what is closed|LinuxSystem/Events/EventLoop.swift|/^    deinit/,/^    }/s/^        system.unwatch.*//
+a source's end doesn't stop it|LinuxSystem/Events/EventSource.swift|s/    deinit { stop() }//
 the VM goes before its interrupt controller|KVM/InterruptController.swift|s/deinit { descriptor.close() }//
 the VM goes before its VFIO device|KVM/VFIOLink.swift|s/deinit { descriptor.close() }//
 the vCPU is closed before its state is unmapped|KVM/VirtualCPU.swift|/^    deinit/,/^    }/{s/state.release()/XX/;s/descriptor.close()/state.release()/;s/XX/descriptor.close()/}

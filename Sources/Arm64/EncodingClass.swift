@@ -30,14 +30,16 @@ struct EncodingClass: Sendable {
     /// The class's name in the Arm ARM's encoding index.
     let section: StaticString
 
-    /// The class that `word` belongs to: the first row that matches. nil for one that is no load or store, as far as known.
+    /// The class that `word` belongs to: the first row that matches. nil for one that is no load or store, as far as
+    /// known.
     static func of(_ word: UInt32) -> EncodingClass? {
         for row in table where word & row.mask == row.value { return row }
         return nil
     }
 
-    // The sections are those of the Arm Architecture Reference Manual (DDI 0487), C4.1 A64 instruction set encoding, "Loads
-    // and Stores", whose numbers change with its issues and whose titles don't. A class within a class comes first.
+    // The sections are those of the Arm Architecture Reference Manual (DDI 0487), C4.1 A64 instruction set encoding,
+    // "Loads and Stores", whose numbers change with its issues and whose titles don't. A class within a class comes
+    // first.
     static let table: [EncodingClass] = [
         EncodingClass(
             mask: 0x3b00_0000, value: 0x3900_0000, kind: .unsignedImmediate, name: "LDR/STR (unsigned offset)",

@@ -6,8 +6,8 @@ extension LoadStore {
     public enum NotEmulated: Error, Equatable, Sendable, CustomStringConvertible {
         /// A load or store that can't be done as accesses of at most 8 bytes, such as an exclusive.
         case unsupported(String)
-        /// The Arm ARM leaves open what it does (CONSTRAINED UNPREDICTABLE), for instance a load into its own written-back
-        /// base.
+        /// The Arm ARM leaves open what it does (CONSTRAINED UNPREDICTABLE), for instance a load into its own
+        /// written-back base.
         case unpredictable(String)
         /// A word that is in the encoding's class but no instruction.
         case unallocated(String)
@@ -52,7 +52,8 @@ extension LoadStore {
         return result
     }
 
-    /// Arm ARM, C6.2 and C7.2: the CONSTRAINED UNPREDICTABLE cases of each of the instructions; appendix K1 says what may happen.
+    /// Arm ARM, C6.2 and C7.2: the CONSTRAINED UNPREDICTABLE cases of each of the instructions; appendix K1 says what
+    /// may happen.
     private var isUnpredictable: Bool {
         if case .load = operation, let secondRegister, secondRegister == register { return true }
         guard indexing != .offset, file == .general, case .register(let number) = base, number != 31 else {

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// One load or store of the A64 instruction set as a value: what it moves, from or to where, and what it leaves in its base.
+/// One load or store of the A64 instruction set as a value: what it moves, from or to where, and what it leaves in its
+/// base.
 ///
-/// The instruction's own order is kept: `accesses` go to memory in that order, then the registers are written, then the base.
-/// Acquire and release forms are plain accesses here: a trapped access is complete before the next instruction begins.
+/// The instruction's own order is kept: `accesses` go to memory in that order, then the registers are written, then the
+/// base. Acquire and release forms are plain accesses here: a trapped access is complete before the next instruction
+/// begins.
 ///
-/// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), C3.2 Loads and stores, and C6.2 and C7.2 for each instruction
+/// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), C3.2 Loads and stores, and C6.2 and C7.2 for each
+///   instruction
 public struct LoadStore: Equatable, Sendable {
     /// What it does.
     public enum Operation: Equatable, Sendable {
@@ -134,8 +137,8 @@ public struct LoadStore: Equatable, Sendable {
 
     /// What it does to memory, in order; empty for a prefetch.
     ///
-    /// The pseudocode of each instruction accesses the first register's element, then the second's. One of 128 bits is two
-    /// accesses here, the lower address first.
+    /// The pseudocode of each instruction accesses the first register's element, then the second's. One of 128 bits is
+    /// two accesses here, the lower address first.
     public var accesses: [Access] {
         if operation == .prefetch { return [] }
         let single = min(elementBytes, 8)

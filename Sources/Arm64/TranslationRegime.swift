@@ -8,7 +8,8 @@ internal import LinuxSystem
 /// The tables belong to the guest and may say anything: a walk reads at most five descriptors and never traps.
 ///
 /// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), D8 The AArch64 Virtual Memory System Architecture, and the
-///   pseudocode's shared/translation/vmsa_addrcalc; the registers are in its part D, AArch64 System register descriptions
+///   pseudocode's shared/translation/vmsa_addrcalc; the registers are in its part D, AArch64 System register
+///   descriptions
 public struct TranslationRegime: Equatable, Sendable {
     /// What the address is used for: tags in the top byte may be ignored for data only.
     public enum Use: Sendable {
@@ -66,7 +67,7 @@ public struct TranslationRegime: Equatable, Sendable {
     public var tableBase0: UInt64
     /// TTBR1_EL1: the tables of the upper half.
     public var tableBase1: UInt64
-    /// TCR2_EL1; 0 for a CPU that hasn't got it.
+    /// TCR2_EL1; 0 for a CPU that doesn't have it.
     public var translationControl2: UInt64
 
     /// The regime that these registers make.
@@ -100,7 +101,8 @@ public struct TranslationRegime: Equatable, Sendable {
         let half = AddressHalf(self, upper: address & 1 << 55 != 0)
         let hasTag = half.ignoresTopByte && (use == .data || !half.tagsDataOnly)
         guard isEnabled else {
-            // AArch64.S1DisabledOutput: the output is the input, and each of its bits from the largest address size up must be zero.
+            // AArch64.S1DisabledOutput: the output is the input, and each of its bits from the largest address size up
+            // must be zero.
             let plain = hasTag ? address & (1 << 56 - 1) : address
             guard plain >> 52 == 0 else { throw .addressSize(level: 0) }
             return Result(address: plain, isUserAccessible: true, isWritable: true)

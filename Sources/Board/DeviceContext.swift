@@ -38,7 +38,7 @@ public struct DeviceContext: Sendable {
 
 /// The user's end of the guest's console. One device at a time is connected to it.
 public protocol ConsoleEnd: Sendable {
-    /// Takes a byte from the guest, on a vCPU thread. It may wait for a slow reader, but not for ever.
+    /// Takes a byte from the guest, on a vCPU thread. It may wait for a slow reader, but not forever.
     func transmit(_ byte: UInt8)
     /// The guest has read all that it had: `receive` may be offered more. Called on a vCPU thread; it only signals.
     func inputReady()

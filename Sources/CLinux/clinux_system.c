@@ -7,13 +7,13 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <linux/dma-heap.h>
 #include <linux/futex.h>
 #include <linux/io_uring.h>
 #include <poll.h>
 #include <pthread.h>
 #include <spawn.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +53,6 @@ int clinux_name_unnamed(int fd, const char *path) {
 }
 int clinux_unlink(const char *path) { return RESULT(unlink(path)); }
 int clinux_rename(const char *from, const char *to) { return RESULT(rename(from, to)); }
-int clinux_change_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode & 07777)); }
 int clinux_close(int fd) { return RESULT(close(fd)); }
 int clinux_duplicate(int fd) { return RESULT(fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 long clinux_read(int fd, void *buffer, size_t count) { return RESULT(read(fd, buffer, count)); }
@@ -93,7 +92,7 @@ int clinux_file_owner(int fd, uint32_t *user, uint32_t *mode) {
     *mode = status.st_mode;
     return 0;
 }
-int clinux_set_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode)); }
+int clinux_set_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode & 07777)); }
 int clinux_try_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
 uint32_t clinux_user(void) { return geteuid(); }
 
@@ -118,12 +117,6 @@ int clinux_path_mode(const char *path, uint32_t *mode) {
     if (stat(path, &status) < 0) return -errno;
     *mode = status.st_mode;
     return 0;
-}
-
-int clinux_is_regular_file(int fd) {
-    struct stat status;
-    if (fstat(fd, &status) < 0) return -errno;
-    return S_ISREG(status.st_mode);
 }
 
 int clinux_list_directory(const char *path, void *context, void (*body)(void *, const char *)) {
@@ -186,7 +179,6 @@ int clinux_pin(uint64_t address, uint64_t length) {
 }
 int clinux_unpin(int fd) { return (int)RESULT(syscall(SYS_io_uring_register, fd, IORING_UNREGISTER_BUFFERS, NULL, 0)); }
 int clinux_ftruncate(int fd, off_t length) { return RESULT(ftruncate(fd, length)); }
-int clinux_fallocate(int fd, off_t length) { return RESULT(fallocate(fd, 0, 0, length)); }
 long clinux_page_size(void) { return sysconf(_SC_PAGESIZE); }
 
 int clinux_memory_lock_limit(uint64_t *limit) {
@@ -201,10 +193,14 @@ int clinux_has_capability(int number) {
     if (syscall(SYS_capget, &header, data) < 0) return -errno;
     return (data[number >> 5].effective >> (number & 31)) & 1;
 }
-uint64_t clinux_physical_memory(void) { return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE); }
 
 int clinux_eventfd(void) { return RESULT(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 int clinux_timerfd(void) { return RESULT(timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)); }
+int clinux_count_add(int fd) {
+    uint64_t one = 1;
+    return RESULT((int)write(fd, &one, sizeof one));
+}
+int clinux_count_take(int fd, uint64_t *count) { return RESULT((int)read(fd, count, sizeof *count)); }
 int clinux_timerfd_set(int fd, uint64_t nanoseconds) {
     struct itimerspec when = {.it_value = {(time_t)(nanoseconds / 1000000000), (long)(nanoseconds % 1000000000)}};
     return RESULT(timerfd_settime(fd, 0, &when, NULL));
@@ -235,13 +231,13 @@ int clinux_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token) {
     return RESULT(epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event));
 }
 int clinux_epoll_remove(int epoll, int fd) { return RESULT(epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL)); }
-int clinux_epoll_wait(int epoll, uint64_t *token, uint32_t *events, int timeout_milliseconds) {
-    struct epoll_event event;
-    int count = epoll_wait(epoll, &event, 1, timeout_milliseconds);
+int clinux_epoll_wait(int epoll, uint64_t *tokens, uint32_t *events, int timeout_milliseconds) {
+    struct epoll_event found[CLINUX_EPOLL_BATCH];
+    int count = epoll_wait(epoll, found, CLINUX_EPOLL_BATCH, timeout_milliseconds);
     if (count < 0) return -errno;
-    if (count > 0) {
-        *token = event.data.u64;
-        *events = event.events;
+    for (int i = 0; i < count; i++) {
+        tokens[i] = found[i].data.u64;
+        events[i] = found[i].events;
     }
     return count;
 }
@@ -306,7 +302,7 @@ int clinux_set_affinity(const int *cpus, size_t count) {
 }
 
 int clinux_thread_join(uint64_t thread) { return -pthread_join((pthread_t)thread, NULL); }
-int clinux_thread_kill(uint64_t thread, int signal) { return -pthread_kill((pthread_t)thread, signal); }
+int clinux_thread_kick(uint64_t thread) { return -pthread_kill((pthread_t)thread, SIGRTMIN); }
 
 uint32_t clinux_change_count(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
 void clinux_change_wait(uint32_t *word, uint32_t seen) {
@@ -318,7 +314,6 @@ void clinux_change_signal(uint32_t *word) {
     syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
-int clinux_kick_signal(void) { return SIGRTMIN; }
 static void ignore_kick(int signal) { (void)signal; }
 int clinux_install_kick_handler(void) {
     // No SA_RESTART: the point of the signal is that KVM_RUN returns EINTR.
@@ -360,6 +355,39 @@ int clinux_terminal_set(int fd, const struct termios *attributes) {
 void clinux_terminal_make_raw(struct termios *attributes) {
     cfmakeraw(attributes);
     attributes->c_oflag |= OPOST;  // the report and log lines still end in a carriage return
+}
+
+/// The terminal that is guarded, or -1, and the attributes that it gets.
+static volatile sig_atomic_t guarded_terminal = -1;
+static struct termios guarded_attributes;
+/// What a process dies of by itself: Swift's traps are SIGILL or SIGTRAP.
+static const int crashes[] = {SIGTRAP, SIGILL, SIGSEGV, SIGBUS, SIGFPE, SIGABRT};
+enum { CRASHES = sizeof crashes / sizeof crashes[0] };
+static struct sigaction before_guard[CRASHES];
+
+// Calls only what signal-safety(7) lists.
+static void restore_terminal_and_die(int signal) {
+    int fd = guarded_terminal;
+    guarded_terminal = -1;
+    if (fd >= 0) clinux_terminal_set(fd, &guarded_attributes);
+    // It comes again when this returns, and finds the action that it would have found without a guard.
+    for (int i = 0; i < CRASHES; i++) sigaction(crashes[i], &before_guard[i], NULL);
+    raise(signal);
+}
+void clinux_terminal_guard(int fd, const struct termios *attributes) {
+    static atomic_flag is_installed = ATOMIC_FLAG_INIT;
+    guarded_terminal = -1;
+    guarded_attributes = *attributes;
+    atomic_signal_fence(memory_order_seq_cst);
+    guarded_terminal = fd;
+    if (atomic_flag_test_and_set(&is_installed)) return;
+    for (int i = 0; i < CRASHES; i++) {
+        struct sigaction action = {.sa_handler = restore_terminal_and_die, .sa_flags = SA_ONSTACK};
+        sigaction(crashes[i], &action, &before_guard[i]);
+    }
+}
+void clinux_terminal_unguard(int fd) {
+    if (guarded_terminal == fd) guarded_terminal = -1;
 }
 int clinux_is_foreground(int fd) {
     pid_t group = tcgetpgrp(fd);
@@ -443,13 +471,6 @@ int clinux_close_on_exec(int fd) { return RESULT(fcntl(fd, F_SETFD, FD_CLOEXEC))
 int clinux_ignore_broken_pipes(void) {
     struct sigaction action = {.sa_handler = SIG_IGN};
     return RESULT(sigaction(SIGPIPE, &action, NULL));
-}
-int clinux_set_nonblocking(int fd, bool nonblocking) {
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0) return -errno;
-    int wanted = nonblocking ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-    if (wanted != flags && fcntl(fd, F_SETFL, wanted) < 0) return -errno;
-    return flags;
 }
 static int poll_one(int fd, short events, int timeout_milliseconds) {
     struct pollfd poll_fd = {.fd = fd, .events = events};

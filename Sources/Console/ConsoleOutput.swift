@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import LinuxSystem
 internal import Synchronization
 
 /// The guest's serial output, on its way to a terminal, pipe, socket or file.
 ///
-/// Bytes are collected and written at each newline, at each 512 bytes, and by `flush`. A write never waits in the kernel.
-/// When the reader is so slow that the buffer is full, the vCPU waits for it as it would for a real serial line, but not
-/// for ever: without any progress for 100 ms, or after 6 s of waiting in all since the buffer was last empty, bytes are
-/// dropped and counted until there is room again.
+/// Bytes are collected and written at each newline, at each 512 bytes, and by `flush`. A write never waits in the
+/// kernel. When the reader is so slow that the buffer is full, the vCPU waits for it as it would for a real serial
+/// line, but not forever: without any progress for 100 ms, or after 6 s of waiting in all since the buffer was last
+/// empty, bytes are dropped and counted until there is room again.
 ///
-/// When writing fails for good (a closed pipe, a full disk, a terminal that was hung up) that is reported once, all output
-/// is dropped from then on, and the guest lives on.
+/// When writing fails for good (a closed pipe, a full disk, a terminal that was hung up) that is reported once, all
+/// output is dropped from then on, and the guest lives on.
 public final class ConsoleOutput: Sendable {
     /// The number of bytes that wait for a slow reader before the vCPU has to.
     public static let capacity = 64 * 1024
@@ -48,26 +47,26 @@ public final class ConsoleOutput: Sendable {
         case failed(Errno)
     }
 
-    // Owned by this object. Writes are made with the lock held, which keeps the bytes in order; they don't wait. Waiting, and
-    // the two closures, are outside the lock.
+    // Owned by this object. Writes are made with the lock held, which keeps the bytes in order; they don't wait.
+    // Waiting, and the two closures, are outside the lock.
     private let state = Mutex(State())
     private let descriptor: NonBlockingOutput
     private let requestFlush: @Sendable () -> Void
     private let onFailure: @Sendable (Errno) -> Void
 
-    /// Writes to what `descriptor` refers to: it stays the caller's, its flags aren't touched, and it must stay open for as
-    /// long as this object lives. The process has to ignore SIGPIPE: see
-    /// `CurrentProcess.setUpSignals`.
+    /// Writes to what `descriptor` refers to: it stays the caller's, its flags aren't touched, and it must stay open
+    /// for as long as this object lives. The process has to ignore SIGPIPE: see `CurrentProcess.setUpSignals`.
     ///
     /// - Parameters:
     ///   - requestFlush: called when bytes stay in the buffer (a prompt has no newline, a reader is slow), once until
-    ///     `flush` is called. It runs on a vCPU thread, or on the thread that calls `flush`; it should have `flush` called
-    ///     some milliseconds later, by a timer.
+    ///     `flush` is called. It runs on a vCPU thread, or on the thread that calls `flush`; it should have `flush`
+    ///     called some milliseconds later, by a timer.
     ///   - onFailure: called at most once, with the reason for which no more output is written.
     public init(
-        descriptor: CInt, requestFlush: @escaping @Sendable () -> Void, onFailure: @escaping @Sendable (Errno) -> Void
+        descriptor: CInt, of system: any SystemCalls = LinuxKernel(), requestFlush: @escaping @Sendable () -> Void,
+        onFailure: @escaping @Sendable (Errno) -> Void
     ) {
-        self.descriptor = NonBlockingOutput(descriptor)
+        self.descriptor = NonBlockingOutput(descriptor, of: system)
         self.requestFlush = requestFlush
         self.onFailure = onFailure
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import LinuxSystem
 internal import Synchronization
 
@@ -24,9 +23,12 @@ public final class GuestConsole: Sendable {
         var receive: (@Sendable ([UInt8]) -> Int)?
         var loop: EventLoop?
         /// Made for the first look at the input.
-        var source: NonBlockingInput?
-        var inputToken: EventLoop.Token?
-        var tokens: [EventLoop.Token] = []
+        var reader: NonBlockingInput?
+        /// While the input is watched.
+        var inputSource: EventSource?
+        /// Of `room` and of `flushTimer`.
+        var roomSource: EventSource?
+        var flushSource: EventSource?
         /// False at the end of the input.
         var isOpen = true
         /// The guest is paused: what is typed waits, but for the commands to the monitor.
@@ -41,6 +43,7 @@ public final class GuestConsole: Sendable {
 
     package let output: ConsoleOutput
     private let input: CInt
+    private let system: any SystemCalls
     private let state = Mutex(State())
     private let room: EventDescriptor
     private let flushTimer: TimerDescriptor
@@ -57,12 +60,13 @@ public final class GuestConsole: Sendable {
         failed: @escaping @Sendable (Failure) -> Void
     ) throws(Errno) {
         self.input = input
+        self.system = system
         self.failed = failed
         room = try EventDescriptor(of: system)
         let timer = try TimerDescriptor(of: system)
         flushTimer = timer
         output = ConsoleOutput(
-            descriptor: outputDescriptor, requestFlush: { timer.arm(nanoseconds: Self.flushDelay) },
+            descriptor: outputDescriptor, of: system, requestFlush: { timer.arm(nanoseconds: Self.flushDelay) },
             onFailure: { failed(.output($0)) })
     }
 
@@ -82,15 +86,15 @@ public final class GuestConsole: Sendable {
             state.receive = receive
             state.loop = loop
         }
-        let roomToken = try loop.add(room.rawValue) { [self] in
+        let roomSource = try loop.add(room.rawValue) { [self] _ in
             _ = room.take()
             pump()
         }
-        state.withLock { $0.tokens = [roomToken] }
-        let flushToken = try loop.add(flushTimer.rawValue) { [self] in
+        state.withLock { $0.roomSource = roomSource }
+        let flushSource = try loop.add(flushTimer.rawValue) { [self] _ in
             if flushTimer.take() { output.flush() }
         }
-        state.withLock { $0.tokens.append(flushToken) }
+        state.withLock { $0.flushSource = flushSource }
         // The first look at the input is the loop's, like all others.
         room.signal()
     }
@@ -98,10 +102,9 @@ public final class GuestConsole: Sendable {
     /// Takes the console away from the guest and writes what is left, for a second at most.
     package func disconnect() {
         state.withLock { state in
-            for token in state.tokens + [state.inputToken].compactMap(\.self) { state.loop?.remove(token) }
-            state.tokens = []
-            state.inputToken = nil
-            state.source = nil
+            // Before what they watch is closed.
+            (state.inputSource, state.flushSource, state.roomSource) = (nil, nil, nil)
+            state.reader = nil
             state.receive = nil
             state.loop = nil
             state.command = nil
@@ -137,14 +140,12 @@ public final class GuestConsole: Sendable {
 
     private func watch(_ state: inout State) {
         let wanted = state.isOpen && state.pending.count < Self.pendingLimit && isOurs
-        if let token = state.inputToken {
-            if wanted { return }
-            state.loop?.remove(token)
-            state.inputToken = nil
-        } else if wanted, let loop = state.loop {
-            let source = state.source ?? NonBlockingInput(input)
-            state.source = source
-            do { state.inputToken = try loop.add(source.rawValue) { [self] in readInput() } } catch {
+        if !wanted {
+            state.inputSource = nil
+        } else if state.inputSource == nil, let loop = state.loop {
+            let reader = state.reader ?? NonBlockingInput(input, of: system)
+            state.reader = reader
+            do { state.inputSource = try loop.add(reader.rawValue) { [self] _ in readInput() } } catch {
                 guard error == .notPermitted else {
                     state.isOpen = false
                     return failed(.input(error))
@@ -159,7 +160,7 @@ public final class GuestConsole: Sendable {
     }
 
     /// A terminal whose foreground is another process's isn't read: the kernel would stop this process.
-    private var isOurs: Bool { clinux_is_terminal(input) <= 0 || clinux_is_foreground(input) > 0 }
+    private var isOurs: Bool { !system.isTerminal(input) || system.isForeground(input) }
 
     private func readInput() {
         let (commands, perform) = state.withLock { state in
@@ -173,10 +174,10 @@ public final class GuestConsole: Sendable {
 
     /// Reads what is there, and returns the user's commands to the monitor.
     private func read(_ state: inout State) -> [ConsoleInput.Command] {
-        guard let source = state.source else { return [] }
+        guard let reader = state.reader else { return [] }
         var buffer = [UInt8](repeating: 0, count: 1024)
         // Safety: the buffer is used within the closure only.
-        switch buffer.withUnsafeMutableBytes({ source.read(into: $0) }) {
+        switch buffer.withUnsafeMutableBytes({ reader.read(into: $0) }) {
         case .nothing: return []
         case .end, .failed:
             state.isOpen = false

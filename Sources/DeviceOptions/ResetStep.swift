@@ -20,6 +20,7 @@ public enum ResetStep: Equatable, Sendable {
             self.width = width
         }
 
+        /// In bytes, where a step has none of its own.
         public static var defaultWidth: Int { 4 }
         /// All widths that there are.
         public static var widths: [Int] { [1, 2, 4, 8] }

@@ -9,7 +9,8 @@ extension Node {
     /// Files are properties and folders are child nodes, both in the order of their names. The `name` property, which
     /// the kernel makes up, is left out.
     /// - Parameters:
-    ///   - path: The folder. Links such as a device's `of_node` are better resolved first, as they hide the node's name.
+    ///   - path: The folder. Links such as a device's `of_node` are better resolved first, as they hide the node's
+    ///     name.
     ///   - name: The node's name; by default the last part of `path`. Pass "" for the root.
     ///   - descending: Whether child nodes are read too; without, the node has properties only.
     ///   - system: The kernel that is asked.
@@ -17,7 +18,7 @@ extension Node {
     /// - Throws: `DeviceTreeError.unreadable`, `.limitExceeded`, `.invalidNodeName`, `.invalidPropertyName`
     /// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-firmware-ofw
     public init(
-        directory path: String, named name: String? = nil, descending: Bool = true, system: any SystemCalls,
+        directory path: String, named name: String? = nil, descending: Bool = true, system: any FileCalls,
         limits: Tree.Limits = Tree.Limits()
     ) throws(DeviceTreeError) {
         let name = name ?? path.split(separator: "/").last.map { String($0) } ?? ""
@@ -30,7 +31,7 @@ extension Node {
 }
 
 private struct HostTreeReader {
-    let system: any SystemCalls
+    let system: any FileCalls
     let limits: Tree.Limits
     let descending: Bool
     var nodeCount = 0

@@ -3,7 +3,8 @@
 
 internal import LinuxSystem
 
-/// A devicetree overlay, read and checked: fragments that are laid over nodes of a tree, and the labels that they want of it.
+/// A devicetree overlay, read and checked: fragments that are laid over nodes of a tree, and the labels that they want
+/// of it.
 ///
 /// libfdt trusts what `__fixups__` and `__local_fixups__` say of places in the overlay. So each is checked here, from
 /// whatever source the blob is, before libfdt gets to see it.

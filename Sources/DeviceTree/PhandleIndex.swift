@@ -3,7 +3,8 @@
 
 internal import CFDT
 
-/// Where the nodes of a blob are that have phandles: far cheaper than the tree when all that is wanted is a few of them.
+/// Where the nodes of a blob are that have phandles: far cheaper than the tree when all that is wanted is a few of
+/// them.
 public struct PhandleIndex: Sendable {
     private let blob: [UInt8]
     /// Offsets into the structure block. The first node in document order wins.

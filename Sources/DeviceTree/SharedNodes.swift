@@ -122,7 +122,7 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
-    /// `name` as it may stand in a node's: lower case, digits and dashes, and not for ever.
+    /// `name` as it may stand in a node's: lower case, digits and dashes, and not forever.
     private static func nodeName(_ name: String) -> String {
         let letters = name.lowercased().utf8.prefix(16).map { byte in
             let isPlain = UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte

@@ -4,8 +4,8 @@
 internal import CFDT
 
 extension Tree {
-    /// The labels of the tree's nodes, in `__symbols__`, and their nodes' paths. Setting it replaces the node; no labels
-    /// remove it.
+    /// The labels of the tree's nodes, in `__symbols__`, and their nodes' paths. Setting it replaces the node; no
+    /// labels remove it.
     /// - SeeAlso: dtc, Documentation/dt-object-internal.txt
     public var labels: [(label: String, path: String)] {
         get {

@@ -41,7 +41,7 @@ extension Tree {
 
         var walk = BlobWalk(blob, limits: limits)
         let root = try walk.readTree()
-        // libfdt's own verdict comes last: up to 1.6.1 its fdt_check_full runs for ever on a property whose length wraps
+        // libfdt's own verdict comes last: up to 1.6.1 its fdt_check_full runs forever on a property whose length wraps
         // around to the property's own start, which the walk has ruled out by now.
         let verdict = fdt_check_full(blob, byteCount)
         guard verdict == 0 else { throw .malformedBlob(.library(code: verdict), offset: 0) }

@@ -14,8 +14,7 @@ struct HostClock: WallClock {
 ///
 /// Ownership: the handler to call is set once, before the VM runs; it and the pause are under `Handler.state`'s lock.
 final class ClockTimer: AlarmTimer {
-    private let loop: EventLoop
-    private let token: EventLoop.Token
+    private let source: EventSource
     private let timer: Share<TimerDescriptor>
     private let handler: Handler
 
@@ -56,18 +55,17 @@ final class ClockTimer: AlarmTimer {
         do { timer = try TimerDescriptor(of: system) } catch { throw .call("timerfd_create", errno: error) }
         let handler = Handler()
         do {
-            token = try loop.add(timer.rawValue) {
+            source = try loop.add(timer.rawValue) { _ in
                 if timer.take() { handler.fire() }
             }
         } catch { throw .call("epoll_ctl for a timer", errno: error) }
         self.timer = Share(timer)
-        self.loop = loop
         self.handler = handler
     }
 
-    /// The loop's handler goes before the timer, and that before the share of the loop.
+    /// The loop's handler goes before the timer, and that before the source, which has a share of the loop.
     deinit {
-        loop.remove(token)
+        source.stop()
         timer.release()
     }
 

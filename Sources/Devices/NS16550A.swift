@@ -6,14 +6,14 @@ import Synchronization
 
 /// Where a serial port's bytes go.
 public protocol SerialOutput: Sendable {
-    /// Takes a byte. It is called on vCPU threads, by a device that holds no lock; it may wait, but not for ever.
+    /// Takes a byte. It is called on vCPU threads, by a device that holds no lock; it may wait, but not forever.
     func transmit(_ byte: UInt8)
 }
 
 /// A serial port: National Semiconductor's 16550A, a register to each byte (`reg-shift` 0, `reg-io-width` 1).
 ///
-/// The line speed, the character format and breaks are stored and have no effect. The transmitter is always empty. Received
-/// bytes interrupt at once, at the trigger level as received data and below it as a character time-out.
+/// The line speed, the character format and breaks are stored and have no effect. The transmitter is always empty.
+/// Received bytes interrupt at once, at the trigger level as received data and below it as a character time-out.
 ///
 /// Source: PC16550D datasheet (National Semiconductor, June 1995), section 8; Devicetree binding serial/8250.yaml.
 public final class NS16550A: MMIODevice {
@@ -31,9 +31,10 @@ public final class NS16550A: MMIODevice {
         var inputWaits = false
     }
 
-    // Owned by this device. The line is driven with the lock held, because two threads that drove it after giving the lock
-    // up could do so in the wrong order, and the guest would wait for an interrupt for ever; the line therefore must not
-    // call back. `output` and `inputReady` are called without the lock: a slow terminal stops only the vCPU that writes.
+    // Owned by this device. The line is driven with the lock held, because two threads that drove it after giving the
+    // lock up could do so in the wrong order, and the guest would wait for an interrupt forever; the line therefore
+    // must not call back. `output` and `inputReady` are called without the lock: a slow terminal stops only the vCPU
+    // that writes.
     private let state = Mutex(State())
     private let line: any InterruptLine
     private let output: any SerialOutput
@@ -44,8 +45,8 @@ public final class NS16550A: MMIODevice {
     /// - Parameters:
     ///   - line: level-triggered, high while an interrupt is pending. It must not call back into this device.
     ///   - output: takes what the guest sends.
-    ///   - inputReady: called once after `receive` has taken less than it was given, when the guest has read all of that. It
-    ///     runs on a vCPU thread and should do no more than wake the thread that feeds `receive`.
+    ///   - inputReady: called once after `receive` has taken less than it was given, when the guest has read all of
+    ///     that. It runs on a vCPU thread and should do no more than wake the thread that feeds `receive`.
     public init(
         line: any InterruptLine, output: any SerialOutput, inputReady: @escaping @Sendable () -> Void = {}
     ) {
@@ -56,7 +57,8 @@ public final class NS16550A: MMIODevice {
 
     /// Feeds bytes from outside to the receiver.
     ///
-    /// - Returns: how many it took, from the first on. The others have to wait: `inputReady` says when to offer them again.
+    /// - Returns: how many it took, from the first on. The others have to wait: `inputReady` says when to offer them
+    ///   again.
     public func receive(_ bytes: some Collection<UInt8>) -> Int {
         state.withLock { state in
             let accepted = bytes.prefix(state.registers.room)
@@ -104,7 +106,8 @@ public final class NS16550A: MMIODevice {
         line.setLevel(level)
     }
 
-    /// Whether `inputReady` is to be called now: the bytes that filled the receiver are gone, and it is open to the outside.
+    /// Whether `inputReady` is to be called now: the bytes that filled the receiver are gone, and it is open to the
+    /// outside.
     private func takeRoomAgain(_ state: inout State) -> Bool {
         guard state.inputWaits, state.registers.isDrained, state.registers.room > 0 else { return false }
         state.inputWaits = false

@@ -144,8 +144,9 @@ struct NS16550ARegisters {
         if interruptEnable.contains(.lineStatus), overrun { return .lineStatus }
         if interruptEnable.contains(.receivedData), received.count > 0 {
             if !fifoEnabled || received.count >= receiveTrigger { return .receivedData }
-            // Section 8.10: bytes below the trigger level interrupt when four character times have passed. Terminal input
-            // comes with no time of its own, so that they have passed at once: no timer, and no delay for the user.
+            // Section 8.10: bytes below the trigger level interrupt when four character times have passed. Terminal
+            // input comes with no time of its own, so that they have passed at once: no timer, and no delay for the
+            // user.
             return .characterTimeout
         }
         if interruptEnable.contains(.transmitterEmpty), transmitterEmptied { return .transmitterEmpty }
@@ -183,8 +184,8 @@ struct NS16550ARegisters {
         return nil
     }
 
-    /// Section 8.7, bit 4: "data that is transmitted is immediately received". This is the only way to an overrun, because
-    /// `receive` is not called without room.
+    /// Section 8.7, bit 4: "data that is transmitted is immediately received". This is the only way to an overrun,
+    /// because `receive` is not called without room.
     private mutating func loopBack(_ value: UInt8) {
         if received.count < capacity {
             received.append(value)
@@ -196,8 +197,8 @@ struct NS16550ARegisters {
     }
 
     private mutating func writeInterruptEnable(_ new: InterruptEnable) {
-        // The interrupt condition is a level inside: enabling it while the transmitter is empty raises it at once. Drivers
-        // start transmission this way, and Linux tests for it (8250_port.c, "BUG_TXEN" and "BUG_THRE").
+        // The interrupt condition is a level inside: enabling it while the transmitter is empty raises it at once.
+        // Drivers start transmission this way, and Linux tests for it (8250_port.c, "BUG_TXEN" and "BUG_THRE").
         if new.contains(.transmitterEmpty), !interruptEnable.contains(.transmitterEmpty) { transmitterEmptied = true }
         interruptEnable = new
     }

@@ -21,8 +21,8 @@ public protocol AlarmTimer: Sendable {
 
 /// A real-time clock with an alarm: Arm's PrimeCell PL031, already running at reset and set to the wall clock.
 ///
-/// The guest may set its own time; it moves this clock only. The counter has 32 bits and wraps; an alarm is due when counter
-/// and match register are equal, so one that lies behind the counter comes after it has wrapped.
+/// The guest may set its own time; it moves this clock only. The counter has 32 bits and wraps; an alarm is due when
+/// counter and match register are equal, so one that lies behind the counter comes after it has wrapped.
 ///
 /// Source: Arm DDI 0224 (PrimeCell Real Time Clock PL031), chapter 3.
 public final class PL031: MMIODevice {
@@ -54,8 +54,8 @@ public final class PL031: MMIODevice {
         var lineIsHigh = false
     }
 
-    // Owned by this device. Line and timer are driven with the lock held, so that they see changes in the order in which they
-    // happened; neither may call back.
+    // Owned by this device. Line and timer are driven with the lock held, so that they see changes in the order in
+    // which they happened; neither may call back.
     private let state = Mutex(State())
     private let line: any InterruptLine
     private let clock: any WallClock

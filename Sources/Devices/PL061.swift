@@ -4,8 +4,8 @@
 public import PlatformBus
 import Synchronization
 
-/// A GPIO block of eight lines: Arm's PrimeCell PL061. `setInput` drives a line from outside; what the guest drives as an
-/// output goes nowhere.
+/// A GPIO block of eight lines: Arm's PrimeCell PL061. `setInput` drives a line from outside; what the guest drives as
+/// an output goes nowhere.
 ///
 /// Source: Arm DDI 0190 (PrimeCell General Purpose Input/Output PL061), chapters 2 and 3.
 public final class PL061: MMIODevice {

@@ -7,8 +7,8 @@ internal import LinuxSystem
 public import PlatformBus
 internal import Synchronization
 
-/// The board's power key: line 3 of a PL061, described to the guest as a `gpio-keys` key with the code KEY_POWER. Pressing
-/// it asks the guest to shut down; systemd-logind, elogind and acpid do so.
+/// The board's power key: line 3 of a PL061, described to the guest as a `gpio-keys` key with the code KEY_POWER.
+/// Pressing it asks the guest to shut down; systemd-logind, elogind and acpid do so.
 public struct PowerKey: BoardDevice {
     /// The PL061's line that the key is at.
     static let gpio = 3

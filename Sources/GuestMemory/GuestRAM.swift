@@ -6,7 +6,8 @@ package import PlatformBus
 
 /// The guest's RAM: banks of memfd-backed memory, each at its guest-physical address.
 ///
-/// Written by the loader before the VM runs; from then on it belongs to the guest, and only `InstructionEmulator` reads it.
+/// Written by the loader before the VM runs; from then on it belongs to the guest, and only `InstructionEmulator` reads
+/// it.
 package final class GuestRAM: Sendable {
     package struct Bank: Sendable {
         package let range: GuestRange
@@ -36,13 +37,12 @@ package final class GuestRAM: Sendable {
                 continue
             }
             let file = OwnedDescriptor(
-                adopting: try Self.naming("memfd_create", range) { () throws(Errno) in
-                    try system.createMemory(name: Self.name, size: range.size)
-                }, of: system)
+                adopting: try mapError(
+                    Self.failed("memfd_create", range),
+                    try system.createMemory(name: Self.name, size: range.size)), of: system)
             let raw = file.rawValue
-            let mapping = try Self.naming("mmap", range) { () throws(Errno) in
-                try MemoryMapping(of: raw, size: range.size, system: system)
-            }
+            let mapping = try mapError(
+                Self.failed("mmap", range), try MemoryMapping(of: raw, size: range.size, system: system))
             mapping.preferHugePages()
             banks.append(Bank(range: range, mapping: mapping))
         }
@@ -55,16 +55,13 @@ package final class GuestRAM: Sendable {
         self.banks = banks
         if isDumped { return }
         for bank in banks {
-            try Self.naming("madvise(MADV_DONTDUMP)", bank.range) { () throws(Errno) in
-                try bank.mapping.excludeFromCoreDumps()
-            }
+            try mapError(Self.failed("madvise(MADV_DONTDUMP)", bank.range), try bank.mapping.excludeFromCoreDumps())
         }
     }
 
-    private static func naming<Result>(
-        _ call: String, _ range: GuestRange, _ body: () throws(Errno) -> Result
-    ) throws(GuestMemoryError) -> Result {
-        do { return try body() } catch { throw .memory(mebibytes: range.size >> 20, call: call, errno: error) }
+    /// For `mapError`: which call failed, and for how much.
+    private static func failed(_ call: String, _ range: GuestRange) -> (Errno) -> GuestMemoryError {
+        { .memory(mebibytes: range.size >> 20, call: call, errno: $0) }
     }
 
     private static let name = "martlet-guest-ram"

@@ -34,12 +34,13 @@ public enum HugePages {
     private static func checkControlGroups(
         _ size: UInt64, _ pageSize: UInt64, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) {
-        let low = try PhysicalMemoryError.naming("reading the limits of control groups") { () throws(Errno) in
+        let low: ControlGroups.Limit?
+        do throws(Errno) {
             let groups = try ControlGroups(system)
             var limits = [try groups.limit(of: .hugePages(size: pageSize))]
             if try groups.countHugePagesAsMemory() { limits.append(try groups.limit(of: .memory)) }
-            return limits.compactMap { $0 }.first { size > $0.bytes }
-        }
+            low = limits.compactMap { $0 }.first { size > $0.bytes }
+        } catch { throw .call("reading the limits of control groups", error) }
         if let low { throw .controlGroup(size: pageSize, wanted: size, low) }
     }
 

@@ -4,8 +4,9 @@
 internal import LinuxSystem
 internal import SystemPackage
 
-/// /proc/kcore, the kernel's memory as an ELF core file: where contiguous memory of a heap is found by what is in it, since Linux 6.9
-/// and later tell nobody where it is (drivers/dma-buf/heaps/cma_heap.c maps bare page frames, which pagemap leaves out).
+/// /proc/kcore, the kernel's memory as an ELF core file: where contiguous memory of a heap is found by what is in it,
+/// since Linux 6.9 and later tell nobody where it is (drivers/dma-buf/heaps/cma_heap.c maps bare page frames, which
+/// pagemap leaves out).
 struct KernelCore: ~Copyable {
     /// RAM as the file has it.
     struct Segment: Equatable {

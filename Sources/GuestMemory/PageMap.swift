@@ -47,9 +47,9 @@ public final class PageMap: Sendable {
         while offset < mapping.size {
             let left = (mapping.size - offset + granule - 1) / granule
             let count = min(Int(clamping: left), entriesAtOnce)
-            let entries = try PhysicalMemoryError.naming("read /proc/self/pagemap") { () throws(Errno) in
-                try self.entries(from: mapping.address + UInt(offset), count: count)
-            }
+            let entries = try mapError(
+                PhysicalMemoryError.call("read /proc/self/pagemap"),
+                try self.entries(from: mapping.address + UInt(offset), count: count))
             for entry in entries {
                 guard entry.isPresent else { throw .notPresent }
                 guard entry.frame != 0 else { throw .addressesHidden }

@@ -3,7 +3,8 @@
 
 internal import LinuxSystem
 
-/// Marks at the beginning of each page of a mapping, by which it is known elsewhere. The pages are zero before and after.
+/// Marks at the beginning of each page of a mapping, by which it is known elsewhere. The pages are zero before and
+/// after.
 struct PageMarks {
     /// In bytes: 16 that are nobody else's, and the page's number.
     static let size = 24

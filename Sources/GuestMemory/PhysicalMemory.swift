@@ -4,16 +4,17 @@
 public import LinuxSystem
 public import SystemPackage
 
-/// Memory whose place in the host's memory is known and stays: in as many banks as it has pieces, each of them contiguous in this
-/// process, too. All of it is zero.
+/// Memory whose place in the host's memory is known and stays: in as many banks as it has pieces, each of them
+/// contiguous in this process, too. All of it is zero.
 ///
-/// Ownership: immutable but for its content, whose owner is whoever runs the guest in it. The memory goes when the last user of
-/// its mappings goes, and this.
+/// Ownership: immutable but for its content, whose owner is whoever runs the guest in it. The memory goes when the last
+/// user of its mappings goes, and this.
 ///
-/// What keeps it in place: a heap's memory is the kernel's own. Huge pages are neither swapped nor compacted, but they are moved to
-/// make room for another's contiguous memory, off memory that is taken away or found bad, and by move_pages(2). A long-term pin
-/// forbids that, and an io_uring's registered buffers are the one thing in the kernel that gives one without a device of a
-/// driver. Where there is no io_uring the pages are held and not pinned, and `firstMoved` finds out.
+/// What keeps it in place: a heap's memory is the kernel's own. Huge pages are neither swapped nor compacted, but they
+/// are moved to make room for another's contiguous memory, off memory that is taken away or found bad, and by
+/// move_pages(2). A long-term pin forbids that, and an io_uring's registered buffers are the one thing in the kernel
+/// that gives one without a device of a driver. Where there is no io_uring the pages are held and not pinned, and
+/// `firstMoved` finds out.
 public final class PhysicalMemory: Sendable {
     /// Where it is from.
     public enum Source: Equatable, Sendable, CustomStringConvertible {
@@ -129,13 +130,11 @@ public final class PhysicalMemory: Sendable {
         of file: CInt, _ size: UInt64, heap name: String, _ map: PageMap, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> (runs: [PhysicalRun], granule: UInt64?) {
         let pageSize = MemoryMapping.pageSize
-        let whole = try PhysicalMemoryError.naming("mmap of the heap \(name)") { () throws(Errno) in
-            try MemoryMapping(of: file, size: size, system: system)
-        }
+        let whole = try mapError(
+            PhysicalMemoryError.call("mmap of the heap \(name)"),
+            try MemoryMapping(of: file, size: size, system: system))
         // Writing them touches each page, without which pagemap knows none.
-        let marks = try PhysicalMemoryError.naming("getrandom") { () throws(Errno) in
-            try PageMarks(on: whole, system: system)
-        }
+        let marks = try mapError(PhysicalMemoryError.call("getrandom"), try PageMarks(on: whole, system: system))
         defer { marks.erase() }
         do throws(PhysicalMemoryError) {
             let pages = try map.physicalAddresses(of: whole, granule: pageSize)
@@ -164,24 +163,25 @@ public final class PhysicalMemory: Sendable {
         }
     }
 
-    /// Maps each run with the same remainder by `alignment` as its physical address, so that KVM can map it in large blocks.
+    /// Maps each run with the same remainder by `alignment` as its physical address, so that KVM can map it in large
+    /// blocks.
     private static func map(
         _ runs: [PhysicalRun], of file: CInt, alignment: UInt64, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> [Bank] {
         var banks: [Bank] = []
         for run in runs {
-            let mapping = try PhysicalMemoryError.naming("mmap") { () throws(Errno) in
+            let mapping = try mapError(
+                PhysicalMemoryError.call("mmap"),
                 try MemoryMapping(
-                    of: file, parts: run.parts, alignment: alignment, remainder: run.address % alignment, system: system
-                )
-            }
+                    of: file, parts: run.parts, alignment: alignment, remainder: run.address % alignment,
+                    system: system))
             banks.append(Bank(address: run.address, mapping: mapping))
         }
         return banks
     }
 
-    /// The first address that isn't where it was when the memory was taken; nil when all are. What a heap gave can't move, and
-    /// where pagemap doesn't show it nothing is asked.
+    /// The first address that isn't where it was when the memory was taken; nil when all are. What a heap gave can't
+    /// move, and where pagemap doesn't show it nothing is asked.
     /// - Throws: `PhysicalMemoryError` when pagemap can't be read; a page that is no longer in memory has moved.
     public func firstMoved() throws(PhysicalMemoryError) -> UInt64? {
         guard let granule else { return nil }
@@ -202,7 +202,8 @@ public final class PhysicalMemory: Sendable {
     /// Makes all of it zero again.
     public func clear() {
         for bank in banks {
-            // Safety: the range is the mapping's own, which the bank keeps alive; memset doesn't care for who else writes.
+            // Safety: the range is the mapping's own, which the bank keeps alive; memset doesn't care for who else
+            // writes.
             bank.mapping.bytes(at: 0, count: bank.mapping.size)?.initializeMemory(as: UInt8.self, repeating: 0)
         }
     }

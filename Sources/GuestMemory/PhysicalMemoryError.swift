@@ -75,9 +75,6 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         size >> 30 > 0 ? "\(size >> 30) GiB" : "\(size >> 20) MiB"
     }
 
-    static func naming<Result>(
-        _ call: String, _ body: () throws(Errno) -> Result
-    ) throws(PhysicalMemoryError) -> Result {
-        do { return try body() } catch { throw .call(call, error) }
-    }
+    /// For `mapError`: which call failed.
+    static func call(_ name: String) -> (Errno) -> PhysicalMemoryError { { .call(name, $0) } }
 }

@@ -62,8 +62,8 @@ struct ClockRate: Equatable, Sendable {
 
 extension HostTree {
     /// The rate of the clock that `reference` means.
-    /// - SeeAlso: bindings clock/fixed-clock.yaml, clock/fixed-factor-clock.yaml, clock/clock-bindings.txt (clock-output-names,
-    ///   clock-indices); Linux, drivers/clk/clk.c (clk_debug_create_one)
+    /// - SeeAlso: bindings clock/fixed-clock.yaml, clock/fixed-factor-clock.yaml, clock/clock-bindings.txt
+    ///   (clock-output-names, clock-indices); Linux, drivers/clk/clk.c (clk_debug_create_one)
     func rate(of reference: NodeReference, depth: Int = 0) throws(DeviceTreeError) -> Result<
         ClockRate, ClockRate.Problem
     > {

@@ -23,7 +23,7 @@ public struct GuestNode: Equatable, Sendable {
         }
     }
 
-    /// Properties that were left out since they refer to something that the guest hasn't got.
+    /// Properties that were left out since they refer to something that the guest doesn't have.
     public var omitted: [String] {
         fates.filter(\.isLostReference).map { $0.node.isEmpty ? $0.property : "\($0.node)/\($0.property)" }
     }

@@ -11,7 +11,7 @@ public enum GuestNodeError: Error, Equatable, Sendable, CustomStringConvertible 
     case noDeviceTreeNode(device: String)
     /// `strict` is on, and these references of its node can't be carried over.
     case missingReferences(device: String, [String])
-    /// The configuration has rates for clocks that the device hasn't got.
+    /// The configuration has rates for clocks that the device doesn't have.
     case unknownClocks(device: String, [String], known: [String])
     /// What its driver needs, going by its `compatible`, is not there.
     case incompleteNode(device: String, compatible: String, String)

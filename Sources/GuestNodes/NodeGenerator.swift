@@ -7,8 +7,8 @@ public import HostDevices
 /// Makes the guest's nodes of passed-through devices from the host's.
 ///
 /// Everything is copied but what refers to other nodes or says where the device is: that is rewritten to what the guest
-/// has, or left out with a reason. All devices of a guest are done together, as they can refer to each other. Nothing of the
-/// host's tree is trusted: what doesn't make sense is left out, or an error.
+/// has, or left out with a reason. All devices of a guest are done together, as they can refer to each other. Nothing
+/// of the host's tree is trusted: what doesn't make sense is left out, or an error.
 /// - SeeAlso: Devicetree Specification v0.4, chapter 2; Linux, Documentation/devicetree/bindings
 public struct NodeGenerator {
     /// The nodes for the root of the guest's tree. Emulated devices take their clocks from here too.

@@ -9,10 +9,11 @@ public struct NodeSettings: Equatable, Sendable {
     public var properties: [Property]
     /// Properties and child nodes that are left out, each a path below the device's node: "dmas", "mdio/phy@1".
     public var deletions: [String]
-    /// Rates in Hz of the device's clocks, by entry of `clock-names`; by index ("0", "1", …) where clocks have no names.
+    /// Rates in Hz of the device's clocks, by entry of `clock-names`; by index ("0", "1", …) where clocks have no
+    /// names.
     ///
-    /// They take precedence over what can be found out on the host. That of `everyClock` is for all clocks of which nothing is
-    /// known otherwise.
+    /// They take precedence over what can be found out on the host. That of `everyClock` is for all clocks of which
+    /// nothing is known otherwise.
     public var clocks: [String: UInt32]
     /// Whether it is an error when a reference that the device's driver may need can't be carried over.
     public var isStrict: Bool

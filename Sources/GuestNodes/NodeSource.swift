@@ -92,8 +92,8 @@ struct NodeSource {
         }
     }
 
-    /// A device with `ranges` has a bus below it whose addresses are the CPU's as well. The guest sees of it what lies in
-    /// the device's regions; children elsewhere are dropped.
+    /// A device with `ranges` has a bus below it whose addresses are the CPU's as well. The guest sees of it what lies
+    /// in the device's regions; children elsewhere are dropped.
     /// - Returns: the guest's `ranges`; nil where nothing is left of the bus.
     /// - SeeAlso: Devicetree Specification v0.4, 2.3.8
     private mutating func bus(
@@ -164,9 +164,9 @@ struct NodeSource {
 
     // MARK: What could be mistaken for a reference
 
-    /// Keeps the numbers that are copied from being handed out as phandles: should one be a phandle of the host's after all,
-    /// of a node that came after the boot, it leads to no node of the guest's. A lookup that fails is better than the wrong
-    /// node.
+    /// Keeps the numbers that are copied from being handed out as phandles: should one be a phandle of the host's after
+    /// all, of a node that came after the boot, it leads to no node of the guest's. A lookup that fails is better than
+    /// the wrong node.
     func reserveNumbers(_ shared: inout SharedNodes) { Self.reserveNumbers(node, &shared) }
 
     private static func reserveNumbers(_ node: Node, _ shared: inout SharedNodes) {

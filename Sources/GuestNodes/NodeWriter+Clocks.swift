@@ -53,13 +53,13 @@ extension NodeWriter {
     }
 
     /// Gives the device the clocks of the configuration where the host's tree can't say which there are.
-    /// - Parameter names: `clock-names` of the host's node; without them, that of the configuration's keys, unless those
-    ///   are indices.
+    /// - Parameter names: `clock-names` of the host's node; without them, that of the configuration's keys, unless
+    ///   those are indices.
     mutating func writeConfiguredClocks(names: [String]?, to node: inout Node) throws(DeviceTreeError) {
         let given = settings.clocks.keys.filter { $0 != NodeSettings.everyClock }
         let indices = given.compactMap { Int($0) }
         let isIndexed = names == nil && indices.count == given.count
-        // Any more are a slip of the pen.
+        // Any more are a mistake.
         let count = min(max(indices.max() ?? 0, 0), 63) + 1
         let keys = isIndexed ? (0..<count).map { "\($0)" } : names ?? given.sorted()
         checkClocks(keys, count: keys.count)

@@ -34,8 +34,8 @@ extension NodeWriter {
         }
     }
 
-    /// Takes over a property of which nothing is known: as a reference where its numbers are phandles of nodes that the guest
-    /// has, and nothing else explains why these have phandles.
+    /// Takes over a property of which nothing is known: as a reference where its numbers are phandles of nodes that the
+    /// guest has, and nothing else explains why these have phandles.
     private mutating func writeUnknown(
         _ property: Property, place: String, to node: inout Node
     ) throws(DeviceTreeError) {

@@ -164,8 +164,9 @@ struct NodeWriter {
         }
         node[property: "interrupts"] = .cells(
             request.interrupts.flatMap { interrupt in
-                // Binding interrupt-controller/arm,gic-v3.yaml: 0 for an SPI; 1 rising edge, 4 high level. What the host's
-                // tree says of falling edges and low levels, the host's interrupt controllers have turned already.
+                // Binding interrupt-controller/arm,gic-v3.yaml: 0 for an SPI; 1 rising edge, 4 high level. What the
+                // host's tree says of falling edges and low levels, the host's interrupt controllers have turned
+                // already.
                 [0, interrupt.spi.rawValue, (trigger ?? interrupt.trigger) == .level ? 4 : 1]
             })
         note("", "interrupts", had ? .rewritten : .added, .guestSPIs)
@@ -207,7 +208,8 @@ struct NodeWriter {
     // MARK: Any node
 
     /// Copies a node below the device's.
-    /// - Parameter isOwnInterrupt: Whether interrupts lead to a node that the guest gets, unless the node says otherwise.
+    /// - Parameter isOwnInterrupt: Whether interrupts lead to a node that the guest gets, unless the node says
+    ///   otherwise.
     private mutating func copy(
         _ child: Node, folder: String, place: String, isOwnInterrupt: Bool
     ) throws(DeviceTreeError) -> Node {

@@ -11,7 +11,7 @@ public struct PropertyFate: Equatable, Sendable {
         case rewritten
         /// Left out.
         case dropped
-        /// There, though the host's node hasn't got it.
+        /// There, though the host's node doesn't have it.
         case added
     }
 
@@ -23,7 +23,8 @@ public struct PropertyFate: Equatable, Sendable {
     public let fate: Fate
     /// Kept as it is, since most starts print no reasons.
     let cause: Cause
-    /// What follows from a loss, and what mends it: a text of one line. Nil where nothing has to be done, or nobody asked.
+    /// What follows from a loss, and what mends it: a text of one line. Nil where nothing has to be done, or nobody
+    /// asked.
     public internal(set) var advice: String?
 
     /// Why, as a text of one line.

@@ -3,8 +3,8 @@
 
 /// How a property refers to other nodes.
 ///
-/// A list is made of entries: a phandle, and as many cells as the node it leads to asks for (`#<name>-cells`). A phandle
-/// of 0 is an entry that is left empty.
+/// A list is made of entries: a phandle, and as many cells as the node it leads to asks for (`#<name>-cells`). A
+/// phandle of 0 is an entry that is left empty.
 /// - SeeAlso: Devicetree Specification v0.4, 2.3; Linux, drivers/of/property.c (of_supplier_bindings) and the bindings
 struct ReferenceRule: Equatable {
     /// What follows a phandle.
@@ -56,8 +56,8 @@ struct ReferenceRule: Equatable {
         self = rule
     }
 
-    /// Whether an entry that the guest can't have leaves an empty one behind, so that the others keep their places. Linux
-    /// takes no empty entry in a pin state (drivers/pinctrl/devicetree.c, pinctrl_dt_to_map).
+    /// Whether an entry that the guest can't have leaves an empty one behind, so that the others keep their places.
+    /// Linux takes no empty entry in a pin state (drivers/pinctrl/devicetree.c, pinctrl_dt_to_map).
     var keepsPlaces: Bool { kind != .host(.pins) }
 
     // MARK: What the kernel's bindings say
@@ -98,8 +98,8 @@ struct ReferenceRule: Equatable {
     /// Phandles and nothing else.
     private static func plain(_ kind: Kind = .link) -> ReferenceRule { ReferenceRule(.fixed(0), kind) }
 
-    /// Properties whose type is said in dt-schema's own bindings, in bindings that are plain text, or nowhere; and those that
-    /// mean more than a link.
+    /// Properties whose type is said in dt-schema's own bindings, in bindings that are plain text, or nowhere; and
+    /// those that mean more than a link.
     static func own(_ name: String) -> ReferenceRule? {
         switch name {
         case "clocks": return .list("#clock-cells", .clock)
@@ -141,7 +141,7 @@ struct ReferenceRule: Equatable {
     private static func bySuffix(_ name: String) -> ReferenceRule? {
         if name.hasSuffix("-supply") { return .plain(.supply) }
         if name.hasSuffix("-gpios") || name.hasSuffix("-gpio") {
-            // A count, the one false friend that dtc and Linux know too.
+            // A count, the one exception that dtc and Linux know too.
             return name.hasSuffix("nr-gpios") ? nil : .list("#gpio-cells")
         }
         // Not what pin controllers have for data: pinctrl-single,pins.

@@ -20,9 +20,7 @@ public final class Hypervisor: Sendable {
     ) throws(KVMError) {
         self.calls = calls
         descriptor = OwnedDescriptor(
-            adopting: try naming({ Self.openError(path, $0, calls) }) { () throws(Errno) in
-                try calls.open(path, .readWrite)
-            },
+            adopting: try mapError({ Self.openError(path, $0, calls) }, try calls.open(path, .readWrite)),
             of: calls)
         let version = try call("KVM_GET_API_VERSION") { (kvm) throws(Errno) in try calls.apiVersion(kvm: kvm) }
         guard version == 12 else { throw .apiVersion(found: version) }
@@ -90,6 +88,6 @@ public final class Hypervisor: Sendable {
     }
 
     func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
-        try naming({ .call(name, errno: $0) }) { () throws(Errno) in try body(descriptor.rawValue) }
+        try mapError({ KVMError.call(name, errno: $0) }, try body(descriptor.rawValue))
     }
 }

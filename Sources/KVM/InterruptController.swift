@@ -97,9 +97,10 @@ public final class InterruptController: Sendable {
 
     /// Takes `lines` for level-triggered from the start. The guest says so, too, but a device may be first.
     ///
-    /// KVM takes every SPI for an edge until the guest has configured it; what they are at reset is the implementation's
-    /// choice. So a line that is high before would only be latched, and a guest that clears what is pending before it
-    /// enables interrupts would lose it, for ever: VFIO has masked the line until the end of an interrupt that never was.
+    /// KVM takes every SPI for an edge until the guest has configured it; what they are at reset is the
+    /// implementation's choice. So a line that is high before would only be latched, and a guest that clears what is
+    /// pending before it enables interrupts would lose it, forever: VFIO has masked the line until the end of an
+    /// interrupt that never was.
     /// - Throws: `KVMError.call`. Call it once, and before the vCPUs run.
     /// - SeeAlso: arm-vgic-v3.rst and arm-vgic.rst, KVM_DEV_ARM_VGIC_GRP_DIST_REGS; GICv3 and GICv4 architecture
     ///   (IHI 0069), 12.9, GICD_ICFGR<n>: two bits for each interrupt, 0b00 level-triggered, 0b10 an edge
@@ -124,9 +125,9 @@ public final class InterruptController: Sendable {
         _ calls: any KVMCalls, _ device: CInt, _ name: String, _ group: Int, _ attribute: Int,
         _ value: DeviceAttribute
     ) throws(KVMError) {
-        try naming({ .call(name, errno: $0) }) { () throws(Errno) in
-            try calls.setAttribute(device: device, group: UInt32(group), attribute: UInt64(attribute), value: value)
-        }
+        try mapError(
+            { KVMError.call(name, errno: $0) },
+            try calls.setAttribute(device: device, group: UInt32(group), attribute: UInt64(attribute), value: value))
     }
 }
 

@@ -5,7 +5,8 @@ public import LinuxSystem
 
 /// A KVM irqfd: the kernel raises `gsi` whenever `trigger` is signalled, with no exit to user space.
 ///
-/// For a level-triggered line pass `resample`: at the guest's end of interrupt the kernel lowers the line and signals it.
+/// For a level-triggered line pass `resample`: at the guest's end of interrupt the kernel lowers the line and signals
+/// it.
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.75 KVM_IRQFD
 public final class InterruptRoute: Sendable {
     /// The interrupt that is raised.
@@ -16,7 +17,8 @@ public final class InterruptRoute: Sendable {
     private let resample: Share<EventDescriptor>
     private let isSet: Bool
 
-    /// - Throws: `KVMError.irqfd` with the errno: EINVAL when the GSI has no route, EBUSY when `trigger` has one already.
+    /// - Throws: `KVMError.irqfd` with the errno: EINVAL when the GSI has no route, EBUSY when `trigger` has one
+    ///   already.
     public init(
         _ vm: VirtualMachine, gsi: GSI, trigger: EventDescriptor, resample: EventDescriptor? = nil
     ) throws(KVMError) {

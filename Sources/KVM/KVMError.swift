@@ -98,10 +98,3 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 }
-
-/// Runs `body` and turns its errno into a `KVMError`.
-func naming<Result>(
-    _ error: (Errno) -> KVMError, _ body: () throws(Errno) -> Result
-) throws(KVMError) -> Result {
-    do { return try body() } catch let errno { throw error(errno) }
-}

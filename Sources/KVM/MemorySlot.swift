@@ -44,13 +44,14 @@ public final class MemorySlot: Sendable {
         isSet = Atomic(true)
     }
 
-    /// Whether the guest sees it: false once it was removed, and in the `deinit` after a failed `init`. Atomic, since whoever
-    /// lets go last may be another thread than the one that has removed it; the owner sees to it that only one does.
+    /// Whether the guest sees it: false once it was removed, and in the `deinit` after a failed `init`. Atomic, since
+    /// whoever lets go last may be another thread than the one that has removed it; the owner sees to it that only one
+    /// does.
     private let isSet: Atomic<Bool>
 
     /// Takes it from the guest, whose accesses trap from now on. A second call does nothing.
-    /// - Throws: `KVMError.memorySlotRemoval`: ENOMEM, since the kernel allocates while it removes. The guest sees it as before,
-    ///   and it can be tried again.
+    /// - Throws: `KVMError.memorySlotRemoval`: ENOMEM, since the kernel allocates while it removes. The guest sees it
+    ///   as before, and it can be tried again.
     public func remove() throws(KVMError) {
         guard isSet.load(ordering: .acquiring) else { return }
         do throws(Errno) {
@@ -61,8 +62,8 @@ public final class MemorySlot: Sendable {
         vm.returnSlot(number)
     }
 
-    /// When the kernel refuses here, the guest sees the memory for as long as there is the VM: the mapping has to stay until
-    /// then, or the guest would see what this process maps there next.
+    /// When the kernel refuses here, the guest sees the memory for as long as there is the VM: the mapping has to stay
+    /// until then, or the guest would see what this process maps there next.
     ///
     /// The slot goes before the memory, and that before the share of the VM.
     deinit {

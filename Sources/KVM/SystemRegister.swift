@@ -5,8 +5,8 @@ internal import CLinux
 
 /// A system register of a vCPU that says how the guest's addresses are translated, or can be.
 ///
-/// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), part D, AArch64 System register descriptions, for the encodings;
-///   arch/arm64/include/uapi/asm/kvm.h, ARM64_SYS_REG
+/// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), part D, AArch64 System register descriptions, for the
+///   encodings; arch/arm64/include/uapi/asm/kvm.h, ARM64_SYS_REG
 public enum SystemRegister: String, Sendable, CustomStringConvertible {
     case sctlrEL1 = "sctlr_el1"
     case ttbr0EL1 = "ttbr0_el1"

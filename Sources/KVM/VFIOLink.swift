@@ -4,7 +4,8 @@
 internal import CLinux
 internal import LinuxSystem
 
-/// Tells KVM which VFIO groups the VM uses, so that the kernel can settle what depends on both (cache coherency of DMA).
+/// Tells KVM which VFIO groups the VM uses, so that the kernel can settle what depends on both (cache coherency of
+/// DMA).
 ///
 /// - SeeAlso: Documentation/virt/kvm/devices/vfio.rst
 public final class VFIOLink: Sendable {

@@ -43,9 +43,9 @@ public final class VirtualCPU: Sendable {
         let size = try vm.hypervisor.call("KVM_GET_VCPU_MMAP_SIZE") { (kvm) throws(Errno) in
             try vm.calls.vcpuMappingSize(kvm: kvm)
         }
-        return try naming({ .call("mmap of vCPU \(index)", errno: $0) }) { () throws(Errno) in
-            try MemoryMapping(of: descriptor, size: size, system: vm.calls)
-        }
+        return try mapError(
+            { KVMError.call("mmap of vCPU \(index)", errno: $0) },
+            try MemoryMapping(of: descriptor, size: size, system: vm.calls))
     }
 
     /// Before its share of the VM goes.
@@ -63,9 +63,9 @@ public final class VirtualCPU: Sendable {
     /// - Parameter poweredOff: whether it waits for PSCI CPU_ON, as all but the boot CPU do.
     /// - Throws: `KVMError.vcpuInit`.
     public func initialize(poweredOff: Bool) throws(KVMError) {
-        try naming({ .vcpuInit(index: index, errno: $0) }) { () throws(Errno) in
-            try vm.calls.initializeVCPU(vm: vm.rawDescriptor, vcpu: descriptor.rawValue, poweredOff: poweredOff)
-        }
+        try mapError(
+            { KVMError.vcpuInit(index: index, errno: $0) },
+            try vm.calls.initializeVCPU(vm: vm.rawDescriptor, vcpu: descriptor.rawValue, poweredOff: poweredOff))
     }
 
     /// Sets a register that the boot protocol fixes.
@@ -83,7 +83,7 @@ public final class VirtualCPU: Sendable {
     }
 
     /// Reads a system register of a vCPU that isn't running.
-    /// - Throws: `KVMError.call` with ENOENT for one that the guest's CPU hasn't got.
+    /// - Throws: `KVMError.call` with ENOENT for one that the guest's CPU doesn't have.
     public func value(of register: SystemRegister) throws(KVMError) -> UInt64 {
         try call("KVM_GET_ONE_REG(\(register))") { (vcpu) throws(Errno) in
             try vm.calls.register(register.identifier, of: vcpu)
@@ -159,8 +159,6 @@ public final class VirtualCPU: Sendable {
     private func call<Result>(
         _ name: @autoclosure () -> String, _ body: (CInt) throws(Errno) -> Result
     ) throws(KVMError) -> Result {
-        try naming({ .call("\(name()) of vcpu\(index)", errno: $0) }) { () throws(Errno) in
-            try body(descriptor.rawValue)
-        }
+        try mapError({ KVMError.call("\(name()) of vcpu\(index)", errno: $0) }, try body(descriptor.rawValue))
     }
 }

@@ -89,6 +89,6 @@ public final class VirtualMachine: Sendable {
     func keep(_ mapping: MemoryMapping) { leftovers.append(mapping) }
 
     func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {
-        try naming({ .call(name, errno: $0) }) { () throws(Errno) in try body(rawDescriptor) }
+        try mapError({ KVMError.call(name, errno: $0) }, try body(rawDescriptor))
     }
 }

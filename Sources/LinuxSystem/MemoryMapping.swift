@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// A shared mapping of a descriptor into this process (mmap(2)), unmapped when its last user lets go.
@@ -15,7 +14,7 @@ public final class MemoryMapping: Sendable {
     private let system: any SystemCalls
 
     /// What mappings and memory slots are made of, in bytes: 4096 unless the host's kernel was built for more.
-    public static var pageSize: UInt64 { UInt64(max(clinux_page_size(), 4096)) }
+    public static var pageSize: UInt64 { LinuxKernel.pageSize }
 
     /// Maps `size` bytes of `descriptor` from `offset`, readable and writable.
     /// - Throws: what mmap(2) gives.

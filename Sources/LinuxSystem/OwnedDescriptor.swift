@@ -9,18 +9,23 @@ internal import Synchronization
 public struct OwnedDescriptor: ~Copyable, Sendable {
     /// The number, for the calls that take one. It is valid until `close`.
     public let rawValue: CInt
-    private let system: any SystemCalls
+    let system: any SystemCalls
+    private let isFile: Bool
     private let isOpen = Atomic<Bool>(true)
 
     /// Takes over `rawValue`, which nobody else may close.
-    public init(adopting rawValue: CInt, of system: any SystemCalls) {
+    /// - Parameter isFile: it is of a file system that may answer close(2) with any error. A descriptor that isn't one
+    ///   ends the process when it was closed by somebody else.
+    public init(adopting rawValue: CInt, of system: any SystemCalls, isFile: Bool = false) {
         self.rawValue = rawValue
         self.system = system
+        self.isFile = isFile
     }
 
     /// Closes it now. A second call does nothing. Call it when no other thread can use the number any more.
     public func close() {
-        if isOpen.exchange(false, ordering: .acquiringAndReleasing) { system.close(rawValue) }
+        guard isOpen.exchange(false, ordering: .acquiringAndReleasing) else { return }
+        if isFile { try? system.closeFile(rawValue) } else { system.close(rawValue) }
     }
 
     deinit { close() }

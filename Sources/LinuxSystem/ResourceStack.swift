@@ -50,10 +50,11 @@ public struct ResourceStack: ~Copyable, Sendable {
     @inlinable public func releaseAll() { resources.releaseAll() }
 }
 
-/// A share of an object that its holder gives up when its turn has come: a `deinit` that calls `release` names the order
-/// in which things go.
+/// A share of an object that its holder gives up when its turn has come: a `deinit` that calls `release` names the
+/// order in which things go.
 ///
-/// Ownership: any thread may ask for the object; only the holder's `deinit` releases it, when no one else has the holder.
+/// Ownership: any thread may ask for the object; only the holder's `deinit` releases it, when no one else has the
+/// holder.
 public struct Share<Object: AnyObject & Sendable>: ~Copyable, Sendable {
     @usableFromInline let held: Mutex<Object?>
 

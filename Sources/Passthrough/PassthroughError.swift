@@ -20,13 +20,13 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
     case call(device: String, String, errno: Errno)
     /// No path to the guest works for an interrupt, or not the one that was asked for; each with the reason.
     case noInterruptPath(device: String, interrupt: Int, isChoice: Bool, [FailedPath])
-    /// `eoi` names bytes that the device hasn't got; it has regions of these sizes.
+    /// `eoi` names bytes that the device doesn't have; it has regions of these sizes.
     case endRangeOutside(device: String, regions: [UInt64])
     /// `require_reset`, and nothing resets the device, for this reason.
     case noReset(device: String, cause: String)
     /// `require_reset`, and the reset failed.
     case resetFailed(ResetFailure)
-    /// A step of `reset` is about a register that the device hasn't got.
+    /// A step of `reset` is about a register that the device doesn't have.
     case resetStep(device: String, index: Int, step: String, problem: String)
     /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
     case unconfinedDMA(device: String, master: String)
@@ -130,25 +130,6 @@ extension PassthroughError {
         return GuestAddress(overflow || address.rawValue - below < unit / 2 ? below : above)
     }
 
-    /// Runs `body` and says that VFIO failed, which names the device itself.
-    static func vfio<Result>(_ body: () throws(VFIOError) -> Result) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .vfio(error) }
-    }
-
-    /// Runs `body` and says that the host's device can't be had.
-    static func host<Result>(_ body: () throws(HostDeviceError) -> Result) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .host(error) }
-    }
-
-    /// Runs `body` and says that the guest can't have a node for the device.
-    package static func node<Result>(_ body: () throws(GuestNodeError) -> Result) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .node(error) }
-    }
-
-    /// Runs `body` and says for which device KVM failed.
-    static func kvm<Result>(
-        _ device: String, _ body: () throws(KVMError) -> Result
-    ) throws(PassthroughError) -> Result {
-        do { return try body() } catch { throw .kvm(device: device, error) }
-    }
+    /// For `mapError`: for which device KVM failed.
+    static func kvm(_ device: String) -> (KVMError) -> PassthroughError { { .kvm(device: device, $0) } }
 }

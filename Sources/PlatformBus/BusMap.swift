@@ -5,13 +5,16 @@ import Synchronization
 
 /// The guest-physical address map, and who owns which interrupt.
 ///
-/// It is filled in before the VM runs; `makeDispatcher` then freezes what the vCPU threads need. A region that is mapped
-/// straight into the guest is attached here like a trapped one: while its memory slot exists, it just doesn't trap.
+/// It is filled in before the VM runs; `makeDispatcher` then freezes what the vCPU threads need. A region that is
+/// mapped straight into the guest is attached here like a trapped one: while its memory slot exists, it just doesn't
+/// trap.
 ///
-/// Each claim on the address space has an owner's name, and no two claims overlap, whoever owns them. A device is attached
-/// either to a range of its own or within a claim of the same name (the range that `allocateWindow` gave out, say).
+/// Each claim on the address space has an owner's name, and no two claims overlap, whoever owns them. A device is
+/// attached either to a range of its own or within a claim of the same name (the range that `allocateWindow` gave out,
+/// say).
 public final class BusMap: Sendable {
-    /// The smallest alignment of a window that the bus chooses: with 4 KiB pages nothing shares a page with a mapped region.
+    /// The smallest alignment of a window that the bus chooses: with 4 KiB pages nothing shares a page with a mapped
+    /// region.
     public static let minimumAlignment: UInt64 = 4096
 
     struct Region {
@@ -82,8 +85,8 @@ public final class BusMap: Sendable {
     /// - Parameters:
     ///   - windows: where devices go that have no address of their own.
     ///   - spiCount: SPIs 0 up to this number exist (at most 988; more are not used).
-    ///   - fixed: where an address that the configuration fixes may be as well: a device that the guest is to see where the
-    ///     host has it is seldom in a window.
+    ///   - fixed: where an address that the configuration fixes may be as well: a device that the guest is to see where
+    ///     the host has it is seldom in a window.
     public init(windows: [GuestRange], spiCount: UInt32, fixed: [GuestRange] = []) {
         self.windows = windows.sorted { $0.base < $1.base }
         self.fixed = fixed
@@ -120,8 +123,8 @@ public final class BusMap: Sendable {
     /// Claims `size` bytes in one of the windows: the lowest gap that takes them.
     ///
     /// - Parameters:
-    ///   - alignment: a power of two in bytes. By default the natural one: `size` rounded up to a power of two, at least
-    ///     4 KiB; an address given as `at` needs no alignment by default.
+    ///   - alignment: a power of two in bytes. By default the natural one: `size` rounded up to a power of two, at
+    ///     least 4 KiB; an address given as `at` needs no alignment by default.
     ///   - address: what the configuration asks for; nil for any.
     /// - Returns: exactly `size` bytes.
     /// - Throws: `windowFull`; for a fixed address `overlap`, `outsideWindow`, `misaligned`; `invalidRange`,
@@ -224,8 +227,8 @@ public final class BusMap: Sendable {
 
     /// The attachments as they are now, for the vCPU threads; what changes on the bus later doesn't reach it.
     ///
-    /// - Parameter unclaimed: told once for each 4 KiB page that the guest accesses and nothing answers for, on the vCPU
-    ///   thread that did it, at most `MMIODispatcher.reportedPageLimit` times. It must not block for long.
+    /// - Parameter unclaimed: told once for each 4 KiB page that the guest accesses and nothing answers for, on the
+    ///   vCPU thread that did it, at most `MMIODispatcher.reportedPageLimit` times. It must not block for long.
     public func makeDispatcher(
         unclaimed: @escaping @Sendable (UnclaimedAccess) -> Void = { _ in }
     ) -> MMIODispatcher {

@@ -17,12 +17,12 @@ public struct UnclaimedAccess: Sendable, Equatable {
 
 /// Takes each trapped access of the guest to its device.
 ///
-/// It never changes, save for its counters, so that vCPU threads share it without a lock. An access costs one binary search
-/// and the device's own work. One that reaches no region, or beyond the end of one, reads as zero or is dropped, and counts
-/// as unclaimed.
+/// It never changes, save for its counters, so that vCPU threads share it without a lock. An access costs one binary
+/// search and the device's own work. One that reaches no region, or beyond the end of one, reads as zero or is dropped,
+/// and counts as unclaimed.
 public final class MMIODispatcher: Sendable {
-    /// The number of pages whose unclaimed accesses are reported. They have to be remembered, so a limit is what keeps a
-    /// guest that touches millions of pages from growing the monitor or its log.
+    /// The number of pages whose unclaimed accesses are reported. They have to be remembered, so a limit is what keeps
+    /// a guest that touches millions of pages from growing the monitor or its log.
     public static let reportedPageLimit = 64
 
     private struct Entry {
@@ -39,8 +39,8 @@ public final class MMIODispatcher: Sendable {
     private let writes = Atomic<UInt64>(0)
     /// Set when `reportedPages` is full: from then on an unclaimed access takes no lock.
     private let reportsExhausted = Atomic<Bool>(false)
-    /// The numbers of the pages reported so far; at most `reportedPageLimit`. Owned by the dispatcher, and the lock isn't
-    /// held while `report` runs.
+    /// The numbers of the pages reported so far; at most `reportedPageLimit`. Owned by the dispatcher, and the lock
+    /// isn't held while `report` runs.
     private let reportedPages = Mutex<[UInt64]>([])
 
     /// `attachments` is sorted by address and free of overlaps.
@@ -99,8 +99,8 @@ public final class MMIODispatcher: Sendable {
             let middle = (low &+ high) >> 1
             if entries[middle].last < address { low = middle &+ 1 } else { high = middle }
         }
-        // `low` is now the first region that doesn't end below the access. No sum is made of the guest's address: it may
-        // be the highest there is.
+        // `low` is now the first region that doesn't end below the access. No sum is made of the guest's address: it
+        // may be the highest there is.
         guard low < entries.count, entries[low].base <= address,
             entries[low].last &- address >= width.bytes &- 1
         else { return nil }

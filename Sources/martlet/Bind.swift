@@ -92,8 +92,8 @@ struct Release: ParsableCommand {
     }
 }
 
-/// Has `action` done for each device, or prints its steps as commands for a shell, a line each. One that fails doesn't keep
-/// the others from it.
+/// Has `action` done for each device, or prints its steps as commands for a shell, a line each. One that fails doesn't
+/// keep the others from it.
 /// - Throws: `Failure` with all that failed.
 private func carryOut(
     _ devices: [HostDevice], dryRun: Bool, steps: (HostDevice) throws(HostDeviceError) -> [BindingStep],

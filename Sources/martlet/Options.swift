@@ -10,19 +10,15 @@ internal import Machine
 extension LogLevel: ExpressibleByArgument {
     /// The level of that name; nil for any other.
     public init?(argument: String) {
-        guard let level = Self.names.first(where: { $0.name == argument })?.level else { return nil }
+        guard let level = Self.allCases.first(where: { $0.name == argument }) else { return nil }
         self = level
     }
 
-    static var names: [(name: String, level: LogLevel)] {
-        [("trace", .trace), ("debug", .debug), ("info", .info), ("warning", .warning), ("error", .error)]
-    }
-
     /// The names that `--log-level` takes.
-    public static var allValueStrings: [String] { names.map(\.name) }
+    public static var allValueStrings: [String] { allCases.map(\.name) }
 
     /// The name of the level.
-    public var defaultValueDescription: String { Self.names.first { $0.level == self }?.name ?? "" }
+    public var defaultValueDescription: String { name }
 }
 
 /// What `--trace` asks for.
@@ -39,7 +35,8 @@ struct TraceOptions: ParsableArguments {
             let tracer = Tracer(patterns: [pattern]) { _, _ in }
             if tracer.map({ MachinePlan.traceEvents.contains(where: $0.wants) }) == true { continue }
             throw ValidationError(
-                "no trace event matches \"\(pattern)\"; the events are: \(MachinePlan.traceEvents.joined(separator: " "))")
+                "no trace event matches \"\(pattern)\"; the events are: \(MachinePlan.traceEvents.joined(separator: " "))"
+            )
         }
     }
 

@@ -3,9 +3,9 @@
 
 internal import LinuxSystem
 
-/// The command line of a `martlet run`, read without ArgumentParser, whose reflection costs 13 million instructions: several
-/// times all the rest of the start-up. Whatever isn't plain (help, mistakes, options twice) is left to ArgumentParser;
-/// `RunArgumentsTests` holds the two against each other.
+/// The command line of a `martlet run`, read without ArgumentParser, whose reflection costs 13 million instructions:
+/// several times all the rest of the start-up. Whatever isn't plain (help, mistakes, options twice) is left to
+/// ArgumentParser; `RunArgumentsTests` holds the two against each other.
 struct RunArguments: Equatable {
     var config: String
     var logLevel = LogLevel.warning
@@ -45,7 +45,7 @@ struct RunArguments: Equatable {
             switch option.name {
             case "--report": report = option.value
             case "--log-level":
-                guard let level = LogLevel.names.first(where: { $0.name == option.value })?.level else { return nil }
+                guard let level = LogLevel(argument: option.value) else { return nil }
                 logLevel = level
             default: return nil
             }

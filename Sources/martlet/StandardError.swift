@@ -2,7 +2,6 @@
 // Copyright 2026 The Martlet authors
 
 internal import LinuxSystem
-internal import Logging
 internal import Synchronization
 
 /// Standard error, where everything goes that isn't the guest's.
@@ -30,7 +29,7 @@ enum StandardError {
         if isQueued { writer.addLast(text) } else { writeNow(text) }
     }
 
-    /// Waits until everything is written, but not for ever: nobody may be reading.
+    /// Waits until everything is written, but not forever: nobody may be reading.
     static func finish() {
         if isQueued { writer.finish(timeoutMilliseconds: patience.load(ordering: .acquiring)) }
     }
@@ -47,37 +46,9 @@ enum StandardError {
     }
 }
 
-/// swift-log's back end: one line for each message, as a command prints its errors.
-private struct StandardErrorHandler: LogHandler {
-    var metadata: Logger.Metadata = [:]
-    var logLevel: Logger.Level = .trace
-
-    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
-        get { metadata[key] }
-        set { metadata[key] = newValue }
-    }
-
-    func log(event: LogEvent) {
-        StandardError.write("martlet: \(event.level): \(event.message)\n")
-    }
-}
-
 extension Log {
-    /// Made when the first message is printed: most runs print none, and need not pay for it.
-    private static let logger = Logger(label: "martlet") { _ in StandardErrorHandler() }
-
-    /// A log on standard error.
+    /// A log on standard error: one line for each message, as a command prints its errors.
     static func standardError(_ threshold: LogLevel) -> Log {
-        Log(threshold: threshold) { level, message in
-            let swiftLogLevel: Logger.Level =
-                switch level {
-                case .trace: .trace
-                case .debug: .debug
-                case .info: .info
-                case .warning: .warning
-                case .error: .error
-                }
-            logger.log(level: swiftLogLevel, "\(message)")
-        }
+        Log(threshold: threshold) { level, message in StandardError.write("martlet: \(level.name): \(message)\n") }
     }
 }

@@ -123,8 +123,8 @@ struct GuestTables {
         return descriptor
     }
 
-    /// Leads `address` to `output` by a page, or by a block at `level`. `flags` are put into each descriptor on the way, the
-    /// last one's excepted, which gets `leafFlags`.
+    /// Leads `address` to `output` by a page, or by a block at `level`. `flags` are put into each descriptor on the
+    /// way, the last one's excepted, which gets `leafFlags`.
     mutating func map(
         _ address: UInt64, to output: UInt64, level: Int = 3, leafFlags: UInt64 = 1 << 10 | 1 << 6, flags: UInt64 = 0
     ) {

@@ -14,8 +14,8 @@ struct Board {
 
     let name: String
     let tree: Tree
-    /// `/__local_fixups__`: below it the tree's nodes again, each property holding the offsets of the phandles in the property
-    /// of its name. Made by `dtc -L`.
+    /// `/__local_fixups__`: below it the tree's nodes again, each property holding the offsets of the phandles in the
+    /// property of its name. Made by `dtc -L`.
     let fixups: Node?
 
     init(_ file: URL, name: String) throws {

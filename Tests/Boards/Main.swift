@@ -4,8 +4,9 @@
 internal import DeviceTree
 internal import Foundation
 
-/// boards FOLDER [--blobs FOLDER] [--details FILE] [--only TEXT]: takes all devices of all boards whose blobs (dtc -@ -L) lie below
-/// FOLDER through the node generator, and prints a table. Fails if a target is missed. guest-images/boards/run.sh calls it.
+/// boards FOLDER [--blobs FOLDER] [--details FILE] [--only TEXT]: takes all devices of all boards whose blobs (dtc -@
+/// -L) lie below FOLDER through the node generator, and prints a table. Fails if a target is missed.
+/// guest-images/boards/run.sh calls it.
 @main
 struct Boards {
     private struct Options {

@@ -7,8 +7,8 @@ import GuestNodes
 import HostDevices
 internal import PlatformBus
 
-/// All devices of a board through the node generator: each alone, with explanations as `martlet devices NAME` has them, and
-/// all together as one guest would have them.
+/// All devices of a board through the node generator: each alone, with explanations as `martlet devices NAME` has them,
+/// and all together as one guest would have them.
 struct Trial {
     let board: Board
     private(set) var tally = Tally()

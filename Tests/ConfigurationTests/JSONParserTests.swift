@@ -176,8 +176,8 @@ struct JSONParserTests {
         }
     }
 
-    /// Foundation's decoder as the judge of 20,000 mutated texts, but for what it gets wrong by RFC 8259: it takes a comma
-    /// behind the last element, and refuses a zero with an exponent.
+    /// Foundation's decoder as the judge of 20,000 mutated texts, but for what it gets wrong by RFC 8259: it takes a
+    /// comma behind the last element, and refuses a zero with an exponent.
     @Test func `the parser agrees with Foundation's`() throws {
         let seeds = [
             #"{"a": [1, -2.5e3, "x\n\u00e9\ud83d\ude00", true, false, null], "b": {"c": {}, "d": []}}"#,

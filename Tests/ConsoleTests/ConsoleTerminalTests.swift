@@ -8,6 +8,15 @@ import Testing
 
 @testable import Console
 
+/// What the child of a crash test does: it makes the terminal raw that the environment names.
+private func rawTerminal() throws -> Terminal {
+    let path = try #require(getenv("MARTLET_TEST_TERMINAL"))
+    let terminal = try Terminal(descriptor: open(path, O_RDWR | O_NOCTTY))
+    // Not a failure, which is what the parent waits for.
+    if !terminal.isRaw { exit(0) }
+    return terminal
+}
+
 @Suite struct ConsoleTerminalTests {
     /// The four flag words, which raw mode changes.
     func flags(_ descriptor: CInt) throws -> [tcflag_t] {
@@ -20,6 +29,14 @@ import Testing
         var attributes = termios()
         try #require(tcgetattr(descriptor, &attributes) == 0)
         attributes.c_lflag = localFlags
+        try #require(tcsetattr(descriptor, TCSANOW, &attributes) == 0)
+    }
+
+    func set(_ descriptor: CInt, flags: [tcflag_t]) throws {
+        var attributes = termios()
+        try #require(tcgetattr(descriptor, &attributes) == 0)
+        (attributes.c_iflag, attributes.c_oflag) = (flags[0], flags[1])
+        (attributes.c_cflag, attributes.c_lflag) = (flags[2], flags[3])
         try #require(tcsetattr(descriptor, TCSANOW, &attributes) == 0)
     }
 
@@ -54,6 +71,56 @@ import Testing
         terminal.restore()
         #expect(try flags(pair.console) == before)
         #expect(!terminal.isRaw)
+    }
+
+    @Test func `a trap, a fault and an abort leave the terminal as it was found`() async throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        try set(pair.console, localFlags: tcflag_t(ISIG | ECHO | ICANON))
+        let before = try flags(pair.console)
+        let path = try LinuxKernel().readLink("/proc/self/fd/\(pair.console)")
+        try #require(setenv("MARTLET_TEST_TERMINAL", path, 1) == 0)
+        // A child that is killed leaves it raw: the terminal is one that a crash can spoil.
+        await #expect(processExitsWith: .signal(SIGKILL)) {
+            let terminal = try rawTerminal()
+            defer { withExtendedLifetime(terminal) {} }
+            kill(getpid(), SIGKILL)
+        }
+        #expect(try flags(pair.console) != before)
+        try set(pair.console, flags: before)
+        await #expect(processExitsWith: .failure) {
+            let terminal = try rawTerminal()
+            defer { withExtendedLifetime(terminal) {} }
+            fatalError("a trap")
+        }
+        #expect(try flags(pair.console) == before)
+        await #expect(processExitsWith: .signal(SIGSEGV)) {
+            let terminal = try rawTerminal()
+            defer { withExtendedLifetime(terminal) {} }
+            raise(SIGSEGV)
+        }
+        #expect(try flags(pair.console) == before)
+        await #expect(processExitsWith: .signal(SIGABRT)) {
+            let terminal = try rawTerminal()
+            defer { withExtendedLifetime(terminal) {} }
+            abort()
+        }
+        #expect(try flags(pair.console) == before)
+    }
+
+    @Test func `a terminal that was restored is left alone by a crash`() async throws {
+        let pair = try DescriptorPair.pseudoTerminal()
+        let path = try LinuxKernel().readLink("/proc/self/fd/\(pair.console)")
+        try #require(setenv("MARTLET_TEST_TERMINAL_2", path, 1) == 0)
+        await #expect(processExitsWith: .failure) {
+            let descriptor = open(try #require(getenv("MARTLET_TEST_TERMINAL_2")), O_RDWR | O_NOCTTY)
+            try Terminal(descriptor: descriptor).restore()
+            var attributes = termios()
+            guard tcgetattr(descriptor, &attributes) == 0 else { exit(0) }
+            attributes.c_lflag = 0
+            guard tcsetattr(descriptor, TCSANOW, &attributes) == 0 else { exit(0) }
+            fatalError("a trap")
+        }
+        #expect(try flags(pair.console)[3] == 0)
     }
 
     @Test func aSecondRestoreDoesNothing() throws {

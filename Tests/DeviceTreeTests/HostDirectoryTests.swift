@@ -8,7 +8,7 @@ import Testing
 @testable import DeviceTree
 
 /// Folders and files in memory; every other call fails.
-private struct FakeFiles: SystemCalls {
+private struct FakeFiles: FileCalls {
     var files: [String: [UInt8]] = [:]
     var directories: [String: [String]] = [:]
     var failures: [String: Errno] = [:]
@@ -33,41 +33,27 @@ private struct FakeFiles: SystemCalls {
     }
 
     func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt { throw .noFunction }
-    func close(_ descriptor: CInt) {}
-    func sleep(milliseconds: Int) {}
-    func openKernelLog() throws(Errno) -> CInt { throw .noFunction }
-    func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
     func openWithoutWaiting(_ path: String) throws(Errno) -> CInt { throw .noFunction }
+    func close(_ descriptor: CInt) {}
+    func closeFile(_ descriptor: CInt) throws(Errno) { throw .noFunction }
+    func duplicate(_ descriptor: CInt) throws(Errno) -> CInt { throw .noFunction }
+    func readLink(_ path: String) throws(Errno) -> String { throw .noFunction }
     func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus { throw .noFunction }
     func fileKind(_ path: String) throws(Errno) -> FileKind { throw .noFunction }
-    func readLink(_ path: String) throws(Errno) -> String { throw .noFunction }
+    func read(_ descriptor: CInt, _ buffer: UnsafeMutableRawPointer, _ count: Int) throws(Errno) -> Int {
+        throw .noFunction
+    }
+    func write(_ descriptor: CInt, _ buffer: UnsafeRawPointer, _ count: Int) throws(Errno) -> Int {
+        throw .noFunction
+    }
     func pread(
         _ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int { throw .noFunction }
     func pwrite(
         _ descriptor: CInt, _ buffer: UnsafeRawBufferPointer, at offset: UInt64
     ) throws(Errno) -> Int { throw .noFunction }
-    func createEventDescriptor() throws(Errno) -> CInt { throw .noFunction }
-    func createTimer() throws(Errno) -> CInt { throw .noFunction }
-    func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt { throw .noFunction }
-    func createPoll() throws(Errno) -> CInt { throw .noFunction }
-    func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno) { throw .noFunction }
-    func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt { throw .noFunction }
-    func allocateMemory(ofHeap heap: CInt, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
-    func mapShared(
-        _ descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64
-    ) throws(Errno) -> UInt { throw .noFunction }
-    func pin(address: UInt, size: UInt64) throws(Errno) -> CInt { throw .noFunction }
-    func unpin(_ pin: CInt) {}
-    func randomBytes(_ count: Int) throws(Errno) -> [UInt8] { throw .noFunction }
-    func setAffinity(_ processors: [Int]) throws(Errno) { throw .noFunction }
-    func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt { throw .noFunction }
-    func unmap(address: UInt, size: UInt64) {}
-    func adviseHugePages(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
-    func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) { throw .noFunction }
-    func run(_ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int) throws(Errno) -> ProgramRun {
-        throw .noFunction
-    }
+    func openKernelLog() throws(Errno) -> CInt { throw .noFunction }
+    func readKernelLog(_ descriptor: CInt, limit: Int) throws(Errno) -> [UInt8] { throw .noFunction }
 }
 
 @Suite struct HostDirectoryTests {

@@ -214,7 +214,7 @@ private enum UART {
     }
 
     @Test func theTransmitterIsCalledWithoutTheLock() {
-        // An output that reads the UART's own registers would wait for ever if the lock were held.
+        // An output that reads the UART's own registers would wait forever if the lock were held.
         let port = Mutex<NS16550A?>(nil)
         let seen = Mutex<[UInt64]>([])
         let output = RecordingOutput { _ in

@@ -28,8 +28,8 @@ import Testing
     func set(_ register: UInt64, _ value: UInt64) { rtc.write(offset: register, width: .word, value: value) }
 
     @Test func linuxFindsAnArmPrimeCell() {
-        // drivers/amba/bus.c puts the words' bytes together and compares with 0xb105f00d; rtc-pl031.c wants the part 0x031
-        // and the designer 0x41 under the mask 0xfffff.
+        // drivers/amba/bus.c puts the words' bytes together and compares with 0xb105f00d; rtc-pl031.c wants the part
+        // 0x031 and the designer 0x41 under the mask 0xfffff.
         func word(_ base: UInt64) -> UInt64 {
             (0..<4).reduce(0) { $0 | (get(base + UInt64($1) * 4) & 0xff) << (UInt64($1) * 8) }
         }

@@ -124,8 +124,8 @@ struct NodeFixture: CustomTestStringConvertible, Sendable {
         return try Tree(parsing: result.output, limits: .ofHosts)
     }
 
-    /// dtc's warnings, without one: up to 1.6.1 it wants #address-cells of every interrupt controller, which bindings of
-    /// GPIO blocks forbid and the hosts' nodes therefore haven't got; later releases don't.
+    /// dtc's warnings, without one: up to 1.6.1 it wants #address-cells of every interrupt controller, which bindings
+    /// of GPIO blocks forbid and the hosts' nodes therefore don't have; later releases don't.
     static func complaints(_ messages: String) -> [String] {
         messages.split(separator: "\n").map(String.init).filter {
             !$0.hasSuffix("Missing #address-cells in interrupt provider")

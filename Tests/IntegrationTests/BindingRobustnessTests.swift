@@ -26,8 +26,8 @@ extension Integration {
             return process
         }
 
-        /// The serial port becomes a console of the host when its driver gets it back for the first time, since console=ttyS0
-        /// is on the host's command line; a console isn't given away.
+        /// The serial port becomes a console of the host when its driver gets it back for the first time, since
+        /// console=ttyS0 is on the host's command line; a console isn't given away.
         private func quietConsole() throws {
             let console = "/sys/class/tty/ttyS0/console"
             if Host.text(console) == "Y" { try Host.write("N", to: console) }

@@ -15,8 +15,8 @@ extension Integration {
 
         init() throws { try HostDevices.bind(HostDevices.edu) }
 
-        /// The host's memory, another VM's, the addresses on both sides of the guest's own RAM, where the host has memory, too, and
-        /// the registers of another device of the guest's.
+        /// The host's memory, another VM's, the addresses on both sides of the guest's own RAM, where the host has
+        /// memory, too, and the registers of another device of the guest's.
         @Test func dmaBeyondTheGuestsRAMFaultsAndChangesNothing() throws {
             let log = try KernelLog()
             let page = try HostPage(outside: Self.ram)
@@ -44,7 +44,8 @@ extension Integration {
             for address in edges { #expect(try physicalMemory(at: address) != Self.marker) }
             let messages = log.messages()
             for target in targets {
-                // SMMUv3 architecture (IHI 0070), 7.3.12, F_TRANSLATION: the third doubleword is the address, for the write and the read.
+                // SMMUv3 architecture (IHI 0070), 7.3.12, F_TRANSLATION: the third doubleword is the address, for the
+                // write and the read.
                 let digits = String(target, radix: 16)
                 let word = "0x" + String(repeating: "0", count: 16 - digits.count) + digits
                 #expect(messages.filter { $0.contains(word) }.count == 2, "\(word) in \(messages)")
@@ -95,8 +96,8 @@ extension Integration {
             #expect(log.messages().filter { $0.contains("event 0x") } == [])
         }
 
-        /// edu has no reset that the kernel knows of, so a copy of 16 bytes may be on its way when the guest's memory is gone. It has
-        /// to fault, once for each access, and not reach the host's memory at the guest's address.
+        /// edu has no reset that the kernel knows of, so a copy of 16 bytes may be on its way when the guest's memory
+        /// is gone. It has to fault, once for each access, and not reach the host's memory at the guest's address.
         @Test(arguments: [SIGTERM, SIGKILL]) func dmaThatOutlivesTheGuestChangesNothing(signal: CInt) throws {
             let log = try KernelLog()
             let guest = try Guest(

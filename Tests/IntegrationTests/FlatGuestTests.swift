@@ -58,8 +58,8 @@ extension Integration {
             #expect(exit.reason == "signal \(number)" && exit.status == status)
         }
 
-        /// No file that is opened may take the place of a standard descriptor that was closed: what the guest prints would
-        /// go there.
+        /// No file that is opened may take the place of a standard descriptor that was closed: what the guest prints
+        /// would go there.
         @Test func standardDescriptorsMayBeClosed() throws {
             let guest = try Guest(.flat("spin"), MartletProcess.Options(input: .closed, output: .closed))
             let folder = "/proc/\(guest.process.processNumber)"

@@ -6,13 +6,15 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// A host that lacks KVM or VFIO, or doesn't let this user have them: an emulated one, whose files' modes may be changed.
+    /// A host that lacks KVM or VFIO, or doesn't let this user have them: an emulated one, whose files' modes may be
+    /// changed.
     @Suite(.onEmulatedHost) struct HostErrorTests {
         private static let user: UInt32 = 1000
 
         @Test func missingKVM() throws {
             try expectRefusal(
-                .flat("poweroff"), "/dev/kvm: ENOENT", "the kernel has KVM, but this /dev lacks /dev/kvm (a container?)",
+                .flat("poweroff"), "/dev/kvm: ENOENT",
+                "the kernel has KVM, but this /dev lacks /dev/kvm (a container?)",
                 "--device /dev/kvm", options: .init(hiddenFolder: "/dev"))
         }
 

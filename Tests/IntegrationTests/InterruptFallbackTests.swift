@@ -7,8 +7,8 @@ import LinuxSystem
 import Testing
 
 extension Integration {
-    /// The host's kernel refuses a step of an interrupt's path: the next path is used, and works, and both `check` and the
-    /// report say so. The program is the one that users run; its ioctls are stopped on their way into the kernel.
+    /// The host's kernel refuses a step of an interrupt's path: the next path is used, and works, and both `check` and
+    /// the report say so. The program is the one that users run; its ioctls are stopped on their way into the kernel.
     @Suite(.onEmulatedHost)
     struct InterruptFallbackTests {
         @Test(arguments: [
@@ -36,8 +36,8 @@ extension Integration {
             }
         }
 
-        /// The second device's irqfd is to be signalled by the eventfd that the first one's has: KVM itself says EBUSY, and the
-        /// first device loses nothing.
+        /// The second device's irqfd is to be signalled by the eventfd that the first one's has: KVM itself says EBUSY,
+        /// and the first device loses nothing.
         @Test func eventThatIsTakenIsRefusedByKVM() throws {
             var events: [Descriptor] = []
             let gate = Gate { call in

@@ -41,7 +41,8 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        /// PL031 TRM (ARM DDI 0224), 3.3.7: RTCICR at 0x1C clears the interrupt. A write there is the end, and nothing else.
+        /// PL031 TRM (ARM DDI 0224), 3.3.7: RTCICR at 0x1C clears the interrupt. A write there is the end, and nothing
+        /// else.
         @Test func withTheEndsPlaceEachAlarmIsRaisedOnce() throws {
             let device = GuestConfiguration.Device.on(
                 "eventfd", HostDevices.rtc, mapTimeout: 1, endOfInterrupt: ["offset": 0x1C, "length": 4])

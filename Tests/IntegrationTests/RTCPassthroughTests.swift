@@ -5,7 +5,8 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// The host's PL031: a mappable region, a level interrupt, and no IOMMU. (Its clock says the time of the emulated board.)
+    /// The host's PL031: a mappable region, a level interrupt, and no IOMMU. (Its clock says the time of the emulated
+    /// board.)
     @Suite(.onEmulatedHost)
     struct RTCPassthroughTests {
         @Test func twentyAlarmsReachGuestWithoutExits() throws {

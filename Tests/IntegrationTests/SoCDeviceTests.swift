@@ -6,8 +6,8 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// The host's devices that do DMA, and its serial ports: no word in the configuration on what they are, and the guest's own
-    /// drivers.
+    /// The host's devices that do DMA, and its serial ports: no word in the configuration on what they are, and the
+    /// guest's own drivers.
     @Suite(.onEmulatedHost)
     struct SoCDeviceTests {
         init() throws {
@@ -96,8 +96,8 @@ extension Integration {
             #expect(report.device(HostDevices.keys)?.regions.isEmpty == true)
         }
 
-        /// Two processes for each disk write and read all over their areas; each block that is read has to be the one that was
-        /// written there last, and the host finds what they have left.
+        /// Two processes for each disk write and read all over their areas; each block that is read has to be the one
+        /// that was written there last, and the host finds what they have left.
         @Test func mixedReadsAndWritesAreAllRight() throws {
             let disks = [HostDevices.sata, HostDevices.usb]
             let seed = UInt16.random(in: 1...9999)
@@ -130,7 +130,8 @@ extension Integration {
             }
         }
 
-        /// Seven devices, six of them in IOMMU groups of their own, in one VM, and all through one container or one iommufd.
+        /// Seven devices, six of them in IOMMU groups of their own, in one VM, and all through one container or one
+        /// iommufd.
         @Test(arguments: [("group", "container"), ("cdev", "iommufd")])
         func allAtOnce(vfio: String, through: String) throws {
             let devices = HostDevices.soc + [HostDevices.rtc, HostDevices.gpio]

@@ -33,7 +33,8 @@ private let vgicV3: UInt32 = 7
         #expect(error == .noInterruptController)
     }
 
-    /// Only ENODEV says that the host has none (api.rst, 4.79); another failure must not make a GICv3 host's guest slow.
+    /// Only ENODEV says that the host has none (api.rst, 4.79); another failure must not make a GICv3 host's guest
+    /// slow.
     @Test func anotherFailureIsNoReasonForVersion2() {
         kernel.withState { $0.failingCall = $0.callCount + 1 }
         let error = #expect(throws: KVMError.self) { try InterruptController.bestVersion(vm) }
@@ -63,7 +64,8 @@ private let vgicV3: UInt32 = 7
             ])
     }
 
-    /// GICD_ICFGR<n>: two bits for each interrupt, the upper of which says edge. INTIDs 34, 35 and 52, in words 2 and 3.
+    /// GICD_ICFGR<n>: two bits for each interrupt, the upper of which says edge. INTIDs 34, 35 and 52, in words 2 and
+    /// 3.
     @Test func linesAreMadeLevelTriggeredAndNoOthers() throws {
         let controller = try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
         let before = kernel.withState { $0.kvm.attributes.count }

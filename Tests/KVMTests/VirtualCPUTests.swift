@@ -108,7 +108,8 @@ import Testing
         #expect(try vcpu.value(of: register) == 0x1234)
     }
 
-    /// api.rst, 4.68: 0x6030 0000 0013 and the encoding for a system register; 0x6040 0000 0010 0054 is V0, four words each.
+    /// api.rst, 4.68: 0x6030 0000 0013 and the encoding for a system register; 0x6040 0000 0010 0054 is V0, four words
+    /// each.
     @Test(
         arguments: [
             (SystemRegister.sctlrEL1, 0x6030_0000_0013_C080), (.ttbr0EL1, 0x6030_0000_0013_C100),

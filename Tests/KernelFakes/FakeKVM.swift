@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+// The protocols say what each call does.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 public import KVM
 public import LinuxSystem
 
@@ -17,7 +20,7 @@ public struct FakeKVMState {
     public var registers: [String: [UInt64: UInt64]] = [:]
     /// The same for registers of 128 bits.
     public var vectors: [String: [UInt64: UInt128]] = [:]
-    /// Registers that the CPUs haven't got: reading one gives ENOENT.
+    /// Registers that the CPUs don't have: reading one gives ENOENT.
     public var missingRegisters: Set<UInt64> = []
     public var enabledCapabilities: Set<UInt32> = []
     /// How many data aborts were injected.

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+// The protocols say what each call does.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 public import LinuxSystem
 internal import VFIO
 
-extension FakeKernel: FileCalls {
+extension FakeKernel: HostChangeCalls {
     /// Journals "write TEXT > PATH", and does what sysfs does for the files that bind devices to drivers.
     public func writeFile(_ path: String, _ content: [UInt8]) throws(Errno) {
         var text = String(decoding: content, as: UTF8.self)

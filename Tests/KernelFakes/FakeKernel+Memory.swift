@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
+// The protocols say what each call does.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 public import LinuxSystem
 
 /// The fake host's memory, as far as its physical addresses matter.
 public struct FakeMemoryState {
-    /// What the pool of huge pages has left, by the pages' size: their physical addresses, in the order in which they are given out.
+    /// What the pool of huge pages has left, by the pages' size: their physical addresses, in the order in which they
+    /// are given out.
     public var hugePages: [UInt64: [UInt64]] = [:]
     /// The physical address of the memory of each heap, and how many bytes it has.
     public var heaps: [String: (address: UInt64, size: UInt64)] = [:]

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+// The protocols say what each call does.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 internal import CLinux
 public import LinuxSystem
 
@@ -23,10 +26,18 @@ extension FakeKernel: SystemCalls {
             let keepsMemory =
                 (what.hasPrefix(Self.memoryPrefix) || what.hasPrefix(Self.heapPrefix))
                 && state.mappings.values.contains { $0.descriptor == descriptor }
+            // The loop would be told of whatever has the number next.
+            if state.watched[descriptor] != nil { state.journal.append(.release("close of a watched \(what)")) }
+            state.watched = state.watched.filter { $0.key != descriptor && $0.value.poll != descriptor }
             state.journal.append(keepsMemory ? .handOver(what) : .release(what))
             return descriptor < Self.firstFakeDescriptor
         }
-        if isReal { _ = clinux_close(descriptor) }
+        if isReal { LinuxKernel().close(descriptor) }
+    }
+
+    public func closeFile(_ descriptor: CInt) throws(Errno) {
+        let isReopened = withState { $0.reopened.remove(descriptor) != nil }
+        if isReopened { try LinuxKernel().closeFile(descriptor) } else { close(descriptor) }
     }
 
     public func readFile(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
@@ -78,6 +89,8 @@ extension FakeKernel: SystemCalls {
     public func openWithoutWaiting(_ path: String) throws(Errno) -> CInt { try open(path, .readOnly) }
 
     public func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus {
+        // A test's own.
+        if name(of: descriptor) == "?" { return try LinuxKernel().fileStatus(descriptor) }
         try step("fstat \(name(of: descriptor))")
         guard let content = content(of: descriptor) else { return FileStatus(kind: .characterDevice, size: 0) }
         return FileStatus(kind: .regular, size: UInt64(content.count))
@@ -112,29 +125,6 @@ extension FakeKernel: SystemCalls {
         return writeDevice(descriptor, buffer, at: offset)
     }
 
-    public func createEventDescriptor() throws(Errno) -> CInt {
-        try acquireRealDescriptor("eventfd") { clinux_eventfd() }
-    }
-
-    public func createTimer() throws(Errno) -> CInt {
-        try acquireRealDescriptor("timerfd_create") { clinux_timerfd() }
-    }
-
-    public func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt {
-        // No signal at all: the test's own process must stay killable.
-        try acquireRealDescriptor("signalfd") { clinux_signalfd([], 0) }
-    }
-
-    public func createPoll() throws(Errno) -> CInt {
-        try acquireRealDescriptor("epoll_create1") { clinux_epoll_create() }
-    }
-
-    /// Not journalled as an acquisition: it ends with either of the two descriptors (epoll(7)).
-    public func watch(_ descriptor: CInt, token: UInt64, in poll: CInt) throws(Errno) {
-        try note("epoll_ctl")
-        try check(clinux_epoll_add(poll, descriptor, 1, token))
-    }
-
     public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
         let descriptor = try acquireDescriptor(Self.memoryPrefix + name)
         do { try takeHugePages(descriptor, size: size, hugePageSize) } catch {
@@ -148,8 +138,9 @@ extension FakeKernel: SystemCalls {
         let what = "mmap \(name(of: descriptor))"
         if lacksHugePages(descriptor) { throw .noMemory }
         try acquire(what)
-        // PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE: pages come when they are touched.
-        let address = clinux_mmap(nil, Int(size), 3, 0x4022, -1, 0)
+        // Pages come when they are touched.
+        let address = clinux_mmap(
+            nil, Int(size), CInt(CLINUX_MAP_READ_WRITE), CInt(CLINUX_MAP_RESERVATION), -1, 0)
         withState { state in
             state.mappings[UInt(bitPattern: address)] = Mapping(what: what, descriptor: descriptor, size: size)
         }

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+// The protocols say what each call does.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 public import LinuxSystem
 internal import Synchronization
 
 /// A kernel for unit tests: it keeps a journal of what was acquired and released, and fails the call it is told to.
 ///
-/// Descriptors are numbers that no real kernel gives out, save for those that are waited for and signalled (eventfd, timerfd,
-/// signalfd, epoll): these are real, so that an event loop on this kernel runs. Mappings are real memory. `FakeKVM` and
-/// `FakeVFIO` add their ioctls as extensions, with their part of the state.
+/// Descriptors are numbers that no real kernel gives out, save for those that are waited for and signalled (eventfd,
+/// timerfd, signalfd, epoll): these are real, so that an event loop on this kernel runs. Mappings are real memory.
+/// `FakeKVM` and `FakeVFIO` add their ioctls as extensions, with their part of the state.
 public final class FakeKernel: Sendable {
     /// One line of the journal.
     public enum Event: Equatable, Sendable, CustomStringConvertible {
@@ -16,7 +19,8 @@ public final class FakeKernel: Sendable {
         case acquire(String)
         /// A resource came back; the text is that of its `acquire`.
         case release(String)
-        /// A memfd was closed while a mapping of it lives, which keeps the memory: the mapping is what is held from now on.
+        /// A memfd was closed while a mapping of it lives, which keeps the memory: the mapping is what is held from now
+        /// on.
         case handOver(String)
         /// A call that leaves nothing behind.
         case call(String)
@@ -62,6 +66,17 @@ public final class FakeKernel: Sendable {
         public var programInputs: [String: [UInt8]] = [:]
         /// Those of them that another process has open and shares with nobody.
         public var busyNodes: Set<String> = []
+        /// What was done with descriptors that are waited for, oldest first: "epoll_ctl add timerfd_create read". Apart
+        /// from the journal, which is of what is held.
+        public var traffic: [String] = []
+        /// What waiting for events fails with.
+        public var waitFailure: Errno?
+        /// Descriptors that `reopen` gave out: a test's own streams, which the journal leaves out.
+        var reopened: Set<CInt> = []
+        /// The poll that watches a descriptor.
+        var watched: [CInt: (poll: CInt, interest: Interest)] = [:]
+        /// What is watched, and for what.
+        public var interests: [CInt: Interest] { watched.mapValues { $0.interest } }
         /// What an open descriptor is: the text of its `acquire`.
         public var descriptors: [CInt: String] = [:]
         /// Mappings that live, by address.
@@ -169,9 +184,9 @@ public final class FakeKernel: Sendable {
     }
 
     /// Counts `call`, makes a real descriptor and journals it; it must be closed.
-    func acquireRealDescriptor(_ call: String, _ make: () -> CInt) throws(Errno) -> CInt {
+    func acquireRealDescriptor(_ call: String, _ make: () throws(Errno) -> CInt) throws(Errno) -> CInt {
         try step(call)
-        let descriptor = try check(make())
+        let descriptor = try make()
         state.withLock { state in
             state.journal.append(.acquire(call))
             state.descriptors[descriptor] = call

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+// The protocols say what each call does.
+// swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
+
 internal import Foundation
 
 /// A program of this machine that a test runs: dtc, or martlet itself.

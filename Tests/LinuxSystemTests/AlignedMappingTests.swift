@@ -4,7 +4,8 @@
 import LinuxSystem
 import Testing
 
-/// Mappings whose address has a given remainder, made by the kernel that runs here: where it puts the reservation is its own choice.
+/// Mappings whose address has a given remainder, made by the kernel that runs here: where it puts the reservation is
+/// its own choice.
 @Suite struct AlignedMappingTests {
     private let kernel = LinuxKernel()
     private static let page = MemoryMapping.pageSize

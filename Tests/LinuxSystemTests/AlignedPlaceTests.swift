@@ -27,7 +27,8 @@ import Testing
         let place = AlignedPlace(inReservationAt: UInt(start), alignment: alignment, remainder: remainder)
         let base = UInt64(place.base)
         #expect(base % alignment == remainder % alignment, "\(sample)")
-        // Nothing outside the reservation is touched, all of it is accounted for, and there is no place before this one.
+        // Nothing outside the reservation is touched, all of it is accounted for, and there is no place before this
+        // one.
         #expect(base - start == place.before && place.before < alignment, "\(sample)")
         #expect(base + size + place.behind == start + reserved, "\(sample)")
         #expect(place.behind > 0, "\(sample)")
@@ -53,8 +54,8 @@ import Testing
         }
     }
 
-    /// A page of 1 GiB, and a reservation that begins one page before the middle between two multiples: a place that was taken
-    /// for far below the reservation.
+    /// A page of 1 GiB, and a reservation that begins one page before the middle between two multiples: a place that
+    /// was taken for far below the reservation.
     @Test func `a page of one gibibyte goes to the next multiple of its size`() {
         let place = AlignedPlace(inReservationAt: 0x7F12_3456_7000, alignment: 1 << 30, remainder: 0)
         #expect(place.base == 0x7F12_4000_0000)

@@ -29,12 +29,15 @@ import Testing
     @Test func runsTheHandlerOfWhatIsReady() throws {
         let first = try EventDescriptor(of: LinuxKernel())
         let second = try EventDescriptor(of: LinuxKernel())
-        _ = try loop.add(first.rawValue) { [events] in
-            if first.take() > 0 { events.add("first") }
-        }
-        _ = try loop.add(second.rawValue) { [events] in
-            if second.take() > 0 { events.add("second") }
-        }
+        let sources = [
+            try loop.add(first.rawValue) { [events] _ in
+                if first.take() > 0 { events.add("first") }
+            },
+            try loop.add(second.rawValue) { [events] _ in
+                if second.take() > 0 { events.add("second") }
+            },
+        ]
+        defer { withExtendedLifetime(sources) {} }
         try whileRunning {
             second.signal()
             #expect(eventually { events.all == ["second"] })
@@ -47,28 +50,28 @@ import Testing
         try whileRunning {
             let event = try EventDescriptor(of: LinuxKernel())
             event.signal()
-            let token = try loop.add(event.rawValue) { [events] in
+            let source = try loop.add(event.rawValue) { [events] _ in
                 events.add("\(event.take())")
             }
             #expect(eventually { events.all == ["1"] })
-            loop.remove(token)
+            source.stop()
             event.signal()
             usleep(20_000)
             #expect(events.all == ["1"])
             #expect(event.take() == 1)
-            loop.remove(token)
+            source.stop()
         }
     }
 
     @Test func aHandlerMayRemoveItself() throws {
         let event = try EventDescriptor(of: LinuxKernel())
-        let token = Mutex<EventLoop.Token?>(nil)
-        let added = try loop.add(event.rawValue) { [loop, events] in
+        let source = Mutex<EventSource?>(nil)
+        let added = try loop.add(event.rawValue) { [events] _ in
             events.add("handler")
             // The event isn't taken: were it still watched, it would be reported again and again.
-            if let mine = token.withLock({ $0 }) { loop.remove(mine) }
+            source.withLock { $0 }?.stop()
         }
-        token.withLock { $0 = added }
+        source.withLock { $0 = added }
         try whileRunning {
             event.signal()
             #expect(eventually { !events.all.isEmpty })
@@ -81,12 +84,15 @@ import Testing
         let first = try EventDescriptor(of: LinuxKernel())
         let second = try EventDescriptor(of: LinuxKernel())
         second.signal()
-        _ = try loop.add(first.rawValue) { [loop, events] in
+        let added = Mutex<EventSource?>(nil)
+        let source = try loop.add(first.rawValue) { [loop, events] _ in
             _ = first.take()
-            _ = try? loop.add(second.rawValue) {
+            let another = try? loop.add(second.rawValue) { _ in
                 if second.take() > 0 { events.add("second") }
             }
+            added.withLock { $0 = another }
         }
+        defer { withExtendedLifetime(source) {} }
         try whileRunning {
             first.signal()
             #expect(eventually { events.all == ["second"] })
@@ -96,8 +102,9 @@ import Testing
     @Test func aHandlerMayStopTheLoop() throws {
         let event = try EventDescriptor(of: LinuxKernel())
         event.signal()
-        _ = try loop.add(event.rawValue) { [loop] in loop.stop() }
+        let source = try loop.add(event.rawValue) { [loop] _ in loop.stop() }
         try loop.run()
+        source.stop()
     }
 
     @Test func stopBeforeRunMakesItReturnAtOnce() throws {
@@ -108,12 +115,13 @@ import Testing
     @Test func aDescriptorThatWasHungUpIsReported() throws {
         let pipe = try Pipe()
         defer { close(pipe.readEnd) }
-        let token = Mutex<EventLoop.Token?>(nil)
-        let added = try loop.add(pipe.readEnd) { [loop, events] in
+        let source = Mutex<EventSource?>(nil)
+        let added = try loop.add(pipe.readEnd) { [events] ready in
             events.add("hung up")
-            if let mine = token.withLock({ $0 }) { loop.remove(mine) }
+            if ready != .hangUp { events.add("ready: \(ready)") }
+            source.withLock { $0 }?.stop()
         }
-        token.withLock { $0 = added }
+        source.withLock { $0 = added }
         try whileRunning {
             close(pipe.writeEnd)
             #expect(eventually { events.all == ["hung up"] })
@@ -125,14 +133,14 @@ import Testing
         let file = open(try folder.write("file", "text"), O_RDONLY)
         try #require(file >= 0)
         defer { close(file) }
-        #expect(throws: Errno.notPermitted) { try loop.add(file) {} }
-        #expect(throws: Errno.badFileDescriptor) { try loop.add(-1) {} }
+        #expect(throws: Errno.notPermitted) { try loop.add(file) { _ in } }
+        #expect(throws: Errno.badFileDescriptor) { try loop.add(-1) { _ in } }
         let event = try EventDescriptor(of: LinuxKernel())
-        let token = try loop.add(event.rawValue) {}
-        #expect(throws: Errno.fileExists) { try loop.add(event.rawValue) {} }
+        let source = try loop.add(event.rawValue) { _ in }
+        #expect(throws: Errno.fileExists) { try loop.add(event.rawValue) { _ in } }
         // What was refused hasn't disturbed what is watched.
-        loop.remove(token)
-        _ = try loop.add(event.rawValue) {}
+        source.stop()
+        try loop.add(event.rawValue) { _ in }.stop()
     }
 
     @Test func letsGoOfAHandlerThatIsRemoved() throws {
@@ -143,12 +151,12 @@ import Testing
             let descriptor: OwnedDescriptor
             init(_ raw: CInt) { descriptor = OwnedDescriptor(adopting: raw, of: LinuxKernel()) }
         }
-        let token = try {
+        let source = try {
             let owner = Owner(pipe.writeEnd)
-            return try loop.add(event.rawValue) { withExtendedLifetime(owner) {} }
+            return try loop.add(event.rawValue) { _ in withExtendedLifetime(owner) {} }
         }()
         #expect(!pipe.isWriteEndClosed)
-        loop.remove(token)
+        source.stop()
         #expect(pipe.isWriteEndClosed)
     }
 

@@ -129,7 +129,8 @@ import Testing
         do {
             let loop = try EventLoop(of: kernel)
             let event = try EventDescriptor(of: kernel)
-            _ = try loop.add(event.rawValue) { withExtendedLifetime(event) {} }
+            let source = try loop.add(event.rawValue) { _ in withExtendedLifetime(event) {} }
+            withExtendedLifetime(source) {}
         }
         #expect(kernel.held.isEmpty)
         #expect(

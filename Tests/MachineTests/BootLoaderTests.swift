@@ -76,8 +76,8 @@ import Testing
         #expect(result.deviceTree.rawValue == Self.base + 0x3000)
     }
 
-    /// booting.rst: where image_size is zero, "a bootloader should attempt to keep as much memory as possible free for use
-    /// by the kernel immediately after the end of the kernel image".
+    /// booting.rst: where image_size is zero, "a bootloader should attempt to keep as much memory as possible free for
+    /// use by the kernel immediately after the end of the kernel image".
     @Test func anOldKernelWithoutImageSizeHasRoomForItsBSS() throws {
         let image = arm64Image(fileSize: 0x1000, imageSize: 0)
         let result = try load(image, initrd: [1, 2, 3])

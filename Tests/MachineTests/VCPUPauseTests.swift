@@ -160,7 +160,7 @@ private final class ScriptedDevice: MMIODevice {
         #expect(ends.calls == [.powerOff])
     }
 
-    /// Whoever asks last is obeyed, and nobody waits for ever.
+    /// Whoever asks last is obeyed, and nobody waits forever.
     @Test func `pauses, resumes and a stop from several threads end`() throws {
         for _ in 0..<50 {
             let bus = BusMap(windows: [], spiCount: 32)

@@ -9,8 +9,8 @@ import Testing
 
 @testable import Machine
 
-/// An EFI zboot image as drivers/firmware/efi/libstub/zboot-header.S lays it out, with a stub of `stubSize` bytes before and
-/// `tail` behind the payload.
+/// An EFI zboot image as drivers/firmware/efi/libstub/zboot-header.S lays it out, with a stub of `stubSize` bytes
+/// before and `tail` behind the payload.
 private func zboot(
     _ payload: [UInt8], _ compression: String, stubSize: Int = 0x1000, tail: [UInt8] = Array("stub".utf8),
     size: UInt32? = nil, offset: UInt32? = nil

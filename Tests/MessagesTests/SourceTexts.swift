@@ -4,7 +4,8 @@
 import Foundation
 import Testing
 
-/// What the sources say of texts for users: the types that become text, their cases, and the texts that stand elsewhere.
+/// What the sources say of texts for users: the types that become text, their cases, and the texts that stand
+/// elsewhere.
 struct SourceTexts {
     /// A text that stands in no type of `types`.
     struct Loose: Hashable {

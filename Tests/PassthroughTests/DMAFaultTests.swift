@@ -54,7 +54,8 @@ import VFIO
         #expect(faults(Self.event(Self.read) + decoded).count == 1)
     }
 
-    /// With the process that printed it (CONFIG_PRINTK_CALLER), and with all that an event may have in its second word but RnW.
+    /// With the process that printed it (CONFIG_PRINTK_CALLER), and with all that an event may have in its second word
+    /// but RnW.
     @Test func whatElseARecordHasIsNoMatter() {
         let records = Self.event([0x8_0000_0010, 0xFFFF_FFF7_FFFF_FFFF, 0x1000, 0x2000]).map { record in
             "6,1,2,-,caller=T99;" + record.drop { $0 != ";" }.dropFirst()

@@ -205,7 +205,8 @@ import VFIO
         #expect(try dmaLine(connected) == "  dma: identity: NOT confined, reaches all host memory")
     }
 
-    /// The bus of the Raspberry Pi's old peripherals has other addresses for memory; those of others reach only some of it.
+    /// The bus of the Raspberry Pi's old peripherals has other addresses for memory; those of others reach only some of
+    /// it.
     @Test func busThatGivesDMAOtherAddressesIsRefused() throws {
         host.add("free", group: 2, isNoIOMMU: true)
         let devices = try host.open(settings("free", dma: .identity))
@@ -335,8 +336,8 @@ import VFIO
 
     // MARK: Another start
 
-    /// What the last guest has told the device to do reaches the next one's RAM only where that is mapped for it, or where it is: at the
-    /// addresses of the last one's.
+    /// What the last guest has told the device to do reaches the next one's RAM only where that is mapped for it, or
+    /// where it is: at the addresses of the last one's.
     @Test(arguments: [
         // Behind an IOMMU: what may do DMA, what is known to do none, and what is to reach nothing.
         (false, "test,device", VFIODMAMode.automatic, true), (false, "test,device", .iommu, true),

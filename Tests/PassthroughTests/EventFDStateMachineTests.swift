@@ -72,8 +72,8 @@ struct EventFDStateMachineTests {
         #expect(machine.lines.map(\.counters.queued) == [1, 1] && machine.lines[1].counters.coalesced == 1)
     }
 
-    /// A driver that reads the status first ends the interrupt while the line is still high: VFIO raises it again, and once more
-    /// than needed, but what the device asserts in between is not lost.
+    /// A driver that reads the status first ends the interrupt while the line is still high: VFIO raises it again, and
+    /// once more than needed, but what the device asserts in between is not lost.
     @Test func `a status read before the clearing write costs an interrupt and loses none`() {
         var machine = EventFDStateMachine(levels: [true], isMapped: true, mapsAgain: true)
         var (isHigh, isMasked, isRaised) = (false, false, false)

@@ -53,8 +53,8 @@ struct InterruptPathTests {
         #expect(lines.contains("    not irqfd: storm_limit needs the relay"))
     }
 
-    /// Each call of the set-up is refused in turn: the next path is used, and the report says why; or, where there is none,
-    /// the error names the call. Whatever happened, nothing is left at the end.
+    /// Each call of the set-up is refused in turn: the next path is used, and the report says why; or, where there is
+    /// none, the error names the call. Whatever happened, nothing is left at the end.
     @Test func `whatever call is refused, the best of the other paths is used`() throws {
         var kinds: Set<InterruptPathKind> = []
         var failures = 0

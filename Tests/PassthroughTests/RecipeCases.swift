@@ -29,7 +29,10 @@ struct RecipeCase: CustomTestStringConvertible, Sendable {
     /// In bytes.
     static let size: UInt64 = 0x4000
 
-    static func named(_ compatible: String) -> RecipeCase { all.first { $0.compatible == compatible }! }
+    static func named(_ compatible: String) -> RecipeCase {
+        guard let part = all.first(where: { $0.compatible == compatible }) else { fatalError("no part \(compatible)") }
+        return part
+    }
 
     /// Clears bits once others are as given, as a part does that takes its time.
     private static func follows(
@@ -69,7 +72,8 @@ struct RecipeCase: CustomTestStringConvertible, Sendable {
 
     static let all: [RecipeCase] = [
         RecipeCase(
-            compatible: "generic-ahci", words: [(0x04, 2), (0x0C, 0b101), (0x118, 0xC011), (0x198, 0), (0x218, 0xC011)],
+            compatible: "generic-ahci",
+            words: [(0x04, 2), (0x0C, 0b101), (0x118, 0xC011), (0x198, 0), (0x218, 0xC011)],
             rules: port(0x118) + port(0x218) + [
                 // HR does nothing without AE.
                 follows(Bits(0x04, 0x8000_0001, 0x8000_0001), [Bits(0x04, .max, 0)], watched: 0x04)

@@ -8,13 +8,13 @@ import Synchronization
 
 @testable import Passthrough
 
-/// What is around a fake host's device as far as interrupts go: its lines, VFIO's handlers, KVM's irqfds, and the guest's
-/// interrupt controller and driver. Whatever can go on by itself does so in `settle`.
+/// What is around a fake host's device as far as interrupts go: its lines, VFIO's handlers, KVM's irqfds, and the
+/// guest's interrupt controller and driver. Whatever can go on by itself does so in `settle`.
 ///
-/// VFIO's part is that of drivers/vfio/platform/vfio_platform_irq.c: a level-triggered line that is high fires as soon as it
-/// has a trigger and isn't masked, and is masked then; an edge that came without a trigger waits for one in the host's
-/// interrupt controller. KVM's part is that of virt/kvm/eventfd.c: an eventfd that was signalled before is no event lost,
-/// and an irqfd with resampling that goes lowers its line.
+/// VFIO's part is that of drivers/vfio/platform/vfio_platform_irq.c: a level-triggered line that is high fires as soon
+/// as it has a trigger and isn't masked, and is masked then; an edge that came without a trigger waits for one in the
+/// host's interrupt controller. KVM's part is that of virt/kvm/eventfd.c: an eventfd that was signalled before is no
+/// event lost, and an irqfd with resampling that goes lowers its line.
 ///
 /// Ownership: `state` is guarded by its lock; only one thread at a time calls `settle`.
 final class WiredHardware: Sendable {
@@ -86,7 +86,8 @@ final class WiredHardware: Sendable {
         return state.withLock { $0.pending.contains(spi) } || host.isHigh(spi)
     }
 
-    /// The guest takes an interrupt: its driver clears the device with a store, which traps if it has to; then it ends it.
+    /// The guest takes an interrupt: its driver clears the device with a store, which traps if it has to; then it ends
+    /// it.
     func handle(_ index: Int, _ trap: TrappedRegion) {
         let spi = UInt32(index)
         if levels[index] { state.withLock { $0.isRaised[index] = false } }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -35,11 +36,22 @@ enum {
     CLINUX_MAP_OVER = MAP_SHARED | MAP_FIXED | MAP_POPULATE,
 };
 
-/// An event of epoll(7). Errors and hang-ups are always reported.
-enum { CLINUX_EPOLL_READABLE = EPOLLIN };
+/// What epoll(7) is asked for, and what it reports. Errors and hang-ups are always reported.
+enum {
+    CLINUX_EPOLL_READ = EPOLLIN,
+    CLINUX_EPOLL_WRITE = EPOLLOUT,
+    // The other side writes no more.
+    CLINUX_EPOLL_HANG_UP = EPOLLRDHUP,
+    CLINUX_EPOLL_HUNG_UP = EPOLLRDHUP | EPOLLHUP | EPOLLERR,
+};
 
-/// The signal that asks for the state of a machine that runs.
-enum { CLINUX_USER_SIGNAL = SIGUSR1 };
+/// Signals (signal(7)).
+enum {
+    CLINUX_SIGNAL_HANG_UP = SIGHUP,
+    CLINUX_SIGNAL_INTERRUPT = SIGINT,
+    CLINUX_SIGNAL_TERMINATE = SIGTERM,
+    CLINUX_SIGNAL_USER_1 = SIGUSR1,
+};
 
 /// Opens with O_CLOEXEC and O_NOCTTY besides `flags`.
 int clinux_open(const char *_Nonnull path, int flags);
@@ -55,8 +67,6 @@ int clinux_create_unnamed(const char *_Nonnull folder);
 int clinux_name_unnamed(int fd, const char *_Nonnull path);
 int clinux_unlink(const char *_Nonnull path);
 int clinux_rename(const char *_Nonnull from, const char *_Nonnull to);
-/// Gives an open file the permissions in `mode`.
-int clinux_change_mode(int fd, uint32_t mode);
 int clinux_close(int fd);
 /// A close-on-exec copy with a number that was free.
 int clinux_duplicate(int fd);
@@ -84,6 +94,7 @@ int clinux_rename_in(int folder, const char *_Nonnull from, const char *_Nonnull
 int clinux_unlink_in(int folder, const char *_Nonnull name);
 /// The user that has an open file, and its mode: type and permissions, as in struct stat.
 int clinux_file_owner(int fd, uint32_t *_Nonnull user, uint32_t *_Nonnull mode);
+/// Gives an open file the permissions in `mode`.
 int clinux_set_mode(int fd, uint32_t mode);
 /// Takes the file's lock (flock(2), LOCK_EX), which ends when `fd` is closed; -EAGAIN if another process has it.
 int clinux_try_lock(int fd);
@@ -97,7 +108,6 @@ int clinux_kernel_log(void);
 int clinux_file_status(int fd, uint32_t *_Nonnull mode, uint64_t *_Nonnull size);
 /// The mode of a file, links being followed.
 int clinux_path_mode(const char *_Nonnull path, uint32_t *_Nonnull mode);
-int clinux_is_regular_file(int fd);
 
 /// Calls `body` with the name of each entry but "." and "..". Returns 0 or -errno.
 int clinux_list_directory(const char *_Nonnull path, void *_Nullable context,
@@ -119,17 +129,20 @@ int clinux_pin(uint64_t address, uint64_t length);
 /// Lets go of it at once; closing the descriptor alone leaves that to a worker of the kernel.
 int clinux_unpin(int fd);
 int clinux_ftruncate(int fd, off_t length);
-int clinux_fallocate(int fd, off_t length);
 long clinux_page_size(void);
 /// RLIMIT_MEMLOCK in bytes, UINT64_MAX for none.
 int clinux_memory_lock_limit(uint64_t *_Nonnull limit);
-/// Whether this process has the capability `number` (include/uapi/linux/capability.h); 0 or 1.
+/// Capabilities (include/uapi/linux/capability.h): locks any amount of memory.
+enum { CLINUX_CAPABILITY_IPC_LOCK = CAP_IPC_LOCK };
+/// Whether this process has the capability `number`; 0 or 1.
 int clinux_has_capability(int number);
-/// MemAvailable + swap is the reader's business; this is physical memory in bytes.
-uint64_t clinux_physical_memory(void);
 
 int clinux_eventfd(void);
 int clinux_timerfd(void);
+/// Adds one to the count of an eventfd.
+int clinux_count_add(int fd);
+/// Takes the count of an eventfd or a timerfd; -EAGAIN for 0.
+int clinux_count_take(int fd, uint64_t *_Nonnull count);
 /// Arms once after `nanoseconds` from now on CLOCK_MONOTONIC; 0 disarms.
 int clinux_timerfd_set(int fd, uint64_t nanoseconds);
 /// A signalfd for the signals in `signals`; they are blocked in the calling thread.
@@ -141,8 +154,11 @@ int clinux_epoll_create(void);
 int clinux_epoll_add(int epoll, int fd, uint32_t events, uint64_t token);
 int clinux_epoll_modify(int epoll, int fd, uint32_t events, uint64_t token);
 int clinux_epoll_remove(int epoll, int fd);
-/// Waits for one event. Returns 1 and fills `token` and `events`, 0 on time-out, or -errno.
-int clinux_epoll_wait(int epoll, uint64_t *_Nonnull token, uint32_t *_Nonnull events, int timeout_milliseconds);
+/// How many events one wait reports at most.
+enum { CLINUX_EPOLL_BATCH = 16 };
+/// Waits for events. Returns how many there are, of which it fills `tokens` and `events` (CLINUX_EPOLL_BATCH each), 0 on
+/// time-out, or -errno.
+int clinux_epoll_wait(int epoll, uint64_t *_Nonnull tokens, uint32_t *_Nonnull events, int timeout_milliseconds);
 
 _Noreturn void clinux_exit(int status);
 uint64_t clinux_monotonic_nanoseconds(void);
@@ -155,16 +171,16 @@ int clinux_thread_start(uint64_t *_Nonnull thread, const char *_Nonnull name, vo
 /// Lets the calling thread, and those that it starts, run on these CPUs only. Returns 0 or -errno.
 int clinux_set_affinity(const int *_Nonnull cpus, size_t count);
 int clinux_thread_join(uint64_t thread);
-/// Sends `signal` to the thread. Returns 0 or -errno.
-int clinux_thread_kill(uint64_t thread, int signal);
+/// Sends the thread the kick signal (SIGRTMIN), which takes it out of a system call such as KVM_RUN: it has an empty
+/// handler and nothing else uses it. Returns 0 or -errno.
+int clinux_thread_kick(uint64_t thread);
 
 /// A word that counts changes, and threads that wait for the next one (futex(2)). A wait may end without a change.
 uint32_t clinux_change_count(const uint32_t *_Nonnull word);
 void clinux_change_wait(uint32_t *_Nonnull word, uint32_t seen);
 void clinux_change_signal(uint32_t *_Nonnull word);
 
-/// The signal that takes a vCPU thread out of KVM_RUN: it has an empty handler and nothing else uses it.
-int clinux_kick_signal(void);
+/// Gives the kick signal its handler.
 int clinux_install_kick_handler(void);
 /// Blocks `signal` in the calling thread (inherited by threads that it starts).
 int clinux_block_signal(int signal);
@@ -181,6 +197,10 @@ int clinux_is_terminal(int fd);
 int clinux_terminal_get(int fd, struct termios *_Nonnull attributes);
 int clinux_terminal_set(int fd, const struct termios *_Nonnull attributes);
 void clinux_terminal_make_raw(struct termios *_Nonnull attributes);
+/// Has the terminal's attributes set when this process dies of a trap, a fault or abort(3). One terminal at a time.
+void clinux_terminal_guard(int fd, const struct termios *_Nonnull attributes);
+/// Ends that, unless another terminal is guarded by now.
+void clinux_terminal_unguard(int fd);
 /// Whether the caller is in the terminal's foreground process group; true where `fd` isn't its controlling terminal.
 int clinux_is_foreground(int fd);
 /// A second, non-blocking open file description of what `fd` refers to, for writing or reading; O_NONBLOCK set on `fd`
@@ -192,7 +212,7 @@ long clinux_send_nonblocking(int fd, const void *_Nonnull buffer, size_t count);
 /// Receives without waiting; -ENOTSOCK if `fd` is no socket.
 long clinux_receive_nonblocking(int fd, void *_Nonnull buffer, size_t count);
 /// read(2) and write(2) for at most some 10 ms, -EINTR then: poll(2) may promise what another process takes first. A
-/// signal cuts them off, the one that `clinux_kick_signal` names.
+/// signal cuts them off, the kick signal.
 long clinux_read_briefly(int fd, void *_Nonnull buffer, size_t count);
 long clinux_write_briefly(int fd, const void *_Nonnull buffer, size_t count);
 /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
@@ -204,8 +224,6 @@ int clinux_reserve_standard_descriptors(void);
 int clinux_close_all_on_exec(void);
 /// The same for one; -EBADF for one that isn't open.
 int clinux_close_on_exec(int fd);
-/// Adds or clears O_NONBLOCK; returns the flags before, or -errno.
-int clinux_set_nonblocking(int fd, bool nonblocking);
 /// Waits until `fd` can be written: 1, 0 on time-out, or -errno.
 int clinux_poll_writable(int fd, int timeout_milliseconds);
 /// Waits until `fd` can be read: 1, 0 on time-out, or -errno.

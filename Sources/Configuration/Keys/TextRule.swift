@@ -85,7 +85,7 @@ package enum TextRule: Sendable {
     }
 
     private static func isNodePart(_ bytes: some Collection<UInt8>, besides: StaticString) -> Bool {
-        // Safety: a StaticString's bytes live for ever.
+        // Safety: a StaticString's bytes live forever.
         let others = UnsafeBufferPointer(start: besides.utf8Start, count: besides.utf8CodeUnitCount)
         return !bytes.isEmpty && bytes.allSatisfy { isLetter($0) || isDigit($0) || others.contains($0) }
     }

@@ -23,8 +23,8 @@ public struct BindingConditions: Sendable {
         resetFunctions = isResetRequired ? try ResetFunctions(proc: proc) : nil
     }
 
-    /// Everything that keeps `device` from VFIO, or from being used once VFIO has it; none when `martlet bind` is all it
-    /// takes.
+    /// Everything that keeps `device` from VFIO, or from being used once VFIO has it; none when `martlet bind` is all
+    /// it takes.
     /// - Parameter together: names of devices that are given to VFIO as well, and so don't hold the group.
     /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, and so might have told of one.
     public func problems(

@@ -13,7 +13,7 @@ public enum BindingProblem: Equatable, Sendable {
     case hostPart(HostPart)
     /// It is the way to all PCI devices, which VFIO passes on one by one, and not with it.
     case pciHost
-    /// The kernel has not got the bus's VFIO driver.
+    /// The kernel doesn't have the bus's VFIO driver.
     case noVFIODriver(HostDevice.Bus)
     /// No IOMMU knows it, and VFIO takes no such device: its no-IOMMU mode is off, or missing.
     case noIOMMU(isModeMissing: Bool)

@@ -24,7 +24,7 @@ public enum BindingStep: Equatable, Sendable {
     }
 
     /// Makes the change.
-    func perform(_ calls: any FileCalls) throws(BindingFailure.Reason) {
+    func perform(_ calls: any HostChangeCalls) throws(BindingFailure.Reason) {
         switch self {
         case .write(let text, let path):
             do throws(Errno) { try calls.writeFile(path, Array("\(text)\n".utf8)) } catch { throw .step(self, error) }

@@ -62,7 +62,7 @@ extension DeviceBinding {
 
     // MARK: Back to the host
 
-    /// Without the removal of the note, which is the last. None where VFIO has not got the device, and it is on
+    /// Without the removal of the note, which is the last. None where VFIO doesn't have the device, and it is on
     /// nobody's way: `movesOfThePast` may be left.
     func releaseMoves(for device: HostDevice) throws(HostDeviceError) -> [Move] {
         let vfio = device.bus.vfioDriver

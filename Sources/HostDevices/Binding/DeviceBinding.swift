@@ -9,7 +9,8 @@ public import LinuxSystem
 /// `bind` or `release` goes on: the note of its former driver is there before the first change and goes after the last.
 /// One process at a time makes changes, by the lock of /run/martlet; other programs that move the same device get the
 /// kernel's errors.
-/// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-bus-platform (driver_override), Documentation/driver-api/driver-model/binding.rst
+/// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-bus-platform (driver_override),
+///   Documentation/driver-api/driver-model/binding.rst
 public struct DeviceBinding: Sendable {
     /// What there was to do.
     public enum Outcome: Equatable, Sendable {
@@ -31,7 +32,7 @@ public struct DeviceBinding: Sendable {
     private static let lockAttemptsPerSecond = 20
 
     let sysfs: Sysfs
-    let calls: any FileCalls
+    let calls: any HostChangeCalls
     /// Where is kept what the host had.
     let notes: StateFolder
     /// Whether `bind` has devices held where the host can do that.
@@ -42,7 +43,7 @@ public struct DeviceBinding: Sendable {
     ///   - notes: where is kept what the host had.
     ///   - holds: whether `bind` has devices held where the host can do that (`DeviceHold`).
     public init(
-        sysfs: Sysfs, calls: any FileCalls, notes: StateFolder = .formerDrivers, holds: Bool = true
+        sysfs: Sysfs, calls: any HostChangeCalls, notes: StateFolder = .formerDrivers, holds: Bool = true
     ) {
         self.sysfs = sysfs
         self.calls = calls
@@ -75,7 +76,7 @@ public struct DeviceBinding: Sendable {
 
     // MARK: Back to the host
 
-    /// The steps that `release` takes; none when VFIO has not got the device.
+    /// The steps that `release` takes; none when VFIO doesn't have the device.
     /// - Throws: `HostDeviceError.binding`: what the host had for the device can't be read.
     public func releaseSteps(for device: HostDevice) throws(HostDeviceError) -> [BindingStep] {
         var moves = try releaseMoves(for: device)
@@ -85,8 +86,8 @@ public struct DeviceBinding: Sendable {
         return moves.isEmpty ? [] : (moves + [forgetting(device)]).map(\.step)
     }
 
-    /// Gives a device back to the driver that had it before `bind`, or, where nothing is known of that, to the one that the
-    /// kernel chooses.
+    /// Gives a device back to the driver that had it before `bind`, or, where nothing is known of that, to the one that
+    /// the kernel chooses.
     /// - Throws: `HostDeviceError.binding`: another process uses it, or a step failed.
     public func release(_ device: HostDevice) throws(HostDeviceError) -> Outcome {
         if try releaseMoves(for: device).isEmpty, try formerBinding(of: device, .release) == nil {

@@ -183,7 +183,8 @@ private struct HostUsesReader {
             let key = "\(fields[2]) \(source)"
             if let known = isRootKnown[key], known || !isRoot { continue }
             isRootKnown[key] = isRoot
-            // A file system over several devices (Btrfs) has a made-up number, and the name of one device as its source.
+            // A file system over several devices (Btrfs) has a made-up number, and the name of one device as its
+            // source.
             var block = fields[2].hasPrefix("0:") ? nil : try folder("dev/block/\(fields[2])", source)
             if block == nil, source.hasPrefix("/dev/") { block = try folder(ofBlockDevice: source) }
             guard let block else { continue }

@@ -5,8 +5,8 @@ internal import LinuxSystem
 
 /// The devices that the kernel has a function to reset, as far as that can be told before vfio-platform has one.
 ///
-/// The functions are modules with an alias for the device's first compatible string. With ACPI a method of the firmware does it,
-/// of which sysfs says nothing.
+/// The functions are modules with an alias for the device's first compatible string. With ACPI a method of the firmware
+/// does it, of which sysfs says nothing.
 /// - SeeAlso: Linux, drivers/vfio/platform/vfio_platform_private.h, module_vfio_reset_handler
 struct ResetFunctions: Sendable {
     /// Those of Linux itself (drivers/vfio/platform/reset), which may be built in and then have no alias to be found.

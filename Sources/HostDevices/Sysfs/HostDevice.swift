@@ -48,7 +48,7 @@ public struct HostDevice: Equatable, Sendable {
         case withoutDriver
         /// VFIO would refuse it, since no IOMMU knows it and no-IOMMU mode is off.
         case withoutGroup
-        /// No driver has it, and the running kernel has not got `Bus.vfioDriver`.
+        /// No driver has it, and the running kernel doesn't have `Bus.vfioDriver`.
         case vfioDriverMissing
     }
 
@@ -78,8 +78,8 @@ public struct HostDevice: Equatable, Sendable {
     public let group: IOMMUGroup?
     /// The folder of its device-tree node; nil where the host was not booted with a device tree.
     public let deviceTreeNode: String?
-    /// Its own device file, which may be missing all the same: "/dev/vfio/devices/vfio0". Only a device that is ready and
-    /// behind an IOMMU has one, and only since Linux 6.6.
+    /// Its own device file, which may be missing all the same: "/dev/vfio/devices/vfio0". Only a device that is ready
+    /// and behind an IOMMU has one, and only since Linux 6.6.
     public let deviceFile: String?
     /// Whether it can be opened.
     public let state: State

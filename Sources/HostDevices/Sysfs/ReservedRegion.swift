@@ -19,7 +19,8 @@ public struct ReservedRegion: Equatable, Sendable {
         self.group = group
     }
 
-    /// Whether nothing else can be mapped there. VFIO ignores the relaxable ones (vfio_iommu_type1.c, iommufd/device.c).
+    /// Whether nothing else can be mapped there. VFIO ignores the relaxable ones (vfio_iommu_type1.c,
+    /// iommufd/device.c).
     public var isBinding: Bool { kind != "direct-relaxable" }
 
     /// One line of the file, "0x0000000008000000 0x00000000080fffff msi"; nil for another text.

@@ -6,9 +6,9 @@ package import LinuxSystem
 
 /// Which devices are known not to address memory by themselves, going by what the host's device tree calls them.
 package enum DMAMasters {
-    /// What they call themselves whose registers, as their manual or their binding in Linux has them, hold no address of memory
-    /// and start no transfer. Serial ports among them may have a DMA controller at their side (`dmas`): that is a device of its
-    /// own, which the guest doesn't get with them.
+    /// What they call themselves whose registers, as their manual or their binding in Linux has them, hold no address
+    /// of memory and start no transfer. Serial ports among them may have a DMA controller at their side (`dmas`): that
+    /// is a device of its own, which the guest doesn't get with them.
     private static let knownNonMasters: Set<String> = [
         // Serial ports.
         "arm,pl011", "arm,sbsa-uart", "ns16550", "ns16550a", "snps,dw-apb-uart",

@@ -29,7 +29,7 @@ package enum HostAddresses {
     package static func blocks(of folder: String, tree: HostTree) -> [Block] {
         guard var bus = tree.parent(of: folder), let value = tree.value("reg", of: folder) else { return [] }
         let cells = tree.cellCounts(of: bus)
-        // Entries without a byte would go on for ever.
+        // Entries without a byte would go on forever.
         guard cells.address > 0 else { return [] }
         var blocks: [Block] = []
         var reader = value.reader
@@ -55,7 +55,7 @@ package enum HostAddresses {
         if ranges.bytes.isEmpty { return address }
         let own = tree.cellCounts(of: bus)
         let parentCells = tree.cellCounts(of: parent).address
-        // Entries without a byte would go on for ever.
+        // Entries without a byte would go on forever.
         guard own.address > 0 || own.size > 0 || parentCells > 0 else { return nil }
         var reader = ranges.reader
         while let child = reader.number(cellCount: own.address), let base = reader.number(cellCount: parentCells),

@@ -137,8 +137,8 @@ public final class HostTree {
         }
     }
 
-    /// The host's rate of a clock in Hz, as debugfs has it; nil where that isn't mounted, isn't for this user, or hasn't
-    /// got such a clock.
+    /// The host's rate of a clock in Hz, as debugfs has it; nil where that isn't mounted, isn't for this user, or
+    /// hasn't got such a clock.
     package func clockRate(named name: String) -> UInt64? {
         switch source {
         case .parsed(_, let rates): return rates[name]

@@ -4,8 +4,32 @@
 internal import CLinux
 public import SystemPackage
 
-/// The calls for memory whose place in the host's memory matters.
+// What each call does is written at its protocol.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
+    /// What memory is mapped in, in bytes. Not a call to the kernel: it tells each process at its start.
+    static var pageSize: UInt64 { UInt64(max(clinux_page_size(), 4096)) }
+
+    public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
+        guard hugePageSize?.nonzeroBitCount ?? 1 == 1 else { throw .invalidArgument }
+        let descriptor = try retrying {
+            hugePageSize.map { clinux_memfd_create_huge(name, UInt32($0.trailingZeroBitCount)) }
+                ?? clinux_memfd_create(name)
+        }
+        do throws(Errno) {
+            try setSize(descriptor, size)
+        } catch {
+            close(descriptor)
+            throw error
+        }
+        return descriptor
+    }
+
+    public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
+        guard let position = off_t(exactly: offset), let length = Int(exactly: size) else { throw .invalidArgument }
+        return try map(nil, length, CLINUX_MAP_READ_WRITE, CLINUX_MAP_SHARED, descriptor, position)
+    }
+
     public func allocateMemory(ofHeap heap: CInt, size: UInt64) throws(Errno) -> CInt {
         try retrying { clinux_dma_heap_allocate(heap, size) }
     }
@@ -15,11 +39,10 @@ extension LinuxKernel {
     ) throws(Errno) -> UInt {
         guard let size = AlignedPlace.size(of: parts),
             let reserved = AlignedPlace.reservation(size: size, alignment: alignment),
-            (remainder & (alignment - 1)).isMultiple(of: MemoryMapping.pageSize)
+            (remainder & (alignment - 1)).isMultiple(of: Self.pageSize)
         else { throw .invalidArgument }
         // Address space that nothing else can take, and then the parts over it.
-        let raw = try mappedAddress(
-            clinux_mmap(nil, Int(reserved), CInt(CLINUX_MAP_NO_ACCESS), CInt(CLINUX_MAP_RESERVATION), -1, 0))
+        let raw = try map(nil, Int(reserved), CLINUX_MAP_NO_ACCESS, CLINUX_MAP_RESERVATION, -1, 0)
         let place = AlignedPlace(inReservationAt: raw, alignment: alignment, remainder: remainder)
         let base = place.base
         unmap(address: raw, size: place.before)
@@ -29,10 +52,9 @@ extension LinuxKernel {
             for part in parts where !part.isEmpty {
                 guard let offset = off_t(exactly: part.lowerBound) else { throw .invalidArgument }
                 // Safety: the target lies in the reservation, which nobody else knows of.
-                _ = try mappedAddress(
-                    clinux_mmap(
-                        UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound),
-                        CInt(CLINUX_MAP_READ_WRITE), CInt(CLINUX_MAP_OVER), descriptor, offset))
+                _ = try map(
+                    UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound),
+                    CLINUX_MAP_READ_WRITE, CLINUX_MAP_OVER, descriptor, offset)
                 next += UInt(part.upperBound - part.lowerBound)
             }
         } catch {
@@ -49,5 +71,32 @@ extension LinuxKernel {
     public func unpin(_ pin: CInt) {
         _ = clinux_unpin(pin)
         close(pin)
+    }
+
+    public func unmap(address: UInt, size: UInt64) {
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { return }
+        // Safety: called by a mapping's one owner with what mmap returned, or a part of it. Of nothing the kernel
+        // unmaps nothing.
+        _ = clinux_munmap(pointer, Int(size))
+    }
+
+    public func adviseHugePages(address: UInt, size: UInt64) throws(Errno) {
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
+        try retrying { clinux_advise_huge_pages(pointer, Int(size)) }
+    }
+
+    public func excludeFromCoreDumps(address: UInt, size: UInt64) throws(Errno) {
+        guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { throw .invalidArgument }
+        try retrying { clinux_exclude_from_core_dumps(pointer, Int(size)) }
+    }
+
+    /// mmap(2). An address may have its highest bit set; an errno is -4095 to -1.
+    private func map(
+        _ address: UnsafeMutableRawPointer?, _ size: Int, _ protection: Int, _ flags: Int, _ descriptor: CInt,
+        _ offset: off_t
+    ) throws(Errno) -> UInt {
+        let result = clinux_mmap(address, size, CInt(protection), CInt(flags), descriptor, offset)
+        if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
+        return UInt(bitPattern: result)
     }
 }

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
-
 /// Lets threads wait until something has changed that a lock of the user's guards (futex(2)).
 ///
 /// No change is missed: take the `count`, look at what is guarded, and `wait(since:)` that count. A change that was
@@ -28,11 +26,11 @@ public final class ChangeSignal: Sendable {
     deinit { pointer.deallocate() }
 
     /// How many changes there were; wraps.
-    public var count: UInt32 { clinux_change_count(pointer) }
+    public var count: UInt32 { LinuxKernel().changeCount(of: pointer) }
 
     /// Waits for a change after the one that made `count` what it was. It may return without one: look again.
-    public func wait(since count: UInt32) { clinux_change_wait(pointer, count) }
+    public func wait(since count: UInt32) { LinuxKernel().waitForChange(of: pointer, since: count) }
 
     /// Wakes all that wait. Call it after the change.
-    public func signal() { clinux_change_signal(pointer) }
+    public func signal() { LinuxKernel().signalChange(of: pointer) }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// An eventfd: a counter that one side adds to and the other side waits for (eventfd(2)). Never blocks.
@@ -19,14 +18,8 @@ public final class EventDescriptor: Sendable {
     func close() { descriptor.close() }
 
     /// Adds one. A counter at its limit stays there: the event is not lost, only merged.
-    public func signal() {
-        var one: UInt64 = 1
-        _ = clinux_write(rawValue, &one, MemoryLayout<UInt64>.size)
-    }
+    public func signal() { descriptor.system.addToCount(of: rawValue) }
 
     /// Takes the count and resets it; 0 when nothing was signalled.
-    public func take() -> UInt64 {
-        var count: UInt64 = 0
-        return clinux_read(rawValue, &count, MemoryLayout<UInt64>.size) == 8 ? count : 0
-    }
+    public func take() -> UInt64 { descriptor.system.takeCount(of: rawValue) }
 }

@@ -1,49 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 internal import Synchronization
 public import SystemPackage
 
 /// One thread that waits for many descriptors (epoll(7)) and runs a handler for each that is ready.
 ///
-/// Ownership: handlers are added and removed from any thread, under `sources`' lock; they run on the thread that calls
-/// `run`, without the lock held, so a handler may add and remove sources, itself included. A handler removed from
-/// another thread may still be running when `remove` returns.
+/// Ownership: sources come and go on any thread, under `sources`' lock; handlers run on the thread that calls `run`,
+/// and go, without the lock held, so a handler may add and stop sources, its own included.
 public final class EventLoop: Sendable {
+    private typealias Handler = @Sendable (Interest) -> Void
+
+    private struct Source {
+        let token: UInt64
+        let handler: Handler
+        var interest: Interest
+    }
+
     private struct Sources: ~Copyable {
         var next: UInt64 = 1
-        /// The sources' numbers, in ascending order, and the handler of each. No dictionary: making the first one with
-        /// a key type costs 200,000 instructions.
-        var numbers: [UInt64] = []
-        var handlers: [@Sendable () -> Void] = []
+        /// In ascending order of their tokens, none of which comes again: one that is found no more was stopped. No
+        /// dictionary: making the first one with a key type costs 200,000 instructions.
+        var all: [Source] = []
 
-        mutating func add(_ handler: @escaping @Sendable () -> Void) -> UInt64 {
-            let number = next
-            next += 1
-            numbers.append(number)
-            handlers.append(handler)
-            return number
-        }
-
-        /// Whether there was such a source.
-        mutating func remove(_ number: UInt64) -> Bool {
-            guard let index = numbers.firstIndex(of: number) else { return false }
-            numbers.remove(at: index)
-            handlers.remove(at: index)
-            return true
-        }
-
-        func handler(_ number: UInt64) -> (@Sendable () -> Void)? {
-            numbers.firstIndex(of: number).map { handlers[$0] }
-        }
+        func index(_ token: UInt64) -> Int? { all.firstIndex { $0.token == token } }
     }
 
-    /// Names a source for as long as it is watched.
-    public struct Token: Hashable, Sendable {
-        fileprivate let value: UInt64
-        fileprivate let descriptor: CInt
-    }
+    /// The token of `wakeUp`.
+    private static let wakeUpToken: UInt64 = 0
 
     private let system: any SystemCalls
     private let epoll: OwnedDescriptor
@@ -56,57 +40,90 @@ public final class EventLoop: Sendable {
         self.system = system
         epoll = OwnedDescriptor(adopting: try system.createPoll(), of: system)
         wakeUp = try EventDescriptor(of: system)
-        try system.watch(wakeUp.rawValue, token: 0, in: epoll.rawValue)
+        try system.watch(wakeUp.rawValue, for: .read, token: Self.wakeUpToken, in: epoll.rawValue)
     }
 
-    /// What handlers keep goes first: its descriptors are watched by `epoll`, which goes last.
+    /// Sources are gone by now, since each has a share of the loop.
     deinit {
-        let handlers = sources.withLock { sources in
-            let handlers = sources.handlers
-            (sources.numbers, sources.handlers) = ([], [])
-            return handlers
-        }
-        _ = consume handlers
+        system.unwatch(wakeUp.rawValue, in: epoll.rawValue)
         wakeUp.close()
         epoll.close()
     }
 
-    /// Runs `handler` whenever `descriptor` can be read, has an error or was hung up, until it is removed.
-    /// The descriptor must stay open until then.
-    /// - Throws: EPERM for a regular file, which is always readable; ENOSPC, ENOMEM.
-    public func add(_ descriptor: CInt, _ handler: @escaping @Sendable () -> Void) throws(Errno) -> Token {
-        let value = sources.withLock { $0.add(handler) }
-        do { try system.watch(descriptor, token: value, in: epoll.rawValue) } catch {
-            _ = sources.withLock { $0.remove(value) }
+    /// Runs `handler` whenever `descriptor` is ready for what `interest` says, has an error, or lost its other side;
+    /// with what is ready.
+    /// - Returns: what watches: its end, or its `stop`, is the end of the watching, and comes before the descriptor's.
+    /// - Throws: EPERM for a regular file, which is always readable; EEXIST for a descriptor that is watched already;
+    ///   ENOSPC, ENOMEM.
+    public func add(
+        _ descriptor: CInt, _ interest: Interest = .read, _ handler: @escaping @Sendable (Interest) -> Void
+    ) throws(Errno) -> EventSource {
+        let token = sources.withLock { sources in
+            let token = sources.next
+            sources.next += 1
+            sources.all.append(Source(token: token, handler: handler, interest: interest))
+            return token
+        }
+        do { try system.watch(descriptor, for: interest, token: token, in: epoll.rawValue) } catch {
+            _ = take(token)
             throw error
         }
-        return Token(value: value, descriptor: descriptor)
+        return EventSource(self, token: token, descriptor: descriptor)
     }
 
-    /// Stops watching. A token that was removed already is ignored.
-    public func remove(_ token: Token) {
-        let known = sources.withLock { $0.remove(token.value) }
-        if known { _ = clinux_epoll_remove(epoll.rawValue, token.descriptor) }
+    /// For a source: changes what is reported, unless it was stopped. The kernel is told with the lock held, so that
+    /// both agree.
+    func change(_ token: UInt64, of descriptor: CInt, to interest: Interest) throws(Errno) {
+        try sources.withLock { (sources) throws(Errno) in
+            guard let index = sources.index(token) else { return }
+            try system.changeWatch(descriptor, for: interest, token: token, in: epoll.rawValue)
+            sources.all[index].interest = interest
+        }
+    }
+
+    /// For a source: ends it, unless it was stopped before.
+    func remove(_ token: UInt64, of descriptor: CInt) {
+        let handler = take(token)
+        if handler != nil { system.unwatch(descriptor, in: epoll.rawValue) }
+        // It goes here, without the lock: its last share may be of what stops other sources.
+        _ = consume handler
+    }
+
+    private func take(_ token: UInt64) -> Handler? {
+        sources.withLock { sources in
+            guard let index = sources.index(token) else { return nil }
+            return sources.all.remove(at: index).handler
+        }
     }
 
     /// Waits for sources and runs their handlers until `stop` is called.
     /// - Parameter woken: called on this thread after `wake`, once for several calls, and also after `stop`.
     /// - Throws: what epoll_wait(2) gives, other than EINTR.
     public func run(woken: () -> Void = {}) throws(Errno) {
+        let batch = EventBatch()
         while !stopping.load(ordering: .acquiring) {
-            var token: UInt64 = 0
-            var events: UInt32 = 0
-            let count = try retrying { clinux_epoll_wait(epoll.rawValue, &token, &events, -1) }
-            guard count > 0 else { continue }
-            if token == 0 {
-                _ = wakeUp.take()
-                woken()
-                continue
+            let count = try system.waitForEvents(in: epoll.rawValue, into: batch, milliseconds: -1)
+            for index in 0..<count {
+                let token = batch.token(index)
+                if token == Self.wakeUpToken {
+                    _ = wakeUp.take()
+                    woken()
+                } else if !stopping.load(ordering: .acquiring) {
+                    handle(token, batch.ready(index))
+                }
             }
-            // A source may have been removed after the kernel had reported it.
-            let found = token
-            if let handler = sources.withLock({ $0.handler(found) }) { handler() }
         }
+    }
+
+    /// A handler that came earlier in the batch may have stopped the source, or changed what it waits for.
+    private func handle(_ token: UInt64, _ ready: Interest) {
+        let source: Source? = sources.withLock { sources in
+            guard let index = sources.index(token) else { return nil }
+            return sources.all[index]
+        }
+        guard let source else { return }
+        let wanted = ready.intersection(source.interest.union(.hangUp))
+        if !wanted.isEmpty { source.handler(wanted) }
     }
 
     /// Has `run` call `woken`, from any thread, also before it was called.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// Signals as a readable descriptor (signalfd(2)), blocked in the thread that makes it and in all that it starts.
@@ -16,8 +15,5 @@ public final class SignalDescriptor: Sendable {
     }
 
     /// The number of a signal that has arrived, or nil.
-    public func take() -> CInt? {
-        let result = clinux_signalfd_read(rawValue)
-        return result > 0 ? result : nil
-    }
+    public func take() -> CInt? { descriptor.system.takeSignal(from: rawValue) }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// A one-shot timer on CLOCK_MONOTONIC whose descriptor becomes readable when it expires (timerfd_create(2)).
@@ -16,14 +15,11 @@ public final class TimerDescriptor: Sendable {
     }
 
     /// Expires once in `nanoseconds` from now; at once when that is 0.
-    public func arm(nanoseconds: UInt64) { _ = clinux_timerfd_set(rawValue, max(nanoseconds, 1)) }
+    public func arm(nanoseconds: UInt64) { descriptor.system.setTimer(rawValue, nanoseconds: max(nanoseconds, 1)) }
 
     /// Forgets an expiry that has not happened yet.
-    public func disarm() { _ = clinux_timerfd_set(rawValue, 0) }
+    public func disarm() { descriptor.system.setTimer(rawValue, nanoseconds: 0) }
 
     /// Takes the expiry; false when there was none.
-    public func take() -> Bool {
-        var count: UInt64 = 0
-        return clinux_read(rawValue, &count, MemoryLayout<UInt64>.size) == 8
-    }
+    public func take() -> Bool { descriptor.system.takeCount(of: rawValue) > 0 }
 }

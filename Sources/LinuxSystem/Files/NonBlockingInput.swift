@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// What is read from without ever waiting for the writer, even if another process takes the bytes between poll(2) and
@@ -27,26 +26,34 @@ public final class NonBlockingInput: Sendable {
         case shared
     }
 
+    private let system: any SystemCalls
     private let descriptor: CInt
     private let route: Route
 
     /// Reads from what `descriptor` refers to. It stays the caller's, its flags are left alone, and it must stay open.
-    public convenience init(_ descriptor: CInt) { self.init(descriptor, reopens: true) }
+    public convenience init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel()) {
+        self.init(descriptor, of: system, reopens: true)
+    }
 
     /// - Parameter reopens: false as for a file that this user may not open.
-    init(_ descriptor: CInt, reopens: Bool) {
-        if clinux_is_regular_file(descriptor) > 0 {
+    init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel(), reopens: Bool) {
+        self.system = system
+        if let status = try? system.fileStatus(descriptor), status.kind == .regular {
             self.descriptor = descriptor
             route = .direct
             return
         }
-        let own = reopens ? clinux_reopen(descriptor, false) : -EACCES
-        self.descriptor = own >= 0 ? own : descriptor
-        route = own >= 0 ? .reopened : .shared
+        if reopens, let own = try? system.reopen(descriptor, forWriting: false) {
+            self.descriptor = own
+            route = .reopened
+        } else {
+            self.descriptor = descriptor
+            route = .shared
+        }
     }
 
     deinit {
-        if route == .reopened { _ = clinux_close(descriptor) }
+        if route == .reopened { try? system.closeFile(descriptor) }
     }
 
     /// The number, for an event loop.
@@ -56,25 +63,20 @@ public final class NonBlockingInput: Sendable {
     public func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         // Safety: each call writes at most `buffer.count` bytes to `base`.
         guard let base = buffer.baseAddress, buffer.count > 0 else { return .nothing }
-        let result: Int
-        switch route {
-        case .direct, .reopened:
-            result = clinux_read(descriptor, base, buffer.count)
-        case .shared:
-            let received = clinux_receive_nonblocking(descriptor, base, buffer.count)
-            if received != -Int(ENOTSOCK) {
-                result = received
-            } else if clinux_poll_readable(descriptor, 0) <= 0 {
-                return .nothing
-            } else {
-                result = clinux_read_briefly(descriptor, base, buffer.count)
-            }
-        }
-        switch result {
-        case 1...: return .read(result)
-        case 0: return .end
-        case -Int(EAGAIN), -Int(EINTR): return .nothing
-        default: return .failed(Errno(rawValue: CInt(truncatingIfNeeded: -result)))
-        }
+        do throws(Errno) {
+            let count = try read(base, buffer.count)
+            return count > 0 ? .read(count) : .end
+        } catch .resourceTemporarilyUnavailable {
+            return .nothing
+        } catch .interrupted {
+            return .nothing
+        } catch { return .failed(error) }
+    }
+
+    private func read(_ buffer: UnsafeMutableRawPointer, _ count: Int) throws(Errno) -> Int {
+        guard route == .shared else { return try system.read(descriptor, buffer, count) }
+        do throws(Errno) { return try system.receive(descriptor, buffer, count) } catch .notSocket {}
+        guard try system.waitUntilReadable(descriptor, milliseconds: 0) else { throw .resourceTemporarilyUnavailable }
+        return try system.readBriefly(descriptor, buffer, count)
     }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// What is written to without ever waiting for the reader.
@@ -24,69 +23,63 @@ public struct NonBlockingOutput: ~Copyable, Sendable {
         case shared(byteLimit: Int)
     }
 
+    private let system: any SystemCalls
     private let descriptor: CInt
     private let route: Route
 
     /// Writes to what `descriptor` refers to. It stays the caller's, its flags are left alone, and it must stay open.
-    public init(_ descriptor: CInt) { self.init(descriptor, reopens: true) }
+    public init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel()) {
+        self.init(descriptor, of: system, reopens: true)
+    }
 
     /// - Parameter reopens: false as for a file that this user may not open.
-    init(_ descriptor: CInt, reopens: Bool) {
-        if clinux_is_regular_file(descriptor) > 0 {
+    init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel(), reopens: Bool) {
+        self.system = system
+        if let status = try? system.fileStatus(descriptor), status.kind == .regular {
             self.descriptor = descriptor
             route = .direct
             return
         }
-        let own = reopens ? clinux_reopen(descriptor, true) : -EACCES
-        if own >= 0 {
+        if reopens, let own = try? system.reopen(descriptor, forWriting: true) {
             self.descriptor = own
             route = .reopened
             return
         }
         self.descriptor = descriptor
         // poll(2) promises PIPE_BUF (4096) bytes of room in a pipe, and in a terminal just any.
-        route = .shared(byteLimit: clinux_is_terminal(descriptor) > 0 ? 1 : 4096)
+        route = .shared(byteLimit: system.isTerminal(descriptor) ? 1 : 4096)
     }
 
     deinit {
-        if case .reopened = route { _ = clinux_close(descriptor) }
+        if case .reopened = route { try? system.closeFile(descriptor) }
     }
 
     /// Writes as much as there is room for.
     public func write(_ bytes: UnsafeRawBufferPointer) -> Outcome {
         // Safety: each call reads at most `bytes.count` bytes from `base`.
         guard let base = bytes.baseAddress, bytes.count > 0 else { return .wrote(0) }
-        while true {
-            let result: Int
-            switch route {
-            case .direct, .reopened:
-                result = clinux_write(descriptor, base, bytes.count)
-            case .shared(let byteLimit):
-                let sent = clinux_send_nonblocking(descriptor, base, bytes.count)
-                if sent != -Int(ENOTSOCK) {
-                    result = sent
-                } else if !waitUntilWritable(milliseconds: 0) {
-                    return .full
-                } else {
-                    result = clinux_write_briefly(descriptor, base, min(bytes.count, byteLimit))
-                    if result == -Int(EINTR) { return .full }
-                }
-            }
-            if result > 0 { return .wrote(result) }
-            let error = Errno(rawValue: CInt(truncatingIfNeeded: -result))
-            switch error {
-            case .interrupted: continue
-            case .resourceTemporarilyUnavailable: return .full
+        do throws(Errno) {
+            let count = try write(base, bytes.count)
             // A write of no bytes at all is none that POSIX describes; there may be room later.
-            default: return result == 0 ? .full : .failed(error)
-            }
-        }
+            return count > 0 ? .wrote(count) : .full
+        } catch .resourceTemporarilyUnavailable {
+            return .full
+        } catch .interrupted {
+            return .full
+        } catch { return .failed(error) }
+    }
+
+    private func write(_ bytes: UnsafeRawPointer, _ count: Int) throws(Errno) -> Int {
+        guard case .shared(let byteLimit) = route else { return try system.write(descriptor, bytes, count) }
+        do throws(Errno) { return try system.send(descriptor, bytes, count) } catch .notSocket {}
+        guard waitUntilWritable(milliseconds: 0) else { throw .resourceTemporarilyUnavailable }
+        return try system.writeBriefly(descriptor, bytes, min(count, byteLimit))
     }
 
     /// Waits until a write would find room or fail. False when the time is over first.
     @discardableResult
     public func waitUntilWritable(milliseconds: CInt) -> Bool {
-        clinux_poll_writable(descriptor, milliseconds) > 0
+        (try? system.waitUntilWritable(descriptor, milliseconds: milliseconds)) ?? false
     }
 
     /// Writes all of it, and waits for the reader for so long in all.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// A file whose content is known only later. It is opened at once, so that what stands in the way of writing it shows
@@ -20,53 +19,56 @@ public final class OutputFile: Sendable {
         case stream
     }
 
+    private let system: any SystemCalls
     private let descriptor: OwnedDescriptor
     private let target: Target
 
     /// - Throws: `FileError`: `.wrongKind` for a directory, a socket or a block device, `.noPartner` for a FIFO that
     ///   nobody reads.
-    public convenience init(_ path: String) throws(FileError) { try self.init(path, isUnnamed: true) }
+    public convenience init(_ path: String, of system: any SystemCalls = LinuxKernel()) throws(FileError) {
+        try self.init(path, of: system, isUnnamed: true)
+    }
 
     /// - Parameter isUnnamed: false as on a file system that has no files without a name.
-    init(_ path: String, isUnnamed: Bool) throws(FileError) {
-        let (raw, target) = try Self.open(path, isUnnamed)
-        descriptor = OwnedDescriptor(adopting: raw, of: LinuxKernel())
+    init(_ path: String, of system: any SystemCalls = LinuxKernel(), isUnnamed: Bool) throws(FileError) {
+        let (raw, target) = try Self.open(path, system, isUnnamed)
+        self.system = system
+        descriptor = OwnedDescriptor(adopting: raw, of: system, isFile: true)
         self.target = target
     }
 
     deinit { removeTemporary() }
 
-    private static func open(_ path: String, _ isUnnamed: Bool) throws(FileError) -> (CInt, Target) {
+    private static func open(
+        _ path: String, _ kernel: any SystemCalls, _ isUnnamed: Bool
+    ) throws(FileError) -> (CInt, Target) {
         if let number = descriptorNumber(path) {
             // Opened again, a file would be written from its start.
-            do { return (try retrying { clinux_duplicate(number) }, .stream) } catch { throw .failed(error) }
+            do { return (try kernel.duplicate(number), .stream) } catch { throw .failed(error) }
         }
-        let kernel = LinuxKernel()
-        let existing = clinux_open(path, CInt(CLINUX_OPEN_WRITE | CLINUX_OPEN_NONBLOCKING))
-        if existing < 0 {
-            let errno = Errno(rawValue: -existing)
-            guard errno == .noSuchFileOrDirectory else { throw refusal(path, errno, kernel) }
-            do { return try replacement(of: path, isUnnamed) } catch { throw .failed(error) }
+        let existing: CInt
+        do throws(Errno) { existing = try kernel.create(path, .existing) } catch {
+            guard error == .noSuchFileOrDirectory else { throw refusal(path, error, kernel) }
+            do { return try replacement(of: path, kernel, isUnnamed) } catch { throw .failed(error) }
         }
         let kind = try? kernel.fileStatus(existing).kind
         switch kind {
         case .regular:
             // Links are followed, and stay.
             let path = (try? kernel.readLink("/proc/self/fd/\(existing)")) ?? path
-            guard let (new, target) = try? replacement(of: path, isUnnamed) else { return (existing, .content) }
-            var (mode, size): (UInt32, UInt64) = (0, 0)
-            if clinux_file_status(existing, &mode, &size) == 0 { _ = clinux_change_mode(new, mode) }
-            kernel.close(existing)
+            guard let (new, target) = try? replacement(of: path, kernel, isUnnamed) else { return (existing, .content) }
+            if let mode = try? kernel.fileMode(existing) { try? kernel.setMode(new, mode) }
+            try? kernel.closeFile(existing)
             return (new, target)
         case .fifo, .characterDevice: return (existing, .stream)
         case .directory, .socket, .blockDevice, .unknown, nil:
-            kernel.close(existing)
+            try? kernel.closeFile(existing)
             throw .wrongKind(kind ?? .unknown)
         }
     }
 
     /// Why an existing file can't be opened for writing.
-    private static func refusal(_ path: String, _ errno: Errno, _ kernel: LinuxKernel) -> FileError {
+    private static func refusal(_ path: String, _ errno: Errno, _ kernel: any SystemCalls) -> FileError {
         switch try? kernel.fileKind(path) {
         case .directory: .wrongKind(.directory)
         case .socket: .wrongKind(.socket)
@@ -88,14 +90,16 @@ public final class OutputFile: Sendable {
         }
     }
 
-    private static func replacement(of path: String, _ isUnnamed: Bool) throws(Errno) -> (CInt, Target) {
+    private static func replacement(
+        of path: String, _ kernel: any SystemCalls, _ isUnnamed: Bool
+    ) throws(Errno) -> (CInt, Target) {
         let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
         // "" and "." are no names of a file.
         guard !name.isEmpty else { throw .noSuchFileOrDirectory }
         let folder = name.utf8.count == path.utf8.count ? "." : String(path.dropLast(name.count))
         if isUnnamed {
             do {
-                let new = try retrying { clinux_create_unnamed(folder) }
+                let new = try kernel.create(folder, .unnamed)
                 return (new, .replacement(path: path, folder: folder, temporary: nil))
             } catch {
                 guard error == .notSupported || error == .isDirectory || error == .invalidArgument else {
@@ -103,15 +107,13 @@ public final class OutputFile: Sendable {
                 }
             }
         }
-        let temporary = try temporaryName(in: folder)
-        let new = try retrying { clinux_create_new(temporary) }
+        let temporary = try temporaryName(in: folder, kernel)
+        let new = try kernel.create(temporary, .new)
         return (new, .replacement(path: path, folder: folder, temporary: temporary))
     }
 
-    private static func temporaryName(in folder: String) throws(Errno) -> String {
-        var number: UInt64 = 0
-        // Safety: getrandom writes the eight bytes of the number.
-        try retrying { clinux_get_random(&number, MemoryLayout<UInt64>.size) }
+    private static func temporaryName(in folder: String, _ kernel: any SystemCalls) throws(Errno) -> String {
+        let number = try kernel.randomBytes(8).reduce(0 as UInt64) { $0 << 8 | UInt64($1) }
         return "\(folder)/.martlet-\(String(number, radix: 16))"
     }
 
@@ -126,31 +128,31 @@ public final class OutputFile: Sendable {
         if let failure { throw failure }
         guard case .replacement(let path, let folder, let temporary) = target else { return }
         // A file that is mounted by itself, as into a container, can't be replaced.
-        do { try replace(path, folder, temporary) } catch { try FileOutput.replace(path, with: bytes) }
+        do { try replace(path, folder, temporary) } catch { try FileOutput.replace(path, with: bytes, of: system) }
     }
 
     private func replace(_ path: String, _ folder: String, _ temporary: String?) throws(Errno) {
-        let name = if let temporary { temporary } else { try Self.temporaryName(in: folder) }
-        if temporary == nil { try retrying { clinux_name_unnamed(descriptor.rawValue, name) } }
-        do { try retrying { clinux_rename(name, path) } } catch {
-            _ = clinux_unlink(name)
+        let name = if let temporary { temporary } else { try Self.temporaryName(in: folder, system) }
+        if temporary == nil { try system.nameFile(descriptor.rawValue, name) }
+        do { try system.renameFile(name, to: path) } catch {
+            try? system.removeFile(name)
             throw error
         }
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer, _ timeoutMilliseconds: UInt32?) throws(Errno) {
         switch target {
-        case .content: try retrying { clinux_ftruncate(descriptor.rawValue, 0) }
+        case .content: try system.setSize(descriptor.rawValue, 0)
         case .replacement: break
         case .stream:
             guard let timeoutMilliseconds else { break }
-            return try NonBlockingOutput(descriptor.rawValue).write(bytes, within: timeoutMilliseconds)
+            return try NonBlockingOutput(descriptor.rawValue, of: system).write(bytes, within: timeoutMilliseconds)
         }
-        try FileOutput.write(bytes, to: descriptor.rawValue)
+        try FileOutput.write(bytes, to: descriptor.rawValue, of: system)
     }
 
     /// What is left when there is no content after all. After `finish` the name is gone.
     private func removeTemporary() {
-        if case .replacement(_, _, let temporary?) = target { _ = clinux_unlink(temporary) }
+        if case .replacement(_, _, let temporary?) = target { try? system.removeFile(temporary) }
     }
 }

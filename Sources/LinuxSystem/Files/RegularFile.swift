@@ -14,7 +14,7 @@ public struct RegularFile: ~Copyable, Sendable {
     public init(_ path: String, of system: any SystemCalls) throws(FileError) {
         let raw: CInt
         do { raw = try system.openWithoutWaiting(path) } catch { throw FileError.opening(path, error, of: system) }
-        let file = OwnedDescriptor(adopting: raw, of: system)
+        let file = OwnedDescriptor(adopting: raw, of: system, isFile: true)
         let status: FileStatus
         do { status = try system.fileStatus(raw) } catch { throw .failed(error) }
         guard status.kind == .regular else { throw .wrongKind(status.kind) }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// Standard input, output and error.
@@ -9,5 +8,5 @@ public enum StandardDescriptors {
     /// Keeps the three numbers from the files that the process opens later, should it have been started without them:
     /// else what the guest prints could end up in a device.
     /// - Throws: what open(2) gives.
-    public static func reserve() throws(Errno) { try check(clinux_reserve_standard_descriptors()) }
+    public static func reserve() throws(Errno) { try LinuxKernel().reserveStandardDescriptors() }
 }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 internal import SystemPackage
 
 /// Reads a file that the user has named and that may be a stream: `/dev/stdin`, a FIFO, a shell's `<(command)`.
@@ -23,9 +22,10 @@ public enum StreamFile {
     ) throws(FileError) -> [UInt8] {
         let kernel = LinuxKernel()
         do throws(Errno) {
-            let descriptor = OwnedDescriptor(adopting: try kernel.openWithoutWaiting(path), of: kernel)
+            let descriptor = OwnedDescriptor(adopting: try kernel.openWithoutWaiting(path), of: kernel, isFile: true)
             return try read(
-                descriptor.rawValue, try kernel.fileStatus(descriptor.rawValue).kind, limit: limit, patience: patience)
+                descriptor.rawValue, try kernel.fileStatus(descriptor.rawValue).kind, of: kernel, limit: limit,
+                patience: patience)
         } catch {
             guard error == .timedOut, let kind = try? kernel.fileKind(path) else {
                 throw FileError.opening(path, error, of: kernel)
@@ -35,7 +35,7 @@ public enum StreamFile {
     }
 
     private static func read(
-        _ descriptor: CInt, _ kind: FileKind, limit: Int, patience: CInt
+        _ descriptor: CInt, _ kind: FileKind, of kernel: LinuxKernel, limit: Int, patience: CInt
     ) throws(Errno) -> [UInt8] {
         var content: [UInt8] = []
         /// How it was waited for a FIFO's first writer.
@@ -44,24 +44,24 @@ public enum StreamFile {
         var chunk = [UInt8](repeating: 0, count: chunkSize)
         while true {
             // Safety: read writes at most chunkSize bytes, the length of the array that is passed.
-            let count = clinux_read(descriptor, &chunk, chunkSize)
-            switch count {
-            case 1...:
+            let count: Int
+            do throws(Errno) {
+                count = try kernel.read(descriptor, &chunk, chunkSize)
+            } catch .resourceTemporarilyUnavailable {
+                wait = true
+                let hasWriter = kind == .fifo || kernel.isTerminal(descriptor)
+                let isReady = try kernel.waitUntilReadable(descriptor, milliseconds: hasWriter ? -1 : patience)
+                guard isReady else { throw .timedOut }
+                continue
+            }
+            if count > 0 {
                 guard content.count + count <= limit else { throw .fileTooLarge }
                 content.append(contentsOf: chunk[..<count])
-            case 0:
+            } else {
                 // The end, or no writer so far: poll(2) reports a FIFO's end only once there was one.
                 if wait == false { throw .timedOut }
                 guard kind == .fifo, content.isEmpty, wait == nil else { return content }
-                wait = try retrying { clinux_poll_readable(descriptor, patience) } > 0
-            case -Int(EAGAIN):
-                wait = true
-                let hasWriter = kind == .fifo || clinux_is_terminal(descriptor) > 0
-                guard try retrying({ clinux_poll_readable(descriptor, hasWriter ? -1 : patience) }) > 0 else {
-                    throw .timedOut
-                }
-            case -Int(EINTR): continue
-            default: throw Errno(rawValue: CInt(-count))
+                wait = try kernel.waitUntilReadable(descriptor, milliseconds: patience)
             }
         }
     }

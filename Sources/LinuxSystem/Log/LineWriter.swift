@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 internal import Synchronization
 internal import SystemPackage
 
@@ -75,11 +74,11 @@ public final class LineWriter: Sendable {
         let core = core
         // The new thread has the mask of this one: a signal that is meant for the event loop must not end the process
         // there.
-        var before = sigset_t()
-        clinux_block_all_signals(&before)
-        defer { clinux_restore_signals(&before) }
+        let kernel = LinuxKernel()
+        let before = kernel.blockAllSignals()
+        defer { kernel.restoreSignals(before) }
         do throws(Errno) {
-            let (wakeUp, done) = (try EventDescriptor(of: LinuxKernel()), try EventDescriptor(of: LinuxKernel()))
+            let (wakeUp, done) = (try EventDescriptor(of: kernel), try EventDescriptor(of: kernel))
             let thread = try SystemThread(name: "log") {
                 core.run(wakeUp)
                 done.signal()
@@ -90,7 +89,7 @@ public final class LineWriter: Sendable {
         } catch {}
     }
 
-    /// Takes no more, and waits until all is written; not for ever, if nobody reads.
+    /// Takes no more, and waits until all is written; not forever, if nobody reads.
     ///
     /// Call it when no other thread adds lines any more. A thread that is still writing in the end is left alone: it
     /// ends with its write, or with the process.
@@ -105,8 +104,9 @@ public final class LineWriter: Sendable {
             return
         }
         worker.wakeUp.signal()
-        let isDone = try? retrying { clinux_poll_readable(worker.done.rawValue, CInt(clamping: timeoutMilliseconds)) }
-        if isDone == 1 { worker.thread.join() }
+        let isDone = try? LinuxKernel().waitUntilReadable(
+            worker.done.rawValue, milliseconds: CInt(clamping: timeoutMilliseconds))
+        if isDone == true { worker.thread.join() }
     }
 
     deinit { finish() }
@@ -240,7 +240,7 @@ private final class Core: Sendable {
             } else if batch.isClosed {
                 return
             } else {
-                _ = clinux_poll_readable(wakeUp.rawValue, -1)
+                _ = try? LinuxKernel().waitUntilReadable(wakeUp.rawValue, milliseconds: -1)
                 _ = wakeUp.take()
             }
         }

@@ -4,8 +4,19 @@
 internal import Synchronization
 
 /// How much a message matters.
-public enum LogLevel: Int, Comparable, Sendable {
+public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
     case trace, debug, info, warning, error
+
+    /// How messages and `--log-level` have it: "warning".
+    public var name: String {
+        switch self {
+        case .trace: "trace"
+        case .debug: "debug"
+        case .info: "info"
+        case .warning: "warning"
+        case .error: "error"
+        }
+    }
 
     /// The less urgent one comes first.
     public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
@@ -13,7 +24,7 @@ public enum LogLevel: Int, Comparable, Sendable {
 
 /// Where the modules' messages go.
 ///
-/// The command line hands in swift-log; below the threshold nothing is formatted, and swift-log isn't even started.
+/// The command line hands in standard error. Below the threshold nothing is formatted.
 public struct Log: Sendable {
     /// Messages below it are not made.
     public let threshold: LogLevel

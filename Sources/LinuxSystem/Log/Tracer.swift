@@ -3,16 +3,17 @@
 
 /// Picks the trace events that the user asked for.
 ///
-/// Whoever has events keeps a `Tracer?`: off means nil, and costs a look at that. `tracer?.trace(…)` then formats nothing.
-/// Immutable, so any thread may use it, also with a lock held: it never waits for whoever reads the lines.
+/// Whoever has events keeps a `Tracer?`: off means nil, and costs a look at that. `tracer?.trace(…)` then formats
+/// nothing. Immutable, so any thread may use it, also with a lock held: it never waits for whoever reads the lines.
 public final class Tracer: Sendable {
     private let patterns: [[UInt8]]
     private let sink: @Sendable (_ name: String, _ detail: String) -> Void
 
     /// - Parameters:
-    ///   - patterns: globs over the events' names: `*` stands for any bytes, `?` for one. Without any there is no tracer.
-    ///   - sink: takes an event's name and what there is to say of it, on whichever thread traces, perhaps with a device's lock
-    ///     held. It must not wait: see `LineWriter.add`.
+    ///   - patterns: globs over the events' names: `*` stands for any bytes, `?` for one. Without any there is no
+    ///     tracer.
+    ///   - sink: takes an event's name and what there is to say of it, on whichever thread traces, perhaps with a
+    ///     device's lock held. It must not wait: see `LineWriter.add`.
     public init?(patterns: [String], sink: @escaping @Sendable (_ name: String, _ detail: String) -> Void) {
         if patterns.isEmpty { return nil }
         self.patterns = patterns.map { Array($0.utf8) }
@@ -30,7 +31,8 @@ public final class Tracer: Sendable {
         return patterns.contains { Self.matches($0, name) }
     }
 
-    /// Whether the glob `pattern` matches all of `text`. Linear in space, and never worse than the product of the lengths.
+    /// Whether the glob `pattern` matches all of `text`. Linear in space, and never worse than the product of the
+    /// lengths.
     static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
         var at = 0
         var position = 0

@@ -17,8 +17,8 @@ extension BoardLayout {
     }
 }
 
-/// Claims places on the bus for the board's own devices. Those with a fixed address claim theirs before the passed-through
-/// devices, and those that can move after them.
+/// Claims places on the bus for the board's own devices. Those with a fixed address claim theirs before the
+/// passed-through devices, and those that can move after them.
 struct BoardClaims {
     private let bus: BusMap
     private let layout: BoardLayout

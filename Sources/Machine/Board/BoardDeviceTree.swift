@@ -44,8 +44,8 @@ struct BoardDeviceTree {
         return Tree(root: root)
     }
 
-    /// A bus has children with addresses only (dt-schema, simple-bus.yaml). A device without one, such as gpio-keys, stands
-    /// at the root, unless something of the board's has its name.
+    /// A bus has children with addresses only (dt-schema, simple-bus.yaml). A device without one, such as gpio-keys,
+    /// stands at the root, unless something of the board's has its name.
     private func isOnBus(_ node: Node) -> Bool {
         node[property: "reg"] != nil || ["aliases", "chosen", "cpus", "psci", "timer"].contains(node.name)
     }

@@ -8,10 +8,10 @@ public import PlatformBus
 
 /// Where everything is in the guest-physical address space of the virt board.
 ///
-/// From low to high: interrupt controller, the board's own devices, room for virtio-mmio slots, the platform-bus window up to
-/// RAM, RAM, a second window for regions that don't fit into the first. The configuration may put RAM elsewhere, and may
-/// say which window the platform bus has; then it has that one only. Where RAM is at the host's physical addresses, in however
-/// many banks, the rest gives way to it.
+/// From low to high: interrupt controller, the board's own devices, room for virtio-mmio slots, the platform-bus window
+/// up to RAM, RAM, a second window for regions that don't fit into the first. The configuration may put RAM elsewhere,
+/// and may say which window the platform bus has; then it has that one only. Where RAM is at the host's physical
+/// addresses, in however many banks, the rest gives way to it.
 public struct BoardLayout: Sendable {
     /// The guest's RAM, in ascending order; one bank but for RAM at the host's physical addresses.
     public let banks: [GuestRange]

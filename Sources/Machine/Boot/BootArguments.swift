@@ -43,8 +43,8 @@ public struct BootArguments: Equatable, Sendable, Encodable {
 
     /// The values of its `console=` parameters, in their order.
     ///
-    /// - SeeAlso: Linux, lib/cmdline.c, next_arg: blanks in double quotes belong to the value; kernel/params.c, parse_args:
-    ///   what follows "--" is for init.
+    /// - SeeAlso: Linux, lib/cmdline.c, next_arg: blanks in double quotes belong to the value; kernel/params.c,
+    ///   parse_args: what follows "--" is for init.
     var consoles: [String] {
         var words: [[UInt8]] = [[]]
         var isQuoted = false

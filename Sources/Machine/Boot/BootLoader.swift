@@ -8,9 +8,10 @@ internal import PlatformBus
 /// Puts kernel and initrd into guest memory, and says where they went.
 ///
 /// The kernel goes to `text_offset` above the RAM base (2 MiB aligned); the initrd follows what the kernel says that it
-/// takes, its BSS included; the device tree follows the initrd. Keeping them together touches the fewest huge pages, and
-/// all lie within the 1 GiB aligned window of at most 32 GiB that booting.rst asks for as long as RAM's beginning does. Where RAM
-/// is in several banks, each goes to the bank of the one before it if it fits there, or to the first in which it does.
+/// takes, its BSS included; the device tree follows the initrd. Keeping them together touches the fewest huge pages,
+/// and all lie within the 1 GiB aligned window of at most 32 GiB that booting.rst asks for as long as RAM's beginning
+/// does. Where RAM is in several banks, each goes to the bank of the one before it if it fits there, or to the first in
+/// which it does.
 ///
 /// - SeeAlso: Documentation/arch/arm64/booting.rst
 struct BootLoader {
@@ -160,8 +161,8 @@ struct BootLoader {
         }
     }
 
-    /// An image that is also a PE executable says how long its file must be. A plain one only says what it takes in memory, of
-    /// which the file has most.
+    /// An image that is also a PE executable says how long its file must be. A plain one only says what it takes in
+    /// memory, of which the file has most.
     private func checkComplete(
         _ image: UnsafeMutableRawBufferPointer, count: Int, expected: Int, _ header: ImageHeader, _ path: String
     ) throws(MachineError) {

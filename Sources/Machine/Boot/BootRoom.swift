@@ -11,7 +11,8 @@ struct BootRoom {
     /// The bank that was taken from last.
     private var current = 0
 
-    /// "a 1 GB aligned physical memory window of up to 32 GB in size that fully covers the kernel Image as well" (booting.rst).
+    /// "a 1 GB aligned physical memory window of up to 32 GB in size that fully covers the kernel Image as well"
+    /// (booting.rst).
     private static let windowAlignment: UInt64 = 1 << 30
     private static let windowSize: UInt64 = 32 << 30
 

@@ -5,8 +5,8 @@ internal import CZlib
 
 /// Decompresses a gzip file piece by piece, straight to where the bytes belong.
 ///
-/// A file may have several members, as two gzip files in one or what pigz makes; what they hold is one text. Zeros behind the
-/// last are padding, and anything else is left alone, as gzip(1) does.
+/// A file may have several members, as two gzip files in one or what pigz makes; what they hold is one text. Zeros
+/// behind the last are padding, and anything else is left alone, as gzip(1) does.
 ///
 /// - SeeAlso: RFC 1952, 2.2; zlib.h, inflate
 struct GzipStream: ~Copyable {

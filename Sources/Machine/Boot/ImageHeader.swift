@@ -38,7 +38,8 @@ struct ImageHeader: Equatable {
 
     /// What the kernel takes in memory from its first byte on, in bytes.
     ///
-    /// Kernels that don't say (before 3.17) want "as much memory as possible" behind the image; their BSS is below 8 MiB.
+    /// Kernels that don't say (before 3.17) want "as much memory as possible" behind the image; their BSS is below 8
+    /// MiB.
     func footprint(fileSize: UInt64) -> UInt64 {
         imageSize == 0 ? fileSize + (8 << 20) : max(fileSize, imageSize)
     }

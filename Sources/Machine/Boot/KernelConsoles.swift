@@ -3,7 +3,8 @@
 
 internal import DeviceTree
 
-/// The consoles that a Linux guest finds on its machine: Martlet's serial port, and what passed-through devices may bring.
+/// The consoles that a Linux guest finds on its machine: Martlet's serial port, and what passed-through devices may
+/// bring.
 ///
 /// - SeeAlso: Linux, Documentation/admin-guide/kernel-parameters.txt, console=
 struct KernelConsoles {
@@ -19,8 +20,8 @@ struct KernelConsoles {
 
     private static func all(_ node: Node) -> [Node] { [node] + node.children.flatMap(all) }
 
-    /// What is wrong with the consoles that `arguments` name; nil where one of them is there, or where none is named: the
-    /// kernel takes the serial port then, by /chosen.
+    /// What is wrong with the consoles that `arguments` name; nil where one of them is there, or where none is named:
+    /// the kernel takes the serial port then, by /chosen.
     func problem(with arguments: BootArguments) -> String? {
         let names = arguments.consoles
         if names.isEmpty || names.contains(where: has) { return nil }

@@ -4,7 +4,8 @@
 internal import CZstd
 internal import LinuxSystem
 
-/// Decompresses Zstandard frames straight to where the bytes belong, which then serve as the window: nothing is held twice.
+/// Decompresses Zstandard frames straight to where the bytes belong, which then serve as the window: nothing is held
+/// twice.
 ///
 /// - SeeAlso: RFC 8878, 3. Compression Algorithm; zstd.h
 enum ZstdFrames {
@@ -19,7 +20,8 @@ enum ZstdFrames {
     }
 
     /// Decompresses all frames into `target`. Zeros behind the last are padding, and anything else is left alone.
-    /// - Throws: `MachineError.image` for data that is corrupt or ends early, `.file`, `.call` without memory for the input.
+    /// - Throws: `MachineError.image` for data that is corrupt or ends early, `.file`, `.call` without memory for the
+    ///   input.
     static func unpack(
         _ payload: BootPayload, into target: UnsafeMutableRawBufferPointer, system: any SystemCalls
     ) throws(MachineError) -> UnpackedPayload {
@@ -30,13 +32,12 @@ enum ZstdFrames {
         }
         let size = UInt64(payload.range.count)
         let file = OwnedDescriptor(
-            adopting: try naming("memfd_create for the kernel \(path)") { () throws(Errno) in
-                try system.createMemory(name: "martlet-kernel", size: size)
-            }, of: system)
+            adopting: try mapError(
+                MachineError.call("memfd_create for the kernel \(path)"),
+                try system.createMemory(name: "martlet-kernel", size: size)), of: system)
         let raw = file.rawValue
-        let mapping = try naming("mmap for the kernel \(path)") { () throws(Errno) in
-            try MemoryMapping(of: raw, size: size, system: system)
-        }
+        let mapping = try mapError(
+            MachineError.call("mmap for the kernel \(path)"), try MemoryMapping(of: raw, size: size, system: system))
         guard let input = mapping.bytes(at: 0, count: size) else { throw .call("mmap", errno: .invalidArgument) }
         let count = try payload.read(into: input, at: 0)
         guard count == input.count else { throw truncated(path) }

@@ -5,8 +5,8 @@ internal import LinuxSystem
 
 /// What memory the host has left.
 enum HostMemory {
-    /// - Throws: `MachineError.memoryUnavailable` when the guest's RAM is more than the host could give without stopping
-    ///   others. A host that doesn't say how much it has is taken at its word later, by the faults.
+    /// - Throws: `MachineError.memoryUnavailable` when the guest's RAM is more than the host could give without
+    ///   stopping others. A host that doesn't say how much it has is taken at its word later, by the faults.
     static func check(mebibytes: UInt64, system: any SystemCalls) throws(MachineError) {
         let text: [UInt8]
         do { text = try system.readFile("/proc/meminfo", limit: 65536) } catch { return }
@@ -74,7 +74,7 @@ enum HostMemory {
 
     /// The number behind `key` at the beginning of a line: "MemAvailable:    1234 kB".
     private static func kibibytes(_ key: StaticString, in text: [UInt8]) -> UInt64? {
-        // Safety: a StaticString's bytes live for ever.
+        // Safety: a StaticString's bytes live forever.
         let wanted = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)
         var start = 0
         while start < text.count, !text[start...].starts(with: wanted) {

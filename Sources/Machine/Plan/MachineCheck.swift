@@ -13,8 +13,8 @@ internal import VFIO
 ///
 /// What can be checked by itself is checked by itself, so that one problem doesn't hide the next.
 public struct MachineCheck: Sendable {
-    /// Each with its remedy. Empty when `martlet run` would get as far as the guest's first instruction, and would start the guest
-    /// again where it is to.
+    /// Each with its remedy. Empty when `martlet run` would get as far as the guest's first instruction, and would
+    /// start the guest again where it is to.
     public let problems: [String]
     /// What was found, a line each, when there are no problems.
     public let facts: [String]

@@ -71,7 +71,7 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case noRestart([RestartProblem])
     /// A vCPU can't be set up, and the host has CPUs of these kinds, each with a list of those that are of it.
     case mixedCPUs(KVMError, kinds: [String])
-    /// `cpus` names one that the host hasn't got, one that is offline, and one that this process may not use.
+    /// `cpus` names one that the host doesn't have, one that is offline, and one that this process may not use.
     case cpuMissing(Int, possible: String)
     case cpuOffline(Int)
     case cpuNotAllowed(Int)
@@ -228,12 +228,7 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// Runs `body` and says which call failed.
-func naming<Result>(_ call: String, _ body: () throws(Errno) -> Result) throws(MachineError) -> Result {
-    do { return try body() } catch { throw .call(call, errno: error) }
-}
-
-/// Runs `body` and says that the guest can't have its RAM.
-func memoryError<Result>(_ body: () throws(GuestMemoryError) -> Result) throws(MachineError) -> Result {
-    do { return try body() } catch { throw .guestMemory(error) }
+extension MachineError {
+    /// For `mapError`: which call failed.
+    static func call(_ name: String) -> (Errno) -> MachineError { { .call(name, errno: $0) } }
 }

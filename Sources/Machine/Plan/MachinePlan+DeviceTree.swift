@@ -19,7 +19,7 @@ extension MachinePlan {
         let board = BoardDeviceTree(
             layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
             interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
-            randomSeed: try naming("getrandom") { () throws(Errno) in try calls.randomBytes(32) },
+            randomSeed: try mapError(MachineError.call("getrandom"), try calls.randomBytes(32)),
             controllerPhandle: controllerPhandle)
         var tree = board.tree(devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
         if let additions {

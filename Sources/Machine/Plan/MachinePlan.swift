@@ -127,7 +127,7 @@ public final class MachinePlan: Sendable {
             placed = passthrough
             var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
             let requests = passthrough.nodeRequests
-            let nodes = try PassthroughError.node { () throws(GuestNodeError) in try generator.generate(requests) }
+            let nodes = try mapError(PassthroughError.node, try generator.generate(requests))
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
             for node in nodes { for warning in node.warnings { log(.warning, "\(node.device): \(warning)") } }
             passthroughNodes = nodes.map(\.node)
@@ -169,11 +169,11 @@ public final class MachinePlan: Sendable {
             if size.dmaHeap != nil { throw .heapWithoutIdentity }
             return nil
         }
-        let memory = try memoryError { () throws(GuestMemoryError) in
+        let memory = try mapError(
+            MachineError.guestMemory,
             try IdentityMemory(
-                mebibytes: size.memoryMebibytes, heap: size.dmaHeap,
-                hugePageSize: size.hugePages?.byteCount, for: device, system: calls)
-        }
+                mebibytes: size.memoryMebibytes, heap: size.dmaHeap, hugePageSize: size.hugePages?.byteCount,
+                for: device, system: calls))
         do { try devices.checkIdentity(reaches: memory.banks) } catch { throw .passthrough(error) }
         if log.threshold <= .info { for line in memory.report().lines { log(.info, line) } }
         return memory
@@ -261,11 +261,11 @@ public final class MachinePlan: Sendable {
 
     private func guestMemory() throws(MachineError) -> GuestRAM {
         let size = configuration.machineSize
-        return try memoryError { () throws(GuestMemoryError) in
+        do throws(GuestMemoryError) {
             if let identity { return try identity.guestRAM(isDumped: size.dumpsGuestCore) }
             return try GuestRAM(
                 layout.banks, hugePageSize: hugePageSize, isDumped: size.dumpsGuestCore, system: calls)
-        }
+        } catch { throw .guestMemory(error) }
     }
 
     /// The names of all trace events.

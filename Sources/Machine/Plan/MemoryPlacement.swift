@@ -6,8 +6,8 @@ internal import Passthrough
 internal import PlatformBus
 internal import VFIO
 
-/// Where the guest's RAM goes so that its devices' DMA can reach it, and whether the host lets all of it be pinned: all that
-/// can be known before any of it exists.
+/// Where the guest's RAM goes so that its devices' DMA can reach it, and whether the host lets all of it be pinned: all
+/// that can be known before any of it exists.
 struct MemoryPlacement {
     /// The address of its first byte.
     let base: GuestAddress
@@ -83,8 +83,8 @@ struct MemoryPlacement {
         }
     }
 
-    /// - Throws: `MachineError.lockedMemory` when this process may not lock all of RAM, `.mappings` when the kernel takes fewer
-    ///   DMA mappings than RAM needs.
+    /// - Throws: `MachineError.lockedMemory` when this process may not lock all of RAM, `.mappings` when the kernel
+    ///   takes fewer DMA mappings than RAM needs.
     static func checkLimits(
         bankSizes: [UInt64], demands: MemoryDemands, calls: any VFIOCalls
     ) throws(MachineError) {
@@ -92,9 +92,7 @@ struct MemoryPlacement {
         if let left = demands.mappingsLeft, mappings > left {
             throw .mappings(device: demands.device, wanted: mappings, left: left)
         }
-        let limit = try naming("getrlimit(RLIMIT_MEMLOCK), capget") { () throws(Errno) in
-            try calls.lockedMemoryLimit()
-        }
+        let limit = try mapError(MachineError.call("getrlimit(RLIMIT_MEMLOCK), capget"), try calls.lockedMemoryLimit())
         guard let limit else { return }
         // Each address space counts for itself (vfio_iommu_type1.c, vfio_lock_acct; iommufd/pages.c, do_update_pinned).
         let spaces = UInt64(max(demands.spaceCount, 1))

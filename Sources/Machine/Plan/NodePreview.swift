@@ -37,7 +37,7 @@ public struct NodePreview: Sendable {
                     throw .bus(device: device.device.name, error)
                 }
             }
-            nodes = try PassthroughError.node { () throws(GuestNodeError) in try generator.generate(requests) }
+            nodes = try mapError(PassthroughError.node, try generator.generate(requests))
             shared = generator.shared
         } catch { throw .passthrough(error) }
         let resets = shared.resetController == nil ? nil : try BoardDevices.resetController(&shared)

@@ -8,15 +8,15 @@ internal import LinuxSystem
 internal import PlatformBus
 internal import Synchronization
 
-/// Performs the loads and stores to trapped regions that the hardware doesn't describe to KVM: pairs, those with write-back,
-/// those of vector registers.
+/// Performs the loads and stores to trapped regions that the hardware doesn't describe to KVM: pairs, those with
+/// write-back, those of vector registers.
 ///
 /// One that can't be performed becomes an external data abort at that instruction, which the guest may handle. But
 /// tables and code are the guest's, and other vCPUs change them: where what the hardware saw is gone, the guest is
 /// entered again at the same instruction, and gets the right fault, or none, from the hardware.
 ///
-/// Ownership: all vCPU threads share it. It calls only into the vCPU that it is given, which is the calling thread's own;
-/// `reported` has its lock.
+/// Ownership: all vCPU threads share it. It calls only into the vCPU that it is given, which is the calling thread's
+/// own; `reported` has its lock.
 final class InstructionEmulator: Sendable {
     /// Aborts are reported for this many program counters: they have to be remembered.
     static let reportLimit = 64
@@ -58,7 +58,7 @@ final class InstructionEmulator: Sendable {
             case .instruction(let reason): reason.description
             case .address(let address, let fault): "address \(GuestAddress(address)): \(fault)"
             case .forbidden(let address): "address \(GuestAddress(address)): not permitted"
-            case .notOneRegion(let address): 
+            case .notOneRegion(let address):
                 "address \(GuestAddress(address)): the access is not inside one trapped region"
             case .changed: "the instruction doesn't match the access that was trapped"
             }
@@ -164,8 +164,8 @@ final class InstructionEmulator: Sendable {
         guard counter & 3 == 0, let bytes = memory.bytes(at: GuestAddress(address), count: 4) else {
             throw .noInstruction(at: address)
         }
-        // Safety: the four bytes are inside a bank, which lives as long as self. The guest may be writing them: then any
-        // value may come, and any is decoded.
+        // Safety: the four bytes are inside a bank, which lives as long as self. The guest may be writing them: then
+        // any value may come, and any is decoded.
         return UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self))
     }
 
@@ -177,8 +177,8 @@ final class InstructionEmulator: Sendable {
 
     /// Where the accesses go: `byteCount` bytes of one trapped region.
     ///
-    /// The guest may have changed instruction and tables since the hardware checked them. So that a user program can't borrow
-    /// the monitor's hand, the permissions are checked again, and one of the pages is the one that trapped.
+    /// The guest may have changed instruction and tables since the hardware checked them. So that a user program can't
+    /// borrow the monitor's hand, the permissions are checked again, and one of the pages is the one that trapped.
     private func locate(
         _ address: UInt64, _ instruction: LoadStore, isUser: Bool, _ regime: TranslationRegime, trapped: UInt64
     ) throws(Problem) -> GuestAddress {
@@ -209,7 +209,8 @@ final class InstructionEmulator: Sendable {
         do throws(TranslationRegime.Fault) {
             result = try regime.translate(address, for: .data, read: readDescriptor)
         } catch { throw .address(address, error) }
-        // With indirect permissions the bits mean something else; then the page that trapped is what the hardware allowed.
+        // With indirect permissions the bits mean something else; then the page that trapped is what the hardware
+        // allowed.
         guard
             regime.hasIndirectPermissions
                 || ((!isUser || result.isUserAccessible) && (instruction.operation != .store || result.isWritable))
@@ -251,15 +252,15 @@ final class InstructionEmulator: Sendable {
         return dispatcher.read(GuestAddress(target.rawValue &+ access.offset), width)
     }
 
-    /// Steps over the instruction, as the hardware would: BTYPE (bits 11:10) and the single-step state (SS, bit 21) are cleared.
+    /// Steps over the instruction, as the hardware would: BTYPE (bits 11:10) and the single-step state (SS, bit 21) are
+    /// cleared.
     private func finish(_ vcpu: VirtualCPU, _ counter: UInt64, _ state: UInt64) throws(KVMError) {
         try vcpu.set(.pc, to: counter &+ 4)
         let cleared: UInt64 = 1 << 21 | 3 << 10
         if state & cleared != 0 { try vcpu.set(.pstate, to: state & ~cleared) }
     }
 
-    private func report(_ vcpu: VirtualCPU, _ counter: UInt64, _ word: UInt32?, _ address: UInt64, _ problem: Problem)
-    {
+    private func report(_ vcpu: VirtualCPU, _ counter: UInt64, _ word: UInt32?, _ address: UInt64, _ problem: Problem) {
         let count: Int? = reported.withLock { reported in
             guard reported.count < Self.reportLimit, !reported.contains(counter) else { return nil }
             reported.append(counter)

@@ -51,7 +51,7 @@ public final class MachineSession: Sendable {
         _ plan: MachinePlan, _ hypervisor: Hypervisor, console: () throws(Errno) -> GuestConsole,
         profile: StartupProfile, queue: SessionQueue, tell: @escaping @Sendable (String) -> Void
     ) throws(MachineError) -> MicroVM {
-        let console = try naming("the console", console)
+        let console = try mapError(MachineError.call("the console"), try console())
         return try MicroVM(
             plan, hypervisor: hypervisor, console: console, profile: profile, queue: queue, tell: tell)
     }

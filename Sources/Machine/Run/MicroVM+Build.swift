@@ -64,9 +64,8 @@ extension MicroVM {
         profile.mark("interrupt-controller")
 
         let loop = stack.keep(
-            try naming("the event loop (epoll_create1, eventfd, epoll_ctl)") { () throws(Errno) in
-                try EventLoop(of: plan.calls)
-            })
+            try mapError(
+                MachineError.call("the event loop (epoll_create1, eventfd, epoll_ctl)"), try EventLoop(of: plan.calls)))
         let devices: ConnectedDevices
         do throws(PassthroughError) {
             devices = stack.keep(
@@ -88,9 +87,10 @@ extension MicroVM {
             stack.keep(started)
             live.append(started)
         }
-        // SIGHUP, SIGINT and SIGTERM, and SIGUSR1, which shows the state: from here on they arrive in the event loop only.
+        // From here on they arrive in the event loop only.
+        let signals = [SignalNumber.hangUp, SignalNumber.interrupt, SignalNumber.user1, SignalNumber.terminate]
         stack.keep(
-            try SignalWatch([1, 2, CurrentProcess.userSignal, 15], loop: loop, system: plan.calls) {
+            try SignalWatch(signals, loop: loop, system: plan.calls) {
                 queue.send(.signal($0))
             })
         let log = plan.log

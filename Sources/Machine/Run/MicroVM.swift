@@ -102,12 +102,12 @@ final class MicroVM: Sendable {
 
     /// The first address of RAM at the host's physical addresses that isn't what it was.
     private func firstMoved() throws(MachineError) -> GuestAddress? {
-        try memoryError { () throws(GuestMemoryError) in try plan.identity?.firstMoved() }
+        try mapError(MachineError.guestMemory, try plan.identity?.firstMoved())
     }
 
-    /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released but
-    /// what the plan has opened. Call it once. Signals stay blocked from then on, so that none cuts the end short: what is
-    /// pending reaches the next machine of this process, if there is one.
+    /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released
+    /// but what the plan has opened. Call it once. Signals stay blocked from then on, so that none cuts the end short:
+    /// what is pending reaches the next machine of this process, if there is one.
     /// - Returns: why it ended, and the report.
     /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
     func run() throws(MachineError) -> (end: GuestEnd, report: RunReport) {
@@ -174,7 +174,7 @@ final class MicroVM: Sendable {
             }, tell: tell)
         let loop = parts.loop
         do throws(MachineError) {
-            try naming("sigaction") { () throws(Errno) in try SystemThread.installKickHandler() }
+            try mapError(MachineError.call("sigaction"), try SystemThread.installKickHandler())
             // As late as can be: from here on the devices may be told where to write.
             if let moved = try firstMoved() { throw .memoryMoved(moved.description) }
             guest.begin()
@@ -184,14 +184,14 @@ final class MicroVM: Sendable {
             }
             profile.mark("threads")
             queue.connect(loop)
-            try naming("epoll_wait") { () throws(Errno) in
+            do throws(Errno) {
                 try loop.run(woken: {
                     guest.obey()
                     guard guest.end != nil else { return }
                     profile.mark("guest-end")
                     loop.stop()
                 })
-            }
+            } catch { throw .call("epoll_wait", errno: error) }
             return (guest.end, nil)
         } catch { return (guest.end, error) }
     }

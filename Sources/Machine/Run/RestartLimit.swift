@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Lets a guest that asks for a reset start again, unless it does little else: one that resets itself as soon as it runs would
-/// keep the host busy for ever.
+/// Lets a guest that asks for a reset start again, unless it does little else: one that resets itself as soon as it
+/// runs would keep the host busy forever.
 public struct RestartLimit: Sendable {
     /// As many restarts within `windowSeconds` are a storm: the next one isn't made.
     public static let maximum = 10

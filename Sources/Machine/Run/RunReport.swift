@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 public import GuestMemory
+internal import LinuxSystem
 public import Passthrough
 
 /// What a run did: why it ended, how each device reached the guest, how often the guest was left.
@@ -122,7 +123,8 @@ extension GuestEnd {
         case .powerOff: 0
         case .reset: 3
         case .crashed, .hung: 4
-        case .quit: 130
+        // As Ctrl-C would end it.
+        case .quit: 128 + SignalNumber.interrupt
         case .signal(let number): 128 + number
         }
     }

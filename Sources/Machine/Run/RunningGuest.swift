@@ -50,7 +50,7 @@ struct RunningGuest {
         switch event {
         case .command(let command, let answer): answer(obey(command))
         case .key(let key): obey(key)
-        case .signal(CurrentProcess.userSignal): tell(status().lines.map { $0 + "\n" }.joined())
+        case .signal(SignalNumber.user1): tell(status().lines.map { $0 + "\n" }.joined())
         case .signal(let number): end = .signal(number)
         case .guestEnded(let reason): end = reason
         }

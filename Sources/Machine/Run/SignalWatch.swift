@@ -5,24 +5,25 @@ internal import LinuxSystem
 
 /// Signals that arrive in an event loop and nowhere else, for as long as it lives.
 final class SignalWatch: Sendable {
-    private let signals: SignalDescriptor
-    private let loop: EventLoop
-    private let token: EventLoop.Token
+    private let signals: Share<SignalDescriptor>
+    private let source: EventSource
 
     /// - Parameter received: called on the loop's thread with the signal's number.
     init(
         _ numbers: [CInt], loop: EventLoop, system: any SystemCalls, received: @escaping @Sendable (CInt) -> Void
     ) throws(MachineError) {
-        let signals = try naming("signalfd") { () throws(Errno) in try SignalDescriptor(signals: numbers, of: system) }
-        token = try naming("epoll_ctl for signals") { () throws(Errno) in
-            try loop.add(signals.rawValue) {
+        let signals = try mapError(MachineError.call("signalfd"), try SignalDescriptor(signals: numbers, of: system))
+        source = try mapError(
+            MachineError.call("epoll_ctl for signals"),
+            try loop.add(signals.rawValue) { _ in
                 if let number = signals.take() { received(number) }
-            }
-        }
-        self.signals = signals
-        self.loop = loop
+            })
+        self.signals = Share(signals)
     }
 
-    // Without it the loop would keep the handler, which may keep the loop.
-    deinit { loop.remove(token) }
+    /// The loop's handler goes before the descriptor, and that before the source, which has a share of the loop.
+    deinit {
+        source.stop()
+        signals.release()
+    }
 }

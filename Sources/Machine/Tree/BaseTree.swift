@@ -8,9 +8,9 @@ internal import Passthrough
 
 /// A device tree of the user's that the generated one is merged into (`device-tree.base`).
 ///
-/// Its nodes and properties stay, save those that describe what Martlet alone can know: memory, cpus, psci, the timer, the
-/// interrupt controller, and what /chosen says of the boot. Where both trees have a node, Martlet's properties count.
-/// References to what is left out lead to Martlet's, or are left out too.
+/// Its nodes and properties stay, save those that describe what Martlet alone can know: memory, cpus, psci, the timer,
+/// the interrupt controller, and what /chosen says of the boot. Where both trees have a node, Martlet's properties
+/// count. References to what is left out lead to Martlet's, or are left out too.
 struct BaseTree: Sendable {
     let file: TreeFile
     private var tree: Tree
@@ -22,7 +22,8 @@ struct BaseTree: Sendable {
     private(set) var lostReferences: [LostReference] = []
     /// Hands out what the tree has nowhere.
     private(set) var phandles: PhandleAllocator
-    /// The phandle by which the tree's nodes refer to the interrupt controller, which Martlet's takes over; nil for none.
+    /// The phandle by which the tree's nodes refer to the interrupt controller, which Martlet's takes over; nil for
+    /// none.
     private(set) var interruptController: Phandle?
     /// `#address-cells` of that controller: maps that lead there have so many cells of an address (interrupt-map).
     private var controllerAddressCells: PropertyValue?

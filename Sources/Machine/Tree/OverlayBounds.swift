@@ -61,7 +61,7 @@ struct OverlayBounds {
             } else if isCPUs, child.baseName == "cpu" || child[property: "device_type"]?.string == "cpu" {
                 throw refusal("", childPath)
             } else if child[property: "msi-controller"] != nil {
-                // A part of the interrupt controller that Martlet's hasn't got.
+                // A part of the interrupt controller that Martlet's doesn't have.
                 throw refusal("", childPath)
             }
         }

@@ -9,8 +9,8 @@ internal import Passthrough
 
 /// What the configuration adds to the generated device tree: files, read and checked, and references by label.
 ///
-/// The order: the generated tree is merged into the base tree, references are resolved, each device's overlay is applied in
-/// the order of the devices, and then the machine's overlays in their order.
+/// The order: the generated tree is merged into the base tree, references are resolved, each device's overlay is
+/// applied in the order of the devices, and then the machine's overlays in their order.
 struct TreeAdditions: Sendable {
     /// A cell of a device's property that is to hold the phandle of the node with a label.
     private struct Reference: Sendable {

@@ -7,10 +7,11 @@ public import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// The passed-through devices of a running VM: their connections, and what they share (DMA mappings, group registrations).
+/// The passed-through devices of a running VM: their connections, and what they share (DMA mappings, group
+/// registrations).
 ///
-/// Ownership: the thread that owns the machine sets up, silences and lets go; `state`'s lock is for the report, which may
-/// be asked for from another.
+/// Ownership: the thread that owns the machine sets up, silences and lets go; `state`'s lock is for the report, which
+/// may be asked for from another.
 public final class ConnectedDevices: LiveDevice {
     private struct State: ~Copyable {
         var connections: [ConnectedDevice] = []
@@ -20,8 +21,8 @@ public final class ConnectedDevices: LiveDevice {
     private let state = Mutex(State())
     private let devices: PlacedDevices
 
-    /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else, unless they are to reach each
-    /// other.
+    /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else, unless they are to
+    /// reach each other.
     /// - Parameters:
     ///   - memory: the guest's RAM, each bank at its guest-physical address, which is the IOVA too.
     ///   - loop: watches the interrupts that pass through user space.
@@ -37,14 +38,14 @@ public final class ConnectedDevices: LiveDevice {
                 try Self.map(memory, in: space, onto: &state.stack, log: log)
             }
             let link = state.stack.keep(
-                try PassthroughError.kvm(first.name) { () throws(KVMError) in try VFIOLink(vm) })
+                try mapError(PassthroughError.kvm(first.name), try VFIOLink(vm)))
             // One for each group, or for each device that was opened by its own file.
             var files: Set<CInt> = []
             for device in devices.devices where files.insert(device.device.kvmFile).inserted {
                 state.stack.keep(
-                    try PassthroughError.kvm(device.name) { () throws(KVMError) in
-                        try VFIOLink.Registration(link, group: device.device.kvmFile)
-                    })
+                    try mapError(
+                        PassthroughError.kvm(device.name),
+                        try VFIOLink.Registration(link, group: device.device.kvmFile)))
             }
             for device in devices.devices {
                 state.connections.append(
@@ -57,8 +58,8 @@ public final class ConnectedDevices: LiveDevice {
         }
     }
 
-    /// In bytes: memory is mapped for DMA in parts of it, so that a large guest's progress can be shown. A whole number of
-    /// the largest pages that an IOMMU has.
+    /// In bytes: memory is mapped for DMA in parts of it, so that a large guest's progress can be shown. A whole number
+    /// of the largest pages that an IOMMU has.
     private static let partSize: UInt64 = 1 << 30
 
     /// How many DMA mappings banks of these sizes take in each address space.
@@ -78,9 +79,8 @@ public final class ConnectedDevices: LiveDevice {
             var offset: UInt64 = 0
             while offset < bank.mapping.size {
                 let part = offset..<min(offset + partSize, bank.mapping.size)
-                let mapping = try PassthroughError.vfio { () throws(VFIOError) in
-                    try space.map(bank.mapping, part: part, iova: bank.address + offset)
-                }
+                let mapping = try mapError(
+                    PassthroughError.vfio, try space.map(bank.mapping, part: part, iova: bank.address + offset))
                 stack.keep(mapping)
                 offset = part.upperBound
                 done += mapping.size
@@ -101,15 +101,13 @@ public final class ConnectedDevices: LiveDevice {
                 // Nil only while the region goes, and the connection has a share of it.
                 guard let memory = region.memory else { continue }
                 stack.keep(
-                    try PassthroughError.vfio { () throws(VFIOError) in
-                        try space.map(memory, part: 0..<memory.size, iova: address)
-                    })
+                    try mapError(PassthroughError.vfio, try space.map(memory, part: 0..<memory.size, iova: address)))
             }
         }
     }
 
-    /// Silences every device, newest first: triggers off, then a reset where something can. DMA that a device without one
-    /// has begun goes on.
+    /// Silences every device, newest first: triggers off, then a reset where something can. DMA that a device without
+    /// one has begun goes on.
     public func quiesce() {
         state.withLock { state in
             for connection in state.connections.reversed() { connection.quiesce() }

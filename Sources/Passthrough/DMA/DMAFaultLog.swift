@@ -4,10 +4,11 @@
 internal import LinuxSystem
 internal import Synchronization
 
-/// The DMA faults of devices behind an IOMMU from the moment that it is made. User space is told of them nowhere but in the log of the
-/// host's kernel.
+/// The DMA faults of devices behind an IOMMU from the moment that it is made. User space is told of them nowhere but in
+/// the log of the host's kernel.
 ///
-/// The kernel logs at most 10 of them in 5 s, of all devices together (DEFAULT_RATELIMIT_BURST): there may be more than are found.
+/// The kernel logs at most 10 of them in 5 s, of all devices together (DEFAULT_RATELIMIT_BURST): there may be more than
+/// are found.
 final class DMAFaultLog: Sendable {
     /// What the log has of a device.
     struct Faults {

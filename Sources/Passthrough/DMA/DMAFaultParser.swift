@@ -3,13 +3,15 @@
 
 /// Finds DMA faults in records of /dev/kmsg, one after the other. What it can't read isn't there.
 ///
-/// - SeeAlso: Linux, Documentation/ABI/testing/dev-kmsg; drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c, arm_smmu_evtq_thread: the
-///   raw words of an event are the same in all versions, and later ones decode them behind; drivers/iommu/arm/arm-smmu/arm-smmu.c
+/// - SeeAlso: Linux, Documentation/ABI/testing/dev-kmsg; drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c,
+///   arm_smmu_evtq_thread: the raw words of an event are the same in all versions, and later ones decode them behind;
+///   drivers/iommu/arm/arm-smmu/arm-smmu.c
 struct DMAFaultParser {
     /// The drivers of Linux whose records it reads.
     static let drivers = ["arm-smmu-v3", "arm-smmu"]
 
-    /// Events of SMMUv3s of which words are still to come, a record for each. By the IOMMU's name: records of two may alternate.
+    /// Events of SMMUv3s of which words are still to come, a record for each. By the IOMMU's name: records of two may
+    /// alternate.
     private var events: [String: [UInt64]] = [:]
 
     /// The fault that is complete with this record.
@@ -41,8 +43,8 @@ struct DMAFaultParser {
         return isWhole ? Self.fault(words, iommu) : nil
     }
 
-    /// All events have their number and the StreamID in one place, and these have RnW and the input address: F_TRANSLATION,
-    /// F_ADDR_SIZE, F_ACCESS and F_PERMISSION. (SMMU architecture version 3, IHI 0070, 7.3)
+    /// All events have their number and the StreamID in one place, and these have RnW and the input address:
+    /// F_TRANSLATION, F_ADDR_SIZE, F_ACCESS and F_PERMISSION. (SMMU architecture version 3, IHI 0070, 7.3)
     private static func fault(_ words: [UInt64], _ iommu: String) -> DMAFault {
         let hasAddress = (0x10...0x13).contains(words[0] & 0xFF)
         return DMAFault(
@@ -50,7 +52,8 @@ struct DMAFaultParser {
             isWrite: hasAddress ? words[1] & 1 << 35 == 0 : nil)
     }
 
-    /// SMMU_CBn_FSYNR0 has WNR in bit 4, SMMU_CBFRSYNRAn the StreamID in its low half. (SMMU architecture version 2, IHI 0062)
+    /// SMMU_CBn_FSYNR0 has WNR in bit 4, SMMU_CBFRSYNRAn the StreamID in its low half. (SMMU architecture version 2,
+    /// IHI 0062)
     private static func contextFault(_ fields: ArraySlice<Substring>, _ iommu: String) -> DMAFault? {
         guard fields.prefix(3).elementsEqual(["Unhandled", "context", "fault:"]) else { return nil }
         func value(_ key: String) -> UInt64? {

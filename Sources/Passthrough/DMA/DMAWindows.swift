@@ -34,7 +34,7 @@ enum DMAWindows {
     ) throws(PassthroughError) -> [GuestRange] {
         let own = tree.cellCounts(of: bus)
         let parentCells = tree.cellCounts(of: parent).address
-        // Entries without a byte would go on for ever.
+        // Entries without a byte would go on forever.
         guard own.address > 0, parentCells > 0 else { return [] }
         var windows: [GuestRange] = []
         var reader = value.reader

@@ -4,8 +4,8 @@
 public import HostDevices
 public import VFIO
 
-/// What devices that reach the guest's memory by DMA demand of its place: they see it at its guest-physical addresses, of
-/// which the IOMMU can't translate all.
+/// What devices that reach the guest's memory by DMA demand of its place: they see it at its guest-physical addresses,
+/// of which the IOMMU can't translate all.
 public struct MemoryDemands: Sendable {
     /// Addresses that can't be memory, and why.
     public struct Problem: Equatable, Sendable {

@@ -11,12 +11,12 @@ internal import VFIO
 /// `EventFDStateMachine` says.
 ///
 /// Ownership and locks: `state` is guarded by its lock, which is the device's one lock for interrupts. The event loop's
-/// thread takes it for triggers and the timer, vCPU threads take it after a trapped access was done, and whoever holds it
-/// performs the effects before the next event is looked at: a trigger, the access that ends the one before and the timer
-/// have an order, whichever it is. Below it come only locks that call nothing: `MappedRegions`, the VM's slot numbers, the
-/// VFIO device's list of wirings, the event loop's list of sources, and the kernel's own. The event loop runs handlers
-/// without a lock, and a vCPU that waits here is out of KVM_RUN, so that the removal of a slot doesn't wait for it. Nothing is
-/// logged under the lock: whoever reads standard error may be slow. (The tracer never waits.)
+/// thread takes it for triggers and the timer, vCPU threads take it after a trapped access was done, and whoever holds
+/// it performs the effects before the next event is looked at: a trigger, the access that ends the one before and the
+/// timer have an order, whichever it is. Below it come only locks that call nothing: `MappedRegions`, the VM's slot
+/// numbers, the VFIO device's list of wirings, the event loop's list of sources, and the kernel's own. The event loop
+/// runs handlers without a lock, and a vCPU that waits here is out of KVM_RUN, so that the removal of a slot doesn't
+/// wait for it. Nothing is logged under the lock: whoever reads standard error may be slow. (The tracer never waits.)
 final class EventFDPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: EventFDStateMachine
@@ -82,7 +82,7 @@ final class EventFDPath: InterruptPath {
         let interrupt = interrupts[position]
         let name = device.host.name
         // Says now whether the line can be driven at all.
-        try PassthroughError.kvm(name) { () throws(KVMError) in try vm.setInterruptLine(interrupt.gsi, high: false) }
+        try mapError(PassthroughError.kvm(name), try vm.setInterruptLine(interrupt.gsi, high: false))
         let trigger = try makeEvent(vm.system, name)
         let source = try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered(position, trigger) }
         for trap in traps { trap.setListener(self) }
@@ -137,7 +137,8 @@ final class EventFDPath: InterruptPath {
         handle { _ in .trigger(position, count: trigger.take()) }
     }
 
-    /// On the event loop's thread. The expiry is taken under the lock: one that a later arming has made void isn't there.
+    /// On the event loop's thread. The expiry is taken under the lock: one that a later arming has made void isn't
+    /// there.
     private func timerExpired() {
         handle { $0?.take() == true ? .timer : nil }
     }
@@ -190,16 +191,14 @@ final class EventFDPath: InterruptPath {
         case .raise(let line): try drive(line, high: true)
         case .lower(let line): try drive(line, high: false)
         case .unmask(let line):
-            try PassthroughError.vfio { () throws(VFIOError) in try device.unmask(interrupts[line].info) }
+            try mapError(PassthroughError.vfio, try device.unmask(interrupts[line].info))
         case .armTimer: timer?.arm(nanoseconds: timeoutNanoseconds)
         case .armRetry: timer?.arm(nanoseconds: Self.retryMilliseconds * 1_000_000)
         }
     }
 
     private func drive(_ line: Int, high: Bool) throws(PassthroughError) {
-        try PassthroughError.kvm(device.host.name) { () throws(KVMError) in
-            try vm.setInterruptLine(interrupts[line].gsi, high: high)
-        }
+        try mapError(PassthroughError.kvm(device.host.name), try vm.setInterruptLine(interrupts[line].gsi, high: high))
     }
 
     private func trace(

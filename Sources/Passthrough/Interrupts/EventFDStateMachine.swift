@@ -9,9 +9,9 @@ internal import DeviceOptions
 /// unmapped, and the first access that traps is taken for it. That works for one interrupt at a time; others wait in
 /// the order of arrival. A value without a clock, a lock or a call: `EventFDPath` performs the effects.
 ///
-/// The kernel may refuse to unmap (it allocates memory for that). An interrupt raised then could never be seen to end, and
-/// its line would be stuck. So it waits, masked if it is level-triggered, and the timer tries again until the kernel does it;
-/// what comes meanwhile waits behind it.
+/// The kernel may refuse to unmap (it allocates memory for that). An interrupt raised then could never be seen to end,
+/// and its line would be stuck. So it waits, masked if it is level-triggered, and the timer tries again until the
+/// kernel does it; what comes meanwhile waits behind it.
 struct EventFDStateMachine: Equatable, Sendable {
     /// Something that happened.
     enum Event: Equatable, Sendable {
@@ -25,7 +25,8 @@ struct EventFDStateMachine: Equatable, Sendable {
 
     /// Something to do, in the order given.
     enum Effect: Equatable, Sendable {
-        /// Take the mapped regions from the guest, so that its next access traps. The one effect whose failure matters here.
+        /// Take the mapped regions from the guest, so that its next access traps. The one effect whose failure matters
+        /// here.
         case unmap
         /// Give them back.
         case map
@@ -54,8 +55,8 @@ struct EventFDStateMachine: Equatable, Sendable {
     private(set) var lines: [Line]
     /// The line that is raised.
     private(set) var active: Int?
-    /// Lines to raise, oldest first, each at most once. An edge that came again while active is here, too. When nothing is
-    /// active, they wait for the regions to be unmapped.
+    /// Lines to raise, oldest first, each at most once. An edge that came again while active is here, too. When nothing
+    /// is active, they wait for the regions to be unmapped.
     private(set) var queue: [Int] = []
     /// Whether the guest reaches the regions without exits.
     private(set) var isMapped: Bool
@@ -95,7 +96,8 @@ struct EventFDStateMachine: Equatable, Sendable {
         lines[line].counters.raised &+= count
         lines[line].counters.coalesced &+= count - 1
         // One waiting delivery stands for all that came before it. An active level line is unmasked at its end, and
-        // fires again if it is still high. An active edge may be one that the guest has dealt with: it has to come again.
+        // fires again if it is still high. An active edge may be one that the guest has dealt with: it has to come
+        // again.
         if lines[line].isQueued || (active == line && lines[line].isLevel) {
             lines[line].counters.coalesced &+= 1
             return

@@ -12,11 +12,11 @@ internal import VFIO
 /// A level line is masked by VFIO when it fires; at the guest's end of interrupt KVM signals the resamplefd, which VFIO
 /// takes as its unmask, so that a line that is still high fires again.
 ///
-/// The order of the set-up is such that an assertion at any moment of it is delivered, and once. KVM's route comes first:
-/// it holds what arrives before the guest has enabled the SPI. Then VFIO's unmask, so that the end of the very first
-/// interrupt isn't missed. Then the mask is taken away, in which a previous owner or a path that was tried before this one
-/// may have left the line. Last the trigger: from here on the line fires, now if it is high. (Unmasked after that, a line
-/// that has just fired would fire again before the guest had seen it.)
+/// The order of the set-up is such that an assertion at any moment of it is delivered, and once. KVM's route comes
+/// first: it holds what arrives before the guest has enabled the SPI. Then VFIO's unmask, so that the end of the very
+/// first interrupt isn't missed. Then the mask is taken away, in which a previous owner or a path that was tried before
+/// this one may have left the line. Last the trigger: from here on the line fires, now if it is high. (Unmasked after
+/// that, a line that has just fired would fire again before the guest had seen it.)
 ///
 /// Ownership: the wiring, under its lock, since `disconnect` may come from the thread that stops the VM.
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.75 KVM_IRQFD; include/uapi/linux/vfio.h, VFIO_DEVICE_SET_IRQS

@@ -21,8 +21,8 @@ func makeEvent(_ system: any SystemCalls, _ device: String) throws(PassthroughEr
 /// Has `loop` watch a descriptor for a device's interrupt.
 func watch(
     _ loop: EventLoop, _ descriptor: CInt, _ device: String, _ handler: @escaping @Sendable () -> Void
-) throws(PassthroughError) -> LoopSource {
-    do { return try LoopSource(loop, descriptor, handler) } catch {
+) throws(PassthroughError) -> EventSource {
+    do { return try loop.add(descriptor) { _ in handler() } } catch {
         throw .call(device: device, "epoll_ctl", errno: error)
     }
 }

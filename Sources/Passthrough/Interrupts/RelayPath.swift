@@ -7,12 +7,13 @@ internal import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// The interrupt path with Martlet in the middle: the event loop takes VFIO's trigger and signals a KVM irqfd, takes KVM's
-/// resamplefd and has VFIO unmask. Each interrupt has its own, so several are active at once, and regions stay mapped.
+/// The interrupt path with Martlet in the middle: the event loop takes VFIO's trigger and signals a KVM irqfd, takes
+/// KVM's resamplefd and has VFIO unmask. Each interrupt has its own, so several are active at once, and regions stay
+/// mapped.
 ///
-/// Ownership: `state` is guarded by its lock, which the event loop's thread holds while it performs effects. Below it come
-/// only locks that call nothing: the event loop's list of sources, the VFIO device's list of wirings, the kernel's. Nothing is
-/// logged under it: whoever reads standard error may be slow. (The tracer never waits.)
+/// Ownership: `state` is guarded by its lock, which the event loop's thread holds while it performs effects. Below it
+/// come only locks that call nothing: the event loop's list of sources, the VFIO device's list of wirings, the
+/// kernel's. Nothing is logged under it: whoever reads standard error may be slow. (The tracer never waits.)
 final class RelayPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: RelayStateMachine
@@ -56,7 +57,8 @@ final class RelayPath: InterruptPath {
         self.tracer = tracer
         let limiter = StormLimiter(limit: stormLimit, now: Clock.monotonicNanoseconds)
         state = Mutex(State(machine: RelayStateMachine(isLevel: interrupt.info.isLevel, limiter: limiter)))
-        // As with irqfd, each step can take what the next one lets through. A handler that comes early waits for the lock.
+        // As with irqfd, each step can take what the next one lets through. A handler that comes early waits for the
+        // lock.
         try state.withLock { (state) throws(PassthroughError) in
             let trigger = state.wiring.keep(try makeEvent(vm.system, name))
             let injection = state.wiring.keep(try makeEvent(vm.system, name))
@@ -65,9 +67,9 @@ final class RelayPath: InterruptPath {
             var timer: TimerDescriptor?
             if stormLimit > 0 { timer = state.wiring.keep(try makeTimer(vm.system, name)) }
             state.wiring.keep(
-                try PassthroughError.kvm(name) { () throws(KVMError) in
-                    try InterruptRoute(vm, gsi: interrupt.gsi, trigger: injection, resample: resample)
-                })
+                try mapError(
+                    PassthroughError.kvm(name),
+                    try InterruptRoute(vm, gsi: interrupt.gsi, trigger: injection, resample: resample)))
             state.wiring.keep(try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered() })
             if let resample {
                 state.wiring.keep(try watch(loop, resample.rawValue, name) { [weak self] in self?.resampled() })

@@ -3,8 +3,9 @@
 
 /// How many interrupts a line may have each second: a bucket that holds a second's worth, and refills at that rate.
 ///
-/// So a line that stays below the limit in each second is never held back, and one that doesn't comes through at the limit.
-/// A level line that has had its second's worth stays masked until the next is allowed, before it is known to want it.
+/// So a line that stays below the limit in each second is never held back, and one that doesn't comes through at the
+/// limit. A level line that has had its second's worth stays masked until the next is allowed, before it is known to
+/// want it.
 struct StormLimiter: Equatable, Sendable {
     /// One second, and with it the bucket's size, in nanoseconds.
     private static let second: UInt64 = 1_000_000_000

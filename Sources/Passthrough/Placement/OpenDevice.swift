@@ -43,7 +43,7 @@ public final class OpenDevice: Sendable {
         _ settings: PlacedDevice.Settings, containers: VFIOContainers, interrupts: HostInterruptFile?, sysfs: Sysfs,
         log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
-        let host = try PassthroughError.host { () throws(HostDeviceError) in try settings.identity.find(sysfs) }
+        let host = try mapError(PassthroughError.host, try settings.identity.find(sysfs))
         if settings.dma == .automatic, host.state == .ready, host.group?.isNoIOMMU == true,
             let master = DMAMasters.possibleMaster(of: host, sysfs)
         {

@@ -20,8 +20,8 @@ public final class OpenDevices: Sendable {
     /// Opens every device.
     /// - Parameters:
     ///   - containers: what they are opened through.
-    ///   - interrupts: opened before them, and closed after them, also when this throws; without it the report says that the counts aren't
-    ///     known.
+    ///   - interrupts: opened before them, and closed after them, also when this throws; without it the report says
+    ///     that the counts aren't known.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
         _ settings: [PlacedDevice.Settings], containers: VFIOContainers, interrupts: HostInterruptFile? = nil,
@@ -95,7 +95,7 @@ public final class OpenDevices: Sendable {
     public func memoryDemands() throws(PassthroughError) -> MemoryDemands? {
         let sharing = devices.filter { $0.device.reach == .guestMemory }
         guard let first = sharing.first else { return nil }
-        return try PassthroughError.vfio { () throws(VFIOError) in
+        do throws(VFIOError) {
             var limits: [IOVALimits] = []
             for space in containers.guestSpaces { limits.append(try space.limits()) }
             var reserved: [ReservedRegion] = []
@@ -105,6 +105,6 @@ public final class OpenDevices: Sendable {
                 }
             }
             return MemoryDemands(device: first.host.name, limits: limits, reserved: reserved)
-        }
+        } catch { throw .vfio(error) }
     }
 }

@@ -39,7 +39,7 @@ final class MappedRegions: Sendable {
         pieces = Mutex([])
         // From here on a throw runs deinit.
         for region in device.regions where region.isMapped {
-            let mapping = try PassthroughError.vfio { () throws(VFIOError) in try device.device.map(region.info) }
+            let mapping = try mapError(PassthroughError.vfio, try device.device.map(region.info))
             let piece = Piece(
                 region: mapping, base: region.range.base.rawValue, part: 0..<region.info.size, isRemovable: true)
             try pieces.withLock { (pieces) throws(PassthroughError) in
@@ -54,8 +54,8 @@ final class MappedRegions: Sendable {
         pieces.withLock { pieces in pieces.filter { $0.part.lowerBound == 0 }.map { ($0.base, $0.region) } }
     }
 
-    /// Takes everything from the guest and unmaps it, newest first: of each piece the slot, then the share of the mapping.
-    /// A second call does nothing.
+    /// Takes everything from the guest and unmaps it, newest first: of each piece the slot, then the share of the
+    /// mapping. A second call does nothing.
     func release() {
         pieces.withLock { pieces in
             while !pieces.isEmpty {
@@ -105,7 +105,8 @@ final class MappedRegions: Sendable {
     }
 
     /// Takes the removable pieces from the guest: its accesses to them trap from now on.
-    /// - Throws: for the first piece that the kernel won't remove; it and the rest stay mapped, and it can be tried again.
+    /// - Throws: for the first piece that the kernel won't remove; it and the rest stay mapped, and it can be tried
+    ///   again.
     func unmap() throws(PassthroughError) {
         try pieces.withLock { (pieces) throws(PassthroughError) in
             for index in pieces.indices.reversed() where pieces[index].isRemovable {
@@ -124,7 +125,7 @@ final class MappedRegions: Sendable {
 
     private static func unmap(_ piece: inout Piece, _ device: String) throws(PassthroughError) {
         guard let slot = piece.slot else { return }
-        try PassthroughError.kvm(device) { () throws(KVMError) in try slot.remove() }
+        try mapError(PassthroughError.kvm(device), try slot.remove())
         piece.slot = nil
     }
 
@@ -133,8 +134,7 @@ final class MappedRegions: Sendable {
         // Nil only while the region goes, and the piece has a share of it.
         guard let memory = piece.region.memory else { return }
         let address = piece.base + part.lowerBound
-        piece.slot = try PassthroughError.kvm(device) { () throws(KVMError) in
-            try MemorySlot(vm, at: address, mapping: memory, part: part)
-        }
+        piece.slot = try mapError(
+            PassthroughError.kvm(device), try MemorySlot(vm, at: address, mapping: memory, part: part))
     }
 }

@@ -7,9 +7,9 @@ internal import VFIO
 
 /// Forwards the guest's trapped accesses to a region of a real device.
 ///
-/// A mapped region has one too: it takes the accesses that arrive while the region isn't mapped.
-/// Ownership: the counters are atomic; the device's registers are the device's own. `listener` is guarded by its lock, which
-/// is only taken when `hasListener` says that there is one, and not held while it is called.
+/// A mapped region has one too: it takes the accesses that arrive while the region isn't mapped. Ownership: the
+/// counters are atomic; the device's registers are the device's own. `listener` is guarded by its lock, which is only
+/// taken when `hasListener` says that there is one, and not held while it is called.
 final class TrappedRegion: MMIODevice {
     let region: VFIORegion
     private let device: VFIODevice

@@ -9,7 +9,8 @@ extension DeviceReport.DMA {
     public struct Faults: Sendable, Equatable, Encodable {
         /// A refused access.
         public struct Fault: Sendable, Equatable, Encodable {
-            /// Where the device wanted to go, which is an address of its own view (IOVA); nil where the log doesn't say.
+            /// Where the device wanted to go, which is an address of its own view (IOVA); nil where the log doesn't
+            /// say.
             public let address: String?
             /// "read" or "write"; nil where the log doesn't say.
             public let access: String?

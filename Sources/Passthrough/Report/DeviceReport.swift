@@ -66,8 +66,8 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         public let mode: String
         /// "container" or "iommufd"; nil where no IOMMU stands between the device and memory.
         public let through: String?
-        /// "guest RAM", "guest RAM and the devices' mapped regions", "nothing", or "all host memory": what the hardware lets the
-        /// device reach.
+        /// "guest RAM", "guest RAM and the devices' mapped regions", "nothing", or "all host memory": what the hardware
+        /// lets the device reach.
         public let reaches: String
         /// The other devices of its IOMMU group, which reach the same.
         public let groupOthers: [String]
@@ -124,8 +124,8 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     public let maps: UInt64
     /// How often the kernel refused to take them: the interrupt then had to wait.
     public let refusedUnmaps: UInt64
-    /// Loads and stores to trapped regions that the hardware hadn't described: those emulated, and those answered with a data
-    /// abort.
+    /// Loads and stores to trapped regions that the hardware hadn't described: those emulated, and those answered with
+    /// a data abort.
     public let nisvEmulated: UInt64
     /// Those that were answered with a data abort.
     public let nisvAborted: UInt64

@@ -9,7 +9,7 @@ public import VFIO
 public enum ResetFailure: Error, Equatable, Sendable {
     /// VFIO_DEVICE_RESET, or an access to a register, failed.
     case vfio(VFIOError)
-    /// A step is about a register that the device hasn't got, or that VFIO doesn't let user space use.
+    /// A step is about a register that the device doesn't have, or that VFIO doesn't let user space use.
     case noRegister(device: String, step: String, problem: String)
     /// A register didn't become what it was to become.
     case timedOut(device: String, step: String, milliseconds: Int, value: UInt64)

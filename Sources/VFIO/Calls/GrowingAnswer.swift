@@ -4,7 +4,8 @@
 internal import HostDevices
 internal import LinuxSystem
 
-/// Answers of the kernel for which the caller brings the room, and which say how much they need: asked for until they fit.
+/// Answers of the kernel for which the caller brings the room, and which say how much they need: asked for until they
+/// fit.
 ///
 /// Apart from the ioctls, so that tests reach every answer.
 enum GrowingAnswer {
@@ -29,8 +30,8 @@ enum GrowingAnswer {
     }
 
     /// Ranges of addresses, each with its first and its last one.
-    /// - Parameter ask: fills the array with pairs, and sets how many there are; it throws EMSGSIZE when there is no room for as
-    ///   many.
+    /// - Parameter ask: fills the array with pairs, and sets how many there are; it throws EMSGSIZE when there is no
+    ///   room for as many.
     /// - Throws: EMSGSIZE over `rangeLimit`, besides what `ask` throws.
     static func ranges(
         _ ask: (inout [UInt64], inout UInt32) throws(Errno) -> Void

@@ -134,14 +134,16 @@ extension LinuxKernel: VFIOCalls {
         try retrying { clinux_iommu_ioas_unmap(iommufd, addressSpace, iova, size) }
     }
 
-    public func adopt(_ descriptor: CInt) throws(Errno) { try retrying { clinux_close_on_exec(descriptor) } }
+    public func adopt(_ descriptor: CInt) throws(Errno) {
+        noteHandedInDescriptor()
+        try retrying { clinux_close_on_exec(descriptor) }
+    }
 
     public func lockedMemoryLimit() throws(Errno) -> UInt64? {
         var limit: UInt64 = 0
         try retrying { clinux_memory_lock_limit(&limit) }
         if limit == .max { return nil }
-        // CAP_IPC_LOCK, include/uapi/linux/capability.h
-        let isExempt = try retrying { clinux_has_capability(14) }
+        let isExempt = try retrying { clinux_has_capability(CInt(CLINUX_CAPABILITY_IPC_LOCK)) }
         return isExempt == 1 ? nil : limit
     }
 }

@@ -71,7 +71,8 @@ public protocol VFIOCalls: SystemCalls {
     /// Keeps a descriptor that was handed in from programs that are started (fcntl(2), F_SETFD).
     /// - Throws: EBADF where it isn't open.
     func adopt(_ descriptor: CInt) throws(Errno)
-    /// How many bytes this process may keep in RAM (RLIMIT_MEMLOCK); nil for any number, by the limit or by CAP_IPC_LOCK.
+    /// How many bytes this process may keep in RAM (RLIMIT_MEMLOCK); nil for any number, by the limit or by
+    /// CAP_IPC_LOCK.
     func lockedMemoryLimit() throws(Errno) -> UInt64?
 }
 

@@ -52,9 +52,7 @@ public final class IOAddressSpace: Sendable {
     /// - Throws: `VFIOError.failed`.
     init(in iommufd: IOMMUFD, for device: String) throws(VFIOError) {
         self.iommufd = iommufd
-        id = try attempt(.allocateAddressSpace, device) { () throws(Errno) in
-            try iommufd.calls.iommuAllocate(iommufd.rawValue)
-        }
+        id = try attempt(.allocateAddressSpace, device, try iommufd.calls.iommuAllocate(iommufd.rawValue))
     }
 
     deinit {
@@ -88,6 +86,6 @@ extension VFIOCalls {
         {
             throw .wrongDescriptor(device: device, key: key, number: handedIn, found: path, wanted: name)
         }
-        try attempt(.adopt(key: key, handedIn), device) { () throws(Errno) in try adopt(handedIn) }
+        try attempt(.adopt(key: key, handedIn), device, try adopt(handedIn))
     }
 }

@@ -16,8 +16,8 @@ public struct IOVALimits: Equatable, Sendable {
         self.mappingsLeft = mappingsLeft
     }
 
-    /// Reads struct vfio_iommu_type1_info and the chain of capabilities behind it. What isn't there is not known; a chain
-    /// that leads outside the bytes, or backwards, ends.
+    /// Reads struct vfio_iommu_type1_info and the chain of capabilities behind it. What isn't there is not known; a
+    /// chain that leads outside the bytes, or backwards, ends.
     /// - SeeAlso: include/uapi/linux/vfio.h, VFIO_IOMMU_GET_INFO
     init(iommuInfo bytes: [UInt8]) {
         func number<Number: FixedWidthInteger>(_ offset: Int, _ type: Number.Type) -> Number? {
@@ -50,8 +50,8 @@ public struct IOVALimits: Equatable, Sendable {
         }
     }
 
-    /// The first addresses of `wanted` that can't be mapped, and all behind them up to the next that can; nil when all of
-    /// `wanted` can.
+    /// The first addresses of `wanted` that can't be mapped, and all behind them up to the next that can; nil when all
+    /// of `wanted` can.
     public func gap(in wanted: IOVARange) -> IOVARange? {
         guard let usable else { return nil }
         var next = wanted.first

@@ -15,19 +15,18 @@ public enum VFIOAddressSpace: Sendable {
         switch self {
         case .container(let container):
             return IOVALimits(
-                iommuInfo: try attempt(.getIOMMUInfo, device.name) { () throws(Errno) in
-                    try container.calls.vfioIOMMUInfo(container.rawValue)
-                })
+                iommuInfo: try attempt(
+                    .getIOMMUInfo, device.name, try container.calls.vfioIOMMUInfo(container.rawValue)))
         case .iommufd(let space):
             return IOVALimits(
-                usable: try attempt(.getUsableRanges, device.name) { () throws(Errno) in
-                    try space.iommufd.calls.iommuUsableRanges(space.iommufd.rawValue, addressSpace: space.id)
-                })
+                usable: try attempt(
+                    .getUsableRanges, device.name,
+                    try space.iommufd.calls.iommuUsableRanges(space.iommufd.rawValue, addressSpace: space.id)))
         }
     }
 
-    /// Lets all its devices read and write `part` of `memory`, from `iova` on. The pages are pinned: they stay in RAM for as
-    /// long as the mapping lives.
+    /// Lets all its devices read and write `part` of `memory`, from `iova` on. The pages are pinned: they stay in RAM
+    /// for as long as the mapping lives.
     /// - Throws: `VFIOError.noTranslation` where there is no IOMMU, `.failed`.
     public func map(_ memory: MemoryMapping, part: Range<UInt64>, iova: UInt64) throws(VFIOError) -> VFIODMAMapping {
         try VFIODMAMapping(memory, part: part, iova: iova, in: self)

@@ -53,12 +53,10 @@ public final class VFIOContainer: Sendable {
                 "/dev/vfio/vfio", .openContainer, for: device, sysfs: "/sys/class/misc/vfio",
                 others: node.map { [$0] } ?? []), of: calls)
         let raw = descriptor.rawValue
-        let version = try attempt(.getAPIVersion, device) { () throws(Errno) in try calls.vfioAPIVersion(raw) }
+        let version = try attempt(.getAPIVersion, device, try calls.vfioAPIVersion(raw))
         // VFIO_API_VERSION has been 0 since the interface exists.
         guard version == 0 else { throw .incompatibleAPI(device: device, found: version) }
-        let isSupported = try attempt(.checkExtension(type), device) { () throws(Errno) in
-            try calls.vfioSupports(raw, type)
-        }
+        let isSupported = try attempt(.checkExtension(type), device, try calls.vfioSupports(raw, type))
         guard isSupported else { throw .iommuUnsupported(device: device, type: type) }
     }
 

@@ -6,9 +6,9 @@ public import HostDevices
 internal import LinuxSystem
 internal import Synchronization
 
-/// What the devices of one machine are opened through. There is one address space for those that reach the guest's memory,
-/// one for those that reach nothing, and a container for those without an IOMMU, which the kernel doesn't mix with others;
-/// the first two are containers or of an iommufd.
+/// What the devices of one machine are opened through. There is one address space for those that reach the guest's
+/// memory, one for those that reach nothing, and a container for those without an IOMMU, which the kernel doesn't mix
+/// with others; the first two are containers or of an iommufd.
 ///
 /// Nothing is open until the first device asks, and nothing stays open after the last one went: this type only
 /// remembers what its devices keep alive, but for a descriptor that was handed in.
@@ -58,8 +58,8 @@ public final class VFIOContainers: Sendable {
         isBorrowed = borrowsIOMMUFD
     }
 
-    /// Gives up the descriptor that was handed in: from now on its devices alone keep it. Devices that are opened later may
-    /// find none. A second call does nothing.
+    /// Gives up the descriptor that was handed in: from now on its devices alone keep it. Devices that are opened later
+    /// may find none. A second call does nothing.
     public func close() {
         let adopted = known.withLock { state in
             let adopted = state.adopted
@@ -76,8 +76,8 @@ public final class VFIOContainers: Sendable {
     ///   - dma: what it may reach.
     ///   - descriptor: a descriptor of its own file that this process was started with. It is the device's from then
     ///     on, and closed with it.
-    /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.identityBehindIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what `VFIOContainer`, `VFIOGroup` and
-    ///   `VFIODevice` throw.
+    /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.identityBehindIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what
+    ///   `VFIOContainer`, `VFIOGroup` and `VFIODevice` throw.
     public func open(
         _ host: HostDevice, dma: VFIODMAMode = .automatic, descriptor: CInt? = nil
     ) throws(VFIOError) -> VFIODevice {
@@ -159,7 +159,8 @@ public final class VFIOContainers: Sendable {
         known.withLock { $0.containers[purpose]?.container }
     }
 
-    /// The container of a type, for as long as it has a group; of two of one type, that which reaches the guest's memory.
+    /// The container of a type, for as long as it has a group; of two of one type, that which reaches the guest's
+    /// memory.
     public func container(_ type: VFIOIOMMUType) -> VFIOContainer? {
         container(type == .noIOMMU ? .untranslated : .guest)
     }

@@ -3,8 +3,8 @@
 
 internal import LinuxSystem
 
-/// Memory that the devices of an address space can reach. It is unmapped from the IOMMU when this goes, and only then is
-/// the memory let go.
+/// Memory that the devices of an address space can reach. It is unmapped from the IOMMU when this goes, and only then
+/// is the memory let go.
 public final class VFIODMAMapping: Sendable {
     /// Where devices see it.
     public let iova: UInt64
@@ -28,16 +28,15 @@ public final class VFIODMAMapping: Sendable {
         case .container(let container):
             guard container.type == .type1v2 else { throw .noTranslation(device: device.name) }
             groups = OwnedList(container.liveGroups)
-            try attempt(.mapDMA(iova: iova, size: size, group: device.group), device.name) { () throws(Errno) in
-                try container.calls.vfioMapDMA(container.rawValue, hostAddress: address, iova: iova, size: size)
-            }
+            try attempt(
+                .mapDMA(iova: iova, size: size, group: device.group), device.name,
+                try container.calls.vfioMapDMA(container.rawValue, hostAddress: address, iova: iova, size: size))
         case .iommufd(let space):
             groups = OwnedList()
-            try attempt(.mapAddressSpace(iova: iova, size: size, group: device.group), device.name) {
-                () throws(Errno) in
+            try attempt(
+                .mapAddressSpace(iova: iova, size: size, group: device.group), device.name,
                 try space.iommufd.calls.iommuMap(
-                    space.iommufd.rawValue, addressSpace: space.id, hostAddress: address, iova: iova, size: size)
-            }
+                    space.iommufd.rawValue, addressSpace: space.id, hostAddress: address, iova: iova, size: size))
         }
         self.iova = iova
         self.size = size
@@ -47,7 +46,8 @@ public final class VFIODMAMapping: Sendable {
 
     /// What devices see goes before the memory, and that before what the devices are in.
     deinit {
-        // Both refuse only what cuts a mapping in two (vfio_iommu_type1.c, iommufd/io_pagetable.c), and this is a whole one.
+        // Both refuse only what cuts a mapping in two (vfio_iommu_type1.c, iommufd/io_pagetable.c), and this is a whole
+        // one.
         switch space {
         case .container(let container):
             try? container.calls.vfioUnmapDMA(container.rawValue, iova: iova, size: size)

@@ -40,16 +40,12 @@ public final class VFIOGroup: Sendable {
                 sysfs: "/sys/class/vfio/\(facts.isNoIOMMU ? "noiommu-" : "")\(facts.id)"), of: calls)
         // From here on a throw runs deinit, which undoes what was done.
         let raw = descriptor.rawValue
-        let status = try attempt(.getGroupStatus, host.name) { () throws(Errno) in try calls.vfioGroupStatus(raw) }
+        let status = try attempt(.getGroupStatus, host.name, try calls.vfioGroupStatus(raw))
         guard status.contains(.viable) else { throw .groupNotViable(device: host.name, group: facts) }
-        try attempt(.setContainer(facts), host.name) { () throws(Errno) in
-            try calls.vfioSetContainer(raw, container.rawValue)
-        }
+        try attempt(.setContainer(facts), host.name, try calls.vfioSetContainer(raw, container.rawValue))
         state.withLock { $0.isAttached = true }
         guard setsIOMMU else { return }
-        try attempt(.setIOMMU(container.type), host.name) { () throws(Errno) in
-            try calls.vfioSetIOMMU(container.rawValue, container.type)
-        }
+        try attempt(.setIOMMU(container.type), host.name, try calls.vfioSetIOMMU(container.rawValue, container.type))
     }
 
     /// Before its share of the container goes.

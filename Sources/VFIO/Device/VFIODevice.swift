@@ -22,8 +22,8 @@ public final class VFIODevice: Sendable {
     }
     /// The group that it was opened through; nil for a device that was opened by its own file.
     public var group: VFIOGroup? { if case .group(let group) = file.anchor { group } else { nil } }
-    /// The descriptor that KVM is told of (KVM_DEV_VFIO_FILE_ADD): the group's, or the device's own. It is valid for as long
-    /// as the device lives.
+    /// The descriptor that KVM is told of (KVM_DEV_VFIO_FILE_ADD): the group's, or the device's own. It is valid for as
+    /// long as the device lives.
     public var kvmFile: CInt { group?.rawValue ?? file.rawValue }
     /// Whether the kernel has a function to reset it.
     public let canReset: Bool
@@ -72,11 +72,13 @@ public final class VFIODevice: Sendable {
         }
         // Both limits are far over any real device; they keep a broken driver from filling memory here.
         guard info.regionCount <= 64 else {
-            throw .implausible(device: host.name, problem: "the kernel reports \(info.regionCount) regions, and Martlet accepts 64")
+            throw .implausible(
+                device: host.name, problem: "the kernel reports \(info.regionCount) regions, and Martlet accepts 64")
         }
         guard info.interruptCount <= 1024 else {
             throw .implausible(
-                device: host.name, problem: "the kernel reports \(info.interruptCount) interrupts, and Martlet accepts 1024")
+                device: host.name,
+                problem: "the kernel reports \(info.interruptCount) interrupts, and Martlet accepts 1024")
         }
         canReset = info.flags.contains(.reset)
 

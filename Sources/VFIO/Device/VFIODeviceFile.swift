@@ -33,9 +33,9 @@ final class VFIODeviceFile: Sendable {
         guard group.claim(name) else { throw .alreadyOpen(device: name) }
         do throws(VFIOError) {
             descriptor = OwnedDescriptor(
-                adopting: try VFIO.attempt(.getDevice(isNoIOMMU: group.container.type == .noIOMMU), name) {
-                    () throws(Errno) in try calls.vfioDevice(group.rawValue, named: name)
-                }, of: calls)
+                adopting: try VFIO.attempt(
+                    .getDevice(isNoIOMMU: group.container.type == .noIOMMU), name,
+                    try calls.vfioDevice(group.rawValue, named: name)), of: calls)
         } catch {
             group.unclaim(name)
             throw error
@@ -74,10 +74,8 @@ final class VFIODeviceFile: Sendable {
         anchor = .space(space)
         // From here on a throw runs deinit, which undoes what was done. Closing ends the bond with the iommufd.
         let raw = descriptor.rawValue
-        try VFIO.attempt(.bind(group, file: file), name) { () throws(Errno) in
-            try calls.vfioBind(raw, iommufd: iommufd.rawValue)
-        }
-        try VFIO.attempt(.attach(group), name) { () throws(Errno) in try calls.vfioAttach(raw, addressSpace: space.id) }
+        try VFIO.attempt(.bind(group, file: file), name, try calls.vfioBind(raw, iommufd: iommufd.rawValue))
+        try VFIO.attempt(.attach(group), name, try calls.vfioAttach(raw, addressSpace: space.id))
         isAttached.store(true, ordering: .relaxed)
     }
 
@@ -110,10 +108,10 @@ final class VFIODeviceFile: Sendable {
     }
 }
 
-/// Calls `body`, turning what it throws into an error about `device`.
+/// Evaluates `body`, turning what it throws into an error about `device`.
 @discardableResult
 func attempt<Result>(
-    _ operation: VFIOOperation, _ device: String, _ body: () throws(Errno) -> Result
+    _ operation: VFIOOperation, _ device: String, _ body: @autoclosure () throws(Errno) -> Result
 ) throws(VFIOError) -> Result {
     do { return try body() } catch { throw .failed(device: device, operation, error) }
 }

@@ -43,8 +43,8 @@ public struct VFIORegion: Equatable, Sendable {
         access.isSuperset(of: [.read, .write, .map]) && size > 0 && size % MemoryMapping.pageSize == 0
     }
 
-    /// Why a device can't have such a region, or nil. One without any bytes is fine: boards have such blocks, and nobody
-    /// accesses them.
+    /// Why a device can't have such a region, or nil. One without any bytes is fine: boards have such blocks, and
+    /// nobody accesses them.
     var problem: String? {
         // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far over any real device.
         let limit: UInt64 = 1 << 48

@@ -9,7 +9,8 @@ public final class VFIORegionMapping: Sendable {
     public let region: VFIORegion
     /// Whose it is.
     public let device: VFIODevice
-    /// Where it is. Who keeps it longer than this object keeps the mapping, but not `device`. Nil only while this object goes.
+    /// Where it is. Who keeps it longer than this object keeps the mapping, but not `device`. Nil only while this
+    /// object goes.
     public var memory: MemoryMapping? { mapped.object }
     private let mapped: Share<MemoryMapping>
 

@@ -29,8 +29,8 @@ func expectWhole(_ blob: Data, sourceLocation: SourceLocation = #_sourceLocation
     #expect(length == blob.count, sourceLocation: sourceLocation)
 }
 
-/// dtc has not a word to say about the device tree of an example configuration. Where the host has no dtc, whoever started
-/// the tests takes the blob and checks it: guest-images/test.sh does.
+/// dtc has not a word to say about the device tree of an example configuration. Where the host has no dtc, whoever
+/// started the tests takes the blob and checks it: guest-images/test.sh does.
 func expectCleanDeviceTree(ofExample name: String) throws {
     let blob = try deviceTreeBlob(of: "\(Host.configurations)/\(name)")
     if let blobs = Host.blobs {

@@ -5,8 +5,9 @@ import CIntegration
 import Glibc
 import LinuxSystem
 
-/// Stops a program's ioctls that have to do with interrupts before the kernel sees them. The test looks at each, does what
-/// it likes meanwhile, and lets it go on or fail: seccomp's user notification, so that the program is the one users run.
+/// Stops a program's ioctls that have to do with interrupts before the kernel sees them. The test looks at each, does
+/// what it likes meanwhile, and lets it go on or fail: seccomp's user notification, so that the program is the one
+/// users run.
 ///
 /// Calls are served whenever the test waits for something of the process, on the test's own thread.
 final class Gate {

@@ -24,8 +24,8 @@ enum HostDevices {
     /// The same in an IOMMU group for which the addresses of the first 16 MiB from 2 GiB on are reserved.
     static let reservedVirtio = "a003800.virtio_mmio"
 
-    /// Platform, a mappable region, a level interrupt, DMA behind the IOMMU: a disk of 64 MiB, the same at USB, and an example of
-    /// a device that no driver knows.
+    /// Platform, a mappable region, a level interrupt, DMA behind the IOMMU: a disk of 64 MiB, the same at USB, and an
+    /// example of a device that no driver knows.
     static let sata = "10100000.sata"
     static let usb = "10110000.usb"
     static let edu = "10000000.edu"
@@ -45,8 +45,8 @@ enum HostDevices {
                 try FileManager.default.destinationOfSymbolicLink(atPath: "/sys/block/\($0)").contains(device)
             }
             if let disk {
-                // QEMU's AHCI controller fails a command whose list of segments lies across pages that are no neighbours
-                // in the host's memory; one of eight segments never does.
+                // QEMU's AHCI controller fails a command whose list of segments lies across pages that are no
+                // neighbours in the host's memory; one of eight segments never does.
                 try Host.write("32", to: "/sys/block/\(disk)/queue/max_sectors_kb")
                 return disk
             }
@@ -111,7 +111,8 @@ enum HostDevices {
         }
     }
 
-    /// How often each interrupt line has come, by Linux's number: unlike /proc/interrupts also for lines that nobody holds.
+    /// How often each interrupt line has come, by Linux's number: unlike /proc/interrupts also for lines that nobody
+    /// holds.
     static func interruptCounts() -> [Int: Int] {
         var counts: [Int: Int] = [:]
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/sys/kernel/irq")) ?? [] {

@@ -3,7 +3,8 @@
 
 import Testing
 
-/// Around each test on the emulated host: the devices are with VFIO when it begins, and the host's kernel has no complaint when it ends.
+/// Around each test on the emulated host: the devices are with VFIO when it begins, and the host's kernel has no
+/// complaint when it ends.
 struct HostStaysWell: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
 

@@ -58,8 +58,8 @@ final class HugePagePool {
         return free == count
     }
 
-    /// Takes all pages and gives back those that `isFree` says: of their places in ascending order of their physical addresses, and
-    /// of their places in the order in which the pool has got them.
+    /// Takes all pages and gives back those that `isFree` says: of their places in ascending order of their physical
+    /// addresses, and of their places in the order in which the pool has them.
     func hold(except isFree: (_ place: Int, _ age: Int) -> Bool) throws {
         let size = count * Self.pageSize
         let memory = try Descriptor(clinux_memfd_create_huge("pool", 21))

@@ -41,8 +41,8 @@ enum InterruptProof {
     }
 
     /// The line is high before Martlet starts: left so by whoever had the device.
-    /// - Parameter letters: what the guest does first: "e" enables the interrupt, "c" clears what is pending, as a careful
-    ///   kernel does before. A level-triggered line that is high stays pending all the same (IHI 0048, 4.3.8).
+    /// - Parameter letters: what the guest does first: "e" enables the interrupt, "c" clears what is pending, as a
+    ///   careful kernel does before. A level-triggered line that is high stays pending all the same (IHI 0048, 4.3.8).
     static func lineThatIsHighAtTheStartIsDelivered(_ path: String, letters: String) throws {
         defer { try? HostClock.silence() }
         try HostClock.raise()
@@ -142,7 +142,8 @@ enum InterruptProof {
         _ = try guest.finish()
     }
 
-    /// The guest asks for a reset in its handler: the line is high, and the interrupt not ended. The next guest gets it.
+    /// The guest asks for a reset in its handler: the line is high, and the interrupt not ended. The next guest gets
+    /// it.
     static func resetWithAHighLineLosesNothing(_ path: String) throws {
         defer { try? HostClock.silence() }
         let first = try RemoteGuest([clock(path)])
@@ -191,7 +192,7 @@ extension InterruptProof {
         }
     }
 
-    /// A line that the guest's handler never clears, and so is high for ever.
+    /// A line that the guest's handler never clears, and so is high forever.
     static func storm(_ path: String, limit: Int? = nil) throws -> StormEffect {
         defer { try? HostClock.silence() }
         let other = try RemoteGuest()

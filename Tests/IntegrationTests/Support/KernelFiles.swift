@@ -11,8 +11,8 @@ enum KernelFiles {
         Array(try Data(contentsOf: URL(fileURLWithPath: Host.image(image))))
     }
 
-    /// An EFI zboot image of the guest's kernel, as drivers/firmware/efi/libstub/zboot-header.S and Makefile.zboot lay it out;
-    /// the stub that would unpack it under EFI is left out.
+    /// An EFI zboot image of the guest's kernel, as drivers/firmware/efi/libstub/zboot-header.S and Makefile.zboot lay
+    /// it out; the stub that would unpack it under EFI is left out.
     /// - Parameter compression: "gzip" or "zstd22", the names that the kernel's build has.
     static func zboot(_ compression: String) throws -> [UInt8] {
         var payload = try compression == "gzip" ? bytes("Image.gz") : zstd(padded(bytes("Image")))

@@ -7,8 +7,8 @@ import FoundationEssentials
 import LinuxSystem
 
 extension MartletProcess {
-    /// Acts as if interrupt 0 of a device that this process has open had been raised: VFIO takes that from any holder of
-    /// the device's file.
+    /// Acts as if interrupt 0 of a device that this process has open had been raised: VFIO takes that from any holder
+    /// of the device's file.
     /// - Parameter regionSize: how large the device's first region is, when it has several devices open.
     func raiseInterrupt(regionSize: UInt64? = nil) throws {
         let folder = "/proc/\(processNumber)/fd"

@@ -6,7 +6,8 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// One run of `martlet`, or of another program. Everything happens on the test's own thread: waiting for something is reading until it is there.
+/// One run of `martlet`, or of another program. Everything happens on the test's own thread: waiting for something is
+/// reading until it is there.
 final class MartletProcess {
     /// What a standard descriptor of the program is.
     enum End {

@@ -4,6 +4,8 @@
 internal import CLinux
 public import SystemPackage
 
+// What each call does is written at its protocol.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public func run(
         _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
@@ -29,7 +31,7 @@ extension LinuxKernel {
         _ = consume error.writer
 
         var reading = ProgramOutput(outputLimit: outputLimit)
-        let deadline = Clock.monotonicNanoseconds + UInt64(timeLimitMilliseconds) * 1_000_000
+        let deadline = monotonicNanoseconds + UInt64(timeLimitMilliseconds) * 1_000_000
         do throws(Errno) {
             try reading.readAll(output.reader.rawValue, error.reader.rawValue, deadline: deadline)
             let status = try wait(for: process, deadline: deadline)
@@ -38,7 +40,7 @@ extension LinuxKernel {
         } catch {
             _ = clinux_kill(process)
             // Nobody else ends or waits for it, so this is the end of it.
-            _ = try? retrying { clinux_wait(process, true) }
+            _ = try? status(of: process, blocks: true)
             throw error
         }
     }
@@ -55,8 +57,7 @@ extension LinuxKernel {
             var done = 0
             while done < content.count {
                 let rest = Array(content[done...])
-                // Safety: pwrite reads the length of the array that is passed.
-                done += try retrying { clinux_pwrite(file, rest, rest.count, done) }
+                done += try put(rest, rest.count, into: file, at: done)
             }
         } catch {
             close(file)
@@ -65,9 +66,16 @@ extension LinuxKernel {
         return file
     }
 
+    private func put(
+        _ bytes: UnsafeRawPointer, _ count: Int, into file: CInt, at offset: Int
+    ) throws(Errno) -> Int {
+        // Safety: pwrite reads as many bytes as the caller's array has.
+        try pwrite(file, UnsafeRawBufferPointer(start: bytes, count: count), at: UInt64(offset))
+    }
+
     private func makePipe() throws(Errno) -> Pipe {
         var ends: [CInt] = [-1, -1]
-        try retrying { clinux_pipe(&ends) }
+        try retrying(ours: "pipe2") { clinux_pipe(&ends) }
         return Pipe(
             reader: OwnedDescriptor(adopting: ends[0], of: self), writer: OwnedDescriptor(adopting: ends[1], of: self))
     }
@@ -87,20 +95,39 @@ extension LinuxKernel {
         return try retrying { clinux_spawn(program, list, input, output, error) }
     }
 
+    /// A program's end; EAGAIN where it still runs and `blocks` is false.
+    private func status(of process: CInt, blocks: Bool) throws(Errno) -> CInt {
+        try retrying(ours: "waitpid") { clinux_wait(process, blocks) }
+    }
+
     /// Waits for the end of a program that has closed its outputs.
     private func wait(for process: CInt, deadline: UInt64) throws(Errno) -> CInt {
         while true {
-            let status = clinux_wait(process, false)
-            if status >= 0 { return status }
-            guard status == -EAGAIN || status == -EINTR else { throw Errno(rawValue: -status) }
-            guard Clock.monotonicNanoseconds < deadline else { throw .timedOut }
-            _ = clinux_poll_either(-1, -1, 1)
+            do throws(Errno) { return try status(of: process, blocks: false) } catch .resourceTemporarilyUnavailable {}
+            guard monotonicNanoseconds < deadline else { throw .timedOut }
+            sleep(milliseconds: 1)
         }
     }
+
+    public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        // Safety: getrandom writes the bytes that it is told of, and gives as many in one call up to 256.
+        try retrying(ours: "getrandom") { clinux_get_random(&bytes, count) }
+        return bytes
+    }
+
+    public func ignoreBrokenPipes() throws(Errno) { try check(clinux_ignore_broken_pipes(), ours: "sigaction") }
+
+    public func reserveStandardDescriptors() throws(Errno) { try check(clinux_reserve_standard_descriptors()) }
+
+    public func closeAllOnExec() throws(Errno) { try check(clinux_close_all_on_exec()) }
+
+    public func exit(_ status: CInt) -> Never { clinux_exit(status) }
 }
 
 /// What has come of a program's outputs.
 private struct ProgramOutput {
+    private let kernel = LinuxKernel()
     let outputLimit: Int
     var output: [UInt8] = []
     var messages: [UInt8] = []
@@ -110,30 +137,28 @@ private struct ProgramOutput {
     /// Reads both to their ends.
     mutating func readAll(_ outputPipe: CInt, _ messagePipe: CInt, deadline: UInt64) throws(Errno) {
         var (first, second) = (outputPipe, messagePipe)
-        var chunk = [UInt8](repeating: 0, count: 4096)
+        let chunkSize = 4096
+        var chunk = [UInt8](repeating: 0, count: chunkSize)
         while first >= 0 || second >= 0 {
-            let now = Clock.monotonicNanoseconds
+            let now = kernel.monotonicNanoseconds
             guard now < deadline else { throw .timedOut }
-            let ready = clinux_poll_either(first, second, CInt(clamping: (deadline - now) / 1_000_000 + 1))
-            if ready == -EINTR { continue }
-            try check(ready)
-            if ready & 1 != 0 {
-                let count = try Self.read(first, &chunk)
+            let wait = CInt(clamping: (deadline - now) / 1_000_000 + 1)
+            let ready: (first: Bool, second: Bool)
+            do throws(Errno) {
+                ready = try kernel.waitUntilReadable(first, or: second, milliseconds: wait)
+            } catch .interrupted { continue }
+            if ready.first {
+                // Safety: read writes at most chunkSize bytes, the length of the array that is passed.
+                let count = try kernel.read(first, &chunk, chunkSize)
                 if count == 0 { first = -1 }
                 output.append(contentsOf: chunk[..<count])
                 guard output.count <= outputLimit else { throw .fileTooLarge }
             }
-            if ready & 2 != 0 {
-                let count = try Self.read(second, &chunk)
+            if ready.second {
+                let count = try kernel.read(second, &chunk, chunkSize)
                 if count == 0 { second = -1 }
                 messages.append(contentsOf: chunk[..<min(count, ProgramRun.messageLimit - messages.count)])
             }
         }
-    }
-
-    private static func read(_ descriptor: CInt, _ chunk: inout [UInt8]) throws(Errno) -> Int {
-        let size = chunk.count
-        // Safety: read writes at most `size` bytes, the length of the array that is passed.
-        return try retrying { clinux_read(descriptor, &chunk, size) }
     }
 }

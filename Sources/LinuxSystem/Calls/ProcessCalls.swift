@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import SystemPackage
+
+/// The calls for this process, and for the programs that it runs.
+public protocol ProcessCalls: Sendable {
+    /// Runs a program to its end and takes what it writes.
+    /// - Parameters:
+    ///   - program: a path, or a name that is looked for on the PATH.
+    ///   - input: what it reads from standard input.
+    ///   - outputLimit: in bytes, for standard output; it is stopped when it writes more.
+    /// - Throws: ENOENT where there is no such program, EFBIG over the limit, ETIMEDOUT when it takes longer than
+    ///   `ProgramRun.timeLimitMilliseconds`, besides what memfd_create, pipe2 and posix_spawn give.
+    func run(
+        _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
+    ) throws(Errno) -> ProgramRun
+
+    /// Bytes of the kernel's random number generator, 256 at most (getrandom(2)).
+    func randomBytes(_ count: Int) throws(Errno) -> [UInt8]
+
+    /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
+    func ignoreBrokenPipes() throws(Errno)
+    /// Takes the numbers 0, 1 and 2 where they are free, with what can be neither read nor written.
+    func reserveStandardDescriptors() throws(Errno)
+    /// Keeps all descriptors that are open, but 0, 1 and 2, from programs that are started.
+    /// - Throws: ENOSYS or EINVAL before Linux 5.11.
+    func closeAllOnExec() throws(Errno)
+    /// Ends the process, after flushing what was printed.
+    func exit(_ status: CInt) -> Never
+}
+
+extension ProcessCalls {
+    /// Runs a program without standard input.
+    public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
+        try run(program, arguments, input: [], outputLimit: outputLimit)
+    }
+}
+
+/// What a program that was run left behind.
+public struct ProgramRun: Equatable, Sendable {
+    /// The exit status, or 256 + the number of the signal that ended it.
+    public var status: CInt
+    /// Standard output.
+    public var output: [UInt8]
+    /// The beginning of standard error, as text.
+    public var messages: String
+
+    /// Puts the three together.
+    public init(status: CInt, output: [UInt8], messages: String) {
+        self.status = status
+        self.output = output
+        self.messages = messages
+    }
+
+    /// How long a program may take.
+    public static var timeLimitMilliseconds: Int { 30_000 }
+    /// How many bytes of standard error are kept; what a program writes beyond is read and forgotten.
+    public static var messageLimit: Int { 16384 }
+}
