@@ -87,7 +87,7 @@ extension Messages {
             (.release, .step(bind, .noSuchFileOrDirectory)), (.bind, .state(.writable(path: "/run/martlet"))),
             (.bind, .locked("/run/martlet", seconds: 10)), (.release, .useUnknown(SampleHost.group, .permissionDenied)),
             (.release, .useUnknown(SampleHost.group, .noSuchFileOrDirectory)),
-            (.release, .badNote("/run/martlet/former-drivers/10000000.edu")), (.bind, .problem("vfio-platform did not take it")),
+            (.release, .badNote("/run/martlet/former-drivers/10000000.edu")), (.bind, .problem("vfio-platform did not bind to it")),
         ]
         for (action, reason) in failed {
             let failure = BindingFailure.failed(action, reason, before: "edu", now: .driver("edu"))
