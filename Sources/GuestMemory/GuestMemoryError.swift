@@ -35,7 +35,8 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
                         ? ["or remove machine-config.huge_pages and .dma_heap: Martlet then tries all sources"] : []))
         case .hugePages(let mebibytes, let failure):
             indented(
-                ["machine-config.huge_pages: can't get \(mebibytes) MiB for the guest: \(failure)"] + Self.remedies([failure]))
+                ["machine-config.huge_pages: can't get \(mebibytes) MiB for the guest: \(failure)"]
+                    + Self.remedies([failure]))
         case .tooManyBanks(let count, let limit):
             """
             machine-config: the guest's RAM is in \(count) pieces on the host, and a guest kernel accepts \(limit)

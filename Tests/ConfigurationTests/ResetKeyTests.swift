@@ -14,7 +14,9 @@ import Testing
 
     private func problems(_ json: String) -> [String] { problemsOf(device(#""host": "a", "reset": \#(json)"#)) }
 
-    @Test(arguments: [#""auto""#, "null", "[]", "{}", "false"]) func `without a word it is automatic`(json: String) throws {
+    @Test(arguments: [#""auto""#, "null", "[]", "{}", "false"]) func `without a word it is automatic`(json: String)
+        throws
+    {
         #expect(try reset(json) == .automatic)
     }
 
@@ -32,7 +34,8 @@ import Testing
                 == .steps([
                     .write(.init(offset: 0x10), value: 3, mask: 0xFFFF_FFFF),
                     .write(
-                        .init(region: 1, offset: 8, width: 8), value: 0xFF00_0000_0000_0000, mask: 0xFFFF_0000_0000_0000),
+                        .init(region: 1, offset: 8, width: 8), value: 0xFF00_0000_0000_0000, mask: 0xFFFF_0000_0000_0000
+                    ),
                     .set(.init(offset: 6, width: 2), mask: 0x8000), .clear(.init(offset: 7, width: 1), mask: 0xFF),
                     .poll(.init(offset: 0), value: 2, mask: 6, timeoutMilliseconds: 5000),
                     .poll(.init(offset: 4), value: 0, mask: 0xFFFF_FFFF, timeoutMilliseconds: 100),
@@ -41,7 +44,10 @@ import Testing
     }
 
     @Test(arguments: [
-        (#""vfio""#, #"platform-devices[0].reset: found "vfio"; allowed: "auto", "none", or an array of at most 64 objects"#),
+        (
+            #""vfio""#,
+            #"platform-devices[0].reset: found "vfio"; allowed: "auto", "none", or an array of at most 64 objects"#
+        ),
         (
             #"[{"step": "poll"}]"#,
             #"platform-devices[0].reset[0]: found a "poll" without offset; allowed: it with offset"#

@@ -64,7 +64,8 @@ enum SchemaCases {
             configurations.append(#"{"boot-source": {"\#(key)": \#(probe)}}"#)
             if key != "kernel_image_path" { configurations.append(boot(#""\#(key)": \#(probe)"#)) }
         }
-        for key in MachineConfig.Keys.section.keys.map(\.name) + FirecrackerKey.machineConfig.map(\.name) + ["unknown"] {
+        for key in MachineConfig.Keys.section.keys.map(\.name) + FirecrackerKey.machineConfig.map(\.name) + ["unknown"]
+        {
             configurations.append(machine(#""\#(key)": \#(probe)"#))
         }
         for key in PlatformDevice.Keys.section.keys.map(\.name) + ["unknown"] {

@@ -33,7 +33,8 @@ struct SchemaVerdictTests {
         let lines = texts.map { text in String(text.map { $0.isNewline ? " " : $0 }) }
         let result = try HostTool(path: "/usr/bin/env").run(
             [
-                "PYTHONPATH=\(SchemaCases.tools ?? "")/python", "python3", "\(ConfigurationPath.folder(of: #filePath))/conforms.py",
+                "PYTHONPATH=\(SchemaCases.tools ?? "")/python", "python3",
+                "\(ConfigurationPath.folder(of: #filePath))/conforms.py",
                 "\(configsFolder)/schema.json",
             ], input: Array(lines.joined(separator: "\n").utf8))
         let answers = result.text.split(separator: "\n")

@@ -73,7 +73,9 @@ import Testing
         // Bits without a line are kept, and do nothing.
         registers.write(offset: 4, width: .word, value: 0x0000_00FF)
         #expect(registers.read(offset: 4, width: .word) == 0xFF)
-        #expect(registers.read(offset: 5, width: .byte) == 0 && registers.read(offset: 0, width: .doubleword) == 0xFFFF_FFFF)
+        #expect(
+            registers.read(offset: 5, width: .byte) == 0 && registers.read(offset: 0, width: .doubleword) == 0xFFFF_FFFF
+        )
         #expect(assertions.all == [])
     }
 

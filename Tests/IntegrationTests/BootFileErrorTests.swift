@@ -28,7 +28,10 @@ extension Integration {
 
         @Test(
             arguments: [
-                ("text", Array("#!/bin/sh\n".utf8) + Array(repeating: 0x20, count: 100), "this is not an arm64 Linux Image"),
+                (
+                    "text", Array("#!/bin/sh\n".utf8) + Array(repeating: 0x20, count: 100),
+                    "this is not an arm64 Linux Image"
+                ),
                 ("short", [0x4D, 0x5A], "the file is truncated: it has 2 bytes, and the header has 64"),
                 ("nothing", [], "the file is truncated: it has 0 bytes, and the header has 64"),
             ] as [(String, [UInt8], String)])

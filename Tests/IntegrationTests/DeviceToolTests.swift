@@ -352,7 +352,9 @@ extension Integration {
             let process = try MartletProcess(["bind", HostDevices.rtc], .init(user: 1000))
 
             #expect(try process.waitForEnd() == 1)
-            for text in ["\(HostDevices.rtc): not given to VFIO", "EACCES", "run martlet as root", "rtc-pl031, as before"] {
+            for text in [
+                "\(HostDevices.rtc): not given to VFIO", "EACCES", "run martlet as root", "rtc-pl031, as before",
+            ] {
                 #expect(process.errors.contains(text), "\"\(text)\" is not in: \(process.errors)")
             }
             #expect(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")

@@ -12,7 +12,8 @@ extension Integration {
 
         @Test func missingKVM() throws {
             try expectRefusal(
-                .flat("poweroff"), "/dev/kvm: ENOENT", "the kernel has KVM, but this /dev lacks /dev/kvm (a container?)",
+                .flat("poweroff"), "/dev/kvm: ENOENT",
+                "the kernel has KVM, but this /dev lacks /dev/kvm (a container?)",
                 "--device /dev/kvm", options: .init(hiddenFolder: "/dev"))
         }
 

@@ -175,12 +175,16 @@ extension Integration {
             try expectRefusal(heap, "  the heap reserved has no free block of 256 MiB")
             heap.size.dmaHeap = nil
             try expectRefusal(
-                heap, "  the guest's RAM is not a multiple of 1 GiB\n  RAM needs 128 pages of 2 MiB, and the host has 10 free",
-                "  /dev/dma_heap/linux,cma doesn't exist; this host has reserved\n  the heap reserved has no free block of 256 MiB")
+                heap,
+                "  the guest's RAM is not a multiple of 1 GiB\n  RAM needs 128 pages of 2 MiB, and the host has 10 free",
+                "  /dev/dma_heap/linux,cma doesn't exist; this host has reserved\n  the heap reserved has no free block of 256 MiB"
+            )
             var ordinary = GuestConfiguration.flat("poweroff", mebibytes: 32)
             ordinary.size.hugePages = "2M"
             try expectRefusal(
-                ordinary, "machine-config.huge_pages: can't get 32 MiB for the guest: RAM needs 16 pages of 2 MiB, and the host has 10 free")
+                ordinary,
+                "machine-config.huge_pages: can't get 32 MiB for the guest: RAM needs 16 pages of 2 MiB, and the host has 10 free"
+            )
             #expect(HugePagePool.free == pool.count)
         }
 
@@ -210,7 +214,9 @@ extension Integration {
             #expect((memory.moved == nil) == isPinned)
             if let moved = memory.moved {
                 #expect(memory.banks.contains { $0.address <= moved })
-                #expect(result.errors.contains("\n  MOVED: the memory at \(moved) is at another address now\n"), "\(result.errors)")
+                #expect(
+                    result.errors.contains("\n  MOVED: the memory at \(moved) is at another address now\n"),
+                    "\(result.errors)")
                 #expect(
                     result.errors.contains(
                         "martlet: the guest's RAM has moved in the host's memory: the memory at \(moved) is"),

@@ -9,7 +9,8 @@ extension Integration {
     struct RestartTests {
         init() throws { try HostDevices.bind(HostDevices.edu) }
 
-        private static let cause = "nothing resets the device: the host's kernel can't reset it, and Martlet has no recipe for qemu,edu"
+        private static let cause =
+            "nothing resets the device: the host's kernel can't reset it, and Martlet has no recipe for qemu,edu"
 
         /// edu has no reset. Its copy to RAM begins 100 ms after the guest asked for it, which is when the next guest runs.
         private func configuration(vfio: String, dma: String = "iommu", isAllowed: Bool? = nil) -> GuestConfiguration {

@@ -35,7 +35,8 @@ import Testing
 
     static let formats: [(file: [UInt8], text: String, remedy: String)] = [
         (
-            file([(0, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0])]), "this is compressed with xz, which Martlet doesn\'t support",
+            file([(0, [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0])]),
+            "this is compressed with xz, which Martlet doesn\'t support",
             "run: xz -dc < /boot/kernel > Image"
         ),
         (
@@ -73,7 +74,8 @@ import Testing
             "run: tail -c +65 /boot/kernel > Image"
         ),
         (
-            file([(0, [0xD0, 0x0D, 0xFE, 0xED]), (0x60, [0, 0, 0, 1] + Array("images\0".utf8))]), "this is a U-Boot FIT image",
+            file([(0, [0xD0, 0x0D, 0xFE, 0xED]), (0x60, [0, 0, 0, 1] + Array("images\0".utf8))]),
+            "this is a U-Boot FIT image",
             "run: dumpimage -l /boot/kernel, then, with the kernel's number for N: "
                 + "dumpimage -T flat_dt -p N -o Image /boot/kernel"
         ),

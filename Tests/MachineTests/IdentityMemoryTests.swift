@@ -273,7 +273,8 @@ import Testing
         }
         let report = try machine.run().report
         #expect(report.memory?.moved == "0x20400000")
-        #expect(report.text.contains("\n  MOVED: the memory at 0x20400000 is at another address now\n"), "\(report.text)")
+        #expect(
+            report.text.contains("\n  MOVED: the memory at 0x20400000 is at another address now\n"), "\(report.text)")
     }
 
     @Test func `nothing is opened once a guest has run`() throws {

@@ -53,7 +53,8 @@ import VFIO
             mebibytes: 256, addressBits: 40, demands: demands(reserved: [range(0x8800_0000, 0x880F_FFFF)]))
         #expect(
             moved.reason
-                == "RAM is at 0xc0000000 instead of 0x80000000: group 5 reserves these addresses (msi): 0x88000000-0x880fffff")
+                == "RAM is at 0xc0000000 instead of 0x80000000: group 5 reserves these addresses (msi): 0x88000000-0x880fffff"
+        )
     }
 
     @Test func ramThatTheUserFixedStaysAndIsRefused() throws {

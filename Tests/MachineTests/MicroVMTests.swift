@@ -249,7 +249,9 @@ import VFIO
         #expect(report.unclaimedWrites == 0)
         // At open, and at the end; the first plan opened them once more.
         #expect(
-            ["1000.net", "2000.net"].map { name in host.kernel.withState { $0.vfio.devices[name]?.resetCount } } == [6, 3])
+            ["1000.net", "2000.net"].map { name in host.kernel.withState { $0.vfio.devices[name]?.resetCount } } == [
+                6, 3,
+            ])
         #expect(host.kernel.held.isEmpty)
     }
 

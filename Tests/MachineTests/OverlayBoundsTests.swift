@@ -112,7 +112,8 @@ import Testing
                 == ["bootargs", "kaslr-seed", "linux,initrd-start"])
         #expect(
             fixture.warnings.contains(
-                "warning: device-tree.overlays[0]: /o.dtbo: bootargs of /chosen is ignored: Martlet writes it (found \"mine\")"))
+                "warning: device-tree.overlays[0]: /o.dtbo: bootargs of /chosen is ignored: Martlet writes it (found \"mine\")"
+            ))
         // Where the configuration says nothing of them, they are the overlay's.
         configuration.bootSource.bootArguments = nil
         #expect(try fixture.tree(configuration).node(at: "/chosen")?[property: "bootargs"] == .string("mine"))

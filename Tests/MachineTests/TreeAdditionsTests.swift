@@ -112,7 +112,9 @@ import VFIO
             error(configuration(settings))
                 == .unknownLabel(
                     key: "platform-devices[0].device_tree.properties.phy-handle", label: "phi",
-                    known: ["clock_24000000", "eth", "gic", "gpio", "phy", "platform_bus", "power_key", "rtc", "serial"]))
+                    known: [
+                        "clock_24000000", "eth", "gic", "gpio", "phy", "platform_bus", "power_key", "rtc", "serial",
+                    ]))
     }
 
     @Test func aDeviceCannotHaveAClocksLabel() {

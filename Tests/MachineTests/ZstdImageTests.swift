@@ -96,7 +96,8 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
         #expect(lines.all.isEmpty)
         try expectLoaded(try zstd(image) + [1, 2])
         #expect(
-            lines.all.count == 1 && lines.all.first?.contains("Martlet ignores the data after the compressed kernel") == true)
+            lines.all.count == 1
+                && lines.all.first?.contains("Martlet ignores the data after the compressed kernel") == true)
     }
 
     @Test func aTruncatedFileIsRefused() throws {

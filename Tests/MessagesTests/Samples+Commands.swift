@@ -17,7 +17,9 @@ extension Messages {
             Run.self, Check.self, DTB.self, Devices.self, Bind.self, Release.self,
         ]
         for command in commands { add("\(command) --help", Martlet.helpMessage(for: command, columns: 100)) }
-        for arguments in [["run"], ["run", "a", "b"], ["run", "a", "--log-level", "x"], ["run", "a", "--trace", "x"], ["x"]] {
+        for arguments in [
+            ["run"], ["run", "a", "b"], ["run", "a", "--log-level", "x"], ["run", "a", "--trace", "x"], ["x"],
+        ] {
             do { _ = try Martlet.parseAsRoot(arguments) } catch {
                 add("martlet \(arguments.joined(separator: " "))", Martlet.message(for: error))
             }
@@ -38,7 +40,8 @@ extension Messages {
         add(DeviceTable.self, DeviceTable(surveys).text)
         for survey in surveys {
             let steps = [BindingStep.write(survey.device.name, to: "/sys/bus/platform/drivers/vfio-platform/bind")]
-            for (steps, hold) in [(steps, .free), (nil, .held("clocks=2 resets=1/1"))] as [([BindingStep]?, DeviceHold)] {
+            for (steps, hold) in [(steps, .free), (nil, .held("clocks=2 resets=1/1"))] as [([BindingStep]?, DeviceHold)]
+            {
                 add(DeviceText.self, DeviceText(survey, steps: steps, hold: hold).text)
             }
             add(survey.verdict) { $0.text }

@@ -13,7 +13,7 @@ struct SampleHost {
     func device(
         _ name: String = "10000000.edu", group: Int? = 3, driver: String = "vfio-platform", isNoIOMMU: Bool = false
     ) throws -> HostDevice {
-        kernel.addHostDevice(name, group: group, driver: driver, isNoIOMMU: isNoIOMMU)
+        kernel.addHostDevice(name, group: group, isNoIOMMU: isNoIOMMU, driver: driver)
         return try HostDevice(host: name, sysfs: Sysfs(system: kernel))
     }
 
@@ -29,11 +29,13 @@ extension Messages {
         let name = "10000000.edu"
         let path = "/sys/devices/platform/10000000.edu/driver_override"
         add(
-            HostDeviceError.noSuchDevice(device: name, similar: []), .noSuchDevice(device: name, similar: ["1000000.edu"]),
+            HostDeviceError.noSuchDevice(device: name, similar: []),
+            .noSuchDevice(device: name, similar: ["1000000.edu"]),
             .noSuchDevice(device: "/sys/devices/x", similar: []), .notADevice(device: "cpus", .cpus),
             .notInSysfs(path: "/tmp", root: "/sys"), .unsupportedBus(device: "0000:00:01.0", bus: "pci"),
             .unsupportedBus(device: "/sys/kernel", bus: nil), .noSysfs(device: name, root: "/sys"),
-            .sysfs(device: name, path: path, errno: .ioError), .sysfs(device: name, path: path, errno: .tooManyOpenFiles),
+            .sysfs(device: name, path: path, errno: .ioError),
+            .sysfs(device: name, path: path, errno: .tooManyOpenFiles),
             .malformedSysfs(device: name, path: path, content: "x"), .binding(device: name, .inUse(SampleHost.group)))
         try addNotReady()
         addBindingProblems()
@@ -69,7 +71,8 @@ extension Messages {
             .noReset(compatible: "x,net"), .noReset(compatible: nil), .groupHeld(SampleHost.sharedGroup),
             .groupHeld(SampleHost.group), text: text)
         add(
-            HostPart.interruptController, .iommu, .timer, .performanceCounters, .firmware, .cpus, .memory, .perCPU, .empty,
+            HostPart.interruptController, .iommu, .timer, .performanceCounters, .firmware, .cpus, .memory, .perCPU,
+            .empty,
             .noDevice
         ) { "\($0.summary)\n  " + $0.lines.joined(separator: "\n  ") }
     }
@@ -82,12 +85,13 @@ extension Messages {
         let hold = BindingStep.write(name, to: DeviceHold.holdFile(Sysfs(system: FakeKernel())))
         let unbind = BindingStep.write(name, to: "/sys/bus/platform/devices/10000000.edu/driver/unbind")
         let failed: [(BindingFailure.Action, BindingFailure.Reason)] = [
-            (.bind, .step(bind, .noSuchDevice)), (.bind, .step(unbind, .permissionDenied)),
+            (.bind, .step(bind, .invalidArgument)), (.bind, .step(unbind, .permissionDenied)),
             (.bind, .step(unbind, .tooManyOpenFiles)), (.bind, .step(hold, .resourceBusy)),
             (.release, .step(bind, .noSuchFileOrDirectory)), (.bind, .state(.writable(path: "/run/martlet"))),
             (.bind, .locked("/run/martlet", seconds: 10)), (.release, .useUnknown(SampleHost.group, .permissionDenied)),
             (.release, .useUnknown(SampleHost.group, .noSuchFileOrDirectory)),
-            (.release, .badNote("/run/martlet/former-drivers/10000000.edu")), (.bind, .problem("vfio-platform did not bind to it")),
+            (.release, .badNote("/run/martlet/former-drivers/10000000.edu")),
+            (.bind, .problem("vfio-platform did not bind to it")),
         ]
         for (action, reason) in failed {
             let failure = BindingFailure.failed(action, reason, before: "edu", now: .driver("edu"))
@@ -95,9 +99,10 @@ extension Messages {
             add(reason) { _ in text(failure) }
         }
         add(
-            .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver(nil), isResetRequired: true),
-            .failed(.bind, .step(bind, .noSuchDevice), before: "edu", now: .driver(nil), left: [.step(unbind, .ioError)]),
-            .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver("vfio-platform")),
+            .failed(.bind, .step(bind, .invalidArgument), before: nil, now: .driver(nil), isResetRequired: true),
+            .failed(
+                .bind, .step(bind, .invalidArgument), before: "edu", now: .driver(nil), left: [.step(unbind, .ioError)]),
+            .failed(.bind, .step(bind, .invalidArgument), before: nil, now: .driver("vfio-platform")),
             BindingFailure.failed(.release, .step(unbind, .ioError), before: "edu", now: .unknown), text: text)
     }
 }

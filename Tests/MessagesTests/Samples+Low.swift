@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-
 @testable import Arm64
 @testable import GuestMemory
 @testable import KVM
@@ -42,7 +41,8 @@ extension Messages {
             .addressBits(needed: 41, limit: 40), .vcpuCount(wanted: 16, limit: 8),
             .memorySlot(guestAddress: 0x8000_0000, size: 0x1000_0000, errno: .noMemory),
             .memorySlotRemoval(guestAddress: 0x8000_0000, errno: .invalidArgument), .noInterruptController,
-            .irqfd(gsi: GSI(rawValue: 12), errno: .resourceBusy), .irqfd(gsi: GSI(rawValue: 12), errno: .invalidArgument),
+            .irqfd(gsi: GSI(rawValue: 12), errno: .resourceBusy),
+            .irqfd(gsi: GSI(rawValue: 12), errno: .invalidArgument),
             .irqfd(gsi: GSI(rawValue: 12), errno: .noMemory), .ioeventfd(address: 0x0A00_0050, errno: .noSpace),
             .vfioGroup(errno: .invalidArgument), .vcpuInit(index: 1, errno: .invalidArgument),
             .call("KVM_CREATE_VM", errno: .tooManyOpenFiles))
@@ -82,7 +82,8 @@ extension Messages {
             GuestMemoryError.memory(mebibytes: 256, call: "mmap", errno: .noMemory),
             .memory(mebibytes: 256, call: "memfd_create", errno: .tooManyOpenFiles),
             .identityMemory(
-                device: "10000000.edu", mebibytes: 256, [.noSuchPages(size: 0x4000_0000), .addressesHidden], isChoice: false),
+                device: "10000000.edu", mebibytes: 256, [.noSuchPages(size: 0x4000_0000), .addressesHidden],
+                isChoice: false),
             .identityMemory(
                 device: "10000000.edu", mebibytes: 256,
                 [.tooFewPages(size: 0x20_0000, wanted: 128, free: 3, total: 10)], isChoice: true),
@@ -92,7 +93,9 @@ extension Messages {
         for (pin, moved) in [(nil, nil), ("EPERM (Operation not permitted)", "0x80000000")] as [(String?, String?)] {
             let report = MemoryReport(
                 source: "2 MiB pages",
-                banks: [.init(address: "0x80000000", size: 0x800_0000), .init(address: "0x90000000", size: 0x800_0000)],
+                banks: [
+                    .init(address: "0x80000000", size: 0x800_0000), .init(address: "0x90000000", size: 0x800_0000),
+                ],
                 isPinned: pin == nil, notPinned: pin, moved: moved)
             add(MemoryReport.self, report.lines.joined(separator: "\n"))
         }

@@ -4,12 +4,12 @@
 import Board
 import Devices
 import LinuxSystem
-import Passthrough
 import PlatformBus
 
 @testable import DeviceTree
 @testable import GuestNodes
 @testable import Machine
+@testable import Passthrough
 
 extension Messages {
     /// Machine: errors.
@@ -29,13 +29,15 @@ extension Messages {
             .deviceTree(.tree(.noPhandleLeft)),
             .file(key: "boot-source.initrd_path", path: "initrd", errno: .noSuchFileOrDirectory),
             .fileKind(key: "boot-source.initrd_path", path: "initrd", .wrongKind(.directory)),
-            .image(path: "Image", .noImage), .doesNotFit(what: "the kernel Image", bytes: 0x4000_0000, available: 0x1000_0000),
+            .image(path: "Image", .noImage),
+            .doesNotFit(what: "the kernel Image", bytes: 0x4000_0000, available: 0x1000_0000),
             .addressSpace(mebibytes: 0x10_0000, base: BoardLayout.ramBase, addressBits: 40),
             .addressSpace(mebibytes: 0x10_0000, base: GuestAddress(0x4000_0000), addressBits: 40),
             .busSpace(base: GuestAddress(0x100_0000_0000), size: 0x1000_0000, addressBits: 40), .overlaps([conflict]),
             .treeFile(key: "device-tree.base", path: "base.dts", .noCompiler), lost,
             .overlay(.overlay("a.dtbo", .noFragment)),
-            .boardOverlay(overlay: "a.dtbo", property: "reg", node: "/memory@80000000", remedy: "remove it from the overlay"),
+            .boardOverlay(
+                overlay: "a.dtbo", property: "reg", node: "/memory@80000000", remedy: "remove it from the overlay"),
             .boardOverlay(overlay: "a.dtbo", property: "", node: "/intc@8000000", remedy: "remove it from the overlay"),
             .unlabelledBase("device-tree.base: base.dtb", lost),
             .referenceText(
@@ -69,7 +71,8 @@ extension Messages {
         add(SessionProblem.alreadyPaused, .notPaused, .noPowerKey, .ended)
         add(
             InstructionEmulator.Problem.aarch32, .exceptionLevel(2), .bigEndianData, .fetch(.outsideRegime),
-            .noInstruction(at: 0x1000), .instruction(.unknown), .address(0x1000, .invalid(level: 3)), .forbidden(0x1000),
+            .noInstruction(at: 0x1000), .instruction(.unknown), .address(0x1000, .invalid(level: 3)),
+            .forbidden(0x1000),
             .notOneRegion(0x1000), .changed)
     }
 
@@ -87,7 +90,8 @@ extension Messages {
             node: "/soc/uart@1", property: "interrupt-parent", phandle: 5, reason: .noController, isPlain: true,
             isEnabled: true)
         let references = [
-            DanglingReference(lost), DanglingReference(interrupt), DanglingReference(interrupt, removed: "/soc/gic@8000000"),
+            DanglingReference(lost), DanglingReference(interrupt),
+            DanglingReference(interrupt, removed: "/soc/gic@8000000"),
         ]
         for reference in references { add(DanglingReference.self, "\(reference)") }
         add(

@@ -105,13 +105,15 @@ extension Messages {
                     index: 0, trigger: "level", spi: 40, path: "irqfd", reasons: [], count: nil,
                     countSource: "/proc/interrupts", counters: nil),
                 .init(
-                    index: 1, trigger: "edge", spi: 41, path: "eventfd", reasons: ["not irqfd: storm_limit needs the relay"],
+                    index: 1, trigger: "edge", spi: 41, path: "eventfd",
+                    reasons: ["not irqfd: storm_limit needs the relay"],
                     count: 5, countSource: "martlet", counters: counters),
             ])
         return [
             first, sampleReport(dma("iommu", "iommufd", "nothing"), failure: "EINVAL (Invalid argument)"),
             sampleReport(dma("identity", nil, "all host memory"), reset: "none"),
-            sampleReport(dma("none", nil, "all host memory")), sampleReport(dma("untranslated", nil, "all host memory")),
+            sampleReport(dma("none", nil, "all host memory")),
+            sampleReport(dma("untranslated", nil, "all host memory")),
         ]
     }
 
@@ -125,14 +127,17 @@ extension Messages {
     }
 
     private static func sampleReport(
-        _ dma: DeviceReport.DMA, interrupts: [DeviceReport.Interrupt] = [], reset: String = "vfio", failure: String? = nil
+        _ dma: DeviceReport.DMA, interrupts: [DeviceReport.Interrupt] = [], reset: String = "vfio",
+        failure: String? = nil
     ) -> DeviceReport {
         DeviceReport(
-            host: "10000000.edu", group: 3, isolation: dma.through == nil ? "none" : "iommu", dma: dma, reset: .init(by: reset, text: reset, lineCount: 0, assertionCount: 0),
+            host: "10000000.edu", group: 3, isolation: dma.through == nil ? "none" : "iommu", dma: dma,
+            reset: .init(by: reset, text: reset, lineCount: 0, assertionCount: 0),
             resetFailure: failure,
             regions: [
                 .init(
-                    index: 0, access: "trapped", hostAddress: "0x10000000", guestAddress: "0xc000000", size: 512, reads: 3,
+                    index: 0, access: "trapped", hostAddress: "0x10000000", guestAddress: "0xc000000", size: 512,
+                    reads: 3,
                     writes: 4, failures: interrupts.isEmpty ? 0 : 1)
             ], interrupts: interrupts, unmaps: UInt64(interrupts.count), maps: 1, refusedUnmaps: 1, nisvEmulated: 1,
             nisvAborted: 2)

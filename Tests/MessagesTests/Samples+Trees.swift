@@ -13,10 +13,12 @@ extension Messages {
         add(
             DeviceTreeError.invalidNodeName("a b", parent: "/soc", .character(0x20)),
             .invalidPropertyName("", node: "/soc", .empty), .duplicateNode(path: "/soc/uart@1"),
-            .duplicateProperty("reg", node: "/soc/uart@1"), .numberTooWide(0x1_0000_0000, cellCount: 1, field: "reg address"),
+            .duplicateProperty("reg", node: "/soc/uart@1"),
+            .numberTooWide(0x1_0000_0000, cellCount: 1, field: "reg address"),
             .unsupportedCellCount(3, field: "reg size"), .invalidCellCount(property: "#size-cells", node: "soc"),
             .emptyReservation(address: 0x8000_0000), .limitExceeded(.depth, limit: 64, place: "/a/b"),
-            .limitExceeded(.nodeCount, limit: 65536, place: "/a/b"), .limitExceeded(.byteCount, limit: 0x20_0000, place: "/a/b"),
+            .limitExceeded(.nodeCount, limit: 65536, place: "/a/b"),
+            .limitExceeded(.byteCount, limit: 0x20_0000, place: "/a/b"),
             .malformedBlob(.truncated(count: 20, needed: 40), offset: 0),
             .unreadable(path: "/sys/firmware/devicetree/base/soc", .permissionDenied),
             .unreadable(path: "/sys/firmware/devicetree/base/soc", .tooManyOpenFiles), .overlay("a.dtbo", .noFragment),
@@ -42,7 +44,8 @@ extension Messages {
             .missingReferences(device: device, ["clocks: /osc: its rate is not fixed"]),
             .unknownClocks(device: device, ["core"], known: ["bus", "mac"]),
             .unknownClocks(device: device, ["core"], known: []),
-            .incompleteNode(device: device, compatible: "amd,xgbe-seattle-v1a", "it has 1 regions where its driver needs 5"))
+            .incompleteNode(
+                device: device, compatible: "amd,xgbe-seattle-v1a", "it has 1 regions where its driver needs 5"))
     }
 
     /// GuestNodes.
@@ -65,7 +68,8 @@ extension Messages {
             .tooManyCells(provider: "/osc", property: "#clock-cells"), .truncated, .tooManyEntries, .ambiguous)
         add(
             ReferenceOutcome.empty, .passed("/soc/phy"), .clock(hertz: 24_000_000, .fixed, provider: "/osc"),
-            .regulator(microvolts: 3_300_000, provider: "/vcc"), .resetLine(provider: "/reset"), .unknownRate(provider: "/osc", .unidentified),
+            .regulator(microvolts: 3_300_000, provider: "/vcc"), .resetLine(provider: "/reset"),
+            .unknownRate(provider: "/osc", .unidentified),
             .unknownVoltage(provider: "/vcc"), .notPassed("/soc/phy"))
         add("ReferenceOutcome.text", ReferenceOutcome.text([.passed("/a"), .notPassed("/b"), .notPassed("/b")]))
         add(ClockRate.Origin.fixed, .kernel("osc"), .configuration, .configurationForAll, .standIn)

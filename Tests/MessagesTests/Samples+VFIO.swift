@@ -25,9 +25,11 @@ extension Messages {
             .notMappable(device: name, region: readOnly),
             .invalidAccess(device: name, region: region, offset: 0x1000, size: 4),
             .shortTransfer(device: name, .readRegion(0, offset: 0, size: 4), count: 2), .noIOMMU(device: name),
-            .identityBehindIOMMU(device: name, group: 3), .groupSharesDMA(device: name, group: 3, other: "10200000.sata"),
+            .identityBehindIOMMU(device: name, group: 3),
+            .groupSharesDMA(device: name, group: 3, other: "10200000.sata"),
             .noDeviceFile(device: name, isNoIOMMU: true), .noDeviceFile(device: name, isNoIOMMU: false),
-            .wrongDescriptor(device: name, key: "vfio_fd", number: 5, found: "/dev/null", wanted: "/dev/vfio/devices/vfio0"),
+            .wrongDescriptor(
+                device: name, key: "vfio_fd", number: 5, found: "/dev/null", wanted: "/dev/vfio/devices/vfio0"),
             .noTranslation(device: name), .failed(device: name, .reset, .invalidArgument))
         addOperations()
     }
@@ -55,7 +57,8 @@ extension Messages {
                 .getDevice(isNoIOMMU: false),
                 [.operationNotSupportedByDevice, .invalidArgument, .resourceBusy, .ioError]
             ),
-            (.getDevice(isNoIOMMU: true), [.notPermitted]), (.getDeviceInfo, [.ioError]), (.getRegionInfo(0), [.ioError]),
+            (.getDevice(isNoIOMMU: true), [.notPermitted]), (.getDeviceInfo, [.ioError]),
+            (.getRegionInfo(0), [.ioError]),
             (.getInterruptInfo(0), [.ioError]),
             (.wireInterrupt(.trigger, 0), [.resourceBusy, .invalidArgument]),
             (.wireInterrupt(.unmask, 0), [.resourceBusy, .invalidArgument]),

@@ -249,7 +249,8 @@ import VFIO
                 == .missingReferences(
                     device: "device",
                     [
-                        "dmas: no node of the host has its phandle 0x1", "phys: no node of the host has its phandle 0x7",
+                        "dmas: no node of the host has its phandle 0x1",
+                        "phys: no node of the host has its phandle 0x7",
                         "resets: no node of the host has its phandle 0x7",
                     ]))
     }

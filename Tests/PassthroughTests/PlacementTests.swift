@@ -80,7 +80,8 @@ import VFIO
                 .init(.host("first"), placement: .fixed(0x0D00_0000)),
                 .init(.host("second"), placement: .fixed(0x0D00_0000)))
         }
-        guard case .bus(device: "second", .overlap(name: "second", let range, owner: "first", let taken))? = error else {
+        guard case .bus(device: "second", .overlap(name: "second", let range, owner: "first", let taken))? = error
+        else {
             Issue.record("\(String(describing: error))")
             return
         }

@@ -69,7 +69,8 @@ struct RecipeCase: CustomTestStringConvertible, Sendable {
 
     static let all: [RecipeCase] = [
         RecipeCase(
-            compatible: "generic-ahci", words: [(0x04, 2), (0x0C, 0b101), (0x118, 0xC011), (0x198, 0), (0x218, 0xC011)],
+            compatible: "generic-ahci",
+            words: [(0x04, 2), (0x0C, 0b101), (0x118, 0xC011), (0x198, 0), (0x218, 0xC011)],
             rules: port(0x118) + port(0x218) + [
                 // HR does nothing without AE.
                 follows(Bits(0x04, 0x8000_0001, 0x8000_0001), [Bits(0x04, .max, 0)], watched: 0x04)

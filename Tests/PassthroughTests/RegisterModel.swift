@@ -46,7 +46,9 @@ struct RegisterModel: FakeRegisters, Equatable {
         for byte in 0..<4 { bytes[(bits.offset & ~3) + byte] = UInt8(truncatingIfNeeded: word >> UInt32(8 * byte)) }
     }
 
-    private static func holds(_ bits: Bits, _ bytes: [UInt8]) -> Bool { word(bytes, bits.offset) & bits.mask == bits.value }
+    private static func holds(_ bits: Bits, _ bytes: [UInt8]) -> Bool {
+        word(bytes, bits.offset) & bits.mask == bits.value
+    }
 
     mutating func reading(_ bytes: inout [UInt8], at offset: Int) {
         readOffsets.insert(offset)

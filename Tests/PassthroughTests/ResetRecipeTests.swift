@@ -127,7 +127,9 @@ import VFIO
         let names = BuiltInRecipes.all.flatMap(\.compatible)
         #expect(Set(names).count == names.count)
         for recipe in BuiltInRecipes.all { #expect(recipe.source.count > 20 && recipe.source.contains(" ")) }
-        for part in RecipeCase.all { #expect(BuiltInRecipes.recipe(for: ["x", part.compatible])?.name == part.compatible) }
+        for part in RecipeCase.all {
+            #expect(BuiltInRecipes.recipe(for: ["x", part.compatible])?.name == part.compatible)
+        }
         #expect(BuiltInRecipes.recipe(for: ["x", "y"]) == nil)
         #expect(BuiltInRecipes.recipe(for: []) == nil)
     }
@@ -163,7 +165,8 @@ import VFIO
             Issue.record("\(outcome.failure.map { "\($0)" } ?? "no failure")")
             return
         }
-        #expect(outcome.failure?.description.contains("it reads as all ones; the device has no power or no clock") == true)
+        #expect(
+            outcome.failure?.description.contains("it reads as all ones; the device has no power or no clock") == true)
         #expect(outcome.milliseconds == 0)
     }
 
@@ -174,7 +177,8 @@ import VFIO
         region.bytes = .init(repeating: 0b1010_1010, count: 0x20)
         let steps: [ResetStep] = [
             .write(.init(offset: 0), value: 0x1234_5678, mask: 0xFFFF_FFFF),
-            .write(.init(offset: 4, width: 2), value: 0x0055, mask: 0x00FF), .set(.init(offset: 8, width: 1), mask: 0x0F),
+            .write(.init(offset: 4, width: 2), value: 0x0055, mask: 0x00FF),
+            .set(.init(offset: 8, width: 1), mask: 0x0F),
             .clear(.init(offset: 9, width: 1), mask: 0x0F),
             .write(.init(offset: 16, width: 8), value: 0x0102_0304_0506_0708, mask: .max), .delay(milliseconds: 7),
             .poll(.init(offset: 9, width: 1), value: 0xA0, mask: 0xFF, timeoutMilliseconds: 1),
@@ -207,16 +211,17 @@ import VFIO
                 """)
     }
 
-    @Test(arguments: [
-        (ResetStep.set(.init(region: 2, offset: 0), mask: 1), "the device has no region 2; it has 2"),
-        (.set(.init(offset: 0x1000), mask: 1), "region 0 has 4096 bytes"),
-        (.set(.init(offset: 0xFFE), mask: 1), "region 0 has 4096 bytes"),
-        (.set(.init(offset: .max - 3), mask: 1), "region 0 has 4096 bytes"),
-        (.set(.init(offset: 2), mask: 1), "the offset is not a multiple of the width, 4 bytes"),
-        (.set(.init(offset: 0, width: 3), mask: 1), "a register can't have 3 bytes"),
-        (.write(.init(region: 1, offset: 0), value: 0, mask: 0xFFFF_FFFF), "VFIO allows no writes to region 1"),
-        (.poll(.init(region: 1, offset: 0), value: 1, mask: 1, timeoutMilliseconds: 1), nil),
-    ] as [(ResetStep, String?)])
+    @Test(
+        arguments: [
+            (ResetStep.set(.init(region: 2, offset: 0), mask: 1), "the device has no region 2; it has 2"),
+            (.set(.init(offset: 0x1000), mask: 1), "region 0 has 4096 bytes"),
+            (.set(.init(offset: 0xFFE), mask: 1), "region 0 has 4096 bytes"),
+            (.set(.init(offset: .max - 3), mask: 1), "region 0 has 4096 bytes"),
+            (.set(.init(offset: 2), mask: 1), "the offset is not a multiple of the width, 4 bytes"),
+            (.set(.init(offset: 0, width: 3), mask: 1), "a register can't have 3 bytes"),
+            (.write(.init(region: 1, offset: 0), value: 0, mask: 0xFFFF_FFFF), "VFIO allows no writes to region 1"),
+            (.poll(.init(region: 1, offset: 0), value: 1, mask: 1, timeoutMilliseconds: 1), nil),
+        ] as [(ResetStep, String?)])
     func `a step that the device can't have is refused before it is done`(step: ResetStep, problem: String?) throws {
         let regions = [FakeVFIODevice.Region(), .init(access: [.read])]
         let outcome = try run([.step(step)], regions)

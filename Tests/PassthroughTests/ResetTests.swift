@@ -56,24 +56,27 @@ import VFIO
 
     // MARK: Which
 
-    @Test(arguments: [
-        // VFIO comes first, and the user's word before it.
-        (["arm,pl031"], [.platform, .reset], DeviceReset.automatic, "by VFIO"),
-        (["arm,pl031", "arm,primecell"], .platform, .automatic, "by Martlet's recipe for arm,pl031"),
-        (["vendor,rtc", "arm,pl031"], .platform, .automatic, "by Martlet's recipe for arm,pl031"),
-        (
-            ["vendor,rtc", "arm,primecell"], .platform, .automatic,
-            "none: the host's kernel can't reset it, and Martlet has no recipe for vendor,rtc"
-        ),
-        (["arm,pl031"], [.platform, .reset], .none, "none: reset is \"none\""),
-        (["arm,pl031"], .platform, .none, "none: reset is \"none\""),
-        (["arm,pl031"], [.platform, .reset], .steps([.delay(milliseconds: 1)]), "by the configuration's step"),
-        (
-            ["vendor,rtc"], .platform, .steps([.set(.init(offset: 0), mask: 1), .clear(.init(offset: 0), mask: 1)]),
-            "by the configuration's 2 steps"
-        ),
-    ] as [([String], VFIODeviceInfo.Flags, DeviceReset, String)])
-    func `what resets a device`(compatible: [String], flags: VFIODeviceInfo.Flags, reset: DeviceReset, text: String) throws
+    @Test(
+        arguments: [
+            // VFIO comes first, and the user's word before it.
+            (["arm,pl031"], [.platform, .reset], DeviceReset.automatic, "by VFIO"),
+            (["arm,pl031", "arm,primecell"], .platform, .automatic, "by Martlet's recipe for arm,pl031"),
+            (["vendor,rtc", "arm,pl031"], .platform, .automatic, "by Martlet's recipe for arm,pl031"),
+            (
+                ["vendor,rtc", "arm,primecell"], .platform, .automatic,
+                "none: the host's kernel can't reset it, and Martlet has no recipe for vendor,rtc"
+            ),
+            (["arm,pl031"], [.platform, .reset], .none, "none: reset is \"none\""),
+            (["arm,pl031"], .platform, .none, "none: reset is \"none\""),
+            (["arm,pl031"], [.platform, .reset], .steps([.delay(milliseconds: 1)]), "by the configuration's step"),
+            (
+                ["vendor,rtc"], .platform,
+                .steps([.set(.init(offset: 0), mask: 1), .clear(.init(offset: 0), mask: 1)]),
+                "by the configuration's 2 steps"
+            ),
+        ] as [([String], VFIODeviceInfo.Flags, DeviceReset, String)])
+    func `what resets a device`(compatible: [String], flags: VFIODeviceInfo.Flags, reset: DeviceReset, text: String)
+        throws
     {
         host.add("device", flags: flags, properties: ["compatible": .strings(compatible)])
         let connected = try connect(host.open(settings(reset)))
@@ -92,7 +95,8 @@ import VFIO
         let connected = try connect(host.open(settings()))
         #expect(
             connected.reports().first?.reset.text
-                == "none: the host's kernel can't reset it, and the recipe for generic-ehci is for little-endian registers")
+                == "none: the host's kernel can't reset it, and the recipe for generic-ehci is for little-endian registers"
+        )
         #expect(journal() == [])
     }
 
@@ -179,7 +183,9 @@ import VFIO
         #expect(connected.reports().first?.resetFailure == text)
         #expect(connected.restartProblems().map(\.reason) == [.failedReset(text)])
         // The next one counts.
-        host.kernel.withState { $0.vfio.devices["device"]?.regions[0] = RecipeCase.named("snps,designware-i2c").region() }
+        host.kernel.withState {
+            $0.vfio.devices["device"]?.regions[0] = RecipeCase.named("snps,designware-i2c").region()
+        }
         connected.quiesce()
         #expect(connected.reports().first?.resetFailure == nil)
         #expect(connected.restartProblems() == [])

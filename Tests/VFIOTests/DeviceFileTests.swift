@@ -118,7 +118,8 @@ import VFIO
         #expect(
             refusal { try VFIOContainers(calls: kernel, path: .cdev).open(host("a")) }
                 == .hiddenNode(
-                    device: "a", .openDeviceFile("/dev/vfio/devices/vfio0"), path: "/dev/vfio/devices/vfio0", others: []))
+                    device: "a", .openDeviceFile("/dev/vfio/devices/vfio0"), path: "/dev/vfio/devices/vfio0", others: []
+                ))
         // Its group will do.
         #expect(try VFIOContainers(calls: kernel).open(host("a")).group?.id == 3)
         kernel.withState { _ = $0.devices.remove("/dev/iommu") }
@@ -257,7 +258,8 @@ import VFIO
         kernel.withState { $0.vfio.isolationFailure = .notPermitted }
         let text = refusal { try VFIOContainers(calls: kernel).open(host("a")) }
         #expect(
-            try text == .failed(
+            try text
+                == .failed(
                     device: "a", .bind(host("a").readyGroup(), file: "/dev/vfio/devices/vfio0"), .notPermitted))
         let group = refusal { try VFIOContainers(calls: kernel, path: .group).open(host("a")) }
         #expect(group == .failed(device: "a", .setIOMMU(.type1v2), .notPermitted))

@@ -60,7 +60,9 @@ import VFIO
         #expect(try refusal(regions).hasPrefix("dev: the kernel reports 65 regions, and Martlet accepts 64\n"))
         var interrupts = FakeVFIODevice()
         interrupts.claimedInterruptCount = .max
-        #expect(try refusal(interrupts).hasPrefix("dev: the kernel reports 4294967295 interrupts, and Martlet accepts 1024\n"))
+        #expect(
+            try refusal(interrupts).hasPrefix(
+                "dev: the kernel reports 4294967295 interrupts, and Martlet accepts 1024\n"))
     }
 
     @Test(

@@ -203,7 +203,8 @@ final class ObjectReader {
     private func noteFirecracker(_ member: JSONMember, _ key: FirecrackerKey) {
         if !key.isValue(member.node.value) { return }
         problems.add(
-            path: pathOf(member.key), offset: member.keyOffset, found: "a key of Firecracker that Martlet doesn't support",
+            path: pathOf(member.key), offset: member.keyOffset,
+            found: "a key of Firecracker that Martlet doesn't support",
             allowed: "nothing; remove it: \(key.remedy)")
     }
 

@@ -93,7 +93,8 @@ extension PlatformDevice {
                 unmapped: `"auto"`, by VFIO where the host's kernel can, else by the recipe that Martlet has for its \
                 `compatible`, else not; `"none"`, not by Martlet; or by these steps, in this order.
                 """, page: "resets.md",
-                example: #"[{"step": "set", "offset": "0x4", "mask": 1}, {"step": "poll", "offset": "0x4", "mask": 1}]"#))
+                example: #"[{"step": "set", "offset": "0x4", "mask": 1}, {"step": "poll", "offset": "0x4", "mask": 1}]"#
+            ))
         static let descriptor = Key.descriptor(
             "vfio_fd",
             """

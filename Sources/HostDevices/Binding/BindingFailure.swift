@@ -120,7 +120,9 @@ public enum BindingFailure: Equatable, Sendable {
         switch now {
         case .unknown: return "sysfs no longer shows the device's driver"
         case .driver(let driver):
-            if driver == before { return driver.map { "its driver is \($0), as before" } ?? "it has no driver, as before" }
+            if driver == before {
+                return driver.map { "its driver is \($0), as before" } ?? "it has no driver, as before"
+            }
             let has = driver.map { "its driver is \($0) now" } ?? "it has no driver now"
             return "the undo failed too: \(has)" + (before.map { ", and was \($0) before" } ?? "")
         }

@@ -100,7 +100,6 @@ extension LinuxKernel: FileCalls {
     /// What a file is called until it is whole. One that is there is of a process that was killed.
     private static func draft(of name: String) -> String { ".\(name).new" }
 
-
     // MARK: Folders
 
     /// The bits of st_mode (inode(7)).

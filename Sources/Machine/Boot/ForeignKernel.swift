@@ -77,7 +77,7 @@ public enum ForeignKernel: Equatable, Sendable {
         // 183 is EM_AARCH64 (ELF for the Arm 64-bit Architecture, 5.1).
         switch self {
         case .compressed(let name, _): "this is compressed with \(name), which Martlet doesn't support"
-        case .zboot(let image): 
+        case .zboot(let image):
             "this is an EFI zboot image compressed with \(image.compression), which Martlet doesn't support"
         case .elf(machine: 183): "this is an ELF file such as vmlinux, not an Image"
         case .elf: "this is an ELF file for another CPU than arm64"

@@ -34,7 +34,7 @@ public enum KernelProblem: Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .noImage: "this is not an arm64 Linux Image: the magic number at byte 56 is missing"
-        case .shortHeader(let count): 
+        case .shortHeader(let count):
             "the file is truncated: it has \(count) bytes, and the header has \(ImageHeader.size)"
         case .implausible(let field): "the header's field \(field) has an impossible value"
         case .truncated(let bytes, let expected): "the file is truncated: it has \(bytes) of \(expected) bytes"

@@ -58,7 +58,7 @@ final class InstructionEmulator: Sendable {
             case .instruction(let reason): reason.description
             case .address(let address, let fault): "address \(GuestAddress(address)): \(fault)"
             case .forbidden(let address): "address \(GuestAddress(address)): not permitted"
-            case .notOneRegion(let address): 
+            case .notOneRegion(let address):
                 "address \(GuestAddress(address)): the access is not inside one trapped region"
             case .changed: "the instruction doesn't match the access that was trapped"
             }
@@ -258,8 +258,7 @@ final class InstructionEmulator: Sendable {
         if state & cleared != 0 { try vcpu.set(.pstate, to: state & ~cleared) }
     }
 
-    private func report(_ vcpu: VirtualCPU, _ counter: UInt64, _ word: UInt32?, _ address: UInt64, _ problem: Problem)
-    {
+    private func report(_ vcpu: VirtualCPU, _ counter: UInt64, _ word: UInt32?, _ address: UInt64, _ problem: Problem) {
         let count: Int? = reported.withLock { reported in
             guard reported.count < Self.reportLimit, !reported.contains(counter) else { return nil }
             reported.append(counter)

@@ -38,7 +38,7 @@ struct PathConnector {
         let settings = device.settings
         var failures: [PassthroughError.FailedPath] = []
         for kind in InterruptPathKind.allCases {
-            if let reason = settings.reasonAgainst( kind) {
+            if let reason = settings.reasonAgainst(kind) {
                 reasons.append("not \(kind): \(reason)")
                 continue
             }

@@ -72,11 +72,14 @@ public final class VFIODevice: Sendable {
         }
         // Both limits are far over any real device; they keep a broken driver from filling memory here.
         guard info.regionCount <= 64 else {
-            throw .implausible(device: host.name, problem: "the kernel reports \(info.regionCount) regions, and Martlet accepts 64")
+            throw .implausible(
+                device: host.name,
+                problem: "the kernel reports \(info.regionCount) regions, and Martlet accepts 64")
         }
         guard info.interruptCount <= 1024 else {
             throw .implausible(
-                device: host.name, problem: "the kernel reports \(info.interruptCount) interrupts, and Martlet accepts 1024")
+                device: host.name,
+                problem: "the kernel reports \(info.interruptCount) interrupts, and Martlet accepts 1024")
         }
         canReset = info.flags.contains(.reset)
 
