@@ -32,7 +32,8 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         switch self {
         case .noSuchPages(let size): "the kernel has no \(Self.text(size)) pages (CONFIG_HUGETLBFS)"
         case .tooFewPages(let size, let wanted, let free, _):
-            "RAM needs \(wanted) \(wanted == 1 ? "page" : "pages") of \(Self.text(size)), and the host has \(free) free "
+            "RAM needs \(wanted) \(wanted == 1 ? "page" : "pages") of \(Self.text(size)), "
+                + "and the host has \(free) free "
                 + "(\(Self.folder(size))/free_hugepages)"
         case .controlGroup(let size, let wanted, let limit):
             "RAM needs \(wanted >> 20) MiB of \(Self.text(size)) pages, and the control group of this process allows "

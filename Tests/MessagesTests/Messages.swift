@@ -5,16 +5,12 @@
 struct Messages {
     private var texts: [(name: String, text: String)] = []
 
-    /// The names of the types that have a text.
-    private(set) var types: Set<String> = []
-
     /// Whether there is a text under this name.
     func has(_ name: String) -> Bool { texts.contains { $0.name == name } }
 
     /// Errors and other values of an enum, each under its case.
     mutating func add<Value>(_ values: Value..., text: (Value) -> String = { "\($0)" }) {
         let type = Self.name(of: Value.self)
-        types.insert(type)
         for value in values {
             let name = enumCaseName(value).map { String(cString: $0) }
             texts.append((name.map { "\(type).\($0)" } ?? type, text(value)))
@@ -23,7 +19,6 @@ struct Messages {
 
     /// A text that is made by `type`.
     mutating func add(_ type: Any.Type, _ text: String) {
-        types.insert(Self.name(of: type))
         texts.append((Self.name(of: type), text))
     }
 

@@ -13,7 +13,7 @@ struct SampleHost {
     func device(
         _ name: String = "10000000.edu", group: Int? = 3, driver: String = "vfio-platform", isNoIOMMU: Bool = false
     ) throws -> HostDevice {
-        kernel.addHostDevice(name, group: group, driver: driver, isNoIOMMU: isNoIOMMU)
+        kernel.addHostDevice(name, group: group, isNoIOMMU: isNoIOMMU, driver: driver)
         return try HostDevice(host: name, sysfs: Sysfs(system: kernel))
     }
 
@@ -85,13 +85,17 @@ extension Messages {
         let hold = BindingStep.write(name, to: DeviceHold.holdFile(Sysfs(system: FakeKernel())))
         let unbind = BindingStep.write(name, to: "/sys/bus/platform/devices/10000000.edu/driver/unbind")
         let failed: [(BindingFailure.Action, BindingFailure.Reason)] = [
-            (.bind, .step(bind, .noSuchDevice)), (.bind, .step(unbind, .permissionDenied)),
+            (.bind, .step(bind, .invalidArgument)), (.bind, .step(unbind, .permissionDenied)),
             (.bind, .step(unbind, .tooManyOpenFiles)), (.bind, .step(hold, .resourceBusy)),
             (.release, .step(bind, .noSuchFileOrDirectory)), (.bind, .state(.writable(path: "/run/martlet"))),
             (.bind, .locked("/run/martlet", seconds: 10)), (.release, .useUnknown(SampleHost.group, .permissionDenied)),
             (.release, .useUnknown(SampleHost.group, .noSuchFileOrDirectory)),
             (.release, .badNote("/run/martlet/former-drivers/10000000.edu")),
+<<<<<<< HEAD
             (.bind, .problem("vfio-platform did not take it")),
+=======
+            (.bind, .problem("vfio-platform did not bind to it")),
+>>>>>>> golden
         ]
         for (action, reason) in failed {
             let failure = BindingFailure.failed(action, reason, before: "edu", now: .driver("edu"))
@@ -99,10 +103,17 @@ extension Messages {
             add(reason) { _ in text(failure) }
         }
         add(
+<<<<<<< HEAD
             .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver(nil), isResetRequired: true),
             .failed(
                 .bind, .step(bind, .noSuchDevice), before: "edu", now: .driver(nil), left: [.step(unbind, .ioError)]),
             .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver("vfio-platform")),
+=======
+            .failed(.bind, .step(bind, .invalidArgument), before: nil, now: .driver(nil), isResetRequired: true),
+            .failed(
+                .bind, .step(bind, .invalidArgument), before: "edu", now: .driver(nil), left: [.step(unbind, .ioError)]),
+            .failed(.bind, .step(bind, .invalidArgument), before: nil, now: .driver("vfio-platform")),
+>>>>>>> golden
             BindingFailure.failed(.release, .step(unbind, .ioError), before: "edu", now: .unknown), text: text)
     }
 }

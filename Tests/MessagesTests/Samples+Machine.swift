@@ -4,12 +4,12 @@
 import Board
 import Devices
 import LinuxSystem
-import Passthrough
 import PlatformBus
 
 @testable import DeviceTree
 @testable import GuestNodes
 @testable import Machine
+@testable import Passthrough
 
 extension Messages {
     /// Machine: errors.

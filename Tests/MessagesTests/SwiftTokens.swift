@@ -16,7 +16,7 @@ struct SwiftTokens {
     private var position = 0
     private var tokens: [SwiftToken] = []
 
-    /// - Parameter source: of the house's style: no raw strings, no comments in comments.
+    /// - Parameter source: of the house's style: no comments in comments, `#"` only for raw strings of one line.
     static func of(_ source: String) -> [SwiftToken] {
         var reader = SwiftTokens(source: Array(source.utf8))
         reader.readAll()
@@ -34,6 +34,8 @@ struct SwiftTokens {
             let byte = source[position]
             if starts(with: "//") {
                 while position < source.count, source[position] != UInt8(ascii: "\n") { position += 1 }
+            } else if starts(with: "#\"") {
+                add(text: readRawLiteral())
             } else if byte == UInt8(ascii: "\"") {
                 add(text: readLiteral())
             } else if Self.isWord(byte) || byte == UInt8(ascii: "`") {
@@ -65,6 +67,15 @@ struct SwiftTokens {
         } else {
             tokens.append(.text(text))
         }
+    }
+
+    /// Reads `#"…"#`, which has no escapes.
+    private mutating func readRawLiteral() -> String {
+        position += 2
+        let start = position
+        while !starts(with: "\"#") { position += 1 }
+        position += 2
+        return String(decoding: source[start..<position - 2], as: UTF8.self)
     }
 
     /// Reads a literal from its first quote to behind its last.

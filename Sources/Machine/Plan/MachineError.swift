@@ -193,8 +193,8 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
             """
         case .fragmented(let what, let bytes, let largest, let count):
             """
-            machine-config: \(what) needs \(bytes) contiguous bytes, but the guest's RAM is in \(count) pieces, and the \
-            largest has only \(largest) left
+            machine-config: \(what) needs \(bytes) contiguous bytes, but the guest's RAM is in \(count) pieces, \
+            and the largest has only \(largest) left
               \(GuestMemoryError.wholeness)
             """
         case .memoryMoved(let address):

@@ -93,7 +93,8 @@ public struct DanglingReference: Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         if let removed {
             return """
-                \(lost.property) of \(lost.node) refers to the interrupt controller \(removed), which the guest doesn't have
+                \(lost.property) of \(lost.node) refers to the interrupt controller \(removed), \
+                which the guest doesn't have
                   refer to the interrupt controller that the CPUs use, or set the node's status to "disabled"
                 """
         }
