@@ -35,13 +35,8 @@ struct TraceOptions: ParsableArguments {
             let tracer = Tracer(patterns: [pattern]) { _, _ in }
             if tracer.map({ MachinePlan.traceEvents.contains(where: $0.wants) }) == true { continue }
             throw ValidationError(
-<<<<<<< HEAD
-                "no trace event matches \"\(pattern)\"; the events are: \(MachinePlan.traceEvents.joined(separator: " "))"
-            )
-=======
                 "no trace event matches \"\(pattern)\"; the events are: "
                     + MachinePlan.traceEvents.joined(separator: " "))
->>>>>>> golden
         }
     }
 

@@ -112,8 +112,8 @@ enum SchemaCases {
     /// Keys of a step, each with others with which any value that its type allows is right, but for bits and alignment.
     private static let resetKeys = [
         ("region", #""step": "poll", "offset": 0"#), ("width", #""step": "poll", "offset": 0"#),
-        ("timeout_ms", #""step": "poll", "offset": 0"#), ("offset", #""width": 1, "step": "write", "value": 0"#),
-        ("value", #""step": "write", "offset": 0, "width": 8"#), ("delay_ms", #""step": "delay""#),
+        ("timeout_ms", #""step": "poll", "offset": 0"#), ("value", #""step": "poll", "offset": 0, "width": 8"#),
+        ("delay_ms", #""step": "delay""#),
     ]
 
     /// What the decoder refuses, and the schema can't.

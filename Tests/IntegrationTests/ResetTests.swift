@@ -12,11 +12,11 @@ extension Integration {
             for device in [HostDevices.sata, HostDevices.usb, HostDevices.edu] { try HostDevices.bind(device) }
         }
 
-        /// QEMU's edu can't be told to leave off, but it says when it has done (docs/specs/edu.rst).
+        /// QEMU's edu can't be told to leave off, but it says when it has done (docs/specs/edu.rst). Its command
+        /// register takes nothing but a new copy.
         private static let edu = GuestConfiguration.Reset.steps([
             .init(step: "poll", offset: 0x98, mask: 1, timeout: 1000), .init(step: "poll", offset: 0x20, mask: 1),
             .write(0x20, 0), .write(0x64, 0xFFFF_FFFF), .write(0x80, 0), .write(0x88, 0), .write(0x90, 0),
-            .write(0x98, 0),
         ])
 
         private static let address = "0xc000000"
@@ -77,10 +77,10 @@ extension Integration {
                     ["0x40", "0x44", "0x58", "0x70", "0x78"],
                     ["0x00000000", "0x00000001", "0x00000000", "0x00000000", "0x00000000"]
                 ),
-                // Source, destination, count and command of the copy.
+                // Source, destination and count of the copy, and the status.
                 (
-                    HostDevices.edu, edu, "by the configuration's 8 steps", ["0x80", "0x88", "0x90", "0x98", "0x20"],
-                    ["0x00000000", "0x00000000", "0x00000000", "0x00000000", "0x00000000"]
+                    HostDevices.edu, edu, "by the configuration's 7 steps", ["0x80", "0x88", "0x90", "0x20"],
+                    ["0x00000000", "0x00000000", "0x00000000", "0x00000000"]
                 ),
             ]
 
@@ -97,18 +97,35 @@ extension Integration {
                 #expect(report.dma.faults?.count == 0)
             }
 
-            #expect(try registers(device, offsets) == values)
+            let found = try registers(device, offsets)
+            #expect(found == values)
         }
 
-        /// What the others are held against: without a reset these devices go on.
-        @Test(arguments: [HostDevices.sata, HostDevices.usb, HostDevices.edu])
-        func `without its reset the same device faults`(device: String) throws {
-            var count = 0
-            // Now and then none is on its way at the end.
-            for _ in 0..<6 where count == 0 { count = try faults(device, .word("none")).count }
-            #expect(count > 0)
+        /// What the others are held against. Whether something is on its way at the end is chance, on a busy machine
+        /// above all; `ConfinementTests` shows that edu's copies fault without a reset.
+        @Test(arguments: busyDevices.indices)
+        func `without its reset the next guest finds the same device as it was left`(index: Int) throws {
+            let (device, reset, _, offsets, values) = Self.busyDevices[index]
+
+            _ = try faults(device, .word("none"))
+
+            let found = try registers(device, offsets)
+            #expect(found != values)
             // Whoever has it next finds it in order.
-            _ = try faults(device, device == HostDevices.edu ? Self.edu : nil)
+            _ = try faults(device, reset)
+        }
+
+        /// The guest powers off right after it has begun a copy.
+        @Test func `a copy that is on its way at a power-off is waited for`() throws {
+            let log = try KernelLog()
+            var device = GuestConfiguration.Device(HostDevices.edu, guestAddress: Self.address)
+            device.reset = Self.edu
+            for _ in 0..<5 {
+                let result = try Guest.run(.flat("edu", devices: [device]))
+                #expect(result.status == 0, "\(result.errors)")
+                usleep(300_000)
+            }
+            #expect(log.messages().filter { $0.contains("event 0x") } == [])
         }
 
         /// The recipe is done before the next guest has its memory: each start finds a device that has nothing to do.

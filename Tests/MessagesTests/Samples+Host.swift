@@ -91,11 +91,7 @@ extension Messages {
             (.bind, .locked("/run/martlet", seconds: 10)), (.release, .useUnknown(SampleHost.group, .permissionDenied)),
             (.release, .useUnknown(SampleHost.group, .noSuchFileOrDirectory)),
             (.release, .badNote("/run/martlet/former-drivers/10000000.edu")),
-<<<<<<< HEAD
-            (.bind, .problem("vfio-platform did not take it")),
-=======
             (.bind, .problem("vfio-platform did not bind to it")),
->>>>>>> golden
         ]
         for (action, reason) in failed {
             let failure = BindingFailure.failed(action, reason, before: "edu", now: .driver("edu"))
@@ -103,17 +99,10 @@ extension Messages {
             add(reason) { _ in text(failure) }
         }
         add(
-<<<<<<< HEAD
-            .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver(nil), isResetRequired: true),
-            .failed(
-                .bind, .step(bind, .noSuchDevice), before: "edu", now: .driver(nil), left: [.step(unbind, .ioError)]),
-            .failed(.bind, .step(bind, .noSuchDevice), before: nil, now: .driver("vfio-platform")),
-=======
             .failed(.bind, .step(bind, .invalidArgument), before: nil, now: .driver(nil), isResetRequired: true),
             .failed(
                 .bind, .step(bind, .invalidArgument), before: "edu", now: .driver(nil), left: [.step(unbind, .ioError)]),
             .failed(.bind, .step(bind, .invalidArgument), before: nil, now: .driver("vfio-platform")),
->>>>>>> golden
             BindingFailure.failed(.release, .step(unbind, .ioError), before: "edu", now: .unknown), text: text)
     }
 }

@@ -73,12 +73,8 @@ public final class VFIODevice: Sendable {
         // Both limits are far over any real device; they keep a broken driver from filling memory here.
         guard info.regionCount <= 64 else {
             throw .implausible(
-<<<<<<< HEAD
-                device: host.name, problem: "the kernel reports \(info.regionCount) regions, and Martlet accepts 64")
-=======
                 device: host.name,
                 problem: "the kernel reports \(info.regionCount) regions, and Martlet accepts 64")
->>>>>>> golden
         }
         guard info.interruptCount <= 1024 else {
             throw .implausible(
