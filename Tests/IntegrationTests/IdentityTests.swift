@@ -165,7 +165,7 @@ extension Integration {
                 "can read and overwrite all memory of the host")
             try expectRefusal(
                 .flat("poweroff", devices: [.identity(HostDevices.gpio)]),
-                "\(HostDevices.gpio): dma is \"identity\", but an IOMMU stands between")
+                "\(HostDevices.gpio): dma is \"identity\", but an IOMMU translates")
             var few = linux()
             few.size.hugePages = "2M"
             try expectRefusal(
