@@ -80,7 +80,8 @@ extension Integration {
             defer { try? Host.write("Y", to: mode) }
 
             let errors = try expectRefusal(
-                guest(.init(HostDevices.virtio)), "\(HostDevices.virtio): no IOMMU group", "only if you trust guest and device"
+                guest(.init(HostDevices.virtio)), "\(HostDevices.virtio): no IOMMU group",
+                "only if you trust guest and device"
             )
 
             try runCommands(in: errors)

@@ -95,7 +95,7 @@ extension Integration {
             let page = String(Host.pageSize, radix: 16)
             try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.edu, guestAddress: "0x30001000")]),
-                "guest_address 0x30001000 of region 0", "\(Host.pageSize)", "give 0x30000000")
+                "guest_address 0x30001000 of region 0", "\(Host.pageSize)", "set it to 0x30000000")
             let address = "0x300\(String(repeating: "0", count: 5 - page.count))\(page)"
             let result = try Guest.run(.flat("poweroff", devices: [.init(HostDevices.edu, guestAddress: address)]))
             #expect(result.status == 0, "\(result.errors)")
