@@ -50,10 +50,11 @@ mutate-release: ## change each order of release in turn, and show that a unit te
 format: ## format the Swift sources
 	swift format --in-place --parallel --recursive Package.swift Sources Tests
 
-lint: ## check the Swift sources' format, operators and imports, and the shell scripts
+lint: ## check the Swift sources' format, operators, imports and dependencies, and the shell scripts
 	swift format lint --strict --parallel --recursive Package.swift Sources Tests
 	@lint/mixed-operators.sh
 	@lint/imports.sh
+	@lint/dependencies.sh
 	@lint/scripts.sh
 
 clean: ## remove what was built in this clone (the cache is ~/.cache/martlet)

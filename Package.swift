@@ -45,14 +45,15 @@ let package = Package(
         // Values that the configuration and what does their bidding share; those test them.
         .target(name: "DeviceOptions", swiftSettings: strict),
     ]
-        + module("LinuxSystem", ["CLinux", system], tests: ["KernelFakes"])
+        + module("LinuxSystem", ["CLinux", system], tests: ["GuestMemory", "KernelFakes"])
         + module(
             "KVM", ["LinuxSystem", "CLinux"], tests: ["Machine", "GuestMemory", "PlatformBus", "KernelFakes"])
         + module("DeviceTree", ["LinuxSystem", "CFDT"])
         + module("PlatformBus", ["LinuxSystem"])
         + module("Arm64", ["LinuxSystem"])
         + module("GuestMemory", ["PlatformBus", "LinuxSystem", system], tests: ["KernelFakes"])
-        + module("HostDevices", ["PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["GuestNodes", "KernelFakes"])
+        + module(
+            "HostDevices", ["PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["VFIO", "GuestNodes", "KernelFakes"])
         + module("VFIO", ["HostDevices", "DeviceOptions", "LinuxSystem", "CLinux"], tests: ["KernelFakes"])
         + module(
             "GuestNodes", ["HostDevices", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
@@ -63,9 +64,10 @@ let package = Package(
         + module(
             "Passthrough",
             [
-                "VFIO", "GuestNodes", "HostDevices", "KVM", "PlatformBus", "DeviceTree", "DeviceOptions", "LinuxSystem",
+                "Board", "VFIO", "GuestNodes", "HostDevices", "KVM", "PlatformBus", "DeviceTree", "DeviceOptions",
+                "LinuxSystem",
             ],
-            tests: ["KernelFakes"])
+            tests: ["CLinux", "KernelFakes"])
         + module(
             "Configuration", ["DeviceOptions", "LinuxSystem"], tests: ["generate", "KernelFakes"],
             fixtures: ["conforms.py"])
@@ -73,19 +75,22 @@ let package = Package(
             "Machine",
             [
                 "Passthrough", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
-                "HostDevices",
-                "DeviceOptions", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CZlib", "CZstd",
-            ], tests: ["KernelFakes"])
+                "HostDevices", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CZlib", "CZstd",
+            ], tests: ["DeviceOptions", "KernelFakes"])
         + [
             .executableTarget(
                 name: "martlet",
                 dependencies: [
-                    "Machine", "Console", "Configuration", "Passthrough", "GuestMemory", "GuestNodes", "HostDevices",
-                    "PlatformBus", "DeviceTree", "VFIO", "LinuxSystem", arguments,
+                    "Machine", "Console", "Configuration", "Passthrough", "GuestNodes", "HostDevices", "PlatformBus",
+                    "DeviceTree", "VFIO", "KVM", "LinuxSystem", arguments,
                 ],
                 swiftSettings: strict),
             .testTarget(
-                name: "martletTests", dependencies: ["martlet", "KernelFakes", arguments], swiftSettings: strict),
+                name: "martletTests",
+                dependencies: [
+                    "martlet", "Machine", "Passthrough", "HostDevices", "DeviceTree", "VFIO", "LinuxSystem",
+                    "KernelFakes", arguments,
+                ], swiftSettings: strict),
             // All texts for users (messages.txt, "make generate").
             .testTarget(
                 name: "MessagesTests",
