@@ -6,7 +6,7 @@ public import SystemPackage
 
 /// The calls that change files: switches in sysfs, and Martlet's own notes. Apart from `SystemCalls`, since nothing that runs a
 /// guest makes them.
-public protocol FileCalls: SystemCalls {
+public protocol FileCalls: DebugFSCalls {
     /// Writes `content` to a file that exists in one write(2), which is how sysfs takes a command.
     /// - Throws: what open(2) and write(2) give, which for sysfs is the answer of the kernel or of a driver; EIO when part of it
     ///   was taken.
