@@ -76,6 +76,8 @@ public struct PropertyFate: Equatable, Sendable {
         case configuration
         case quirk(String)
         case coherence(String)
+        /// The address that the host's interface had.
+        case interface
     }
 }
 
@@ -109,6 +111,7 @@ extension PropertyFate.Cause: CustomStringConvertible {
         case .noAddresses: "no child is left that has an address"
         case .configuration: "the configuration says so"
         case .quirk(let compatible): "always so for \(compatible)"
+        case .interface: "the address that the device's interface has on the host"
         case .coherence(let path): "holds for everything below \(path) on the host"
         }
     }
