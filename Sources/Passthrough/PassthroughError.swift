@@ -27,6 +27,8 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
     case noReset(device: String)
     /// `require_reset`, and the reset failed.
     case resetFailed(VFIOError)
+    /// The host has switched off what the device had with its driver.
+    case unpowered(device: String, [PowerLoss], DeviceHold)
     /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
     case unconfinedDMA(device: String, suspicion: String)
     /// `dma: "identity"`, but on the way from the device to memory addresses become others.
@@ -69,6 +71,11 @@ public enum PassthroughError: Error, Sendable, CustomStringConvertible {
             \(error)
               require_reset is set: the guest would find the device as its last user left it, and it may do what that has told it to
             """
+        case .unpowered(let device, let losses, let hold):
+            indented(
+                ["\(device): off now: \(losses.map(\.description).joined(separator: ", "))"]
+                    + PowerLoss.remedy(for: device, hold)
+                    + ["or set allow_unpowered to true, if the device works without"])
         case .unconfinedDMA(let device, let suspicion):
             """
             \(device): no IOMMU stands between it and the host's memory, and \(suspicion) is not known to do no DMA

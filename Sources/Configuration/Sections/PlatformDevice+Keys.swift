@@ -81,6 +81,13 @@ extension PlatformDevice {
             """)
         static let requiresReset = Key.boolean(
             "require_reset", default: false, "Refuse the device if the host's kernel can't reset it, or fails to.")
+        static let allowsUnpowered = Key.boolean(
+            "allow_unpowered", default: false,
+            Documentation(
+                """
+                Take the device even though a clock, a supply or a power domain that it had with its driver is off \
+                now. A guest may then read nothing, or bring the host down.
+                """, page: "real-boards.md"))
         static let descriptor = Key.descriptor(
             "vfio_fd",
             """
@@ -94,7 +101,8 @@ extension PlatformDevice {
                     host.description, sysfsdev.description, noMmap.description, interrupts.description,
                     irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
                     guestAddress.description, label.description, deviceTree, dma.description,
-                    allowsUnsafeDMA.description, requiresReset.description, descriptor.description,
+                    allowsUnsafeDMA.description, requiresReset.description, allowsUnpowered.description,
+                    descriptor.description,
                 ],
                 rules: [
                     .anyOf([host.name, sysfsdev.name]),
@@ -127,6 +135,7 @@ extension PlatformDevice {
         dma = reader.value(Keys.dma)
         allowsUnsafeDMA = reader.value(Keys.allowsUnsafeDMA)
         requiresReset = reader.value(Keys.requiresReset)
+        allowsUnpowered = reader.value(Keys.allowsUnpowered)
         descriptor = reader.value(Keys.descriptor)
         reader.noteOthers(than: Keys.section)
         if dma == .identity, !allowsUnsafeDMA {

@@ -31,6 +31,8 @@ public struct PlatformDevice: Equatable, Sendable {
     public var allowsUnsafeDMA = false
     /// Whether a device that the host's kernel can't reset is refused.
     public var requiresReset = false
+    /// Whether a device is taken of which the host has switched something off.
+    public var allowsUnpowered = false
     /// The number of a descriptor of the device's own file that Martlet is started with.
     public var descriptor: Int?
 

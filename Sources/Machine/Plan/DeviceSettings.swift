@@ -15,6 +15,7 @@ extension PlacedDevice.Settings {
         dma = device.dma
         reachesPeers = peerToPeer
         requiresReset = device.requiresReset
+        allowsUnpowered = device.allowsUnpowered
         descriptor = device.descriptor.map { CInt(clamping: $0) }
         endOfInterrupt = device.endOfInterrupt
         node = NodeSettings(

@@ -27,6 +27,8 @@ public final class OpenDevice: Sendable {
     let isolatesInterrupts: Bool?
     /// Why it couldn't be reset when it was opened; nil where it could, and where the kernel has no function for that.
     let resetFailure: VFIOError?
+    /// What its driver had of the host; nil where nobody noted that.
+    let record: HostRecord?
     /// The numbers by which its IOMMU knows it; none where it has no IOMMU, or they can't be told.
     let streamIDs: [UInt32]
     /// The IOMMU before it, by the names of its device and its driver; nil where there is none, or it can't be told.
@@ -36,12 +38,14 @@ public final class OpenDevice: Sendable {
     let sysfs: Sysfs
 
     /// Opens the device and resets it, where the kernel can.
-    /// - Parameter interrupts: nil where the host's counts can't be read.
+    /// - Parameters:
+    ///   - interrupts: nil where the host's counts can't be read.
+    ///   - debugFS: reads debugfs where it isn't mounted.
     /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.noReset`,
-    ///   `.resetFailed`.
+    ///   `.resetFailed`, `.unpowered`.
     init(
         _ settings: PlacedDevice.Settings, containers: VFIOContainers, interrupts: HostInterruptFile?, sysfs: Sysfs,
-        log: Log, tracer: Tracer? = nil
+        debugFS: (any DebugFSCalls)? = nil, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let host = try PassthroughError.host { () throws(HostDeviceError) in try settings.identity.find(sysfs) }
         if settings.dma == .automatic, host.state == .ready, host.group?.isNoIOMMU == true,
@@ -49,6 +53,9 @@ public final class OpenDevice: Sendable {
         {
             throw .unconfinedDMA(device: host.name, suspicion: suspicion)
         }
+        record = Self.record(of: host, sysfs, log)
+        // Before it is opened: a reset writes to its registers.
+        if let record, !settings.allowsUnpowered { try Self.checkPower(of: host, record, sysfs, debugFS) }
         let countsBefore = interrupts?.counts() ?? HostInterruptCounts()
         let device: VFIODevice
         do throws(VFIOError) {
@@ -163,12 +170,13 @@ public final class OpenDevices: Sendable {
     /// Opens every device.
     /// - Parameters:
     ///   - containers: what they are opened through.
+    ///   - debugFS: reads debugfs where it isn't mounted.
     ///   - interrupts: opened before them, and closed after them; without it the report says that the counts aren't
     ///     known.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
         _ settings: [PlacedDevice.Settings], containers: VFIOContainers, interrupts: HostInterruptFile? = nil,
-        sysfs: Sysfs, log: Log, tracer: Tracer? = nil
+        sysfs: Sysfs, debugFS: (any DebugFSCalls)? = nil, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.containers = containers
         interruptFile = interrupts
@@ -176,7 +184,8 @@ public final class OpenDevices: Sendable {
         var devices: [OpenDevice] = []
         for settings in settings {
             let device = try OpenDevice(
-                settings, containers: containers, interrupts: interruptFile, sysfs: sysfs, log: log, tracer: tracer)
+                settings, containers: containers, interrupts: interruptFile, sysfs: sysfs, debugFS: debugFS, log: log,
+                tracer: tracer)
             devices.append(device)
             stack.keep(device)
         }
