@@ -53,6 +53,7 @@ struct GuestConfiguration: Encodable {
         var dma: String?
         var allowsUnsafeDMA: Bool?
         var requiresReset: Bool?
+        var allowUnpowered: Bool?
         var descriptor: Int?
 
         init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
@@ -98,6 +99,7 @@ struct GuestConfiguration: Encodable {
             case dma
             case allowsUnsafeDMA = "allow_unsafe_dma"
             case requiresReset = "require_reset"
+            case allowUnpowered = "allow_unpowered"
             case descriptor = "vfio_fd"
         }
     }
