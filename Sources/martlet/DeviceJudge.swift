@@ -37,8 +37,10 @@ final class DeviceJudge {
             return DeviceVerdict(
                 device, node: .failure(.deviceTree(reasons.first ?? "")), hold: .unavailable, name: { _ in nil })
         }
-        let node = (preview ?? self.preview(of: device, isFull: false)).flatMap { preview in
-            preview.nodes.first.map { .success($0) } ?? .failure(.deviceTree("no node"))
+        let node: Result<GuestNode, MachineError>
+        switch preview ?? self.preview(of: device, isFull: false) {
+        case .failure(let error): node = .failure(error)
+        case .success(let preview): node = preview.nodes.first.map { .success($0) } ?? .failure(.deviceTree("no node"))
         }
         return DeviceVerdict(device, node: node, hold: hold ?? self.hold(of: device), name: survey.device(ofNode:))
     }

@@ -66,7 +66,8 @@ import Testing
         _ = try binding.bind(try device())
         for case .call(let call) in kernel.journal { order.append(call) }
         let unbind = try #require(order.firstIndex { $0.hasSuffix("drivers/stmmac/unbind") })
-        #expect(try #require(order.firstIndex(of: "create \(Self.path)")) < unbind)
+        let noting = try #require(order.firstIndex(of: "create \(Self.path)"))
+        #expect(noting < unbind)
         let record = try #require(try noted())
         #expect(record.clocks.map(\.name) == ["core_gate", "bus_gate"])
         #expect(record.clock(named: "core", at: 0, of: 2)?.rate == 125_000_000)

@@ -195,7 +195,7 @@ import VFIO
             "c000000.dma", node: "dma@c000000", driver: nil, group: nil, ["reg": .cells64([0xC00_0000, 0x10])])
         try host.write("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", Array("N\n".utf8))
         let survey = try makeSurvey().survey(try HostDevice(host: "c000000.dma", sysfs: host.sysfs))
-        let text = try text(survey, steps: [])
+        let text = try self.text(survey, steps: [])
         #expect(!text.contains("held:"))
         let what = "supplies=1 power-domains=0 clocks=2 resets=1/1"
         #expect(try self.text(survey, steps: [], hold: .held(what)).contains("\n  held: \(what)\n"))
