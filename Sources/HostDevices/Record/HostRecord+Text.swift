@@ -37,6 +37,7 @@ extension HostRecord {
     /// Nil for what `text` hasn't written.
     public init?(text: String) {
         self.init()
+        guard text.unicodeScalars.allSatisfy({ $0.value >= 0x20 || $0 == "\t" || $0 == "\n" }) else { return nil }
         for line in text.split(separator: "\n") {
             let fields = line.split(separator: "\t", omittingEmptySubsequences: false).map(String.init)
             switch (fields[0], fields.count) {

@@ -29,14 +29,18 @@ public struct HostRecord: Equatable, Sendable {
         init(_ isOn: Bool?) { self = isOn.map { $0 ? .on : .off } ?? .unknown }
     }
 
+    /// A clock of the device.
     public struct Clock: Equatable, Sendable {
         /// What the kernel calls it.
         public var name: String
+        /// How the driver knows it.
         public var connection: Connection
         /// In Hz.
         public var rate: UInt64
+        /// Whether it was on.
         public var power: Power
 
+        /// Puts the parts together.
         public init(name: String, connection: Connection, rate: UInt64, power: Power) {
             self.name = name
             self.connection = connection
@@ -45,6 +49,7 @@ public struct HostRecord: Equatable, Sendable {
         }
     }
 
+    /// A supply of the device (`NAME-supply`).
     public struct Supply: Equatable, Sendable {
         /// The property that refers to it: "vmmc-supply".
         public var property: String
@@ -54,8 +59,10 @@ public struct HostRecord: Equatable, Sendable {
         public var folder: String
         /// Nil where the kernel doesn't say.
         public var microvolts: UInt32?
+        /// Whether it was on.
         public var power: Power
 
+        /// Puts the parts together.
         public init(property: String, name: String, folder: String, microvolts: UInt32?, power: Power) {
             self.property = property
             self.name = name
@@ -65,16 +72,22 @@ public struct HostRecord: Equatable, Sendable {
         }
     }
 
+    /// A power domain of the device.
     public struct Domain: Equatable, Sendable {
+        /// Its name on the host.
         public var name: String
+        /// Whether it was on.
         public var power: Power
     }
 
     /// What couldn't be read, and so isn't noted.
     public struct Gap: Equatable, Sendable {
+        /// What could not be read.
         public var what: String
+        /// Why not.
         public var errno: Errno
 
+        /// Puts both together.
         public init(what: String, errno: Errno) {
             self.what = what
             self.errno = errno
@@ -93,18 +106,23 @@ public struct HostRecord: Equatable, Sendable {
         }
     }
 
+    /// Its clocks, in the order of clk_summary.
     public var clocks: [Clock] = []
+    /// Its supplies.
     public var supplies: [Supply] = []
+    /// Its power domains.
     public var domains: [Domain] = []
     /// Whether the driver had put the device to sleep (runtime power management): what it needs may have been off then.
     public var wasSuspended = false
     /// The Ethernet address of the device's only interface: six bytes.
     public var ethernetAddress: [UInt8]?
+    /// What could not be read.
     public var gaps: [Gap] = []
 
     /// Nothing.
     public init() {}
 
+    /// Whether nothing is known of it.
     public var isEmpty: Bool {
         clocks.isEmpty && supplies.isEmpty && domains.isEmpty && ethernetAddress == nil && gaps.isEmpty
     }

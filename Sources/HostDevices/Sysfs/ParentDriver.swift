@@ -7,6 +7,7 @@ public import LinuxSystem
 public struct ParentDriver: Equatable, Sendable {
     /// The device that the driver has.
     public let device: String
+    /// The parent's driver.
     public let driver: String
 
     /// Drivers of plain buses, which have no part in the devices on them.

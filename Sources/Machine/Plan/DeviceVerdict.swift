@@ -56,6 +56,7 @@ public struct DeviceVerdict: Sendable {
         hostNeeds + nodeNeeds.map(\.description) + losses.map { "\($0) kept on (martlet-hold)" }
     }
 
+    /// Whether it will probably work as it is.
     public var works: Bool { reasons.isEmpty && needs.isEmpty }
 
     /// "works", "works after bind", "needs: clocks core, bus (device_tree.clocks)", "can't: it is the CPUs' timer".

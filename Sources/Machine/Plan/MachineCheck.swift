@@ -119,7 +119,9 @@ public struct MachineCheck: Sendable {
         if !plan.restartProblems.isEmpty { throw MachineError.noRestart(plan.restartProblems) }
         let console = try GuestConsole { _ in }
         let machine = try MicroVM(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
-        return machine.facts + verdicts(plan, calls)
+        // What was added to the tree is told last.
+        let end = machine.facts.count - plan.additionFacts.count
+        return machine.facts.prefix(end) + verdicts(plan, calls) + machine.facts.dropFirst(end)
     }
 
     /// Whether each device will probably work, a line each. Nothing where its node can't be explained: it is written
