@@ -112,7 +112,7 @@ emulated() {
     pages*)
         # The smallest huge page that this host can make of contiguous memory is of 512 MiB where its pages have 64 KiB.
         variant=gicv3 options=(--devices --memory 3072 --pages "${host#pages}") arguments="cma=512M"
-        which="--filter '^IntegrationTests\\.(?=.*(PageSize|IdentityTests.*(OnHugePages|InAHeap))).*($filter)'"
+        which="--filter '^IntegrationTests\\.(?=.*(PageSize|IdentityTests.*(disk on huge pages|disk in a heap))).*($filter)'"
         ;;
     esac
     # What is run and read over and over goes into the host's memory: of a file in the share nothing stays cached once it is closed.

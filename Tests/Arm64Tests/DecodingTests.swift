@@ -8,7 +8,7 @@ import Testing
 @Suite struct DecodingTests {
     private static let assembler: Comment = "GNU as and objcopy for AArch64 (binutils-aarch64-linux-gnu) are not here"
 
-    @Test(.enabled(if: Assembler.isAvailable, assembler)) func everyFormIsReadAsItsTextSays() throws {
+    @Test(.enabled(if: Assembler.isAvailable, assembler)) func `every form is read as its text says`() throws {
         let lines = AssembledForms.lines
 
         let words = try Assembler.assemble(lines)
@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test(.enabled(if: Assembler.isAvailable, assembler)) func whatIsNotEmulatedIsCalledByName() throws {
+    @Test(.enabled(if: Assembler.isAvailable, assembler)) func `what is not emulated is called by name`() throws {
         let lines = [
             ("ldxr w0, [x1]", "exclusive"), ("stxr w2, x0, [x1]", "exclusive"), ("ldaxrb w0, [x1]", "exclusive"),
             ("stlxrh w2, w0, [sp]", "exclusive"), ("ldxp x0, x2, [x1]", "exclusive"),
@@ -74,7 +74,7 @@ import Testing
             (0xa881_04a5, 0xa881_04a4, "stp x5, x1, [x5], #16"), (0xa881_14a1, 0xa881_18a1, "stp x1, x5, [x5], #16"),
             (0x6cc1_0401, 0x6cc1_0400, "ldp d1, d1, [x0], #16"),
         ] as [(UInt32, UInt32, String)])
-    func unpredictableFormsAreNotEmulated(word: UInt32, neighbour: UInt32, text: String) throws {
+    func `unpredictable forms are not emulated`(word: UInt32, neighbour: UInt32, text: String) throws {
         do {
             let found = try LoadStore.decode(word)
             Issue.record("\(text): \(found)")
@@ -91,7 +91,7 @@ import Testing
         arguments: [
             0xd503_201f, 0x1400_0000, 0x9100_0000, 0x0000_0000, 0xffff_ffff, 0x1e20_4000, 0xd65f_03c0,
         ] as [UInt32])
-    func otherInstructionsAreNoLoadsOrStores(word: UInt32) {
+    func `other instructions are no loads or stores`(word: UInt32) {
         #expect(throws: LoadStore.NotEmulated.unknown) { try LoadStore.decode(word) }
     }
 
@@ -104,7 +104,7 @@ import Testing
             (0x6840_0000, "LDNP of opc 01"), (0xed40_0000, "a vector pair of opc 11"),
             (0x99c0_0000, "LDAPURS of size 10"),
         ] as [(UInt32, String)])
-    func unallocatedWordsAreRefused(word: UInt32, text: String) {
+    func `unallocated words are refused`(word: UInt32, text: String) {
         do {
             let found = try LoadStore.decode(word)
             Issue.record("\(text): \(found)")
@@ -118,7 +118,7 @@ import Testing
 
     /// Random words, half of them made loads or stores by their class: there is an answer for each, and it keeps to the
     /// limits that `InstructionEmulator` relies on.
-    @Test func anyWordHasAnAnswer() throws {
+    @Test func `any word has an answer`() throws {
         var generator = Xorshift(state: 0x9e37_79b9_7f4a_7c15)
         var decoded = 0
         for round in 0..<200_000 {

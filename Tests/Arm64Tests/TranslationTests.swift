@@ -10,7 +10,7 @@ import Testing
     }
     private static let low: UInt64 = 0x000a_5c3b_7d19_e6a8
 
-    @Test(arguments: halves) func pagesOfEveryScheme(scheme: Int, upper: Bool) throws {
+    @Test(arguments: halves) func `pages of every scheme`(scheme: Int, upper: Bool) throws {
         var tables = GuestTables(GuestTables.schemes[scheme], upper: upper)
         let address = tables.address(Self.low)
         let output: UInt64 = tables.scheme.outputSize == 6 ? 0xf_6543_2109_8765 : 0x6543_2109_8765
@@ -23,7 +23,7 @@ import Testing
         #expect(result.isUserAccessible && result.isWritable)
     }
 
-    @Test(arguments: halves) func blocksWhereTheSchemeHasThem(scheme: Int, upper: Bool) throws {
+    @Test(arguments: halves) func `blocks where the scheme has them`(scheme: Int, upper: Bool) throws {
         for entry in GuestTables.schemes[scheme].levels where entry.level < 3 {
             var tables = GuestTables(GuestTables.schemes[scheme], upper: upper)
             let address = tables.address(Self.low)
@@ -43,7 +43,7 @@ import Testing
     }
 
     /// Every index of a first table that isn't a whole page, at both ends.
-    @Test(arguments: halves) func bothEndsOfTheHalf(scheme: Int, upper: Bool) throws {
+    @Test(arguments: halves) func `both ends of the half`(scheme: Int, upper: Bool) throws {
         for low in [0, UInt64.max] {
             var tables = GuestTables(GuestTables.schemes[scheme], upper: upper)
             let address = tables.address(low)
@@ -54,7 +54,7 @@ import Testing
         }
     }
 
-    @Test(arguments: halves) func theFirstAddressOutsideIsAFault(scheme: Int, upper: Bool) {
+    @Test(arguments: halves) func `the first address outside is a fault`(scheme: Int, upper: Bool) {
         let tables = GuestTables(GuestTables.schemes[scheme], upper: upper)
         let outside = upper ? tables.address(0) - 1 : tables.address(.max) + 1
 
@@ -63,7 +63,7 @@ import Testing
         #expect(throws: TranslationRegime.Fault.outsideRegime) { try tables.translate(~tables.address(Self.low)) }
     }
 
-    @Test(arguments: halves) func invalidDescriptorsAtEachLevel(scheme: Int, upper: Bool) {
+    @Test(arguments: halves) func `invalid descriptors at each level`(scheme: Int, upper: Bool) {
         for (position, entry) in GuestTables.schemes[scheme].levels.enumerated() {
             for descriptor in [0, 2, 0xffff_ffff_ffff_fffe] as [UInt64] {
                 var tables = GuestTables(GuestTables.schemes[scheme], upper: upper)
@@ -76,7 +76,7 @@ import Testing
         }
     }
 
-    @Test func reservedTypeAtTheLastLevelIsInvalid() {
+    @Test func `reserved type at the last level is invalid`() {
         var tables = GuestTables(GuestTables.schemes[0], upper: false)
         tables.map(0x1000, to: 0x5000)
         tables.memory[tables.place(0x1000, 3)] = 0x5000 | 1
@@ -84,7 +84,7 @@ import Testing
         #expect(throws: TranslationRegime.Fault.invalid(level: 3)) { try tables.translate(0x1000) }
     }
 
-    @Test func topByteIsIgnoredWhereTheGuestSaysSo() throws {
+    @Test func `top byte is ignored where the guest says so`() throws {
         for upper in [false, true] {
             var tables = GuestTables(GuestTables.schemes[0], upper: upper)
             let address = tables.address(Self.low)
@@ -108,7 +108,7 @@ import Testing
         }
     }
 
-    @Test func permissionsComeFromTheLeafAndTheTables() throws {
+    @Test func `permissions come from the leaf and the tables`() throws {
         let leaf: UInt64 = 1 << 10 | 1 << 6
         for (leafFlags, flags, user, writable) in [
             (leaf, 0, true, true), (1 << 10, 0, false, true), (leaf | 1 << 7, 0, true, false),
@@ -133,7 +133,7 @@ import Testing
 
     /// The output size limits each table and the result.
     @Test(arguments: [(0, 32), (1, 36), (2, 40), (3, 42), (4, 44), (5, 48)] as [(UInt64, UInt64)])
-    func outputsBeyondTheSizeAreFaults(field: UInt64, bits: UInt64) throws {
+    func `outputs beyond the size are faults`(field: UInt64, bits: UInt64) throws {
         var tables = GuestTables(GuestTables.schemes[2], upper: false)
         tables.regime.translationControl = tables.regime.translationControl & ~(7 << 32) | field << 32
         tables.regime.tableBase0 = 0x1_0000
@@ -153,7 +153,7 @@ import Testing
         #expect(throws: TranslationRegime.Fault.addressSize(level: 1)) { try tables.translate(0) }
     }
 
-    @Test func tableThatIsNotInMemoryIsAFault() {
+    @Test func `table that is not in memory is a fault`() {
         var tables = GuestTables(GuestTables.schemes[0], upper: false)
         #expect(throws: TranslationRegime.Fault.noMemory(address: tables.root)) { try tables.translate(0) }
 
@@ -161,7 +161,7 @@ import Testing
         #expect(throws: TranslationRegime.Fault.noMemory(address: 0x7008)) { try tables.translate(1 << 30) }
     }
 
-    @Test func withoutTheMMUTheAddressIsItself() throws {
+    @Test func `without the MMU the address is itself`() throws {
         var regime = TranslationRegime(control: 0)
         func translate(_ address: UInt64) throws(TranslationRegime.Fault) -> UInt64 {
             try regime.translate(address, for: .data) { _ in nil }.address
@@ -179,7 +179,7 @@ import Testing
             (1 << 25, 0, 0, "SCTLR_EL1.EE"), (0, 3 << 14, 0, "TG0"), (0, 16, 0, "T0SZ"), (0, 0, 1 << 5, "D128"),
             (0, 63, 0, "T0SZ"),
         ] as [(UInt64, UInt64, UInt64, String)])
-    func settingsThatAreNotFollowedAreNamed(control: UInt64, change: UInt64, control2: UInt64, name: String) {
+    func `settings that are not followed are named`(control: UInt64, change: UInt64, control2: UInt64, name: String) {
         var tables = GuestTables(GuestTables.schemes[0], upper: false)
         tables.map(0, to: 0)
         tables.regime.control |= control
@@ -193,7 +193,7 @@ import Testing
         } catch { #expect(error.description.contains(name)) }
     }
 
-    @Test func bigEndianDataIsSeenForEachLevel() {
+    @Test func `big endian data is seen for each level`() {
         #expect(!TranslationRegime(control: 1).isBigEndian(atEL0: true))
         #expect(TranslationRegime(control: 1 << 24).isBigEndian(atEL0: true))
         #expect(!TranslationRegime(control: 1 << 24).isBigEndian(atEL0: false))
@@ -201,7 +201,7 @@ import Testing
     }
 
     /// A table that is its own next one: the walk ends after the levels that there are.
-    @Test(arguments: GuestTables.schemes.indices) func tablesThatPointToThemselvesEnd(scheme: Int) throws {
+    @Test(arguments: GuestTables.schemes.indices) func `tables that point to themselves end`(scheme: Int) throws {
         let tables = GuestTables(GuestTables.schemes[scheme], upper: false)
         let itself = tables.encode(tables.root) | 3
         var reads = 0
@@ -215,7 +215,7 @@ import Testing
     }
 
     /// Registers, addresses and descriptors of any value: an answer comes, after at most five reads.
-    @Test func anythingHasAnAnswer() {
+    @Test func `anything has an answer`() {
         var generator = Xorshift(state: 0x0123_4567_89ab_cdef)
         var found = 0
         for round in 0..<200_000 {

@@ -102,8 +102,8 @@ struct DeviceTreeSettingsTests {
                     "\(path).delete[0]: found \"\"; allowed: \(part)",
                     "\(path).delete[1]: found \"a/\"; allowed: \(part)",
                     "\(path).delete[2]: found 7; allowed: \(part)",
-                    "\(path).delete: found \"x\", which properties sets; allowed: each name in one of the two: what properties "
-                        + "sets takes the place of the host's anyway",
+                    "\(path).delete: found \"x\", which properties sets; allowed: each name in one of the two: "
+                        + "properties already replaces the host's value",
                     "\(path).clocks.a: found 0; allowed: a whole number from 1 to 4294967295",
                     "\(path).clocks[\"\"]: found the name \"\"; allowed: \(TextRule.clockName.allowed)",
                     "\(path).clocks.b: found 4294967296; allowed: a whole number from 1 to 4294967295",

@@ -9,21 +9,21 @@ import Testing
 @Suite struct ConsoleInputTests {
     private static let a: UInt8 = 1  // Ctrl-A
 
-    @Test func ordinaryBytesReachTheGuest() {
+    @Test func `ordinary bytes reach the guest`() {
         var input = ConsoleInput()
         let (bytes, commands) = input.parse([0x03, 0x04, 0x78, 0x1b, 0xff, 0x00])
         #expect(bytes == [0x03, 0x04, 0x78, 0x1b, 0xff, 0x00])
         #expect(commands.isEmpty)
     }
 
-    @Test func controlAThenXQuits() {
+    @Test func `control a then x quits`() {
         var input = ConsoleInput()
         let (bytes, commands) = input.parse([0x61, Self.a, UInt8(ascii: "x"), 0x62])
         #expect(bytes == [0x61])
         #expect(commands == [.quit])
     }
 
-    @Test func controlATwiceSendsOne() {
+    @Test func `control a twice sends one`() {
         var input = ConsoleInput()
         // The x after a finished pair is no command.
         let (bytes, commands) = input.parse([Self.a, Self.a, UInt8(ascii: "x")])
@@ -31,14 +31,14 @@ import Testing
         #expect(commands.isEmpty)
     }
 
-    @Test func anythingElsePassesBoth() {
+    @Test func `anything else passes both`() {
         var input = ConsoleInput()
         let (bytes, commands) = input.parse([Self.a, UInt8(ascii: "X"), Self.a, 0])
         #expect(bytes == [Self.a, UInt8(ascii: "X"), Self.a, 0])
         #expect(commands.isEmpty)
     }
 
-    @Test func theStateIsKeptFromReadToRead() {
+    @Test func `the state is kept from read to read`() {
         var input = ConsoleInput()
         #expect(input.parse([Self.a]).guestBytes.isEmpty)
         #expect(input.parse([]).guestBytes.isEmpty)

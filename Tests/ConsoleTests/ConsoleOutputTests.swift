@@ -30,7 +30,7 @@ import Testing
 
     // MARK: When bytes are written
 
-    @Test func aLineIsWrittenAtItsNewline() throws {
+    @Test func `a line is written at its newline`() throws {
         let pipe = try DescriptorPair.pipe()
         let output = try makeOutput(pipe.console)
         send("Booting Linux", to: output)
@@ -39,7 +39,7 @@ import Testing
         #expect(pipe.text == "Booting Linux\n")
     }
 
-    @Test func aPromptIsFlushedOnRequest() throws {
+    @Test func `a prompt is flushed on request`() throws {
         let pipe = try DescriptorPair.pipe()
         let output = try makeOutput(pipe.console)
         send("login: ", to: output)
@@ -55,7 +55,7 @@ import Testing
         #expect(flushRequests.calls.count == 2)
     }
 
-    @Test func longOutputWithoutNewlinesIsWrittenEvery512Bytes() throws {
+    @Test func `long output without newlines is written every 512 bytes`() throws {
         let pipe = try DescriptorPair.pipe()
         let output = try makeOutput(pipe.console)
         send(String(repeating: ".", count: 511), to: output)
@@ -64,7 +64,7 @@ import Testing
         #expect(pipe.text.count == 512)
     }
 
-    @Test func closingWritesTheRestAndTakesNoMore() throws {
+    @Test func `closing writes the rest and takes no more`() throws {
         let pipe = try DescriptorPair.pipe()
         let output = try makeOutput(pipe.console)
         send("reboot: Power down", to: output)
@@ -78,7 +78,7 @@ import Testing
 
     // MARK: Where they go
 
-    @Test func theCallersDescriptorStaysBlockingAndOpen() throws {
+    @Test func `the callers descriptor stays blocking and open`() throws {
         for pair in [try DescriptorPair.pipe(), try .pseudoTerminal(), try .sockets()] {
             do {
                 let output = try makeOutput(pair.console)
@@ -90,7 +90,7 @@ import Testing
         }
     }
 
-    @Test func aRegularFileIsAppendedToAtItsPosition() throws {
+    @Test func `a regular file is appended to at its position`() throws {
         var template = Array("/tmp/martlet-console-XXXXXX".utf8CString)
         let file = mkstemp(&template)
         try #require(file >= 0)
@@ -107,7 +107,7 @@ import Testing
     }
 
     @Test(arguments: ["pipe", "sockets", "terminal"])
-    func muchOutputArrivesWholeAtASlowReader(kind: String) throws {
+    func `much output arrives whole at a slow reader`(kind: String) throws {
         let pair =
             switch kind {
             case "pipe": try DescriptorPair.pipe()
@@ -139,7 +139,7 @@ import Testing
         #expect(received.withLock { $0 } == (0..<total).map { UInt8($0 % 251) })
     }
 
-    @Test func severalThreadsLoseNothing() throws {
+    @Test func `several threads lose nothing`() throws {
         let pipe = try DescriptorPair.pipe()
         let output = try makeOutput(pipe.console)
         let threads = try (0..<4).map { number in
@@ -156,7 +156,7 @@ import Testing
     // MARK: A reader that doesn't read
 
     @Test(.timeLimit(.minutes(1)), arguments: ["pipe", "sockets", "terminal"])
-    func aStuckReaderStopsTheGuestForABoundedTimeOnly(kind: String) throws {
+    func `a stuck reader stops the guest for a bounded time only`(kind: String) throws {
         let pair =
             switch kind {
             case "pipe": try DescriptorPair.pipe()
@@ -187,7 +187,7 @@ import Testing
         #expect(output.droppedByteCount == dropped)
     }
 
-    @Test func closingDoesNotWaitForEverForAStuckReader() throws {
+    @Test func `closing does not wait for ever for a stuck reader`() throws {
         let pipe = try DescriptorPair.pipe()
         let output = try makeOutput(pipe.console)
         send(100_000, to: output)
@@ -202,7 +202,7 @@ import Testing
     // MARK: A descriptor that fails
 
     @Test(arguments: ["pipe", "sockets"])
-    func aClosedReaderIsReportedOnce(kind: String) throws {
+    func `a closed reader is reported once`(kind: String) throws {
         let pair = try kind == "pipe" ? DescriptorPair.pipe() : DescriptorPair.sockets()
         let output = try makeOutput(pair.console)
         send("one\n", to: output)
@@ -214,7 +214,7 @@ import Testing
         #expect(output.droppedByteCount == 10)
     }
 
-    @Test func aPipeThatNobodyReadsFromTheStartIsReported() throws {
+    @Test func `a pipe that nobody reads from the start is reported`() throws {
         let pipe = try DescriptorPair.pipe()
         pipe.closeUser()
         let output = try makeOutput(pipe.console)
@@ -222,7 +222,7 @@ import Testing
         #expect(failures.calls == [.brokenPipe])
     }
 
-    @Test func aFullDiskIsReportedOnce() throws {
+    @Test func `a full disk is reported once`() throws {
         let full = open("/dev/full", O_WRONLY)
         try #require(full >= 0)
         defer { close(full) }
@@ -232,7 +232,7 @@ import Testing
         #expect(output.droppedByteCount == 8)
     }
 
-    @Test func aTerminalThatWasHungUpIsReportedOnce() throws {
+    @Test func `a terminal that was hung up is reported once`() throws {
         let terminal = try DescriptorPair.pseudoTerminal()
         let output = try makeOutput(terminal.console)
         send("one\n", to: output)
@@ -241,7 +241,7 @@ import Testing
         #expect(failures.calls == [.ioError])
     }
 
-    @Test func aReadOnlyDescriptorIsReported() throws {
+    @Test func `a read only descriptor is reported`() throws {
         let null = open("/proc/self/stat", O_RDONLY)
         try #require(null >= 0)
         defer { close(null) }

@@ -40,7 +40,7 @@ private func rawTerminal() throws -> Terminal {
         try #require(tcsetattr(descriptor, TCSANOW, &attributes) == 0)
     }
 
-    @Test func keysArriveAtOnceUnechoedAndAsTyped() throws {
+    @Test func `keys arrive at once unechoed and as typed`() throws {
         let pair = try DescriptorPair.pseudoTerminal()
         let terminal = try Terminal(descriptor: pair.console)
         #expect(terminal.isRaw)
@@ -54,7 +54,7 @@ private func rawTerminal() throws -> Terminal {
         terminal.restore()
     }
 
-    @Test func linesOfOurOwnStillEndInACarriageReturn() throws {
+    @Test func `lines of our own still end in a carriage return`() throws {
         let pair = try DescriptorPair.pseudoTerminal()
         let terminal = try Terminal(descriptor: pair.console)
         #expect(write(pair.console, "report\n", 7) == 7)
@@ -62,7 +62,7 @@ private func rawTerminal() throws -> Terminal {
         terminal.restore()
     }
 
-    @Test func theModeFoundComesBack() throws {
+    @Test func `the mode found comes back`() throws {
         let pair = try DescriptorPair.pseudoTerminal()
         try set(pair.console, localFlags: tcflag_t(ISIG | ECHO))
         let before = try flags(pair.console)
@@ -123,7 +123,7 @@ private func rawTerminal() throws -> Terminal {
         #expect(try flags(pair.console)[3] == 0)
     }
 
-    @Test func aSecondRestoreDoesNothing() throws {
+    @Test func `a second restore does nothing`() throws {
         let pair = try DescriptorPair.pseudoTerminal()
         let terminal = try Terminal(descriptor: pair.console)
         terminal.restore()
@@ -133,7 +133,7 @@ private func rawTerminal() throws -> Terminal {
         #expect(try flags(pair.console) == later)
     }
 
-    @Test func goingOutOfScopeRestores() throws {
+    @Test func `going out of scope restores`() throws {
         let pair = try DescriptorPair.pseudoTerminal()
         let before = try flags(pair.console)
         do {
@@ -143,7 +143,7 @@ private func rawTerminal() throws -> Terminal {
         #expect(try flags(pair.console) == before)
     }
 
-    @Test func whatIsNoTerminalIsLeftAlone() throws {
+    @Test func `what is no terminal is left alone`() throws {
         let pipe = try DescriptorPair.pipe()
         let terminal = try Terminal(descriptor: pipe.user)
         #expect(!terminal.isRaw)
@@ -151,7 +151,7 @@ private func rawTerminal() throws -> Terminal {
         #expect(try !Terminal(descriptor: -1).isRaw)
     }
 
-    @Test func aTerminalThatIsGoneDoesNotStopTheRestore() throws {
+    @Test func `a terminal that is gone does not stop the restore`() throws {
         let pair = try DescriptorPair.pseudoTerminal()
         let terminal = try Terminal(descriptor: pair.console)
         pair.closeUser()

@@ -52,7 +52,7 @@ import Testing
         }
         #expect(
             errors[4].description
-                == "device tree: reg address 0x100000000 doesn't fit 1 cell(s) of 32 bits\n"
+                == "device tree: reg address 0x100000000 doesn't fit into 1 cell(s) of 32 bits\n"
                 + "  use a lower number, or a parent with more #address-cells or #size-cells")
         #expect(errors[12].description.contains("FDT_ERR_BADMAGIC"))
     }

@@ -53,7 +53,7 @@ private enum UART {
 
     // MARK: Registers
 
-    @Test func resetValues() {
+    @Test func `reset values`() {
         #expect(get(UART.ier) == 0)
         #expect(get(UART.iir) == 0x01)
         #expect(get(UART.lcr) == 0)
@@ -64,14 +64,14 @@ private enum UART {
         #expect(line.levels.isEmpty)
     }
 
-    @Test func scratchKeepsAnyByte() {
+    @Test func `scratch keeps any byte`() {
         for value: UInt64 in [0xaa, 0x55, 0xff, 0] {
             set(UART.scr, value)
             #expect(get(UART.scr) == value)
         }
     }
 
-    @Test func theDivisorLatchHidesDataAndInterruptEnable() {
+    @Test func `the divisor latch hides data and interrupt enable`() {
         set(UART.ier, UART.rdi)
         set(UART.lcr, 0x83)
         set(UART.dll, 0x01)
@@ -84,14 +84,14 @@ private enum UART {
         #expect(output.bytes.isEmpty)
     }
 
-    @Test func unimplementedBitsReadAsZero() {
+    @Test func `unimplemented bits read as zero`() {
         set(UART.ier, 0xff)
         set(UART.mcr, 0xff)
         #expect(get(UART.ier) == 0x0f)
         #expect(get(UART.mcr) == 0x1f)
     }
 
-    @Test func statusRegistersCantBeWritten() {
+    @Test func `status registers can't be written`() {
         set(UART.lsr, 0xff)
         set(UART.msr, 0xff)
         #expect(get(UART.lsr) == 0x60)
@@ -99,7 +99,7 @@ private enum UART {
     }
 
     @Test(arguments: [AccessWidth.halfword, .word, .doubleword])
-    func aWideAccessReachesOneRegister(width: AccessWidth) {
+    func `a wide access reaches one register`(width: AccessWidth) {
         uart.write(offset: UART.scr, width: width, value: 0x1234_5678)
         #expect(uart.read(offset: UART.scr, width: width) == 0x78)
         uart.write(offset: UART.thr, width: width, value: 0x0f41)
@@ -108,14 +108,14 @@ private enum UART {
     }
 
     @Test(arguments: [8, 0xfff, UInt64.max])
-    func beyondTheRegistersIsNothing(offset: UInt64) {
+    func `beyond the registers is nothing`(offset: UInt64) {
         uart.write(offset: offset, width: .byte, value: 0xff)
         #expect(uart.read(offset: offset, width: .byte) == 0)
     }
 
     // MARK: As Linux drives it
 
-    @Test func linuxAutoconfigFindsA16550A() {
+    @Test func `Linux autoconfig finds a 16550A`() {
         // drivers/tty/serial/8250/8250_port.c, autoconfig().
         set(UART.ier, 0)
         #expect(get(UART.ier) & 0x0f == 0)
@@ -149,7 +149,7 @@ private enum UART {
         #expect(!line.isHigh)
     }
 
-    @Test func linuxStartupFindsNoTransmitterBug() {
+    @Test func `Linux startup finds no transmitter bug`() {
         // serial8250_do_startup() and serial8250_THRE_test().
         for value: UInt64 in [0x01, 0x07, 0x00] { set(UART.fcr, value) }
         for register in [UART.lsr, UART.rbr, UART.iir, UART.msr] { _ = get(register) }
@@ -167,7 +167,7 @@ private enum UART {
         #expect(!line.isHigh)
     }
 
-    @Test func linuxSendsByInterrupt() {
+    @Test func `Linux sends by interrupt`() {
         // start_tx enables THRI; the handler fills the FIFO at each interrupt, and stop_tx disables it.
         let message = Array("The quick brown martlet jumps over the lazy hypervisor.\n".utf8)
         set(UART.fcr, 0x81)
@@ -190,7 +190,7 @@ private enum UART {
 
     // MARK: Transmitter
 
-    @Test func readingTheIIRTakesTheTransmitterInterruptBack() {
+    @Test func `reading the IIR takes the transmitter interrupt back`() {
         set(UART.ier, UART.thri)
         #expect(line.isHigh)
         #expect(get(UART.iir) == 0x02)
@@ -204,7 +204,7 @@ private enum UART {
         #expect(get(UART.iir) == 0x02)
     }
 
-    @Test func anIIRThatNamesAnotherSourceLeavesTheTransmittersPending() {
+    @Test func `an IIR that names another source leaves the transmitters pending`() {
         set(UART.ier, UART.thri | UART.rdi)
         #expect(uart.receive([0x41]) == 1)
         #expect(get(UART.iir) == 0x04)
@@ -213,7 +213,7 @@ private enum UART {
         #expect(get(UART.iir) == UART.noInterrupt)
     }
 
-    @Test func theTransmitterIsCalledWithoutTheLock() {
+    @Test func `the transmitter is called without the lock`() {
         // An output that reads the UART's own registers would wait forever if the lock were held.
         let port = Mutex<NS16550A?>(nil)
         let seen = Mutex<[UInt64]>([])
@@ -235,7 +235,7 @@ private enum UART {
 
     // MARK: Receiver
 
-    @Test func withoutFIFOOneByteFits() {
+    @Test func `without FIFO one byte fits`() {
         set(UART.ier, UART.rdi)
         #expect(uart.receive(Array("ab".utf8)) == 1)
         #expect(uart.receive(Array("b".utf8)) == 0)
@@ -247,7 +247,7 @@ private enum UART {
         #expect(!line.isHigh)
     }
 
-    @Test func theFIFOTakesSixteenAndTheRestWaits() {
+    @Test func `the FIFO takes sixteen and the rest waits`() {
         set(UART.fcr, 0x01)
         let input = [UInt8](0..<40)
         var sent = uart.receive(input)
@@ -266,7 +266,7 @@ private enum UART {
     }
 
     @Test(arguments: [(0x01, 1), (0x41, 4), (0x81, 8), (0xc1, 14)] as [(UInt64, Int)])
-    func triggerLevels(fifoControl: UInt64, level: Int) {
+    func `trigger levels`(fifoControl: UInt64, level: Int) {
         set(UART.fcr, fifoControl)
         set(UART.ier, UART.rdi)
         #expect(uart.receive([UInt8](repeating: 0x2a, count: level)) == level)
@@ -280,7 +280,7 @@ private enum UART {
         #expect(!line.isHigh)
     }
 
-    @Test func bytesBelowTheTriggerLevelTimeOut() {
+    @Test func `bytes below the trigger level time out`() {
         set(UART.fcr, 0xc1)
         set(UART.ier, UART.rdi)
         #expect(uart.receive([0x0d]) == 1)
@@ -292,7 +292,7 @@ private enum UART {
         #expect(line.levels == [true, false])
     }
 
-    @Test func inputThatCameBeforeInterruptsWereEnabledInterruptsThen() {
+    @Test func `input that came before interrupts were enabled interrupts then`() {
         set(UART.fcr, 0x01)
         #expect(uart.receive([0x41]) == 1)
         #expect(!line.isHigh)
@@ -302,7 +302,7 @@ private enum UART {
         #expect(!line.isHigh)
     }
 
-    @Test func clearingTheFIFOMakesRoom() {
+    @Test func `clearing the FIFO makes room`() {
         set(UART.fcr, 0x01)
         #expect(uart.receive([UInt8](repeating: 1, count: 20)) == 16)
         set(UART.fcr, 0x03)
@@ -315,7 +315,7 @@ private enum UART {
         #expect(get(UART.iir) == UART.noInterrupt)
     }
 
-    @Test func noInputIsLostWhileInLoopback() {
+    @Test func `no input is lost while in loopback`() {
         set(UART.fcr, 0x01)
         set(UART.mcr, UART.loop)
         #expect(uart.receive([0x41]) == 0)
@@ -327,7 +327,7 @@ private enum UART {
 
     // MARK: Loopback
 
-    @Test func loopbackReturnsBytesAndSendsNone() {
+    @Test func `loopback returns bytes and sends none`() {
         set(UART.fcr, 0x01)
         set(UART.ier, UART.rdi)
         set(UART.mcr, UART.loop)
@@ -337,7 +337,7 @@ private enum UART {
         #expect(output.bytes.isEmpty)
     }
 
-    @Test func anOverrunWithFIFODropsTheNewBytes() {
+    @Test func `an overrun with FIFO drops the new bytes`() {
         set(UART.fcr, 0x01)
         set(UART.ier, UART.rlsi | UART.rdi)
         set(UART.mcr, UART.loop)
@@ -350,7 +350,7 @@ private enum UART {
         #expect(drain() == [UInt8](0..<16))
     }
 
-    @Test func anOverrunWithoutFIFODestroysTheOldByte() {
+    @Test func `an overrun without FIFO destroys the old byte`() {
         set(UART.mcr, UART.loop)
         set(UART.thr, 1)
         set(UART.thr, 2)
@@ -358,7 +358,7 @@ private enum UART {
         #expect(drain() == [2])
     }
 
-    @Test func modemOutputsReachTheInputsInLoopback() {
+    @Test func `modem outputs reach the inputs in loopback`() {
         // RTS to CTS, DTR to DSR, OUT1 to RI, OUT2 to DCD.
         let wires: [(output: UInt64, input: UInt64)] = [(0x02, 0x10), (0x01, 0x20), (0x04, 0x40), (0x08, 0x80)]
         for wire in wires {
@@ -367,7 +367,7 @@ private enum UART {
         }
     }
 
-    @Test func modemStatusNotesChangesUntilRead() {
+    @Test func `modem status notes changes until read`() {
         set(UART.ier, UART.msi)
         set(UART.mcr, UART.loop)  // CTS, DSR and DCD fall.
         #expect(line.isHigh)
@@ -381,7 +381,7 @@ private enum UART {
         #expect(get(UART.msr) == 0x04)
     }
 
-    @Test func theLineIsDrivenOnChangesOnly() {
+    @Test func `the line is driven on changes only`() {
         set(UART.fcr, 0x01)
         set(UART.ier, UART.rdi)
         for byte in UInt8(0)..<10 { #expect(uart.receive([byte]) == 1) }

@@ -27,7 +27,7 @@ import Testing
     func get(_ register: UInt64) -> UInt64 { rtc.read(offset: register, width: .word) }
     func set(_ register: UInt64, _ value: UInt64) { rtc.write(offset: register, width: .word, value: value) }
 
-    @Test func linuxFindsAnArmPrimeCell() {
+    @Test func `Linux finds an arm prime cell`() {
         // drivers/amba/bus.c puts the words' bytes together and compares with 0xb105f00d; rtc-pl031.c wants the part
         // 0x031 and the designer 0x41 under the mask 0xfffff.
         func word(_ base: UInt64) -> UInt64 {
@@ -52,7 +52,7 @@ import Testing
         #expect(get(Self.ris) == 0 && !line.isHigh)
     }
 
-    @Test func itRunsFromTheWallClock() {
+    @Test func `it runs from the wall clock`() {
         #expect(get(Self.dr) == 1_700_000_000)
         clock.seconds += 5
         #expect(get(Self.dr) == 1_700_000_005)
@@ -61,7 +61,7 @@ import Testing
         #expect(get(Self.cr) == 1)
     }
 
-    @Test func loadMovesTheCounter() {
+    @Test func `load moves the counter`() {
         set(Self.lr, 1000)
         #expect(get(Self.lr) == 1000)
         #expect(get(Self.dr) == 1000)
@@ -70,7 +70,7 @@ import Testing
         #expect(get(Self.lr) == 1000)
     }
 
-    @Test func theCounterWraps() {
+    @Test func `the counter wraps`() {
         set(Self.lr, 0xffff_ffff)
         clock.seconds += 1
         #expect(get(Self.dr) == 0)
@@ -80,12 +80,12 @@ import Testing
         _ = get(Self.dr)
     }
 
-    @Test func timeBeyond2106ShowsItsLower32Bits() {
+    @Test func `time beyond 2106 shows its lower 32 bits`() {
         clock.seconds = 0x1_0000_0005
         #expect(get(Self.dr) == 5)
     }
 
-    @Test func linuxSetsAnAlarmAndTakesItsInterrupt() {
+    @Test func `Linux sets an alarm and takes its interrupt`() {
         // pl031_set_alarm(), then pl031_interrupt().
         set(Self.mr, 1_700_000_010)
         set(Self.imsc, 1)
@@ -103,7 +103,7 @@ import Testing
         #expect(get(Self.ris) == 0)
     }
 
-    @Test func twentyAlarmsInARow() {
+    @Test func `twenty alarms in a row`() {
         set(Self.imsc, 1)
         for _ in 0..<20 {
             set(Self.mr, get(Self.dr) + 1)
@@ -116,7 +116,7 @@ import Testing
         #expect(timer.calls == [UInt32?](repeating: 1, count: 20))
     }
 
-    @Test func aMaskedAlarmIsRaisedButNotSignalled() {
+    @Test func `a masked alarm is raised but not signalled`() {
         set(Self.mr, 1_700_000_001)
         clock.seconds += 1
         rtc.alarmExpired()
@@ -129,7 +129,7 @@ import Testing
         #expect(line.levels == [true, false])
     }
 
-    @Test func anAlarmForNowIsDueAtOnce() {
+    @Test func `an alarm for now is due at once`() {
         set(Self.imsc, 1)
         set(Self.mr, 1_700_000_000)
         #expect(line.isHigh)
@@ -140,13 +140,13 @@ import Testing
         #expect(!line.isHigh)
     }
 
-    @Test func anAlarmInThePastComesAfterTheWrap() {
+    @Test func `an alarm in the past comes after the wrap`() {
         set(Self.mr, 1_699_999_999)
         #expect(timer.armed == 0xffff_ffff)
         #expect(get(Self.ris) == 0)
     }
 
-    @Test func anAlarmAcrossTheWrapIsNear() {
+    @Test func `an alarm across the wrap is near`() {
         set(Self.lr, 0xffff_fffe)
         set(Self.mr, 3)
         #expect(timer.armed == 5)
@@ -155,13 +155,13 @@ import Testing
         #expect(get(Self.ris) == 1)
     }
 
-    @Test func settingTheClockMovesTheAlarm() {
+    @Test func `setting the clock moves the alarm`() {
         set(Self.mr, 1_700_000_100)
         set(Self.lr, 1_700_000_090)
         #expect(timer.calls == [100, 10])
     }
 
-    @Test func anExpiryOfAnAlarmThatWasMovedRaisesNothing() {
+    @Test func `an expiry of an alarm that was moved raises nothing`() {
         set(Self.imsc, 1)
         set(Self.mr, 1_700_000_001)
         clock.seconds += 1
@@ -172,7 +172,7 @@ import Testing
         #expect(timer.calls == [1, 49, 49])
     }
 
-    @Test func aWallClockSetBackPostponesTheAlarm() {
+    @Test func `a wall clock set back postpones the alarm`() {
         set(Self.mr, 1_700_000_010)
         clock.seconds = 1_600_000_000
         rtc.alarmExpired()
@@ -183,13 +183,13 @@ import Testing
         #expect(timer.armed == .max)
     }
 
-    @Test func withoutAnAlarmAnExpiryIsNothing() {
+    @Test func `without an alarm an expiry is nothing`() {
         rtc.alarmExpired()
         #expect(get(Self.ris) == 0)
         #expect(timer.calls.isEmpty)
     }
 
-    @Test func partialReadsGiveTheirPartOfTheWord() {
+    @Test func `partial reads give their part of the word`() {
         set(Self.lr, 0x1122_3344)
         #expect(rtc.read(offset: 0x0a, width: .halfword) & 0xffff == 0x1122)
         #expect(rtc.read(offset: 0x09, width: .byte) & 0xff == 0x33)
@@ -201,7 +201,7 @@ import Testing
             (0x08, AccessWidth.byte), (0x08, .halfword), (0x08, .doubleword), (0x09, .word), (0x20, .word),
             (0x00, .word), (0x14, .word), (0x18, .word), (0xfe0, .word), (0xffc, .word),
         ] as [(UInt64, AccessWidth)])
-    func writesThatReachNoWholeRegisterAreIgnored(offset: UInt64, width: AccessWidth) {
+    func `writes that reach no whole register are ignored`(offset: UInt64, width: AccessWidth) {
         rtc.write(offset: offset, width: width, value: 1)
         #expect(get(Self.lr) == 0)
         #expect(get(Self.dr) == 1_700_000_000)

@@ -15,7 +15,7 @@ import Testing
         try #require(GuestRange(base: GuestAddress(base), size: size))
     }
 
-    @Test func banksAreWrittenAtTheirGuestAddresses() throws {
+    @Test func `banks are written at their guest addresses`() throws {
         let memory = try GuestRAM([try range(0x8000_0000, 0x2000), try range(0x9000_0000, 0x1000)], system: kernel)
         #expect(memory.write([1, 2, 3], at: GuestAddress(0x8000_1FFD)))
         #expect(memory.write([4], at: GuestAddress(0x9000_0000)))
@@ -23,7 +23,7 @@ import Testing
         #expect(memory.bytes(at: GuestAddress(0x9000_0000), count: 1).map(Array.init) == [4])
     }
 
-    @Test func nothingOutsideABankIsGivenOut() throws {
+    @Test func `nothing outside a bank is given out`() throws {
         let memory = try GuestRAM([try range(0x8000_0000, 0x2000), try range(0x8000_2000, 0x1000)], system: kernel)
         #expect(memory.bytes(at: GuestAddress(0x7FFF_FFFF), count: 1) == nil)
         #expect(memory.bytes(at: GuestAddress(0x8000_3000), count: 1) == nil)
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [(1, "memfd_create"), (2, "mmap")])
-    func memoryThatCannotBeHadIsAnErrorBeforeBoot(call: Int, name: String) throws {
+    func `memory that cannot be had is an error before boot`(call: Int, name: String) throws {
         kernel.withState { state in
             state.failingCall = call
             state.failure = .noMemory
@@ -68,7 +68,7 @@ import Testing
         #expect(kernel.held.isEmpty)
     }
 
-    @Test func aBankThatFailsGivesBackTheOnesBefore() throws {
+    @Test func `a bank that fails gives back the ones before`() throws {
         kernel.withState { $0.failingCall = 4 }
         let ranges = [try range(0x8000_0000, 0x1000), try range(0x9000_0000, 0x1000)]
         _ = memoryError { () throws(GuestMemoryError) in try GuestRAM(ranges, system: kernel) }

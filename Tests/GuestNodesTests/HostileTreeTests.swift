@@ -80,9 +80,9 @@ import Testing
         (.empty, "its value ends in the middle of an entry"),
         (.cell(99), "no node of the host has its phandle 0x63"),
         (.cell(.max), "no node of the host has its phandle 0xffffffff"),
-        (.cell(2), "#phy-cells of /huge is over 16"),
-        (.cell(3), "/string has no #phy-cells of one cell"),
-        (.cell(4), "/none has no #phy-cells of one cell"),
+        (.cell(2), "#phy-cells of /huge is greater than 16"),
+        (.cell(3), "/string has no valid #phy-cells"),
+        (.cell(4), "/none has no valid #phy-cells"),
         (.cells([UInt32](repeating: 0, count: 300)), "it has more than 256 entries"),
         (.cells([0, 0]), "an empty entry; an empty entry"),
     ])

@@ -93,8 +93,8 @@ struct NodeCaseTests {
         let fate = try fate(try node("primecell-bus-clock", isStrict: true).node, "clocks")
         #expect(
             fate.reason == """
-                /clock-controller@5000000: a fixed clock of 24000000 Hz (a stand-in: Linux needs the clock and never asks \
-                for its rate)
+                /clock-controller@5000000: a fixed clock of 24000000 Hz (a placeholder: Linux needs the clock and \
+                never reads its rate)
                 """)
         #expect(fate.advice == nil)
     }

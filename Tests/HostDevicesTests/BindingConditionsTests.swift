@@ -23,20 +23,20 @@ import Testing
         HostDeviceError.binding(device: name, .refused(try problems(name))).description
     }
 
-    @Test func aDeviceOfTheHostHasNone() throws {
+    @Test func `a device of the host has none`() throws {
         kernel.addHostDevice("1000.net", driver: "stmmac")
         kernel.addHostDevice("2000.gpio", bus: .amba, group: 8, driver: "")
         #expect(try problems("1000.net").isEmpty)
         #expect(try problems("2000.gpio").isEmpty)
     }
 
-    @Test func aReadyDeviceHasNoneWhateverTheHostDoesNow() throws {
+    @Test func `a ready device has none whatever the host does now`() throws {
         kernel.addHostDevice("1000.net")
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
         #expect(try problems("1000.net").isEmpty)
     }
 
-    @Test func theConsoleIsRefused() throws {
+    @Test func `the console is refused`() throws {
         kernel.addHostDevice("9000000.pl011", bus: .amba, driver: "uart-pl011")
         kernel.addFile("/proc/consoles", "ttyAMA0              -W- (EC   a)  204:64\n")
         kernel.withState { state in
@@ -55,7 +55,7 @@ import Testing
                 """)
     }
 
-    @Test func aMountedDiskIsRefusedWithTheFix() throws {
+    @Test func `a mounted disk is refused with the fix`() throws {
         kernel.addHostDevice("1000.sata", driver: "ahci")
         kernel.addFile("/proc/self/mountinfo", "22 1 8:1 / /my\\040data rw - ext4 /dev/sda1 rw\n")
         kernel.withState { $0.links["/sys/dev/block/8:1"] = "../../devices/platform/1000.sata/block/sda/sda1" }
@@ -68,7 +68,7 @@ import Testing
         #expect(try problems("1000.sata").map(\.isFinal) == [false])
     }
 
-    @Test func theRootFileSystemIsFinal() throws {
+    @Test func `the root file system is final`() throws {
         kernel.addHostDevice("1000.sata", driver: "ahci")
         kernel.addFile("/proc/self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n")
         kernel.withState { $0.links["/sys/dev/block/8:1"] = "../../devices/platform/1000.sata/block/sda/sda1" }
@@ -80,13 +80,13 @@ import Testing
         #expect(try problems("1000.sata").map(\.isFinal) == [true])
     }
 
-    @Test func aPCIHostBridgeIsRefused() throws {
+    @Test func `a PCI host bridge is refused`() throws {
         kernel.addHostDevice("4000.pcie", driver: "pci-host", properties: ["device_type": Array("pci\0".utf8)])
         #expect(try problems("4000.pcie") == [.pciHost])
         #expect(try refusal("4000.pcie").contains("\n  it is a PCI host bridge: "))
     }
 
-    @Test func aGroupHeldByOthersIsRefusedWithTheirNames() throws {
+    @Test func `a group held by others is refused with their names`() throws {
         kernel.addHostDevice("1000.net", group: 5, driver: "stmmac")
         kernel.addHostDevice("2000.sata", group: 5, driver: "ahci")
         kernel.addHostDevice("3000.usb", group: 5, driver: "xhci-hcd")
@@ -105,7 +105,7 @@ import Testing
         #expect(rest.map(\.summary) == ["its group without 3000.usb (xhci-hcd)"])
     }
 
-    @Test func noIOMMUModeThatIsOffIsNotSwitchedOn() throws {
+    @Test func `no IOMMU mode that is off is not switched on`() throws {
         kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
         #expect(
@@ -119,19 +119,19 @@ import Testing
         #expect(try problems("1000.net").isEmpty)
     }
 
-    @Test func aKernelWithoutNoIOMMUModeIsFinal() throws {
+    @Test func `a kernel without no IOMMU mode is final`() throws {
         kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
         #expect(try problems("1000.net") == [.noIOMMU(isModeMissing: true)])
         #expect(try problems("1000.net").map(\.isFinal) == [true])
     }
 
-    @Test func aDeviceBehindAnIOMMUNeedsNoMode() throws {
+    @Test func `a device behind an IOMMU needs no mode`() throws {
         kernel.addHostDevice("1000.net", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1], "reg": [0]])
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
         #expect(try problems("1000.net").isEmpty)
     }
 
-    @Test func aKernelWithoutTheDriverIsRefused() throws {
+    @Test func `a kernel without the driver is refused`() throws {
         kernel.addHostDevice("1000.net", driver: "stmmac")
         kernel.withState { state in
             for file in ["bind", "unbind"] { state.files["/sys/bus/platform/drivers/vfio-platform/\(file)"] = nil }
@@ -223,7 +223,7 @@ import Testing
 
     // MARK: Reset
 
-    @Test func aDeviceThatTheKernelCantResetIsRefusedWithTheFix() throws {
+    @Test func `a device that the kernel can't reset is refused with the fix`() throws {
         kernel.addHostDevice("1000.net", driver: "stmmac", properties: ["compatible": Array("x,net\0y,net\0".utf8)])
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
         #expect(
@@ -238,7 +238,7 @@ import Testing
     }
 
     @Test(arguments: ["calxeda,hb-xgmac", "amd,xgbe-seattle-v1a", "vendor,dma"])
-    func aDeviceThatTheKernelCanResetIsNot(compatible: String) throws {
+    func `a device that the kernel can reset is not`(compatible: String) throws {
         kernel.addHostDevice("1000.net", driver: "x", properties: ["compatible": Array("\(compatible)\0y\0".utf8)])
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
         kernel.addFile("/proc/sys/kernel/osrelease", "6.12.0-vendor\n")
@@ -248,14 +248,14 @@ import Testing
         #expect(try problems("1000.net").isEmpty)
     }
 
-    @Test func anAMBADeviceNeedsNoReset() throws {
+    @Test func `an AMBA device needs no reset`() throws {
         kernel.addHostDevice("1000.pl031", bus: .amba, driver: "rtc", properties: ["compatible": Array("x\0".utf8)])
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
         #expect(try problems("1000.pl031").isEmpty)
     }
 
     @Test(arguments: [("abc-1.2:0", "abc-1.2:0"), ("a b", "'a b'"), ("it's", "'it'\\''s'"), ("", "''")])
-    func wordsForAShellAreQuoted(text: String, quoted: String) {
+    func `words for a shell are quoted`(text: String, quoted: String) {
         #expect(ShellText.quoted(text) == quoted)
     }
 }

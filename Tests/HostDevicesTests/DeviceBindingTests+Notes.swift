@@ -180,7 +180,7 @@ extension DeviceBindingTests {
         #expect(
             error?.description == """
                 9010000.pl031: not given to VFIO
-                  /run/martlet belongs to user 1000, who may have put anything into it
+                  /run/martlet belongs to user 1000: its content can't be trusted
                   check it, remove it, and run the command again
                   its driver is rtc-pl031, as before
                 """)

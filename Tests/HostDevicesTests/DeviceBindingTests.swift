@@ -31,7 +31,7 @@ import Testing
 
     // MARK: Bind
 
-    @Test func bindTakesTheDeviceFromItsDriver() throws {
+    @Test func `bind takes the device from its driver`() throws {
         let outcome = try binding.bind(try device())
         #expect(outcome == .done(try device()))
         #expect(outcome.device.state == .ready)
@@ -44,7 +44,7 @@ import Testing
         #expect(text(note) == "driver=rtc-pl031\n")
     }
 
-    @Test func theStepsAreCommandsForAShell() throws {
+    @Test func `the steps are commands for a shell`() throws {
         let steps = try binding.bindingSteps(for: try device())
         #expect(
             steps.map(\.command) == [
@@ -56,21 +56,21 @@ import Testing
         #expect(changes.isEmpty)
     }
 
-    @Test func bindLeavesWhatVFIOHas() throws {
+    @Test func `bind leaves what VFIO has`() throws {
         kernel.addHostDevice("1000.net")
         #expect(try binding.bind(try device("1000.net")) == .already(try device("1000.net")))
         #expect(try binding.bindingSteps(for: try device("1000.net")).isEmpty)
         #expect(changes.isEmpty)
     }
 
-    @Test func bindTwiceIsBindOnce() throws {
+    @Test func `bind twice is bind once`() throws {
         _ = try binding.bind(try device())
         let before = changes
         #expect(try binding.bind(try device()) == .already(try device()))
         #expect(changes == before)
     }
 
-    @Test func aDeviceWithoutDriverIsReservedAndBound() throws {
+    @Test func `a device without driver is reserved and bound`() throws {
         kernel.addHostDevice("1000.net", driver: "")
         #expect(try binding.bind(try device("1000.net")).device.state == .ready)
         #expect(text("/run/martlet/former-drivers/platform-1000.net") == "driver=\n")
@@ -79,7 +79,7 @@ import Testing
         #expect(text("/sys/devices/platform/1000.net/driver_override") == "(null)\n")
     }
 
-    @Test func aGroupIsMadeForADeviceWithoutIOMMU() throws {
+    @Test func `a group is made for a device without IOMMU`() throws {
         kernel.addHostDevice("1000.net", group: nil, driver: "stmmac")
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "Y\n")
         #expect(try binding.bind(try device("1000.net")).device.group?.isNoIOMMU == true)
@@ -88,7 +88,7 @@ import Testing
 
     // MARK: Bind fails
 
-    @Test func whatFailedIsUndone() throws {
+    @Test func `what failed is undone`() throws {
         kernel.withState { $0.sysfs.refusals["/sys/bus/amba/drivers/vfio-amba/bind"] = .invalidArgument }
         let before = try device()
         let error = #expect(throws: HostDeviceError.self) { try binding.bind(before) }
@@ -104,7 +104,7 @@ import Testing
         #expect(text(note) == nil)
     }
 
-    @Test func aRefusalOfVFIOPlatformMayBeForLackOfAReset() throws {
+    @Test func `a refusal of VFIO platform may be for lack of a reset`() throws {
         kernel.addHostDevice("1000.net", driver: "")
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
         kernel.withState {
@@ -116,7 +116,7 @@ import Testing
         #expect(error?.description.hasSuffix("\n  it has no driver, as before") == true)
     }
 
-    @Test func whoMayNotIsToldSo() throws {
+    @Test func `who may not is told so`() throws {
         kernel.withState { $0.sysfs.refusals["/sys/bus/amba/drivers/rtc-pl031/unbind"] = .permissionDenied }
         let device = try device()
         let error = #expect(throws: HostDeviceError.self) { try binding.bind(device) }
@@ -129,7 +129,7 @@ import Testing
                 """)
     }
 
-    @Test func aDeviceThatIsLostOnTheWayIsSaidToBeSo() throws {
+    @Test func `a device that is lost on the way is said to be so`() throws {
         kernel.withState { state in
             state.sysfs.refusals["/sys/bus/amba/drivers/vfio-amba/bind"] = .invalidArgument
             state.sysfs.refusals["/sys/bus/amba/drivers/rtc-pl031/bind"] = .ioError
@@ -152,7 +152,7 @@ import Testing
     }
 
     /// Every call fails once; whenever bind throws, the device is as it was.
-    @Test func everyFailureOfBindIsUndone() throws {
+    @Test func `every failure of bind is undone`() throws {
         let before = try device()
         let start = kernel.withState { $0.callCount }
         _ = try binding.bind(before)
@@ -186,7 +186,7 @@ import Testing
 
     // MARK: Release
 
-    @Test func releaseGivesTheDeviceBackToItsDriver() throws {
+    @Test func `release gives the device back to its driver`() throws {
         _ = try binding.bind(try device())
         let before = changes.count
         let outcome = try binding.release(try device())
@@ -202,7 +202,7 @@ import Testing
         #expect(kernel.held.isEmpty)
     }
 
-    @Test func aRuleOfTheHostComesBack() throws {
+    @Test func `a rule of the host comes back`() throws {
         kernel.addFile("/sys/devices/platform/9010000.pl031/driver_override", "rtc-pl031\n")
         _ = try binding.bind(try device())
         #expect(text(note) == "driver=rtc-pl031\ndriver_override=rtc-pl031\n")
@@ -212,7 +212,7 @@ import Testing
         #expect(try device().driver == "rtc-pl031")
     }
 
-    @Test func releaseLeavesWhatVFIOHasNot() throws {
+    @Test func `release leaves what VFIO has not`() throws {
         // Somebody gave it back by hand, and the note stayed.
         kernel.addFile(note, "driver=other\n")
         #expect(try binding.release(try device()) == .already(try device()))
@@ -220,7 +220,7 @@ import Testing
         #expect(changes == ["unlink \(note)"])
     }
 
-    @Test func withoutANoteTheKernelChooses() throws {
+    @Test func `without a note the kernel chooses`() throws {
         kernel.addHostDevice("1000.net")
         kernel.addFile("/sys/devices/platform/1000.net/driver_override", "vfio-platform\n")
         kernel.withState { $0.sysfs.naturalDrivers["1000.net"] = "stmmac" }
@@ -234,14 +234,14 @@ import Testing
             ])
     }
 
-    @Test func aDeviceThatNoDriverWantsIsReleasedAllTheSame() throws {
+    @Test func `a device that no driver wants is released all the same`() throws {
         kernel.addHostDevice("1000.net")
         kernel.addFile("/sys/devices/platform/1000.net/driver_override", "vfio-platform\n")
         #expect(try binding.release(try device("1000.net")).device.driver == nil)
     }
 
     /// The kernel would wait for the other process.
-    @Test func aDeviceInUseIsNotReleased() throws {
+    @Test func `a device in use is not released`() throws {
         _ = try binding.bind(try device())
         let device = try device()
         let node = try #require(device.group).node
@@ -257,7 +257,7 @@ import Testing
         #expect(changes == before)
     }
 
-    @Test func aDriverThatDoesNotTakeItBackLeavesItWithVFIO() throws {
+    @Test func `a driver that does not take it back leaves it with VFIO`() throws {
         _ = try binding.bind(try device())
         kernel.withState { $0.sysfs.refusals["/sys/bus/amba/drivers/rtc-pl031/bind"] = .ioError }
         let bound = try device()
@@ -275,7 +275,7 @@ import Testing
         #expect(try binding.release(try device()).device.driver == "rtc-pl031")
     }
 
-    @Test func aDriverThatIsGoneIsNamed() throws {
+    @Test func `a driver that is gone is named`() throws {
         _ = try binding.bind(try device())
         kernel.withState { $0.files["/sys/bus/amba/drivers/rtc-pl031/bind"] = nil }
         let bound = try device()
@@ -283,7 +283,7 @@ import Testing
         #expect(error?.description.contains("\n  the driver is no longer in the kernel\n") == true)
     }
 
-    @Test func everyFailureOfReleaseIsUndone() throws {
+    @Test func `every failure of release is undone`() throws {
         _ = try binding.bind(try device())
         let bound = try device()
         let start = kernel.withState { $0.callCount }
@@ -308,14 +308,14 @@ import Testing
     }
 
     /// A released device that VFIO was left with by an earlier, broken attempt is finished.
-    @Test func aHalfReleasedDeviceIsFinished() throws {
+    @Test func `a half released device is finished`() throws {
         _ = try binding.bind(try device())
         kernel.withState { $0.links["/sys/devices/platform/9010000.pl031/driver"] = nil }
         #expect(try binding.release(try device()).device.driver == "rtc-pl031")
     }
 
     /// Nor does an attempt to bind it forget who had it first.
-    @Test func aHalfBoundDeviceKeepsItsNote() throws {
+    @Test func `a half bound device keeps its note`() throws {
         _ = try binding.bind(try device())
         kernel.withState { $0.links["/sys/devices/platform/9010000.pl031/driver"] = nil }
         _ = try binding.bind(try device())

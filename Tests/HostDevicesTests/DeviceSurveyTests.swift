@@ -47,7 +47,7 @@ import Testing
 
     // MARK: The list
 
-    @Test func onlyDevicesWithRegistersOrInterruptsAreListed() throws {
+    @Test func `only devices with registers or interrupts are listed`() throws {
         add("1000.net", ["reg": .cells64([0x1000, 0x1000])])
         add("pmu", ["interrupts": .cells([0, 7, 4])])
         add("firmware", ["compatible": .string("x")])
@@ -56,7 +56,7 @@ import Testing
         #expect(try makeSurvey().devices().map(\.device.name) == ["1000.net", "pmu", "9010000.pl031"])
     }
 
-    @Test func whatCantBeReadHidesNothing() throws {
+    @Test func `what can't be read hides nothing`() throws {
         add("1000.net", ["reg": .cells64([0x1000, 0x1000])])
         add("2000.broken", ["reg": .cells64([0x2000, 0x1000])])
         kernel.withState { $0.links["/sys/devices/platform/2000.broken/iommu_group"] = "../../../kernel/x" }
@@ -67,7 +67,7 @@ import Testing
 
     // MARK: Regions
 
-    @Test func aRegionOfWholePagesIsMappable() throws {
+    @Test func `a region of whole pages is mappable`() throws {
         add(
             "device",
             [
@@ -85,7 +85,7 @@ import Testing
             ])
     }
 
-    @Test func theHostsPageSizeDecides() throws {
+    @Test func `the hosts page size decides`() throws {
         add("device", ["reg": .cells64([0x901_0000, 0x1000, 0x902_0000, 0x1_0000, 0x901_1000, 0x1_0000])])
         #expect(
             try survey("device", pageSize: 65536).regions.map(\.access) == [
@@ -93,7 +93,7 @@ import Testing
             ])
     }
 
-    @Test func aRegionBehindABusThatIsNotTranslatedIsNotKnown() throws {
+    @Test func `a region behind a bus that is not translated is not known`() throws {
         add("device", ["reg": .cells64([0x100, 0x1000])])
         kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/ranges"] = nil }
         let regions = try survey("device").regions
@@ -106,7 +106,7 @@ import Testing
             windows: [try #require(GuestRange(base: GuestAddress(0x0C00_0000), size: 0x100_0000))], spiCount: 988)
     }
 
-    @Test func aBlockWithoutBytesGetsNoWindow() throws {
+    @Test func `a block without bytes gets no window`() throws {
         add(
             "device", ["reg": .cells64([0x1000, 0x1000, 0x2000, 0, 0x3000, 0x1000]), "interrupts": .cells([0, 1, 4])])
         let survey = try survey("device")
@@ -118,7 +118,7 @@ import Testing
     }
 
     /// The kernel counts no block behind one that it can't translate, so VFIO has no region for either.
-    @Test func aBlockThatIsNotTranslatedGetsNoWindow() throws {
+    @Test func `a block that is not translated gets no window`() throws {
         add("device", ["reg": .cells64([0x1000, 0x1000, 0x9000, 0x1000, 0x2000, 0x1000])])
         kernel.withState { state in
             let ranges = PropertyValue.cells64([0x1000, 0x10_1000, 0x4000])
@@ -129,7 +129,7 @@ import Testing
         #expect(try survey.nodeRequest(on: try bus()).regionIndices == [0])
     }
 
-    @Test func withoutANodeTheKernelsTableSaysWhereRegistersAre() throws {
+    @Test func `without a node the kernels table says where registers are`() throws {
         kernel.addHostDevice("ARMH0031:00", bus: .amba, driver: "rtc")
         kernel.addFile(
             "/proc/iomem",
@@ -152,7 +152,7 @@ import Testing
 
     // MARK: Interrupts
 
-    @Test func flagsOfTheGICSayEdgeOrLevel() throws {
+    @Test func `flags of the GIC say edge or level`() throws {
         add(
             "device",
             [
@@ -166,7 +166,7 @@ import Testing
         #expect(survey.interrupts.map(\.isPerCPU) == [false, false, false, false, false])
     }
 
-    @Test func interruptsOfEachCPUCantBePassedOn() throws {
+    @Test func `interrupts of each CPU can't be passed on`() throws {
         add("timer", ["interrupts": .cells([1, 13, 4, 1, 14, 4])])
         let survey = try survey("timer")
         #expect(survey.interrupts.map(\.isPerCPU) == [true, true])
@@ -174,7 +174,7 @@ import Testing
             survey.verdict == .impossible(["VFIO can't pass per-CPU interrupts through"]))
     }
 
-    @Test func theNearestInterruptParentCounts() throws {
+    @Test func `the nearest interrupt parent counts`() throws {
         host.setNode(
             "/soc/gpio@5000",
             [
@@ -185,14 +185,14 @@ import Testing
         #expect(try triggers("button") == [.edge, .level])
     }
 
-    @Test func aControllerAboveIsTheParentOfWhatNamesNone() throws {
+    @Test func `a controller above is the parent of what names none`() throws {
         kernel.withState { $0.files["/sys/firmware/devicetree/base/interrupt-parent"] = nil }
         host.setNode("/soc", ["#interrupt-cells": .cell(2), "interrupt-controller": .empty])
         add("device", ["interrupts": .cells([3, 4])])
         #expect(try triggers("device") == [.level])
     }
 
-    @Test func interruptsOfSeveralParentsAreToldApart() throws {
+    @Test func `interrupts of several parents are told apart`() throws {
         host.setNode(
             "/soc/mux@1", ["#interrupt-cells": .cell(1), "interrupt-controller": .empty, "phandle": .cell(7)])
         add(
@@ -206,7 +206,7 @@ import Testing
         ["interrupts": .cells([0, 1, 4]), "interrupt-parent": .cell(5)], ["interrupts-extended": .cells([99, 1, 2])],
         ["interrupts": .bytes([1, 2, 3])],
     ])
-    func whatMakesNoSenseIsLeftOut(properties: [String: PropertyValue]) throws {
+    func `what makes no sense is left out`(properties: [String: PropertyValue]) throws {
         // A parent without cells, and one with more than there can be.
         host.setNode("/soc/none@1", ["phandle": .cell(5), "#interrupt-cells": .cell(.max)])
         add("device", properties)
@@ -215,7 +215,7 @@ import Testing
 
     // MARK: Reset and verdict
 
-    @Test func aDeviceOfTheHostNeedsBind() throws {
+    @Test func `a device of the host needs bind`() throws {
         add("1000.net", ["reg": .cells64([0x1000, 0x1000])])
         let survey = try survey("1000.net")
         #expect(survey.verdict == .needsBind)
@@ -223,7 +223,7 @@ import Testing
         #expect(survey.problems.isEmpty)
     }
 
-    @Test func aDeviceOfVFIOIsReady() throws {
+    @Test func `a device of VFIO is ready`() throws {
         add("1000.net", driver: "vfio-platform", ["reg": .cells64([0x1000, 0x1000])])
         #expect(try survey("1000.net").verdict == .ready)
         #expect(try survey("1000.net").reset == .knownOnceOpen)
@@ -232,13 +232,13 @@ import Testing
         #expect(try survey("1000.net").reset == .yes)
     }
 
-    @Test func aReadyDeviceNeedsItsGroup() throws {
+    @Test func `a ready device needs its group`() throws {
         add("1000.net", driver: "vfio-platform", ["reg": .cells64([0x1000, 0x1000])])
         add("2000.sata", driver: "ahci", ["reg": .cells64([0x2000, 0x1000])])
         #expect(try survey("1000.net").verdict == .needs(["its group without 2000.sata (ahci)"]))
     }
 
-    @Test func whatIsNeededIsSaidInFull() throws {
+    @Test func `what is needed is said in full`() throws {
         add("1000.net", group: nil, ["compatible": .string("x,net"), "reg": .cells64([0x1000, 0x1000])])
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
@@ -247,7 +247,7 @@ import Testing
         #expect(survey.reset == .no)
     }
 
-    @Test func theConsoleIsImpossible() throws {
+    @Test func `the console is impossible`() throws {
         add("1000.uart", ["reg": .cells64([0x1000, 0x1000])])
         kernel.addFile("/proc/consoles", "ttyS0                -W- (EC p a)    4:64\n")
         kernel.withState { $0.links["/sys/class/tty/ttyS0"] = "../../devices/platform/1000.uart/tty/ttyS0" }

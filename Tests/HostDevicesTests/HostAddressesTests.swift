@@ -20,20 +20,20 @@ import Testing
             of: try HostDevice(host: "device", sysfs: host.sysfs), count: count, sysfs: host.sysfs)
     }
 
-    @Test func anEmptyRangesChangesNothing() throws {
+    @Test func `an empty ranges changes nothing`() throws {
         #expect(try addresses(.cells64([0x901_0000, 0x1000])) == [0x901_0000])
     }
 
-    @Test func eachRegionIsARegEntry() throws {
+    @Test func `each region is a reg entry`() throws {
         #expect(
             try addresses(.cells64([0x1000, 0x100, 0x2_0000_0000, 0x200]), count: 2) == [0x1000, 0x2_0000_0000])
     }
 
-    @Test func aRegionWithoutRegEntryIsNotKnown() throws {
+    @Test func `a region without reg entry is not known`() throws {
         #expect(try addresses(.cells64([0x1000, 0x100]), count: 3) == [0x1000, nil, nil])
     }
 
-    @Test func oneRangeOfManyTranslates() throws {
+    @Test func `one range of many translates`() throws {
         // child address (1 cell), parent address (2 cells), size (1 cell)
         host.setNode(
             "/soc",
@@ -46,7 +46,7 @@ import Testing
                 == [0x1_0000_0010, 0x4000_1000, nil, 0x1_0000_0FFF])
     }
 
-    @Test func busesAreTranslatedOneByOne() throws {
+    @Test func `buses are translated one by one`() throws {
         host.setNode(
             "/soc", ["#address-cells": .cell(1), "#size-cells": .cell(1), "ranges": .cells([0, 0, 0x4000, 0x1000])])
         host.setNode(
@@ -62,13 +62,13 @@ import Testing
         #expect(HostAddresses.regions(of: device, count: 1, sysfs: host.sysfs) == [0x4210])
     }
 
-    @Test func aBusWithoutRangesHasNoAddressesOfTheCPU() throws {
+    @Test func `a bus without ranges has no addresses of the CPU`() throws {
         host.kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/ranges"] = nil }
         #expect(try addresses(.cells64([0x1000, 0x100])) == [nil])
     }
 
     /// Devicetree Specification v0.4, 2.3.5: 2 and 1 where a bus says nothing.
-    @Test func missingCellCountsHaveTheirDefaults() throws {
+    @Test func `missing cell counts have their defaults`() throws {
         host.kernel.withState { state in
             state.files["/sys/firmware/devicetree/base/soc/#address-cells"] = nil
             state.files["/sys/firmware/devicetree/base/soc/#size-cells"] = nil
@@ -76,18 +76,18 @@ import Testing
         #expect(try addresses(.cells([0, 0x1000, 0x100, 0, 0x2000, 0x100]), count: 2) == [0x1000, 0x2000])
     }
 
-    @Test func sumsThatLeaveTheAddressSpaceAreNotKnown() throws {
+    @Test func `sums that leave the address space are not known`() throws {
         host.setNode("/soc", ["ranges": .cells64([0, 0xFFFF_FFFF_FFFF_0000, 0x10_0000])])
         #expect(try addresses(.cells64([0x2_0000, 0x1000, 0x100, 0x10]), count: 2) == [nil, 0xFFFF_FFFF_FFFF_0100])
     }
 
-    @Test func nonsenseIsNotKnown() throws {
+    @Test func `nonsense is not known`() throws {
         #expect(try addresses(.bytes([1, 2, 3]), count: 1) == [nil])
         host.setNode("/soc", ["#address-cells": .cell(200)])
         #expect(try addresses(.cells64([0x1000, 0x100])) == [nil])
     }
 
-    @Test func aHostWithoutDeviceTreeTellsNothing() throws {
+    @Test func `a host without device tree tells nothing`() throws {
         host.kernel.addHostDevice("device")
         let device = try HostDevice(host: "device", sysfs: host.sysfs)
         #expect(HostAddresses.regions(of: device, count: 2, sysfs: host.sysfs) == [nil, nil])

@@ -17,7 +17,7 @@ import Testing
         return try #require(error).description
     }
 
-    @Test func findsAReadyPlatformDevice() throws {
+    @Test func `finds a ready platform device`() throws {
         kernel.addHostDevice("10000000.edu", group: 3, properties: ["compatible": []])
         let host = try HostDevice(host: "10000000.edu", sysfs: sysfs)
         #expect(host.name == "10000000.edu")
@@ -33,7 +33,7 @@ import Testing
         #expect(group.others.isEmpty)
     }
 
-    @Test func findsAReadyAMBADeviceWithoutIOMMU() throws {
+    @Test func `finds a ready AMBA device without IOMMU`() throws {
         kernel.addHostDevice("9010000.pl031", bus: .amba, group: 0, isNoIOMMU: true)
         let host = try HostDevice(host: "9010000.pl031", sysfs: sysfs)
         #expect(host.bus == .amba)
@@ -44,13 +44,13 @@ import Testing
         #expect(try host.readyGroup().node == "/dev/vfio/noiommu-0")
     }
 
-    @Test func anIOMMUGroupsOwnNameIsNoSignOfNoIOMMU() throws {
+    @Test func `an IOMMU groups own name is no sign of no IOMMU`() throws {
         kernel.addHostDevice("10000000.edu", group: 3)
         kernel.addFile("/sys/kernel/iommu_groups/3/name", "smmu\n")
         #expect(try HostDevice(host: "10000000.edu", sysfs: sysfs).readyGroup().isNoIOMMU == false)
     }
 
-    @Test func listsTheGroupsOtherDevicesWithTheirDrivers() throws {
+    @Test func `lists the groups other devices with their drivers`() throws {
         kernel.addHostDevice("10000000.edu", group: 3)
         kernel.addHostDevice("10200000.sata", group: 3, driver: "ahci")
         kernel.addHostDevice("10300000.usb", group: 3, driver: "")
@@ -66,7 +66,7 @@ import Testing
             "/sys/bus/amba/devices/9010000.pl031/", "/sys/class/rtc/../rtc/rtc0/device",
             "/sys/devices/platform/./9010000.pl031",
         ])
-    func followsASysfsPath(_ path: String) throws {
+    func `follows a sysfs path`(_ path: String) throws {
         kernel.addHostDevice("9010000.pl031", bus: .amba)
         kernel.withState { state in
             state.links["/sys/class/rtc/rtc0"] = "../../devices/platform/9010000.pl031/rtc/rtc0"
@@ -76,7 +76,7 @@ import Testing
         #expect(byPath == (try HostDevice(host: "9010000.pl031", sysfs: sysfs)))
     }
 
-    @Test func refusesPathsThatLeadOutOfSysfs() {
+    @Test func `refuses paths that lead out of sysfs`() {
         #expect(throws: HostDeviceError.notInSysfs(path: "/dev/zero", root: "/sys")) {
             try HostDevice(sysfsdev: "/dev/zero", sysfs: sysfs)
         }
@@ -89,7 +89,7 @@ import Testing
         }
     }
 
-    @Test func refusesACircleOfLinks() {
+    @Test func `refuses a circle of links`() {
         kernel.withState { state in
             state.links["/sys/a"] = "b"
             state.links["/sys/b"] = "a"
@@ -101,7 +101,7 @@ import Testing
         }
     }
 
-    @Test func refusesADeviceOfAnotherBus() throws {
+    @Test func `refuses a device of another bus`() throws {
         kernel.addFile("/sys/devices/pci0/0000:00:01.0/uevent", "")
         kernel.withState { $0.links["/sys/devices/pci0/0000:00:01.0/subsystem"] = "../../../bus/pci" }
         let error = #expect(throws: HostDeviceError.self) {
@@ -115,7 +115,7 @@ import Testing
     }
 
     @Test(arguments: ["", ".", "..", "../platform", "9010000.pl031\0"])
-    func refusesNamesThatAreNone(_ name: String) {
+    func `refuses names that are none`(_ name: String) {
         kernel.addHostDevice("9010000.pl031", bus: .amba)
         #expect(throws: HostDeviceError.noSuchDevice(device: name, similar: [])) {
             try HostDevice(host: name, sysfs: sysfs)
@@ -123,12 +123,12 @@ import Testing
     }
 
     @Test(arguments: [
-        ("cpus", "it is the host's CPUs: say how many the guest gets with machine-config.vcpu_count"),
-        ("memory@40000000", "it is the host's memory: say how much the guest gets with machine-config.mem_size_mib"),
-        ("memory", "it is the host's memory: say how much the guest gets with machine-config.mem_size_mib"),
+        ("cpus", "it is the host's CPUs: set machine-config.vcpu_count instead"),
+        ("memory@40000000", "it is the host's memory: set machine-config.mem_size_mib instead"),
+        ("memory", "it is the host's memory: set machine-config.mem_size_mib instead"),
         (
             "8000000.intc",
-            "it is part of the host's interrupt controller, and the guest has one that KVM makes"
+            "it is part of the host's interrupt controller: KVM gives the guest its own"
         ),
         (
             "chosen",
@@ -155,7 +155,7 @@ import Testing
         #expect(error == .noSuchDevice(device: "pl031@9010000", similar: ["9010000.pl031"]))
     }
 
-    @Test func suggestsTheDeviceThatWasMeant() {
+    @Test func `suggests the device that was meant`() {
         kernel.addHostDevice("9010000.pl031", bus: .amba)
         kernel.addHostDevice("9030000.pl061", bus: .amba)
         let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: "pl031", sysfs: sysfs) }
@@ -172,7 +172,7 @@ import Testing
                 """)
     }
 
-    @Test func namesTheHostDriverThatOwnsTheDevice() throws {
+    @Test func `names the host driver that owns the device`() throws {
         kernel.addHostDevice("9010000.pl031", bus: .amba, driver: "rtc-pl031")
         #expect(try HostDevice(host: "9010000.pl031", sysfs: sysfs).state == .ownedByHostDriver("rtc-pl031"))
         #expect(
@@ -183,7 +183,7 @@ import Testing
                 """)
     }
 
-    @Test func saysHowToTurnNoIOMMUModeOn() throws {
+    @Test func `says how to turn no IOMMU mode on`() throws {
         kernel.addHostDevice("9010000.pl031", bus: .amba, group: nil, driver: "rtc-pl031")
         kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
         kernel.addFile("/sys/devices/platform/9010000.pl031/driver_override", "(null)\n")
@@ -197,7 +197,7 @@ import Testing
                 """)
     }
 
-    @Test func saysWhenTheKernelHasNoWayToGiveAGroup() throws {
+    @Test func `says when the kernel has no way to give a group`() throws {
         kernel.addHostDevice("1000.serial", group: nil, driver: "")
         #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutGroup)
         #expect(
@@ -209,7 +209,7 @@ import Testing
     }
 
     /// Kernels before 6.15 give it a group when a driver is tried.
-    @Test func aDeviceThatNamesAnIOMMUWaitsForItsGroup() throws {
+    @Test func `a device that names an IOMMU waits for its group`() throws {
         kernel.addHostDevice("1000.serial", group: nil, driver: "", properties: ["iommus": [0, 0, 0, 1]])
         #expect(try HostDevice(host: "1000.serial", sysfs: sysfs).state == .withoutDriver)
         #expect(
@@ -220,7 +220,7 @@ import Testing
                 """)
     }
 
-    @Test func allDevicesAreThoseOfBothBuses() throws {
+    @Test func `all devices are those of both buses`() throws {
         kernel.addHostDevice("9010000.pl031", bus: .amba)
         kernel.addHostDevice("1000.serial", driver: "of_serial")
         kernel.addHostDevice("2000.broken")
@@ -239,7 +239,7 @@ import Testing
             ])
     }
 
-    @Test func saysWhenTheKernelHasNotGotTheDriver() throws {
+    @Test func `says when the kernel has not got the driver`() throws {
         kernel.addHostDevice("1000.serial", driver: "")
         kernel.withState { state in
             for file in ["bind", "unbind"] { state.files["/sys/bus/platform/drivers/vfio-platform/\(file)"] = nil }
@@ -254,7 +254,7 @@ import Testing
                 """)
     }
 
-    @Test func explainsADeviceThatVFIORefusedForLackOfAReset() throws {
+    @Test func `explains a device that VFIO refused for lack of a reset`() throws {
         kernel.addHostDevice("1000.serial", driver: "")
         kernel.addFile("/sys/devices/platform/1000.serial/driver_override", "vfio-platform\n")
         kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
@@ -270,7 +270,7 @@ import Testing
                 """)
     }
 
-    @Test func refusesAGroupThatIsNoNumber() {
+    @Test func `refuses a group that is no number`() {
         kernel.addHostDevice("1000.serial", group: nil)
         kernel.withState { $0.links["/sys/devices/platform/1000.serial/iommu_group"] = "../../../kernel/x" }
         #expect(
@@ -329,7 +329,7 @@ import Testing
     }
 
     /// The real kernel answers a readlink of what is no link with EINVAL, where the fake says ENOENT.
-    @Test func readsTheRealSysfs() throws {
+    @Test func `reads the real sysfs`() throws {
         let real = Sysfs(system: LinuxKernel())
         guard let name = try real.names("bus/platform/devices").first else { return }
         let host = try HostDevice(host: name, sysfs: real)

@@ -19,16 +19,16 @@ import Testing
         Err:          0
         """
 
-    @Test func addsUpAllCPUsOfVFIOsLines() {
+    @Test func `adds up all CPUs of VFI os lines`() {
         #expect(parse(fourCPUs).counts == [21: 6, 48: 7])
     }
 
-    @Test func oneCPUIsEnough() {
+    @Test func `one CPU is enough`() {
         #expect(
             parse(" 21:         20     GICv3  34 Level     vfio-irq[21](9010000.pl031)\n").counts == [21: 20])
     }
 
-    @Test func aHandlerBesideOthersOnALineIsFound() {
+    @Test func `a handler beside others on a line is found`() {
         #expect(
             parse(" 21: 5 GICv3 34 Level other, vfio-irq[21](9010000.pl031)\n").counts == [21: 5])
     }
@@ -37,28 +37,28 @@ import Testing
         "", "\n", "   CPU0\n", " 21: 5 GICv3 34 Level rtc-pl031\n", "x: 5 vfio-irq[1](a)\n", "21 5 vfio-irq[1](a)\n",
         "vfio-irq[1](a)\n", ":\n", "-1 : 5 vfio-irq[1](a)",
     ])
-    func whatIsNoLineOfVFIOsIsLeftOut(text: String) {
+    func `what is no line of VFI os is left out`(text: String) {
         #expect(parse(text).counts.isEmpty)
     }
 
-    @Test func aLineWithoutCountsHasNone() {
+    @Test func `a line without counts has none`() {
         #expect(parse("21: GICv3 vfio-irq[21](a)").counts == [21: 0])
     }
 
-    @Test func countsThatAreTooLargeDoNotTrap() {
+    @Test func `counts that are too large do not trap`() {
         let largest = UInt64.max
         #expect(parse("21: \(largest) 2 GICv3 vfio-irq[21](a)").counts == [21: 1])
         #expect(parse("21: 99999999999999999999999 2 GICv3 vfio-irq[21](a)").counts == [21: 2])
     }
 
-    @Test func newNumbersComeInOrder() {
+    @Test func `new numbers come in order`() {
         let before = parse("21: 1 GICv3 vfio-irq[21](a)")
         let after = parse("48: 1 x vfio-irq[48](b)\n21: 4 x vfio-irq[21](a)\n30: 1 x vfio-irq[30](b)")
         #expect(after.numbers(newSince: before) == [30, 48])
         #expect(before.numbers(newSince: after).isEmpty)
     }
 
-    @Test func aFileThatCannotBeReadTellsNothing() {
+    @Test func `a file that cannot be read tells nothing`() {
         #expect(throws: Errno.noSuchFileOrDirectory) { try HostInterruptFile(FakeKernel()) }
     }
 

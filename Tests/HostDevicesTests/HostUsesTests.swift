@@ -38,14 +38,14 @@ import Testing
 
     // MARK: Consoles
 
-    @Test func anIdleHostUsesNothing() throws {
+    @Test func `an idle host uses nothing`() throws {
         #expect(try uses("1000.uart").isEmpty)
         #expect(try uses("2000.sata").isEmpty)
     }
 
     /// Linux 6.7 put a serial port between the UART and its tty.
     @Test(arguments: ["tty/ttyS0", "1000.uart:0/1000.uart:0.0/tty/ttyS0"])
-    func theConsolesUARTIsUsed(folder: String) throws {
+    func `the consoles UART is used`(folder: String) throws {
         kernel.addFile("/proc/consoles", "tty0     -WU (E     )    4:1\nttyS0                -W- (EC p a)    4:64\n")
         kernel.withState { state in
             state.links["/sys/class/tty/ttyS0"] = "../../devices/platform/1000.uart/\(folder)"
@@ -55,13 +55,13 @@ import Testing
         #expect(try uses("2000.sata").isEmpty)
     }
 
-    @Test func anotherPortsTTYIsNoConsole() throws {
+    @Test func `another ports TTY is no console`() throws {
         kernel.addFile("/proc/consoles", "ttyS1                -W- (EC p a)    4:65\n")
         kernel.withState { $0.links["/sys/class/tty/ttyS0"] = "../../devices/platform/1000.uart/tty/ttyS0" }
         #expect(try uses("1000.uart").isEmpty)
     }
 
-    @Test func aVirtioConsoleIsFoundByItsPorts() throws {
+    @Test func `a virtio console is found by its ports`() throws {
         kernel.addFile("/proc/consoles", "hvc0                 -W- (EC p  )  229:0\n")
         kernel.withState { state in
             state.links["/sys/class/tty/hvc0"] = "../../devices/virtual/tty/hvc0"
@@ -72,7 +72,7 @@ import Testing
     }
 
     @Test(arguments: ["/soc/1000.uart\0", "/soc/1000.uart:115200n8\0", "serial0:115200\0", "serial0\0"])
-    func theBootConsoleIsWhereTheTreeSays(path: String) throws {
+    func `the boot console is where the tree says`(path: String) throws {
         kernel.addFile("/proc/consoles", "pl11                 -W- (EB  p  )\n")
         kernel.addFile("/sys/firmware/devicetree/base/chosen/stdout-path", path)
         kernel.addFile("/sys/firmware/devicetree/base/aliases/serial0", "/soc/1000.uart\0")
@@ -85,7 +85,7 @@ import Testing
 
     // MARK: File systems
 
-    @Test func theRootFileSystemsControllerIsUsed() throws {
+    @Test func `the root file systems controller is used`() throws {
         addDisk("sda2", "8:2", behind: "2000.sata", parent: "sda")
         mount("22 1 8:2 / / rw,relatime shared:1 - ext4 /dev/root rw")
         #expect(try uses("2000.sata") == [.rootFileSystem("sda2")])
@@ -94,7 +94,7 @@ import Testing
         #expect(try uses("1000.uart").isEmpty)
     }
 
-    @Test func everyOtherFileSystemCountsOnce() throws {
+    @Test func `every other file system counts once`() throws {
         addDisk("sda", "8:0", behind: "2000.sata2")
         mount(
             "1 1 0:2 / / rw - rootfs none rw", "30 1 8:0 / /my\\040data rw - ext4 /dev/sda rw",
@@ -104,14 +104,14 @@ import Testing
     }
 
     /// The root may come after another mount of the same disk.
-    @Test func theRootIsFoundBehindAnotherMount() throws {
+    @Test func `the root is found behind another mount`() throws {
         addDisk("sda", "8:0", behind: "2000.sata")
         mount("30 1 8:0 /boot /boot rw - ext4 /dev/sda rw", "31 1 8:0 / / rw - ext4 /dev/sda rw")
         #expect(try uses("2000.sata").contains(.rootFileSystem("sda")))
     }
 
     /// LVM on a partition of a RAID of two disks.
-    @Test func whatADeviceIsMadeOfIsUsed() throws {
+    @Test func `what a device is made of is used`() throws {
         addDisk("dm-0", "253:0", behind: nil)
         addDisk("md0p1", "259:1", behind: nil, parent: "md0")
         addDisk("sda", "8:0", behind: "2000.sata")
@@ -129,7 +129,7 @@ import Testing
         #expect(try uses("2000.sata2") == [.rootFileSystem("dm-0")])
     }
 
-    @Test func aFileSystemWithAMadeUpNumberIsFoundByItsSource() throws {
+    @Test func `a file system with a made up number is found by its source`() throws {
         addDisk("dm-3", "253:3", behind: "2000.sata")
         kernel.withState { $0.links["/dev/mapper/data"] = "../dm-3" }
         mount(
@@ -137,7 +137,7 @@ import Testing
         #expect(try uses("2000.sata") == [.fileSystem("dm-3", mountPoint: "/data")])
     }
 
-    @Test func swapSpaceIsUsed() throws {
+    @Test func `swap space is used`() throws {
         addDisk("sda3", "8:3", behind: "2000.sata", parent: "sda")
         kernel.addFile(
             "/proc/swaps",
@@ -148,7 +148,7 @@ import Testing
 
     // MARK: What can't be told
 
-    @Test func notToKnowTheMountsIsAnError() throws {
+    @Test func `not to know the mounts is an error`() throws {
         kernel.withState { $0.files["/proc/self/mountinfo"] = nil }
         #expect(
             throws: HostDeviceError.sysfs(
@@ -157,7 +157,7 @@ import Testing
     }
 
     /// Whatever of the host can't be read: an error, or the same answer.
-    @Test func noUseIsLostToAnErrorOfTheKernel() throws {
+    @Test func `no use is lost to an error of the kernel`() throws {
         addDisk("sda", "8:0", behind: "2000.sata")
         mount("22 1 8:0 / / rw - ext4 /dev/sda rw")
         kernel.addFile("/proc/consoles", "ttyS0                -W- (EC p a)    4:64\n")
@@ -244,7 +244,7 @@ import Testing
         #expect(try uses("1000.uart").isEmpty)
     }
 
-    @Test func readsTheRealHost() throws {
+    @Test func `reads the real host`() throws {
         let kernel = LinuxKernel()
         _ = try HostUses(sysfs: Sysfs(system: kernel), proc: Sysfs(root: "/proc", system: kernel))
     }

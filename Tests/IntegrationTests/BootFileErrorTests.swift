@@ -17,12 +17,12 @@ extension Integration {
             try Data(contentsOf: URL(fileURLWithPath: Host.image(image)))
         }
 
-        @Test func missingFiles() throws {
+        @Test func `missing files`() throws {
             try refusal({ $0.source.kernel = "/nowhere" }, "boot-source.kernel_image_path: /nowhere: ENOENT")
             try refusal({ $0.source.initrd = "/nowhere" }, "boot-source.initrd_path: /nowhere: ENOENT")
         }
 
-        @Test func folderIsNoKernel() throws {
+        @Test func `folder is no kernel`() throws {
             try refusal({ $0.source.kernel = "/tmp" }, "boot-source.kernel_image_path: /tmp: this is a directory")
         }
 
@@ -35,14 +35,14 @@ extension Integration {
                 ("short", [0x4D, 0x5A], "the file is truncated: it has 2 bytes, and the header has 64"),
                 ("nothing", [], "the file is truncated: it has 0 bytes, and the header has 64"),
             ] as [(String, [UInt8], String)])
-        func fileThatIsNoImage(name: String, content: [UInt8], text: String) throws {
+        func `file that is no Image`(name: String, content: [UInt8], text: String) throws {
             let folder = try TemporaryFolder()
             let file = try folder.file(name, content)
 
             try refusal({ $0.source.kernel = file }, "boot-source.kernel_image_path: \(file): \(text)", "Image.gz")
         }
 
-        @Test func fileOfAnotherFormatIsNamedWithTheCommand() throws {
+        @Test func `file of another format is named with the command`() throws {
             let folder = try TemporaryFolder()
             let file = try folder.file("xz", [0xFD, 0x37, 0x7A, 0x58, 0x5A, 0x00])
 
@@ -52,7 +52,7 @@ extension Integration {
                 "run: xz -dc < \(file) > Image")
         }
 
-        @Test func truncatedGzip() throws {
+        @Test func `truncated gzip`() throws {
             let folder = try TemporaryFolder()
             let whole = try bytes("Image.gz")
             let file = try folder.file("Image.gz", whole.prefix(whole.count / 2))
@@ -60,7 +60,7 @@ extension Integration {
             try refusal({ $0.source.kernel = file }, file, "the file is truncated: the gzip stream ends early")
         }
 
-        @Test func corruptGzip() throws {
+        @Test func `corrupt gzip`() throws {
             let folder = try TemporaryFolder()
             var whole = try bytes("Image.gz")
             for offset in 0..<64 { whole[whole.count / 2 + offset] ^= 0xFF }
@@ -69,7 +69,7 @@ extension Integration {
             try refusal({ $0.source.kernel = file }, file, "the gzip stream is corrupt")
         }
 
-        @Test func kernelThatDoesNotFit() throws {
+        @Test func `kernel that does not fit`() throws {
             let folder = try TemporaryFolder()
             // The file alone is larger than the guest's RAM.
             let file = try folder.file("Image", try bytes("Image").prefix(64), size: 32 << 20)
@@ -82,7 +82,7 @@ extension Integration {
         }
 
         /// The header says how much memory the kernel takes besides its file.
-        @Test func kernelWhoseMemoryDoesNotFit() throws {
+        @Test func `kernel whose memory does not fit`() throws {
             let folder = try TemporaryFolder()
             var image = try bytes("flat/poweroff.bin")
             image.replaceSubrange(16..<24, with: [0, 0, 0, 4, 0, 0, 0, 0])  // 64 MiB
@@ -95,7 +95,7 @@ extension Integration {
                 }, "machine-config.mem_size_mib: the kernel \(file) needs 67108864 bytes", "increase")
         }
 
-        @Test func initrdThatDoesNotFit() throws {
+        @Test func `initrd that does not fit`() throws {
             let folder = try TemporaryFolder()
             let file = try folder.file("initrd", [], size: 200 << 20)
 
@@ -104,7 +104,7 @@ extension Integration {
                 "increase machine-config.mem_size_mib")
         }
 
-        @Test func moreMemoryThanTheHostHas() throws {
+        @Test func `more memory than the host has`() throws {
             let total = try #require(
                 Host.text("/proc/meminfo").split(separator: "\n").first?.split { !$0.isNumber }.first.flatMap {
                     Int($0)

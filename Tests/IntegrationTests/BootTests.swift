@@ -7,7 +7,7 @@ import Testing
 extension Integration {
     /// Linux boots, with what the configuration says.
     @Suite struct BootTests {
-        @Test(arguments: [1, 2, 4]) func bootsWithCPUs(count: Int) throws {
+        @Test(arguments: [1, 2, 4]) func `boots with CPUs`(count: Int) throws {
             let result = try Guest.run(.linux("cpus", vcpus: count))
 
             try expectPowerOff(result)
@@ -37,7 +37,7 @@ extension Integration {
             }
         }
 
-        @Test func bootsCompressedKernel() throws {
+        @Test func `boots compressed kernel`() throws {
             let result = try Guest.run(.linux("cpus", kernel: "Image.gz"))
 
             try expectPowerOff(result)
@@ -46,7 +46,7 @@ extension Integration {
 
         /// What `make vmlinuz.efi` leaves: an EFI program with the kernel as its payload.
         @Test(arguments: ["gzip", "zstd22"])
-        func bootsZbootKernel(compression: String) throws {
+        func `boots zboot kernel`(compression: String) throws {
             let folder = try TemporaryFolder()
             var configuration = GuestConfiguration.linux("cpus")
             configuration.source.kernel = try folder.file("vmlinuz.efi", try KernelFiles.zboot(compression))
@@ -59,7 +59,7 @@ extension Integration {
         }
 
         /// Two members, as pigz and others make them, and what somebody has put behind.
-        @Test func bootsKernelOfSeveralGzipMembers() throws {
+        @Test func `boots kernel of several gzip members`() throws {
             let folder = try TemporaryFolder()
             // RFC 1952: a member without data.
             let empty: [UInt8] = [0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0]
@@ -76,7 +76,7 @@ extension Integration {
 
         /// The CPUs of the emulated host with a GICv3 have all sizes of pages, and both byte orders.
         @Test(.onEmulatedHost, arguments: [0, 2, 4, 6, 1] as [UInt8])
-        func bootsImageForAnyPages(flags: UInt8) throws {
+        func `boots Image for any pages`(flags: UInt8) throws {
             let folder = try TemporaryFolder()
             var configuration = GuestConfiguration.flat("poweroff")
             configuration.source.kernel = try folder.file("Image", try KernelFiles.flat("poweroff", flags: flags))
@@ -86,7 +86,7 @@ extension Integration {
             #expect(result.status == 0, "\(result.errors)")
         }
 
-        @Test func consoleThatIsNotThereIsWarnedOf() throws {
+        @Test func `console that is not there is warned of`() throws {
             var configuration = GuestConfiguration.flat("poweroff")
             configuration.source.arguments = "console=ttyAMA0"
 
@@ -99,7 +99,7 @@ extension Integration {
         }
 
         /// The kernel finds no root file system, panics, and restarts.
-        @Test func bootsWithoutInitrd() throws {
+        @Test func `boots without initrd`() throws {
             var configuration = GuestConfiguration.linux("cpus")
             configuration.source.initrd = nil
 
@@ -110,7 +110,7 @@ extension Integration {
             #expect(try result.report.exit.reason == "reset")
         }
 
-        @Test func guestHasTheMemoryThatItWasGiven() throws {
+        @Test func `guest has the memory that it was given`() throws {
             let mebibytes = 300
             let result = try Guest.run(.linux("cpus", mebibytes: mebibytes))
 
@@ -120,14 +120,14 @@ extension Integration {
             #expect(total > mebibytes - 24 && total <= mebibytes)
         }
 
-        @Test func emulatedClockRingsWhenNoneIsPassedThrough() throws {
+        @Test func `emulated clock rings when none is passed through`() throws {
             let result = try Guest.run(.linux("rtc", "martlet.alarms=1"))
 
             try expectPowerOff(result)
             #expect(result.numbers("alarms") == [1, 1, 1])
         }
 
-        @Test func guestThatAsksForResetEndsWithThree() throws {
+        @Test func `guest that asks for reset ends with three`() throws {
             let result = try Guest.run(.linux("reboot"))
 
             #expect(result.status == 3, "\(result.errors)")
@@ -136,7 +136,7 @@ extension Integration {
             #expect(exit.reason == "reset" && exit.status == 3)
         }
 
-        @Test func nothingReadsAsZeroAndIsCounted() throws {
+        @Test func `nothing reads as zero and is counted`() throws {
             let result = try Guest.run(.linux("nothing"))
 
             try expectPowerOff(result)

@@ -13,11 +13,11 @@ extension Integration {
             return process
         }
 
-        @Test func thereAreExamples() { #expect(exampleConfigurations.count >= 6) }
+        @Test func `there are examples`() { #expect(exampleConfigurations.count >= 6) }
 
         @Test(
             .onEmulatedHost, arguments: exampleConfigurations)
-        func exampleIsFine(name: String) throws {
+        func `example is fine`(name: String) throws {
             let file = "\(Host.configurations)/\(name)"
 
             let process = try check(file)
@@ -32,7 +32,7 @@ extension Integration {
         }
 
         @Test(.onEmulatedHost)
-        func problemsAreToldTogether() throws {
+        func `problems are told together`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             var configuration = GuestConfiguration.flat(
                 "poweroff",
@@ -55,7 +55,7 @@ extension Integration {
             try expectUsable(HostDevices.gpio)
         }
 
-        @Test func guestThatWouldRunForEverIsNotStarted() throws {
+        @Test func `guest that would run for ever is not started`() throws {
             let folder = try TemporaryFolder()
 
             let process = try check(try GuestConfiguration.flat("spin").write(to: folder))

@@ -13,7 +13,7 @@ extension Integration {
             return process
         }
 
-        @Test func versionIsPrinted() throws {
+        @Test func `version is printed`() throws {
             let process = try run("--version")
 
             #expect(try process.waitForEnd() == 0)
@@ -23,7 +23,7 @@ extension Integration {
         }
 
         @Test(arguments: [["run"], ["frobnicate"], ["run", "a", "b"], ["run", "--log-level", "loud", "a"], ["check"]])
-        func wrongUseEndsWithTwo(arguments: [String]) throws {
+        func `wrong use ends with two`(arguments: [String]) throws {
             let process = try MartletProcess(arguments)
 
             #expect(try process.waitForEnd() == 2)
@@ -33,7 +33,7 @@ extension Integration {
 
         /// Without options the command line takes a shorter way, which must mean the same.
         @Test(arguments: [("poweroff", 0), ("reset", 3), ("touch", 4)])
-        func runWithoutOptionsEndsWithTheGuestsStatus(name: String, status: Int) throws {
+        func `run without options ends with the guests status`(name: String, status: Int) throws {
             let folder = try TemporaryFolder()
             let process = try MartletProcess(["run", try GuestConfiguration.flat(name).write(to: folder)])
             if name == "touch" {
@@ -47,14 +47,14 @@ extension Integration {
             #expect(process.errors.contains("\nexits: ") || process.errors.hasPrefix("guest: "), "\(process.errors)")
         }
 
-        @Test func runWithoutOptionsReportsErrors() throws {
+        @Test func `run without options reports errors`() throws {
             let process = try run("run", "/nowhere.json")
 
             #expect(try process.waitForEnd() == 2)
             #expect(process.errors.hasPrefix("martlet: /nowhere.json: the configuration can't be read: ENOENT"))
         }
 
-        @Test func reportOnFullDiskIsAnErrorAfterTheRun() throws {
+        @Test func `report on full disk is an error after the run`() throws {
             let guest = try Guest(.flat("first"), reportsTo: "/dev/full")
 
             let result = try guest.finish()

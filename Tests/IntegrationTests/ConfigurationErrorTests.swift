@@ -15,7 +15,7 @@ extension Integration {
             return process.errors
         }
 
-        @Test(arguments: ["run", "check", "dtb"]) func allProblemsAreToldAtOnce(command: String) throws {
+        @Test(arguments: ["run", "check", "dtb"]) func `all problems are told at once`(command: String) throws {
             let errors = try refusal(
                 """
                 {
@@ -34,13 +34,13 @@ extension Integration {
             }
         }
 
-        @Test func deviceListedTwiceIsRefused() throws {
+        @Test func `device listed twice is refused`() throws {
             try expectRefusal(
                 .flat("poweroff", devices: ["9010000.pl031", .init(sysfsdev: "/sys/bus/amba/devices/9010000.pl031")]),
                 status: 2, "platform-devices[1]", "9010000.pl031", "platform-devices[0]", "each device once")
         }
 
-        @Test func textThatIsNoJSONIsRefused() throws {
+        @Test func `text that is no JSON is refused`() throws {
             let errors = try refusal("{ \"boot-source\": ")
 
             #expect(errors.contains("the configuration is not JSON"))

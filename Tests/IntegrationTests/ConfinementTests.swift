@@ -17,7 +17,7 @@ extension Integration {
 
         /// The host's memory, another VM's, the addresses on both sides of the guest's own RAM, where the host has
         /// memory, too, and the registers of another device of the guest's.
-        @Test func dmaBeyondTheGuestsRAMFaultsAndChangesNothing() throws {
+        @Test func `dma beyond the guests RAM faults and changes nothing`() throws {
             let log = try KernelLog()
             let page = try HostPage(outside: Self.ram)
             let bytes = page.bytes
@@ -78,7 +78,7 @@ extension Integration {
         }
 
         /// With `peer_to_peer` a device reads the GPIO block's part number (DDI 0190, 3.3.10) where the guest sees it.
-        @Test func devicesReachEachOtherWhereThatIsAskedFor() throws {
+        @Test func `devices reach each other where that is asked for`() throws {
             let log = try KernelLog()
             let page: UInt64 = 0xc00_0000
             var configuration = GuestConfiguration.linux(
@@ -98,7 +98,7 @@ extension Integration {
 
         /// edu has no reset that the kernel knows of, so a copy of 16 bytes may be on its way when the guest's memory
         /// is gone. It has to fault, once for each access, and not reach the host's memory at the guest's address.
-        @Test(arguments: [SIGTERM, SIGKILL]) func dmaThatOutlivesTheGuestChangesNothing(signal: CInt) throws {
+        @Test(arguments: [SIGTERM, SIGKILL]) func `dma that outlives the guest changes nothing`(signal: CInt) throws {
             let log = try KernelLog()
             let guest = try Guest(
                 .linux("edu", "mem=96M martlet.buffer=0x87000000 martlet.endless=1", devices: [.init(HostDevices.edu)]))
@@ -118,7 +118,7 @@ extension Integration {
         }
 
         /// The same when the guest powers off by itself, right after it has begun a copy.
-        @Test func dmaThatOutlivesAPowerOffFaultsAndChangesNothing() throws {
+        @Test func `dma that outlives a power off faults and changes nothing`() throws {
             var faults = 0
             // On a busy machine the copy may be done before the memory is gone.
             for _ in 0..<10 where faults == 0 {
@@ -140,7 +140,7 @@ extension Integration {
         }
 
         /// With `dma: "none"` not even the guest's own memory is within reach.
-        @Test func deviceThatIsToDoNoDMAReachesNothing() throws {
+        @Test func `device that is to do no DMA reaches nothing`() throws {
             var device = GuestConfiguration.Device(HostDevices.edu)
             device.dma = "none"
 

@@ -7,7 +7,7 @@ import Testing
 extension Integration {
     /// The serial port, as a user has it: on a terminal, on pipes, on things that break.
     @Suite struct ConsoleTests {
-        @Test func inputFromPipeReachesGuest() throws {
+        @Test func `input from pipe reaches guest`() throws {
             let guest = try Guest(.linux("echo"))
             try guest.process.waitForOutput("martlet-guest: echo ready")
 
@@ -19,7 +19,7 @@ extension Integration {
         }
 
         /// More than the serial port's FIFO holds, and than the guest takes while it boots.
-        @Test func longInputArrivesWholeThoughGuestIsLate() throws {
+        @Test func `long input arrives whole though guest is late`() throws {
             let line = String((0..<2000).map { Character(UnicodeScalar(UInt8(97 + $0 % 26))) })
             let guest = try Guest(.linux("echo"))
 
@@ -32,14 +32,14 @@ extension Integration {
             #expect(result.output.contains("martlet-guest: echo \(String(line.reversed()))\n"))
         }
 
-        @Test func endOfInputIsNotTheEndOfTheGuest() throws {
+        @Test func `end of input is not the end of the guest`() throws {
             let result = try Guest.run(.linux("cpus"), MartletProcess.Options(input: .file("/dev/null")))
 
             try expectPowerOff(result)
             #expect(result.line("cpus") == "cpus 1")
         }
 
-        @Test func terminalIsRawWhileGuestRunsAndRestoredAfterPowerOff() throws {
+        @Test func `terminal is raw while guest runs and restored after power off`() throws {
             let terminal = try PseudoTerminal()
             let before = try terminal.settings
             let guest = try Guest(.linux("echo"), MartletProcess.Options(terminal: terminal))
@@ -56,7 +56,7 @@ extension Integration {
             #expect(try terminal.isCooked)
         }
 
-        @Test func controlAAndXQuit() throws {
+        @Test func `control a and x quit`() throws {
             let terminal = try PseudoTerminal()
             let before = try terminal.settings
             let guest = try Guest(.linux("idle"), MartletProcess.Options(terminal: terminal))
@@ -74,7 +74,7 @@ extension Integration {
         }
 
         @Test(arguments: [(SIGTERM, 143), (SIGINT, 130), (SIGHUP, 129)])
-        func terminalIsRestoredAfterSignal(number: CInt, status: Int) throws {
+        func `terminal is restored after signal`(number: CInt, status: Int) throws {
             let terminal = try PseudoTerminal()
             let before = try terminal.settings
             let guest = try Guest(.flat("spin"), MartletProcess.Options(terminal: terminal))
@@ -87,7 +87,8 @@ extension Integration {
             #expect(try terminal.settings == before)
         }
 
-        @Test(arguments: [("reset", 3), ("touch", 4)]) func terminalIsRestoredAfterEnd(name: String, status: Int) throws
+        @Test(arguments: [("reset", 3), ("touch", 4)]) func `terminal is restored after end`(name: String, status: Int)
+            throws
         {
             let terminal = try PseudoTerminal()
             let before = try terminal.settings
@@ -103,7 +104,7 @@ extension Integration {
             #expect(try terminal.settings == before)
         }
 
-        @Test func terminalIsLeftAloneByError() throws {
+        @Test func `terminal is left alone by error`() throws {
             let terminal = try PseudoTerminal()
             let before = try terminal.settings
             var configuration = GuestConfiguration.flat("poweroff")
@@ -116,7 +117,7 @@ extension Integration {
             #expect(try terminal.settings == before)
         }
 
-        @Test func fullDiskDoesNotEndGuest() throws {
+        @Test func `full disk does not end guest`() throws {
             let result = try Guest.run(.linux("cpus"), MartletProcess.Options(output: .file("/dev/full")))
 
             #expect(result.status == 0, "\(result.errors)")
@@ -126,7 +127,7 @@ extension Integration {
             #expect(report.droppedConsoleBytes > 0)
         }
 
-        @Test func closedPipeDoesNotEndGuest() throws {
+        @Test func `closed pipe does not end guest`() throws {
             let result = try Guest.run(.linux("cpus"), MartletProcess.Options(output: .brokenPipe))
 
             #expect(result.status == 0, "\(result.errors)")

@@ -34,7 +34,7 @@ extension Integration {
         }
 
         @Test(arguments: [("cdev", "iommufd"), ("group", "container"), (nil, "iommufd")])
-        func deviceIsOpenedTheWayThatIsAskedFor(vfio: String?, through: String) throws {
+        func `device is opened the way that is asked for`(vfio: String?, through: String) throws {
             let result = try Guest.run(poweroff(vfio, .init(HostDevices.gpio), .init(HostDevices.rtc)))
 
             #expect(result.status == 0, "\(result.errors)")
@@ -59,7 +59,7 @@ extension Integration {
 
         /// Pages are pinned for as long as the guest runs, and for a device that is to do no DMA none are.
         @Test(arguments: ["cdev", "group"], ["auto", "none"])
-        func memoryIsPinnedWhereDMAIsToReachIt(vfio: String, dma: String) throws {
+        func `memory is pinned where DMA is to reach it`(vfio: String, dma: String) throws {
             let before = try Self.pinnedPages()
             var device = GuestConfiguration.Device(HostDevices.gpio)
             device.dma = dma
@@ -82,7 +82,7 @@ extension Integration {
             #expect(try result.report.devices.map(\.dma.reaches) == [dma == "none" ? "nothing" : "guest RAM"])
         }
 
-        @Test func checkSaysWhatDMAReaches() throws {
+        @Test func `check says what DMA reaches`() throws {
             let folder = try TemporaryFolder()
             var quiet = GuestConfiguration.Device(HostDevices.isolatedVirtio)
             quiet.dma = "none"
@@ -96,7 +96,7 @@ extension Integration {
             #expect(process.output.contains(", alone in it, iommufd), reaches nothing; "), "\(process.output)")
         }
 
-        @Test func dmaThatCannotBeIsRefused() throws {
+        @Test func `dma that cannot be is refused`() throws {
             var device = GuestConfiguration.Device(HostDevices.rtc)
             device.dma = "iommu"
             try expectRefusal(
@@ -105,7 +105,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func deviceWithoutResetIsRefusedWhereOneIsRequired() throws {
+        @Test func `device without reset is refused where one is required`() throws {
             var device = GuestConfiguration.Device(HostDevices.isolatedVirtio)
             device.requiresReset = true
             try expectRefusal(
@@ -119,7 +119,7 @@ extension Integration {
             #expect(try Guest.run(poweroff(nil, device)).status == 0)
         }
 
-        @Test func hostWithoutIOMMUFD() throws {
+        @Test func `host without iommufd`() throws {
             try #require(rename("/dev/iommu", "/dev/iommu.away") == 0)
             defer { rename("/dev/iommu.away", "/dev/iommu") }
 
@@ -133,7 +133,7 @@ extension Integration {
         }
 
         /// RAM goes where the device can see it; not where it can't, be it asked for.
-        @Test(arguments: ["cdev", "group"]) func addressesThatADeviceCannotUseAreNoRAM(vfio: String) throws {
+        @Test(arguments: ["cdev", "group"]) func `addresses that a device cannot use are no RAM`(vfio: String) throws {
             try HostDevices.bind(HostDevices.reservedVirtio)
             let folder = try TemporaryFolder()
             var configuration = poweroff(vfio, .init(HostDevices.reservedVirtio))
@@ -159,7 +159,7 @@ extension Integration {
 
         /// QEMU's machine isolates no interrupts, which the host was told to accept.
         @Test(arguments: [("cdev", "iommufd"), ("group", "vfio_iommu_type1")])
-        func interruptsThatAreNotIsolatedAreRefusedUnlessAccepted(vfio: String, module: String) throws {
+        func `interrupts that are not isolated are refused unless accepted`(vfio: String, module: String) throws {
             let file = "/sys/module/\(module)/parameters/allow_unsafe_interrupts"
             try Host.write("N", to: file)
             defer { try? Host.write("Y", to: file) }
@@ -172,7 +172,7 @@ extension Integration {
             try expectUsable(HostDevices.gpio)
         }
 
-        @Test func moreMappingsThanTheKernelTakesAreRefused() throws {
+        @Test func `more mappings than the kernel takes are refused`() throws {
             let file = "/sys/module/vfio_iommu_type1/parameters/dma_entry_limit"
             let limit = Host.text(file)
             try Host.write("0", to: file)
@@ -212,7 +212,7 @@ extension Integration {
         }
 
         /// A launcher with privileges opens what the user may not, and Martlet runs as that user.
-        @Test func ordinaryUserRunsOnDescriptorsThatWereHandedIn() throws {
+        @Test func `ordinary user runs on descriptors that were handed in`() throws {
             let folder = try TemporaryFolder()
             let launcher = try Launcher()
             var configuration = handedIn()
@@ -241,7 +241,7 @@ extension Integration {
             }
         }
 
-        @Test func limitOnLockedMemoryIsTheLaunchersToRaise() throws {
+        @Test func `limit on locked memory is the launchers to raise`() throws {
             let folder = try TemporaryFolder()
             let launcher = try Launcher()
             var configuration = handedIn()
@@ -256,7 +256,7 @@ extension Integration {
             }
         }
 
-        @Test func checkTakesDescriptorsThatWereHandedIn() throws {
+        @Test func `check takes descriptors that were handed in`() throws {
             let folder = try TemporaryFolder()
             let launcher = try Launcher()
 
@@ -269,7 +269,7 @@ extension Integration {
 
         // MARK: Several, and many
 
-        @Test func twoGuestsWithADeviceEach() throws {
+        @Test func `two guests with a device each`() throws {
             let guests = try [HostDevices.gpio, HostDevices.isolatedVirtio].map { name in
                 let guest = try Guest(.flat("spin", devices: [.init(name)]))
                 try guest.process.waitForOutput("A")
@@ -289,7 +289,7 @@ extension Integration {
         }
 
         /// Two at a time, each with a device of its own, one by its file and one by its group.
-        @Test func hundredStartsAndStopsLeaveNothingPinned() throws {
+        @Test func `hundred starts and stops leave nothing pinned`() throws {
             let configurations = [
                 poweroff("cdev", .init(HostDevices.sata)), poweroff("group", .init(HostDevices.isolatedVirtio)),
             ]
@@ -314,7 +314,7 @@ extension Integration {
         // MARK: Resets
 
         /// The guest asks for a reset as soon as it runs: ten times it is started again.
-        @Test func guestIsStartedAgainUntilItIsTooMuch() throws {
+        @Test func `guest is started again until it is too much`() throws {
             let before = try Self.pinnedPages()
             var configuration = GuestConfiguration.flat("reset", vcpus: 2, devices: [.init(HostDevices.gpio)])
             configuration.onReset = "restart"

@@ -13,7 +13,7 @@ extension Integration {
             .flat("poweroff", devices: [device])
         }
 
-        @Test func unknownDeviceGetsNearNames() throws {
+        @Test func `unknown device gets near names`() throws {
             try expectRefusal(
                 guest("9010000.pl013"), "9010000.pl013: no such device on the platform or AMBA bus",
                 "did you mean ", HostDevices.rtc)
@@ -42,14 +42,14 @@ extension Integration {
             }
         }
 
-        @Test func unknownFolder() throws {
+        @Test func `unknown folder`() throws {
             try expectRefusal(
                 guest(.init(sysfsdev: "/sys/bus/amba/devices/nothing")), "/sys/bus/amba/devices/nothing: no such device"
             )
             try expectRefusal(guest(.init(sysfsdev: "/dev/null")), "/dev/null: not a path in /sys")
         }
 
-        @Test func deviceThatTheHostUses() throws {
+        @Test func `device that the host uses`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             try #require(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")
 
@@ -63,7 +63,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func deviceWithoutDriver() throws {
+        @Test func `device without driver`() throws {
             try HostDevices.unbind(HostDevices.gpio)
 
             let errors = try expectRefusal(
@@ -73,7 +73,7 @@ extension Integration {
             try expectUsable(HostDevices.gpio)
         }
 
-        @Test func deviceInNoGroup() throws {
+        @Test func `device in no group`() throws {
             let mode = "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
             try HostDevices.unbind(HostDevices.virtio)
             try Host.write("N", to: mode)
@@ -88,7 +88,9 @@ extension Integration {
             try expectUsable(HostDevices.virtio)
         }
 
-        @Test(arguments: [HostDevices.rtc, HostDevices.gpio]) func deviceThatAnotherMartletUses(name: String) throws {
+        @Test(arguments: [HostDevices.rtc, HostDevices.gpio]) func `device that another Martlet uses`(name: String)
+            throws
+        {
             let first = try Guest(.flat("spin", devices: [.init(name)]))
             try first.process.waitForOutput("A")
 
@@ -106,7 +108,7 @@ extension Integration {
             try expectUsable(name)
         }
 
-        @Test func deviceWhoseGroupAnotherProcessHasOpen() throws {
+        @Test func `device whose group another process has open`() throws {
             do {
                 let group = try Descriptor(try HostDevices.groupFile(of: HostDevices.gpio), O_RDWR)
                 _ = try withExtendedLifetime(group) {
@@ -119,7 +121,7 @@ extension Integration {
         }
 
         /// The same device by two names that don't look alike.
-        @Test func deviceListedTwiceUnderTwoNames() throws {
+        @Test func `device listed twice under two names`() throws {
             let configuration = GuestConfiguration.flat(
                 "poweroff", devices: [.init(HostDevices.rtc), .init(sysfsdev: try alias(of: HostDevices.rtc))])
 
@@ -128,7 +130,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func deviceOfAnotherBus() throws {
+        @Test func `device of another bus`() throws {
             let devices = try FileManager.default.contentsOfDirectory(atPath: "/sys/bus/pci/devices")
             let path = "/sys/bus/pci/devices/\(try #require(devices.min()))"
 
@@ -137,12 +139,12 @@ extension Integration {
                 "only devices of the platform and the AMBA")
         }
 
-        @Test func folderThatIsNoDevice() throws {
+        @Test func `folder that is no device`() throws {
             try expectRefusal(guest(.init(sysfsdev: "/sys/kernel")), "/sys/kernel: not a device")
         }
 
         /// A device that fails takes those before it down with it.
-        @Test func firstDeviceIsGivenBackWhenSecondFails() throws {
+        @Test func `first device is given back when second fails`() throws {
             try HostDevices.unbind(HostDevices.gpio)
 
             try expectRefusal(

@@ -7,7 +7,7 @@ extension Integration {
     /// The host's other devices, several at once, and where the guest sees them.
     @Suite(.onEmulatedHost)
     struct DevicePassthroughTests {
-        @Test func guestDrivesGPIOBehindIOMMU() throws {
+        @Test func `guest drives GPIO behind IOMMU`() throws {
             let result = try Guest.run(.linux("gpio", devices: [.init(HostDevices.gpio)]))
 
             try expectPowerOff(result)
@@ -25,7 +25,7 @@ extension Integration {
 
         /// The interrupt is VFIO's own loop-back: the handler runs as if the line had been raised.
         @Test(arguments: [(HostDevices.virtio, "none"), (HostDevices.isolatedVirtio, "iommu")])
-        func guestReadsTrappedTransportAndGetsItsEdgeInterrupt(name: String, isolation: String) throws {
+        func `guest reads trapped transport and gets its edge interrupt`(name: String, isolation: String) throws {
             let guest = try Guest(.linux("virtio", "martlet.wait-irq=3", devices: [.init(name)]))
             try guest.process.waitForOutput("martlet-guest: virtio waiting")
 
@@ -49,7 +49,7 @@ extension Integration {
         }
 
         /// One without an IOMMU, the other in a group of its own: two containers, one VM.
-        @Test func twoDevicesAtOnce() throws {
+        @Test func `two devices at once`() throws {
             let result = try Guest.run(
                 .linux(
                     "devices", "martlet.alarms=2", vcpus: 2, devices: [.init(HostDevices.rtc), .init(HostDevices.gpio)])
@@ -67,7 +67,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc, HostDevices.gpio)
         }
 
-        @Test func allFourDevicesAtOnce() throws {
+        @Test func `all four devices at once`() throws {
             let result = try Guest.run(.linux("virtio", devices: HostDevices.all.map { .init($0) }))
 
             try expectPowerOff(result)
@@ -76,7 +76,7 @@ extension Integration {
             #expect(try result.report.devices.map(\.host) == HostDevices.all)
         }
 
-        @Test func fixedGuestAddress() throws {
+        @Test func `fixed guest address`() throws {
             let result = try Guest.run(
                 .linux(
                     "rtc", "martlet.alarms=1", devices: [.init(HostDevices.rtc, guestAddress: "0x30000000")]))
@@ -89,7 +89,7 @@ extension Integration {
 
         /// 1:1, in the middle of the board's own addresses.
         @Test(arguments: [(HostDevices.rtc, "0x9010000"), (HostDevices.gpio, "0x9030000")])
-        func guestAddressOfTheHost(name: String, address: String) throws {
+        func `guest address of the host`(name: String, address: String) throws {
             let script = name == HostDevices.rtc ? "rtc" : "gpio"
 
             let result = try Guest.run(
@@ -101,7 +101,7 @@ extension Integration {
         }
 
         @Test(arguments: [("0x8000000", "interrupt controller"), ("0x9000000", "serial port"), ("0x80000000", "RAM")])
-        func addressThatIsTakenIsRefused(address: String, owner: String) throws {
+        func `address that is taken is refused`(address: String, owner: String) throws {
             try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.rtc, guestAddress: address)]), HostDevices.rtc, address,
                 "overlaps \(owner)")

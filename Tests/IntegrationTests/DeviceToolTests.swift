@@ -66,7 +66,7 @@ extension Integration {
 
         // MARK: devices
 
-        @Test func devicesTellsWhatTheHostHas() throws {
+        @Test func `devices tells what the host has`() throws {
             let all = try records()
 
             let rtc = try #require(all.first { $0.name == HostDevices.rtc })
@@ -93,7 +93,7 @@ extension Integration {
             #expect(opened.interrupts.map(\.trigger) == rtc.interrupts.map(\.trigger))
         }
 
-        @Test func devicesPrintsATable() throws {
+        @Test func `devices prints a table`() throws {
             let lines = try martlet("devices").output.split(separator: "\n")
 
             #expect(lines.first?.hasPrefix("DEVICE") == true)
@@ -105,7 +105,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func verdictsFollowTheDevice() throws {
+        @Test func `verdicts follow the device`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             try HostDevices.unbind(HostDevices.gpio)
             try HostDevices.unbind(HostDevices.virtio)
@@ -136,7 +136,7 @@ extension Integration {
 
         // MARK: bind and release
 
-        @Test func hostsClockGoesToGuestAndComesBack() throws {
+        @Test func `hosts clock goes to guest and comes back`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             let before = try #require(try hostsClock())
 
@@ -164,7 +164,7 @@ extension Integration {
             return Int(Host.text("\(folder)/\(name)/since_epoch"))
         }
 
-        @Test func aDiskGoesToTheGuestAndComesBack() throws {
+        @Test func `a disk goes to the guest and comes back`() throws {
             try martlet("release", HostDevices.sata)
             _ = try HostDevices.disk(of: HostDevices.sata)
 
@@ -192,7 +192,7 @@ extension Integration {
             try martlet("bind", HostDevices.sata)
         }
 
-        @Test func bindAndReleaseAreDoneOnce() throws {
+        @Test func `bind and release are done once`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             try martlet("bind", HostDevices.rtc)
             #expect(try martlet("bind", HostDevices.rtc).output.contains("vfio-amba has it already, group "))
@@ -203,7 +203,7 @@ extension Integration {
                     == "\(HostDevices.rtc): VFIO doesn't have it, rtc-pl031 has it\n")
         }
 
-        @Test func whatHadNoDriverHasNoneAgain() throws {
+        @Test func `what had no driver has none again`() throws {
             try HostDevices.unbind(HostDevices.gpio)
             try Host.write("\n", to: "\(HostDevices.folder(HostDevices.gpio))/driver_override")
 
@@ -215,7 +215,7 @@ extension Integration {
         }
 
         /// What another program gave to VFIO goes to the driver that the kernel chooses.
-        @Test func releaseWithoutANote() throws {
+        @Test func `release without a note`() throws {
             try HostDevices.bind(HostDevices.rtc)
             _ = remove("/run/martlet/former-drivers/amba-\(HostDevices.rtc)")
 
@@ -224,7 +224,7 @@ extension Integration {
             #expect(HostDevices.driver(of: HostDevices.rtc) == "rtc-pl031")
         }
 
-        @Test func dryRunsCommandsDoTheSame() throws {
+        @Test func `dry runs commands do the same`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
 
             let binding = try martlet("bind", "--dry-run", HostDevices.rtc).output
@@ -263,7 +263,7 @@ extension Integration {
             #expect(names.map(HostDevices.driver) == before, sourceLocation: sourceLocation)
         }
 
-        @Test func theConsoleStaysWithTheHost() throws {
+        @Test func `the console stays with the host`() throws {
             let consoles = Host.text("/proc/consoles").split(separator: "\n").compactMap {
                 $0.split(separator: " ").first.map(String.init)
             }
@@ -282,7 +282,7 @@ extension Integration {
         }
 
         /// The console of a host that has its serial port as one.
-        @Test func aSerialPortThatBecameAConsoleStaysWithTheHost() throws {
+        @Test func `a serial port that became a console stays with the host`() throws {
             try martlet("release", HostDevices.serial)
             #expect(HostDevices.driver(of: HostDevices.serial) == "of_serial")
             let console = "/sys/class/tty/ttyS0/console"
@@ -303,7 +303,7 @@ extension Integration {
 
         /// The host's kernel has no file system for disks: one with a made-up number that names the disk stands for it,
         /// as that of a Btrfs does in the kernel's own table.
-        @Test func theControllerOfAMountedFileSystemStaysWithTheHost() throws {
+        @Test func `the controller of a mounted file system stays with the host`() throws {
             try HostDevices.giveToHost(HostDevices.sata)
             let disk = try HostDevices.disk(of: HostDevices.sata)
             let folder = try TemporaryFolder()
@@ -320,7 +320,7 @@ extension Integration {
         }
 
         /// The parameter can't be changed while the host runs (0444), so a file that says Y lies over it.
-        @Test func aResetThatIsRequiredAndMissingIsARefusal() throws {
+        @Test func `a reset that is required and missing is a refusal`() throws {
             try HostDevices.giveToHost(HostDevices.sata)
             let parameter = "/sys/module/vfio_platform/parameters/reset_required"
             try #require(Host.text(parameter) == "N")
@@ -337,7 +337,7 @@ extension Integration {
             try martlet("bind", HostDevices.sata)
         }
 
-        @Test func noIOMMUModeIsNotSwitchedOn() throws {
+        @Test func `no IOMMU mode is not switched on`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             try withoutNoIOMMUMode {
                 try expectRefusal(
@@ -347,7 +347,7 @@ extension Integration {
             }
         }
 
-        @Test func whoIsNotRootIsToldSo() throws {
+        @Test func `who is not root is told so`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             let process = try MartletProcess(["bind", HostDevices.rtc], .init(user: 1000))
 
@@ -361,7 +361,7 @@ extension Integration {
         }
 
         /// All or none, as far as that can be told before.
-        @Test func oneRefusalKeepsTheOthersFromBeingTouched() throws {
+        @Test func `one refusal keeps the others from being touched`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             try HostDevices.unbind(HostDevices.gpio)
             try withoutNoIOMMUMode {
@@ -370,7 +370,7 @@ extension Integration {
             try expectRefusal(["bind", HostDevices.gpio, "nothing"], "nothing: no such device")
         }
 
-        @Test func whatAGuestHasIsNotReleased() throws {
+        @Test func `what a guest has is not released`() throws {
             let guest = try Guest(.flat("spin", devices: [.init(HostDevices.gpio)]))
             try guest.process.waitForOutput("A")
 
@@ -385,7 +385,7 @@ extension Integration {
         }
 
         /// No driver of the host wants an empty transport, so that one which is told to have it does not take it.
-        @Test func aReleaseThatFailsSaysWhereTheDeviceIs() throws {
+        @Test func `a release that fails says where the device is`() throws {
             try HostDevices.giveToHost(HostDevices.rtc)
             try martlet("bind", HostDevices.rtc)
             let note = "/run/martlet/former-drivers/amba-\(HostDevices.rtc)"
@@ -401,7 +401,7 @@ extension Integration {
             try martlet("release", HostDevices.rtc)
         }
 
-        @Test func checkTellsAllThatADeviceNeeds() throws {
+        @Test func `check tells all that a device needs`() throws {
             let console = try #require(
                 try records().first { $0.verdict.reasons.contains { $0.hasPrefix("it is the host's console (") } })
             try HostDevices.giveToHost(HostDevices.rtc)

@@ -7,11 +7,12 @@ import Testing
 extension Integration {
     /// `martlet dtb`: the device tree that the guest gets.
     @Suite struct DeviceTreeBlobTests {
-        @Test(.onEmulatedHost, arguments: exampleConfigurations) func exampleIsCleanUnderDtc(name: String) throws {
+        @Test(.onEmulatedHost, arguments: exampleConfigurations) func `example is clean under dtc`(name: String) throws
+        {
             try expectCleanDeviceTree(ofExample: name)
         }
 
-        @Test func blobOnStandardOutputIsTheSame() throws {
+        @Test func `blob on standard output is the same`() throws {
             let folder = try TemporaryFolder()
             let configuration = try GuestConfiguration.linux("cpus").write(to: folder)
             let expected = try deviceTreeBlob(of: configuration)
@@ -23,7 +24,7 @@ extension Integration {
             #expect(differences(Data(process.outputBytes), expected).count <= randomBytes)
         }
 
-        @Test func blobIsNotForTerminals() throws {
+        @Test func `blob is not for terminals`() throws {
             let folder = try TemporaryFolder()
             let configuration = try GuestConfiguration.linux("cpus").write(to: folder)
 
@@ -34,7 +35,7 @@ extension Integration {
             #expect(process.output.isEmpty)
         }
 
-        @Test func fullDiskIsAnError() throws {
+        @Test func `full disk is an error`() throws {
             let folder = try TemporaryFolder()
             let configuration = try GuestConfiguration.linux("cpus").write(to: folder)
 
@@ -46,7 +47,7 @@ extension Integration {
 
         /// The guest shows what it got; only /chosen/rng-seed, which its kernel wipes out as well, may differ.
         @Test(.onEmulatedHost)
-        func guestGetsTheSameTree() throws {
+        func `guest gets the same tree`() throws {
             let folder = try TemporaryFolder()
             let configuration = GuestConfiguration.linux(
                 "fdt", vcpus: 2, devices: [.init(HostDevices.rtc), .init(HostDevices.gpio)])

@@ -8,7 +8,7 @@ import Testing
 extension Integration {
     /// Guests of a few instructions, each of which ends in one way.
     @Suite struct FlatGuestTests {
-        @Test func powerOffEndsWithZero() throws {
+        @Test func `power off ends with zero`() throws {
             let result = try Guest.run(.flat("poweroff"))
 
             #expect(result.status == 0, "\(result.errors)")
@@ -16,14 +16,14 @@ extension Integration {
             #expect(try result.report.exit.reason == "power-off")
         }
 
-        @Test func resetEndsWithThree() throws {
+        @Test func `reset ends with three`() throws {
             let result = try Guest.run(.flat("reset"))
 
             #expect(result.status == 3, "\(result.errors)")
             #expect(try result.report.exit.reason == "reset")
         }
 
-        @Test func crashEndsWithFourAndRegisters() throws {
+        @Test func `crash ends with four and registers`() throws {
             let guest = try Guest(.flat("touch"))
             try guest.process.waitForOutput("A")
 
@@ -46,7 +46,7 @@ extension Integration {
 
         /// Nothing of the guest's makes it leave KVM, so only the kick can.
         @Test(arguments: [(SIGTERM, 143), (SIGINT, 130), (SIGHUP, 129)])
-        func signalEndsGuestThatNeverExits(number: CInt, status: Int) throws {
+        func `signal ends guest that never exits`(number: CInt, status: Int) throws {
             let guest = try Guest(.flat("spin", vcpus: 2))
             try guest.process.waitForOutput("A")
 
@@ -60,7 +60,7 @@ extension Integration {
 
         /// No file that is opened may take the place of a standard descriptor that was closed: what the guest prints
         /// would go there.
-        @Test func standardDescriptorsMayBeClosed() throws {
+        @Test func `standard descriptors may be closed`() throws {
             let guest = try Guest(.flat("spin"), MartletProcess.Options(input: .closed, output: .closed))
             let folder = "/proc/\(guest.process.processNumber)"
             try waitForThread("vcpu0", in: folder)

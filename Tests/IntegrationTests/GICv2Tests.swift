@@ -7,7 +7,7 @@ extension Integration {
     /// A host whose interrupt controller is of version 2.
     @Suite(.enabled(if: Host.hasOldInterruptController, "this host's interrupt controller is no GICv2"))
     struct GICv2Tests {
-        @Test(arguments: [1, 2, 4]) func bootsWithCPUs(count: Int) throws {
+        @Test(arguments: [1, 2, 4]) func `boots with CPUs`(count: Int) throws {
             let result = try Guest.run(.linux("cpus", vcpus: count))
 
             try expectPowerOff(result)
@@ -15,14 +15,14 @@ extension Integration {
             #expect(result.line("timer")?.contains("GIC-0") == true, "\(result.output)")
         }
 
-        @Test func moreCPUsThanTheHostAllows() throws {
+        @Test func `more CPUs than the host allows`() throws {
             try expectRefusal(
                 .flat("poweroff", vcpus: 9), "machine-config.vcpu_count is 9", "at most 8",
                 "reduce machine-config.vcpu_count")
         }
 
         @Test(.onEmulatedHost)
-        func alarmsReachGuestWithoutExits() throws {
+        func `alarms reach guest without exits`() throws {
             let (result, hostCount) = try runCountingInterrupts(alarms: 2)
 
             try expectPowerOff(result)
@@ -38,7 +38,7 @@ extension Integration {
 
         /// The emulated host with a GICv2 has CPUs without pages of 16 KiB (Cortex-A72), on which such a kernel hangs.
         @Test(.onEmulatedHost)
-        func imageForPagesThatTheCPUsLackIsRefused() throws {
+        func `image for pages that the CPUs lack is refused`() throws {
             let folder = try TemporaryFolder()
             var configuration = GuestConfiguration.flat("poweroff")
             configuration.source.kernel = try folder.file("Image", try KernelFiles.flat("poweroff", flags: 4))
@@ -59,30 +59,30 @@ extension Integration {
 
         // MARK: Interrupts that can't be lost or stuck
 
-        @Test(.onEmulatedHost) func everyAlarmComes() throws { try InterruptProof.everyAlarmComes("irqfd") }
+        @Test(.onEmulatedHost) func `every alarm comes`() throws { try InterruptProof.everyAlarmComes("irqfd") }
 
         @Test(.onEmulatedHost, arguments: ["e", "ce"])
-        func lineThatIsHighAtTheStartIsDelivered(letters: String) throws {
+        func `line that is high at the start is delivered`(letters: String) throws {
             try InterruptProof.lineThatIsHighAtTheStartIsDelivered("irqfd", letters: letters)
         }
 
-        @Test(.onEmulatedHost) func lineMayGoHighInEachWindow() throws {
+        @Test(.onEmulatedHost) func `line may go high in each window`() throws {
             try InterruptProof.lineMayGoHighInEachWindow("irqfd")
         }
 
-        @Test(.onEmulatedHost) func devicesInterruptTogether() throws {
+        @Test(.onEmulatedHost) func `devices interrupt together`() throws {
             try InterruptProof.devicesInterruptTogether("irqfd")
         }
 
-        @Test(.onEmulatedHost) func disabledInterruptComesOnceItIsEnabled() throws {
+        @Test(.onEmulatedHost) func `disabled interrupt comes once it is enabled`() throws {
             try InterruptProof.disabledInterruptComesOnceItIsEnabled("irqfd")
         }
 
-        @Test(.onEmulatedHost) func resetWithAHighLineLosesNothing() throws {
+        @Test(.onEmulatedHost) func `reset with a high line loses nothing`() throws {
             try InterruptProof.resetWithAHighLineLosesNothing("irqfd")
         }
 
-        @Test(.onEmulatedHost) func stormLeavesTheHostItsTime() throws {
+        @Test(.onEmulatedHost) func `storm leaves the host its time`() throws {
             let effect = try InterruptProof.storm("irqfd")
             print("storm on irqfd, GICv2: \(effect)")
             expectBearable(effect)
@@ -91,7 +91,7 @@ extension Integration {
         // MARK: The rest
 
         @Test(.onEmulatedHost)
-        func guestDrivesDeviceBehindIOMMU() throws {
+        func `guest drives device behind IOMMU`() throws {
             let result = try Guest.run(.linux("gpio", devices: [.init(HostDevices.gpio)]))
 
             try expectPowerOff(result)
@@ -101,9 +101,9 @@ extension Integration {
         }
 
         @Test(.onEmulatedHost, arguments: exampleConfigurations)
-        func exampleIsCleanUnderDtc(name: String) throws { try expectCleanDeviceTree(ofExample: name) }
+        func `example is clean under dtc`(name: String) throws { try expectCleanDeviceTree(ofExample: name) }
 
-        @Test func flatGuestPowersOff() throws {
+        @Test func `flat guest powers off`() throws {
             let result = try Guest.run(.flat("first", vcpus: 8))
 
             #expect(result.status == 0, "\(result.errors)")

@@ -11,14 +11,14 @@ extension Integration {
     @Suite(.onEmulatedHost) struct HostErrorTests {
         private static let user: UInt32 = 1000
 
-        @Test func missingKVM() throws {
+        @Test func `missing KVM`() throws {
             try expectRefusal(
                 .flat("poweroff"), "/dev/kvm: ENOENT",
                 "the kernel has KVM, but this /dev lacks /dev/kvm (a container?)",
                 "--device /dev/kvm", options: .init(hiddenFolder: "/dev"))
         }
 
-        @Test func forbiddenKVM() throws {
+        @Test func `forbidden KVM`() throws {
             try Host.withMode(0o600, of: "/dev/kvm") {
                 try expectRefusal(
                     .flat("poweroff"), "/dev/kvm: EACCES", "this user may not open it", "usermod -aG kvm",
@@ -26,7 +26,7 @@ extension Integration {
             }
         }
 
-        @Test func ordinaryUserWithKVMBootsAGuest() throws {
+        @Test func `ordinary user with KVM boots a guest`() throws {
             let folder = try TemporaryFolder()
             try Host.withMode(0o666, of: "/dev/kvm") {
                 let result = try Guest.run(try readable(.flat("first"), folder), .init(user: Self.user))
@@ -36,14 +36,14 @@ extension Integration {
             }
         }
 
-        @Test func missingVFIO() throws {
+        @Test func `missing VFIO`() throws {
             try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.rtc)]), HostDevices.rtc, "/dev/vfio/vfio", "ENOENT",
                 "the kernel has /dev/vfio/vfio", "--device /dev/vfio/vfio", options: .init(hiddenFolder: "/dev/vfio"))
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func forbiddenGroup() throws {
+        @Test func `forbidden group`() throws {
             let folder = try TemporaryFolder()
             let file = try HostDevices.groupFile(of: HostDevices.gpio)
             try Host.withMode(0o666, of: "/dev/kvm") {
@@ -56,7 +56,7 @@ extension Integration {
         }
 
         /// The group's file may be opened; then comes the limit on locked memory, and then it works.
-        @Test func ordinaryUserPassesDeviceBehindIOMMUThrough() throws {
+        @Test func `ordinary user passes device behind IOMMU through`() throws {
             let folder = try TemporaryFolder()
             let configuration = try readable(.flat("poweroff", devices: [.init(HostDevices.gpio)]), folder)
             try Host.withMode(0o666, of: "/dev/kvm") {
@@ -76,7 +76,7 @@ extension Integration {
         }
 
         /// Without an IOMMU the device can reach all memory: the kernel wants more than the file's permission.
-        @Test func ordinaryUserNeedsCapabilityForDeviceWithoutIOMMU() throws {
+        @Test func `ordinary user needs capability for device without IOMMU`() throws {
             let folder = try TemporaryFolder()
             let configuration = try readable(.flat("poweroff", devices: [.init(HostDevices.rtc)]), folder)
             try Host.withMode(0o666, of: "/dev/kvm") {

@@ -66,7 +66,7 @@ extension Integration {
             return memory
         }
 
-        @Test func guestDrivesItsDiskOnHugePages() throws {
+        @Test func `guest drives its disk on huge pages`() throws {
             let pool = try HugePagePool(Self.pageCount)
 
             let folder = try TemporaryFolder()
@@ -105,7 +105,7 @@ extension Integration {
             #expect(try Guest.run(configuration).report.memory?.source == "1 GiB pages")
         }
 
-        @Test func guestDrivesItsDiskInSeveralBanks() throws {
+        @Test func `guest drives its disk in several banks`() throws {
             let pool = try HugePagePool(Self.pageCount + 2)
             // Wherever the pages are, these two keep some of them apart.
             try pool.hold { place, _ in place != 40 && place != 50 }
@@ -117,7 +117,7 @@ extension Integration {
             #expect(HugePagePool.free == pool.count - 2)
         }
 
-        @Test func guestDrivesItsDiskInAHeap() throws {
+        @Test func `guest drives its disk in a heap`() throws {
             var configuration = linux()
             configuration.size.dmaHeap = "reserved"
 
@@ -131,7 +131,7 @@ extension Integration {
             #expect(try again.report.memory?.source == "heap reserved")
         }
 
-        @Test func fragmentedMemoryIsRefusedAndGivenBack() throws {
+        @Test func `fragmented memory is refused and given back`() throws {
             let pool = try HugePagePool(2 * Self.pageCount)
             try pool.hold { place, _ in place % 2 == 0 }
 
@@ -143,7 +143,7 @@ extension Integration {
             #expect(HugePagePool.free == pool.count / 2)
         }
 
-        @Test func whatIsMissingIsTold() throws {
+        @Test func `what is missing is told`() throws {
             let pool = try HugePagePool(10)
             var heap = flat("poweroff")
             heap.size.dmaHeap = "reserved"
@@ -190,7 +190,9 @@ extension Integration {
 
         /// Huge pages are taken from the memory that is kept for the heap, too, when little else is left; when the heap
         /// is asked for that, they have to go.
-        @Test(arguments: [true, false]) func pagesThatAreNotPinnedMayMoveAndThatIsFound(isPinned: Bool) throws {
+        @Test(arguments: [true, false]) func `pages that are not pinned may move and that is found`(isPinned: Bool)
+            throws
+        {
             let pool = try HugePagePool(leavingMebibytes: 80)
             // The last that it got.
             try pool.hold { _, age in age >= pool.count - 8 }
@@ -224,7 +226,7 @@ extension Integration {
             }
         }
 
-        @Test func everyEndGivesThePagesBack() throws {
+        @Test func `every end gives the pages back`() throws {
             let pool = try HugePagePool(8)
             for signal in [SIGTERM, SIGKILL] {
                 let guest = try Guest(flat("spin"))

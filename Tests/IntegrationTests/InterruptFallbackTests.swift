@@ -16,12 +16,12 @@ extension Integration {
             ("SET_IRQS trigger eventfd", 1, "relay"), ("SET_IRQS trigger eventfd", 2, "eventfd"),
             ("SET_IRQS unmask now", 1, "relay"), ("SET_IRQS unmask now", 2, "eventfd"),
         ])
-        func nextPathIsUsedWhenACallIsRefused(name: String, times: Int, path: String) throws {
+        func `next path is used when a call is refused`(name: String, times: Int, path: String) throws {
             try expectFallback(to: path, "ENOSPC") { .refusing(name, .noSpace, count: times) }
         }
 
         /// Another holder of the device's file has the line's unmask already: VFIO itself says EBUSY.
-        @Test func unmaskThatIsTakenIsRefusedByVFIO() throws {
+        @Test func `unmask that is taken is refused by VFIO`() throws {
             let event = try EventDescriptor(of: LinuxKernel())
             try expectFallback(to: "relay", "EBUSY") {
                 var isTaken = false
@@ -38,7 +38,7 @@ extension Integration {
 
         /// The second device's irqfd is to be signalled by the eventfd that the first one's has: KVM itself says EBUSY,
         /// and the first device loses nothing.
-        @Test func eventThatIsTakenIsRefusedByKVM() throws {
+        @Test func `event that is taken is refused by KVM`() throws {
             var events: [Descriptor] = []
             let gate = Gate { call in
                 guard call.name == "KVM_IRQFD" else { return .goOn }
@@ -58,7 +58,7 @@ extension Integration {
             #expect(reason.hasPrefix("not irqfd: \(HostDevices.gpio)") && reason.contains("EBUSY"), "\(reason)")
         }
 
-        @Test func errorNamesAllThreeReasonsWhenNoPathIsLeft() throws {
+        @Test func `error names all three reasons when no path is left`() throws {
             let gate = { Gate.refusing("SET_IRQS trigger eventfd", .noSpace) }
             let folder = try TemporaryFolder()
             let file = try GuestConfiguration.flat("poweroff", devices: [.init(HostDevices.rtc)]).write(to: folder)

@@ -8,7 +8,7 @@ extension Integration {
     /// Each path of an interrupt to the guest, with the host's own devices.
     @Suite(.onEmulatedHost)
     struct InterruptPathTests {
-        @Test(arguments: ["irqfd", "relay", "eventfd"]) func alarmsReachTheGuest(path: String) throws {
+        @Test(arguments: ["irqfd", "relay", "eventfd"]) func `alarms reach the guest`(path: String) throws {
             let result = try Guest.run(
                 .linux("rtc", "martlet.alarms=2", devices: [.on(path, HostDevices.rtc, mapTimeout: 20)]))
 
@@ -43,7 +43,7 @@ extension Integration {
 
         /// PL031 TRM (ARM DDI 0224), 3.3.7: RTCICR at 0x1C clears the interrupt. A write there is the end, and nothing
         /// else.
-        @Test func withTheEndsPlaceEachAlarmIsRaisedOnce() throws {
+        @Test func `with the ends place each alarm is raised once`() throws {
             let device = GuestConfiguration.Device.on(
                 "eventfd", HostDevices.rtc, mapTimeout: 1, endOfInterrupt: ["offset": 0x1C, "length": 4])
             let result = try Guest.run(.linux("rtc", "martlet.alarms=2", devices: [device]))
@@ -56,7 +56,7 @@ extension Integration {
         }
 
         /// 0 never maps them again: all that the driver does after the first interrupt traps.
-        @Test func withoutATimeOutTheRegionStaysTrapped() throws {
+        @Test func `without a time out the region stays trapped`() throws {
             let result = try Guest.run(
                 .linux("rtc", "martlet.alarms=2", devices: [.on("eventfd", HostDevices.rtc, mapTimeout: 0)]))
 
@@ -68,7 +68,7 @@ extension Integration {
         }
 
         /// SIGUSR1 shows the counters, and the guest goes on.
-        @Test func countersAreShownWhileTheGuestRuns() throws {
+        @Test func `counters are shown while the guest runs`() throws {
             let guest = try Guest(
                 .linux("rtc", "martlet.alarms=2", devices: [.on("relay", HostDevices.rtc)]))
             try guest.process.waitForOutput("martlet-guest: rtc time")
@@ -80,7 +80,7 @@ extension Integration {
             #expect(result.errors.split(separator: "\n").count { $0.hasPrefix("    raised ") } == 2)
         }
 
-        @Test func checkSaysWhichPathAndWhyNotABetterOne() throws {
+        @Test func `check says which path and why not a better one`() throws {
             let folder = try TemporaryFolder()
             var device = GuestConfiguration.Device(HostDevices.rtc)
             device.stormLimit = 100
@@ -93,7 +93,7 @@ extension Integration {
             #expect(process.errors.contains("vfio_platform_start_relay_injection 9010000.pl031 index 0"))
         }
 
-        @Test func aPatternThatMatchesNothingIsAUsageError() throws {
+        @Test func `a pattern that matches nothing is a usage error`() throws {
             let process = try MartletProcess(["check", "nothing.json", "--trace", "no_such_event"])
             #expect(try process.waitForEnd() == 2)
             #expect(process.errors.contains("no trace event matches"))

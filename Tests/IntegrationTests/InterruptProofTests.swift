@@ -7,12 +7,12 @@ extension Integration {
     /// Interrupts that can't be lost or stuck, with the host's own devices, whatever path they take.
     @Suite(.onEmulatedHost)
     struct InterruptProofTests {
-        @Test(arguments: InterruptProof.paths) func everyAlarmComes(path: String) throws {
+        @Test(arguments: InterruptProof.paths) func `every alarm comes`(path: String) throws {
             try InterruptProof.everyAlarmComes(path)
         }
 
         @Test(arguments: InterruptProof.paths, ["e", "ce"])
-        func lineThatIsHighAtTheStartIsDelivered(path: String, letters: String) throws {
+        func `line that is high at the start is delivered`(path: String, letters: String) throws {
             try InterruptProof.lineThatIsHighAtTheStartIsDelivered(path, letters: letters)
         }
 
@@ -22,30 +22,30 @@ extension Integration {
             ("relay", ["KVM_IRQFD", "SET_IRQS unmask now", "SET_IRQS trigger eventfd"]),
             ("eventfd", ["KVM_IRQ_LINE", "SET_IRQS unmask now", "SET_IRQS trigger eventfd"]),
         ])
-        func lineMayGoHighInEachWindow(path: String, calls: [String]) throws {
+        func `line may go high in each window`(path: String, calls: [String]) throws {
             #expect(try InterruptProof.lineMayGoHighInEachWindow(path) == calls + ["KVM_RUN"])
         }
 
-        @Test(arguments: InterruptProof.paths) func devicesInterruptTogether(path: String) throws {
+        @Test(arguments: InterruptProof.paths) func `devices interrupt together`(path: String) throws {
             try InterruptProof.devicesInterruptTogether(path)
             try expectUsable(HostDevices.rtc, HostDevices.gpio, HostDevices.virtio)
         }
 
-        @Test(arguments: InterruptProof.paths) func disabledInterruptComesOnceItIsEnabled(path: String) throws {
+        @Test(arguments: InterruptProof.paths) func `disabled interrupt comes once it is enabled`(path: String) throws {
             try InterruptProof.disabledInterruptComesOnceItIsEnabled(path)
         }
 
-        @Test(arguments: InterruptProof.paths) func resetWithAHighLineLosesNothing(path: String) throws {
+        @Test(arguments: InterruptProof.paths) func `reset with a high line loses nothing`(path: String) throws {
             try InterruptProof.resetWithAHighLineLosesNothing(path)
         }
 
-        @Test(arguments: InterruptProof.paths) func stormLeavesTheHostItsTime(path: String) throws {
+        @Test(arguments: InterruptProof.paths) func `storm leaves the host its time`(path: String) throws {
             let effect = try InterruptProof.storm(path)
             print("storm on \(path): \(effect)")
             expectBearable(effect)
         }
 
-        @Test func stormIsHeldAtItsLimit() throws {
+        @Test func `storm is held at its limit`() throws {
             let effect = try InterruptProof.storm("relay", limit: 50)
             print("storm with a limit of 50: \(effect)")
             #expect((5...60).contains(effect.rate), "\(effect)")

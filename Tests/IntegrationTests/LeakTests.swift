@@ -67,7 +67,7 @@ extension Integration {
         /// 3 boots of Linux with the RTC, 27 of a flat guest with each device in turn: one of anything for each boot
         /// would be 30. A VM is made of a dozen files.
         @Test(.onEmulatedHost)
-        func thirtyBootsLeaveNothing() throws {
+        func `thirty boots leave nothing`() throws {
             func boot(_ number: Int) throws {
                 let result =
                     number % 10 == 0

@@ -8,7 +8,7 @@ extension Integration {
     @Suite(.onEmulatedHost)
     struct LoadStoreTests {
         /// The guest knows what each form must give, and says which didn't.
-        @Test func everyFormWorksAndTheOthersAreAborted() throws {
+        @Test func `every form works and the others are aborted`() throws {
             let result = try Guest.run(
                 .flat(
                     "loadstore", devices: [.init(HostDevices.gpio, isTrapped: true, guestAddress: "0x7ffff000")]))
@@ -39,7 +39,7 @@ extension Integration {
         }
 
         /// A region that is trapped because it is smaller than a page, and whose registers take 32 bits each.
-        @Test func everyFormWorksOnATransport() throws {
+        @Test func `every form works on a transport`() throws {
             let result = try Guest.run(
                 .flat("transport", devices: [.init(HostDevices.isolatedVirtio, guestAddress: "0x7ffff000")]))
 

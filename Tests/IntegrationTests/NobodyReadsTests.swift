@@ -34,7 +34,7 @@ extension Integration {
 
         /// One load from where nothing is makes a line of the log.
         @Test(arguments: [(SIGTERM, 143), (SIGINT, 130), (SIGHUP, 129)])
-        func signalEndsGuestWhoseLogNobodyReads(number: CInt, status: Int) throws {
+        func `signal ends guest whose log nobody reads`(number: CInt, status: Int) throws {
             let folder = try TemporaryFolder()
             let fifo = try FullFIFO(in: folder)
             let report = "\(folder.path)/report.json"
@@ -55,7 +55,7 @@ extension Integration {
         }
 
         /// SIGUSR1 while there is no machine yet is answered when there is one.
-        @Test func stateThatIsAskedForTooEarlyIsShownLater() throws {
+        @Test func `state that is asked for too early is shown later`() throws {
             let folder = try TemporaryFolder()
             let fifo = "\(folder.path)/config"
             try #require(mkfifo(fifo, 0o600) == 0)

@@ -9,7 +9,7 @@ extension Integration {
     /// board.)
     @Suite(.onEmulatedHost)
     struct RTCPassthroughTests {
-        @Test func twentyAlarmsReachGuestWithoutExits() throws {
+        @Test func `twenty alarms reach guest without exits`() throws {
             let start = Int(time(nil))
             let (result, hostCount) = try runCountingInterrupts(alarms: 20)
 
@@ -33,7 +33,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func trappedAlarmsReachGuestAndExitsAreCounted() throws {
+        @Test func `trapped alarms reach guest and exits are counted`() throws {
             let (result, hostCount) = try runCountingInterrupts(alarms: 2, isTrapped: true)
 
             try expectPowerOff(result)
@@ -50,7 +50,7 @@ extension Integration {
             #expect(report.exits.mmioReads >= region.reads && report.exits.mmioWrites >= region.writes)
         }
 
-        @Test func deviceIsNamedByItsFolderToo() throws {
+        @Test func `device is named by its folder too`() throws {
             let folder = HostDevices.folder(HostDevices.rtc)
 
             let result = try Guest.run(.flat("poweroff", devices: [.init(sysfsdev: folder)]))
@@ -60,7 +60,7 @@ extension Integration {
         }
 
         @Test(arguments: [(SIGTERM, 143), (SIGINT, 130)])
-        func deviceIsGivenBackAtSignal(number: CInt, status: Int) throws {
+        func `device is given back at signal`(number: CInt, status: Int) throws {
             let guest = try Guest(.linux("rtc", "martlet.alarms=100", devices: [.init(HostDevices.rtc)]))
             try guest.process.waitForOutput("martlet-guest: rtc time")
 
@@ -74,7 +74,7 @@ extension Integration {
         }
 
         /// SIGKILL leaves nothing to Martlet: the kernel has to be able to clean up what it was asked for.
-        @Test(arguments: [0.02, 0.1, 0.3, 0.6]) func deviceIsUsableAfterKillDuringBoot(seconds: Double) throws {
+        @Test(arguments: [0.02, 0.1, 0.3, 0.6]) func `device is usable after kill during boot`(seconds: Double) throws {
             let guest = try Guest(.linux("rtc", devices: [.init(HostDevices.rtc)]))
             guest.process.read(seconds: seconds)
 
@@ -84,7 +84,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func alarmsReachGuestAfterKillDuringAlarms() throws {
+        @Test func `alarms reach guest after kill during alarms`() throws {
             let guest = try Guest(.linux("rtc", "martlet.alarms=100", devices: [.init(HostDevices.rtc)]))
             try guest.process.waitForOutput("martlet-guest: rtc time")
             guest.process.read(seconds: 1.5)

@@ -18,7 +18,7 @@ extension Integration {
             (HostDevices.sata, "ahci", "ATA QEMU HARDDISK", "group"),
             (HostDevices.usb, "xhci-hcd", "QEMU QEMU HARDDISK", "cdev"),
         ])
-        func guestReadsAndWritesDisk(device: String, driver: String, identity: String, vfio: String) throws {
+        func `guest reads and writes disk`(device: String, driver: String, identity: String, vfio: String) throws {
             let kind = device == HostDevices.sata ? "sata" : "usb"
             let image = "\(Host.deviceFiles)/\(kind).img"
             let bytes = try md5(of: image, mebibytes: 8, from: 0)
@@ -47,7 +47,7 @@ extension Integration {
         }
 
         @Test(arguments: [(HostDevices.serial, "serial", 4, "group"), (HostDevices.uart, "pl011", 32, "cdev")])
-        func whatTheGuestSendsIsSent(device: String, kind: String, type: Int, vfio: String) throws {
+        func `what the guest sends is sent`(device: String, kind: String, type: Int, vfio: String) throws {
             let word = "word-\(UInt32.random(in: 0...UInt32.max))"
 
             var configuration = GuestConfiguration.linux("serial", "martlet.say=\(word)", devices: [.init(device)])
@@ -64,7 +64,7 @@ extension Integration {
             try expectOneMappedRegionAndItsInterrupt(result, device, atLeast: kind == "serial" ? 1 : 0)
         }
 
-        @Test func educationalDeviceInterruptsAndCopies() throws {
+        @Test func `educational device interrupts and copies`() throws {
             let result = try Guest.run(
                 .linux("edu", "mem=96M martlet.buffer=0x87000000", devices: [.init(HostDevices.edu)]))
 
@@ -78,7 +78,7 @@ extension Integration {
 
         /// The one refers to the other, by a GPIO of its, and the guest's driver needs what it refers to.
         @Test(arguments: [true, false])
-        func keyAtTheGPIOBlock(isKeyFirst: Bool) throws {
+        func `key at the GPIO block`(isKeyFirst: Bool) throws {
             try HostDevices.bind(HostDevices.keys)
             let devices = isKeyFirst ? [HostDevices.keys, HostDevices.gpio] : [HostDevices.gpio, HostDevices.keys]
 
@@ -98,7 +98,7 @@ extension Integration {
 
         /// Two processes for each disk write and read all over their areas; each block that is read has to be the one
         /// that was written there last, and the host finds what they have left.
-        @Test func mixedReadsAndWritesAreAllRight() throws {
+        @Test func `mixed reads and writes are all right`() throws {
             let disks = [HostDevices.sata, HostDevices.usb]
             let seed = UInt16.random(in: 1...9999)
 
@@ -133,7 +133,7 @@ extension Integration {
         /// Seven devices, six of them in IOMMU groups of their own, in one VM, and all through one container or one
         /// iommufd.
         @Test(arguments: [("group", "container"), ("cdev", "iommufd")])
-        func allAtOnce(vfio: String, through: String) throws {
+        func `all at once`(vfio: String, through: String) throws {
             let devices = HostDevices.soc + [HostDevices.rtc, HostDevices.gpio]
             var configuration = GuestConfiguration.linux(
                 "soc",

@@ -8,7 +8,7 @@ extension Integration {
     @Suite(.onEmulatedHost)
     struct TraceTests {
         /// Standard error is a pipe that is full before Martlet starts, and that nobody reads until the guest is done.
-        @Test func aGuestNeverWaitsForWhoeverReadsTheTraces() throws {
+        @Test func `a guest never waits for whoever reads the traces`() throws {
             let folder = try TemporaryFolder()
             let file = try GuestConfiguration.linux(
                 "rtc", "martlet.alarms=3", devices: [.on("eventfd", HostDevices.rtc, mapTimeout: 20)]

@@ -9,7 +9,7 @@ extension Integration {
     @Suite(.onEmulatedHost)
     struct TreeAdditionTests {
         /// Another RAM base, another platform bus, a fixed address, a property, and an overlay, all at once.
-        @Test func exampleWithOverlayBoots() throws {
+        @Test func `example with overlay boots`() throws {
             let folder = try TemporaryFolder()
             let report = "\(folder.path)/report.json"
             let process = try MartletProcess(
@@ -28,7 +28,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func platformBusOfTheUsersIsWhereDevicesGo() throws {
+        @Test func `platform bus of the users is where devices go`() throws {
             var configuration = GuestConfiguration.linux(
                 "devices", "martlet.alarms=1", devices: [.init(HostDevices.rtc), .init(HostDevices.gpio)])
             configuration.size.ramBase = "0x200000000"
@@ -43,7 +43,7 @@ extension Integration {
                 try result.report.devices.map { $0.regions.first?.guestAddress } == ["0x100000000", "0x100001000"])
         }
 
-        @Test func oneDeviceAtFixedAddressAndOneAtTheHosts() throws {
+        @Test func `one device at fixed address and one at the hosts`() throws {
             var rtc = GuestConfiguration.Device(HostDevices.rtc)
             rtc.guestAddress = .each(["0x30000000"])
             var gpio = GuestConfiguration.Device(HostDevices.gpio)
@@ -61,7 +61,7 @@ extension Integration {
         }
 
         /// What `martlet dtb` writes is a base for the next guest.
-        @Test func dumpedTreeIsGoodBase() throws {
+        @Test func `dumped tree is good base`() throws {
             let folder = try TemporaryFolder()
             let first = try deviceTreeBlob(of: "\(Host.configurations)/pl031-passthrough.json")
             let base = try folder.file("base.dtb", first)
@@ -77,7 +77,7 @@ extension Integration {
             #expect(try properties(result.output)["reg"] == "000000000c0000000000000000001000")
         }
 
-        @Test func commandLineOfBaseIsReportedAsItsOwn() throws {
+        @Test func `command line of base is reported as its own`() throws {
             let folder = try TemporaryFolder()
             var configuration = GuestConfiguration.linux("cpus")
             let text = try #require(configuration.source.arguments)
@@ -100,7 +100,7 @@ extension Integration {
 
         /// A device described by a partial tree of Xen's: its interrupt leads to a node that stands for the guest's
         /// GIC.
-        @Test func deviceOfXensPartialTreeGetsItsInterrupts() throws {
+        @Test func `device of Xen's partial tree gets its interrupts`() throws {
             // Martlet's own node would describe the same registers.
             var rtc = GuestConfiguration.Device(HostDevices.rtc)
             rtc.guestAddress = .each(["0x30000000"])
@@ -119,7 +119,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func textForAReferenceAndSourceForThePreprocessorAreRefused() throws {
+        @Test func `text for a reference and source for the preprocessor are refused`() throws {
             let folder = try TemporaryFolder()
             var configuration = GuestConfiguration.flat("poweroff", devices: [.init(HostDevices.rtc)])
             configuration.devices[0].deviceTree = .init(properties: ["phy-handle": "&phy"])
@@ -139,13 +139,13 @@ extension Integration {
         @Test(arguments: [
             ("0x8000000", "interrupt controller"), ("0x8600000", "serial port"), ("0x9000000", "RTC"),
         ])
-        func ramInTheWayOfTheBoardIsRefused(base: String, owner: String) throws {
+        func `RAM in the way of the board is refused`(base: String, owner: String) throws {
             var configuration = GuestConfiguration.flat("poweroff")
             configuration.size.ramBase = base
             try expectRefusal(configuration, "machine-config.ram_base: the RAM at \(base)-", "overlaps the \(owner)")
         }
 
-        @Test func platformBusInTheWayIsRefused() throws {
+        @Test func `platform bus in the way is refused`() throws {
             var configuration = GuestConfiguration.flat("poweroff", devices: [.init(HostDevices.rtc)])
             configuration.size.platformBus = ["base": "0x7ffff000", "size": "0x2000"]
             try expectRefusal(
@@ -154,7 +154,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func overlaysThatAreNoGoodAreRefused() throws {
+        @Test func `overlays that are no good are refused`() throws {
             let folder = try TemporaryFolder()
             let overlay = "\(Host.configurations)/overlays/rtc.dtbo"
             let whole = try Data(contentsOf: URL(fileURLWithPath: overlay))
@@ -175,7 +175,7 @@ extension Integration {
             try expectUsable(HostDevices.rtc)
         }
 
-        @Test func checkAndDumpShowWhatWasAdded() throws {
+        @Test func `check and dump show what was added`() throws {
             let example = "\(Host.configurations)/pl031-overlay.json"
             let check = try MartletProcess(["check", example])
             #expect(try check.waitForEnd() == 0, "\(check.errors)")

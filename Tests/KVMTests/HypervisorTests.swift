@@ -17,7 +17,7 @@ import Testing
         } catch { return error }
     }
 
-    @Test func opensAFitKVMAndClosesIt() throws {
+    @Test func `opens a fit KVM and closes it`() throws {
         do {
             let hypervisor = try Hypervisor(calls: kernel)
             withExtendedLifetime(hypervisor) { #expect(kernel.held == ["open /dev/kvm"]) }
@@ -25,7 +25,7 @@ import Testing
         #expect(kernel.held.isEmpty)
     }
 
-    @Test func aMissingDeviceIsExplained() {
+    @Test func `a missing device is explained`() {
         kernel.withState { $0.devices = [] }
         let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
         #expect(
@@ -51,7 +51,7 @@ import Testing
             error == .open(path: "/dev/kvm", errno: .notPermitted))
     }
 
-    @Test func aForbiddenDeviceIsExplained() {
+    @Test func `a forbidden device is explained`() {
         kernel.withState { state in
             state.failingCall = 1
             state.failure = .permissionDenied
@@ -66,7 +66,7 @@ import Testing
     }
 
     @Test(arguments: [0, 11, 13])
-    func refusesAnotherAPIVersion(version: Int) {
+    func `refuses another API version`(version: Int) {
         kernel.withState { $0.kvm.apiVersion = version }
         #expect(error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) } == .apiVersion(found: version))
         #expect(kernel.held.isEmpty)
@@ -83,7 +83,7 @@ import Testing
     ]
 
     @Test(arguments: generic + arm)
-    func namesTheCapabilityThatIsMissing(number: UInt32, name: String) {
+    func `names the capability that is missing`(number: UInt32, name: String) {
         kernel.withState { $0.kvm.capabilities[number] = 0 }
         let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
         #expect(error == .missingCapability(name))
@@ -92,12 +92,12 @@ import Testing
     }
 
     @Test(arguments: arm)
-    func onlyAnARMGuestNeedsTheARMHalf(number: UInt32, name: String) {
+    func `only an ARM guest needs the ARM half`(number: UInt32, name: String) {
         kernel.withState { $0.kvm.capabilities[number] = 0 }
         #expect(error { () throws(KVMError) in _ = try Hypervisor(calls: kernel, requiring: .generic) } == nil)
     }
 
-    @Test func theGreaterOfTheTwoLimitsOnVCPUsCounts() throws {
+    @Test func `the greater of the two limits on VCP us counts`() throws {
         kernel.withState { state in
             state.kvm.capabilities[Capability.maxVCPUs] = 0
             state.kvm.capabilities[Capability.nrVCPUs] = 4
@@ -112,14 +112,14 @@ import Testing
 
     /// The smallest size that KVM takes is 32 bits (api.rst, 4.2).
     @Test(arguments: [(1, 32), (31, 32), (32, 32), (33, 33), (36, 36), (40, 40), (48, 48), (52, 52)])
-    func asksForTheAddressBitsThatAreNeeded(bits: Int, machineType: UInt) throws {
+    func `asks for the address bits that are needed`(bits: Int, machineType: UInt) throws {
         let kernel = fakeKVM(addressBits: 52)
         let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: bits)
         withExtendedLifetime(vm) { #expect(kernel.withState { $0.kvm.machineTypes } == [machineType]) }
     }
 
     @Test(arguments: [(36, 37), (40, 41), (48, 52)])
-    func refusesMoreAddressBitsThanTheHostHas(limit: Int, needed: Int) throws {
+    func `refuses more address bits than the host has`(limit: Int, needed: Int) throws {
         let kernel = fakeKVM(addressBits: limit)
         let hypervisor = try Hypervisor(calls: kernel)
         let error = error { () throws(KVMError) in _ = try VirtualMachine(hypervisor, addressBits: needed) }
@@ -132,7 +132,7 @@ import Testing
         #expect(kernel.held == ["open /dev/kvm"])
     }
 
-    @Test func aHostThatCannotChooseHasFortyBits() throws {
+    @Test func `a host that cannot choose has forty bits`() throws {
         let kernel = fakeKVM(addressBits: 0)
         let hypervisor = try Hypervisor(calls: kernel)
         #expect(try hypervisor.maximumAddressBits() == 40)
@@ -144,7 +144,7 @@ import Testing
                 == .addressBits(needed: 41, limit: 40))
     }
 
-    @Test func theVMKeepsKVMOpen() throws {
+    @Test func `the VM keeps KVM open`() throws {
         var vm: VirtualMachine? = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
         withExtendedLifetime(vm) { #expect(kernel.held == ["open /dev/kvm", "KVM_CREATE_VM"]) }
         vm = nil

@@ -20,14 +20,14 @@ private let vgicV3: UInt32 = 7
 
     @Test(
         arguments: [(nil, .v3), (vgicV2, .v3), (vgicV3, .v2)] as [(UInt32?, InterruptController.Version)])
-    func prefersVersion3(refused: UInt32?, expected: InterruptController.Version) throws {
+    func `prefers version 3`(refused: UInt32?, expected: InterruptController.Version) throws {
         kernel.withState { state in
             if let refused { state.kvm.refusedDevices = [refused] }
         }
         #expect(try InterruptController.bestVersion(vm) == expected)
     }
 
-    @Test func aHostWithoutOneIsRefused() {
+    @Test func `a host without one is refused`() {
         kernel.withState { $0.kvm.refusedDevices = [vgicV2, vgicV3] }
         let error = #expect(throws: KVMError.noInterruptController) { try InterruptController.bestVersion(vm) }
         #expect(error == .noInterruptController)
@@ -35,14 +35,14 @@ private let vgicV3: UInt32 = 7
 
     /// Only ENODEV says that the host has none (api.rst, 4.79); another failure must not make a GICv3 host's guest
     /// slow.
-    @Test func anotherFailureIsNoReasonForVersion2() {
+    @Test func `another failure is no reason for version 2`() {
         kernel.withState { $0.failingCall = $0.callCount + 1 }
         let error = #expect(throws: KVMError.self) { try InterruptController.bestVersion(vm) }
         #expect(error == .call("KVM_CREATE_DEVICE(vGIC3)", errno: .ioError))
     }
 
     /// arm-vgic-v3.rst: the number of interrupts, the frames, and only then the initialisation.
-    @Test func version3IsSetUpInTheOrderOfTheABI() throws {
+    @Test func `version 3 is set up in the order of the ABI`() throws {
         let controller = try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
         #expect(controller.version == .v3)
         #expect(kernel.calls("KVM_CREATE_DEVICE") == ["+ KVM_CREATE_DEVICE \(vgicV3)"])
@@ -53,7 +53,7 @@ private let vgicV3: UInt32 = 7
             ])
     }
 
-    @Test func version2IsSetUpInTheOrderOfTheABI() throws {
+    @Test func `version 2 is set up in the order of the ABI`() throws {
         let controller = try InterruptController(vm, version: .v2, layout: layout, neededSPICount: 960)
         #expect(controller.version == .v2)
         #expect(kernel.calls("KVM_CREATE_DEVICE") == ["+ KVM_CREATE_DEVICE \(vgicV2)"])
@@ -66,7 +66,7 @@ private let vgicV3: UInt32 = 7
 
     /// GICD_ICFGR<n>: two bits for each interrupt, the upper of which says edge. INTIDs 34, 35 and 52, in words 2 and
     /// 3.
-    @Test func linesAreMadeLevelTriggeredAndNoOthers() throws {
+    @Test func `lines are made level triggered and no others`() throws {
         let controller = try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
         let before = kernel.withState { $0.kvm.attributes.count }
         try controller.makeLevelTriggered([2, 20, 3].map { GSI(rawValue: $0) })
@@ -76,14 +76,14 @@ private let vgicV3: UInt32 = 7
             ])
     }
 
-    @Test func withoutALevelTriggeredLineNothingIsWritten() throws {
+    @Test func `without a level triggered line nothing is written`() throws {
         let controller = try InterruptController(vm, version: .v3, layout: layout, neededSPICount: 960)
         let before = kernel.journal.count
         try controller.makeLevelTriggered([])
         #expect(kernel.journal.count == before)
     }
 
-    @Test func aRefusedConfigurationIsNamed() throws {
+    @Test func `a refused configuration is named`() throws {
         let controller = try InterruptController(vm, version: .v2, layout: layout, neededSPICount: 960)
         kernel.withState { state in
             state.failingCall = state.callCount + 1
@@ -114,7 +114,7 @@ private let vgicV3: UInt32 = 7
         (1, "KVM_CREATE_DEVICE(vGIC3)"), (2, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS"), (3, "KVM_DEV_ARM_VGIC_GRP_ADDR"),
         (4, "KVM_DEV_ARM_VGIC_GRP_ADDR"), (5, "KVM_DEV_ARM_VGIC_CTRL_INIT"),
     ])
-    func aStepThatFailsIsNamedAndNothingIsLeft(call: Int, name: String) {
+    func `a step that fails is named and nothing is left`(call: Int, name: String) {
         let held = kernel.held
         kernel.withState { state in
             state.failingCall = state.callCount + call

@@ -7,7 +7,7 @@ import Testing
 @testable import KVM
 
 @Suite struct KVMErrorTests {
-    @Test func everyTextSaysWhatFailedAndWhatToDo() {
+    @Test func `every text says what failed and what to do`() {
         #expect(
             KVMError.open(path: "/dev/kvm", errno: .resourceBusy).description
                 == "/dev/kvm: EBUSY (Device or resource busy)")
@@ -47,7 +47,7 @@ import Testing
     }
 
     /// A KVM of another architecture has no PSCI: an update won't help.
-    @Test func aKVMOfAnotherArchitectureIsNamedAsSuch() {
+    @Test func `a KVM of another architecture is named as such`() {
         #expect(
             KVMError.missingCapability("KVM_CAP_ARM_PSCI_0_2").description == """
                 /dev/kvm: the host kernel lacks KVM_CAP_ARM_PSCI_0_2, which arm64 guests need

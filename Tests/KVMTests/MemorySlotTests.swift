@@ -19,7 +19,7 @@ import Testing
 
     private var slots: [UInt32: UInt64] { kernel.withState { $0.kvm.memoryRegions.mapValues { $0.guestAddress } } }
 
-    @Test func eachSlotHasANumberOfItsOwnWhichIsUsedAgain() throws {
+    @Test func `each slot has a number of its own which is used again`() throws {
         let first = try MemorySlot(vm, at: 0x1000, mapping: mapping)
         var second: MemorySlot? = try MemorySlot(vm, at: 0x2000, mapping: mapping)
         let third = try MemorySlot(vm, at: 0x3000, mapping: mapping)
@@ -32,7 +32,7 @@ import Testing
         withExtendedLifetime([first, third, fourth]) {}
     }
 
-    @Test func aRefusedSlotGivesItsNumberBack() throws {
+    @Test func `a refused slot gives its number back`() throws {
         let first = try MemorySlot(vm, at: 0x1000, mapping: mapping)
         let error = #expect(throws: KVMError.self) { try MemorySlot(vm, at: 0x1000, mapping: mapping) }
         #expect(error == .memorySlot(guestAddress: 0x1000, size: 0x1000, errno: .fileExists))
@@ -44,7 +44,7 @@ import Testing
         withExtendedLifetime([first, second]) {}
     }
 
-    @Test func aRemovedSlotIsGoneOnce() throws {
+    @Test func `a removed slot is gone once`() throws {
         let slot = try MemorySlot(vm, at: 0x1000, mapping: mapping)
         try slot.remove()
         #expect(slots == [:])
@@ -55,7 +55,7 @@ import Testing
     }
 
     /// The kernel allocates to remove a slot.
-    @Test func aRefusedRemovalIsAnErrorAndCanBeTriedAgain() throws {
+    @Test func `a refused removal is an error and can be tried again`() throws {
         let slot = try MemorySlot(vm, at: 0x1000, mapping: mapping)
         kernel.withState { $0.kvm.refusedRemovals = 1 }
         let error = #expect(throws: KVMError.self) { try slot.remove() }
@@ -68,7 +68,7 @@ import Testing
     }
 
     /// Memory that the guest still sees must not be unmapped: something else may be mapped there next.
-    @Test func whatCannotBeRemovedStaysMappedUntilTheVMIsGone() throws {
+    @Test func `what cannot be removed stays mapped until the VM is gone`() throws {
         let kernel = fakeKVM()
         do {
             let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
@@ -89,7 +89,7 @@ import Testing
         #expect(kernel.held == ["KVM_SET_USER_MEMORY_REGION 0"])
     }
 
-    @Test func aSlotKeepsItsMemoryMapped() throws {
+    @Test func `a slot keeps its memory mapped`() throws {
         let kernel = fakeKVM()
         do {
             let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)

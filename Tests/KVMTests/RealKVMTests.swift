@@ -16,18 +16,18 @@ struct RealKVMTests {
     /// Where the payloads' accesses go.
     private func address(_ offset: UInt64) -> UInt64 { Guest.deviceBase + offset }
 
-    @Test func aKVMWithoutPSCIIsRefusedForAnARMGuest() {
+    @Test func `a KVM without PSCI is refused for an ARM guest`() {
         #expect(throws: KVMError.missingCapability("KVM_CAP_ARM_PSCI_0_2")) { try Hypervisor(calls: LinuxKernel()) }
     }
 
-    @Test func hasLimits() throws {
+    @Test func `has limits`() throws {
         let hypervisor = try Hypervisor(calls: LinuxKernel(), requiring: .generic)
         #expect(try hypervisor.maximumVCPUCount() >= 1)
         // The capability is arm64's alone.
         #expect(try hypervisor.maximumAddressBits() == 40)
     }
 
-    @Test func aPayloadsAccessesExitWithWhatItDid() throws {
+    @Test func `a payloads accesses exit with what it did`() throws {
         let guest = try Guest(
             code: Guest.selectDevice + Guest.writeByte(0x5A, at: 0x10)
                 // mov ax, [0x20]; mov [0x30], ax
@@ -40,7 +40,7 @@ struct RealKVMTests {
         #expect(try guest.run() == .unknown(reason: 5, detail: 0))
     }
 
-    @Test func anImmediateExitKeepsTheGuestOut() throws {
+    @Test func `an immediate exit keeps the guest out`() throws {
         let guest = try Guest(code: Guest.halt)
         guest.vcpu.setImmediateExit(true)
         #expect(try guest.run() == .interrupted)
@@ -48,7 +48,7 @@ struct RealKVMTests {
         #expect(try guest.run() == .unknown(reason: 5, detail: 0))
     }
 
-    @Test func aKickTakesTheGuestOut() throws {
+    @Test func `a kick takes the guest out`() throws {
         // jmp to itself
         let guest = try Guest(code: [0xEB, 0xFE])
         try SystemThread.installKickHandler()
@@ -64,7 +64,7 @@ struct RealKVMTests {
         withExtendedLifetime(guest) {}
     }
 
-    @Test func slotsMustNotOverlapAndCanBeSetAgain() throws {
+    @Test func `slots must not overlap and can be set again`() throws {
         let guest = try Guest(code: Guest.halt)
         let kernel = LinuxKernel()
         let file = OwnedDescriptor(adopting: try kernel.createMemory(name: "more", size: 0x2000), of: kernel)
@@ -81,7 +81,7 @@ struct RealKVMTests {
         }
     }
 
-    @Test func memoryCanBePutWhereTheGuestHadExited() throws {
+    @Test func `memory can be put where the guest had exited`() throws {
         let guest = try Guest(
             code: Guest.selectDevice + Guest.writeByte(1, at: 0x10) + Guest.writeByte(2, at: 0x11) + Guest.halt)
         #expect(try guest.run() == .mmioWrite(address: address(0x10), length: 1, value: 1))
@@ -94,7 +94,7 @@ struct RealKVMTests {
         withExtendedLifetime(slot) {}
     }
 
-    @Test func aVCPUIndexCanBeUsedOnce() throws {
+    @Test func `a VCPU index can be used once`() throws {
         let guest = try Guest(code: Guest.halt)
         #expect(throws: KVMError.call("KVM_CREATE_VCPU(0)", errno: .fileExists)) {
             try VirtualCPU(guest.vm, index: 0)
@@ -103,7 +103,7 @@ struct RealKVMTests {
 
     // MARK: ioeventfd
 
-    @Test func anIOEventTakesTheWriteAndTheGuestGoesOn() throws {
+    @Test func `an IO event takes the write and the guest goes on`() throws {
         let guest = try Guest(
             code: Guest.selectDevice + Guest.writeByte(7, at: 0x40) + Guest.writeByte(8, at: 0x40)
                 + Guest.writeByte(7, at: 0x40) + Guest.halt)
@@ -122,7 +122,7 @@ struct RealKVMTests {
         #expect(event.take() == 0)
     }
 
-    @Test func anIOEventWithoutMatchTakesEveryWriteOfItsLength() throws {
+    @Test func `an IO event without match takes every write of its length`() throws {
         let guest = try Guest(
             code: Guest.selectDevice + Guest.writeByte(7, at: 0x40) + Guest.writeByte(8, at: 0x40) + Guest.halt)
         let event = try EventDescriptor(of: LinuxKernel())
@@ -137,7 +137,7 @@ struct RealKVMTests {
 
     // MARK: irqfd
 
-    @Test func aSignalledTriggerInterruptsTheGuest() throws {
+    @Test func `a signalled trigger interrupts the guest`() throws {
         let guest = try Guest(
             code: Guest.setUpPIC + Guest.selectDevice + Guest.writeByte(1, at: 0x50) + Guest.waitForInterrupts,
             // The handler tells of itself, ends the interrupt (OCW2) and returns.
@@ -162,7 +162,7 @@ struct RealKVMTests {
         withExtendedLifetime(again) {}
     }
 
-    @Test func theEndOfALevelInterruptSignalsTheResample() throws {
+    @Test func `the end of a level interrupt signals the resample`() throws {
         let guest = try Guest(
             code: Guest.setUpPIC + Guest.selectDevice + Guest.writeByte(1, at: 0x50) + Guest.waitForInterrupts,
             handler: Guest.writeByte(2, at: 0x50) + Guest.output(0x20, to: 0x20) + Guest.writeByte(3, at: 0x50)
@@ -183,6 +183,6 @@ struct RealKVMTests {
 #else
 @Suite(.disabled("real-mode payloads need an x86-64 machine; on arm64 IntegrationTests take their place"))
 struct RealKVMTests {
-    @Test func aPayloadsAccessesExitWithWhatItDid() {}
+    @Test func `a payloads accesses exit with what it did`() {}
 }
 #endif

@@ -17,7 +17,7 @@ import Testing
 
     // MARK: irqfd
 
-    @Test func anEdgeRouteHasNoResample() throws {
+    @Test func `an edge route has no resample`() throws {
         let trigger = try EventDescriptor(of: kernel)
         var route: InterruptRoute? = try InterruptRoute(vm, gsi: gsi, trigger: trigger)
         #expect(route?.gsi == gsi)
@@ -29,7 +29,7 @@ import Testing
         #expect(kernel.calls("KVM_IRQFD") == ["+ KVM_IRQFD 5", "- KVM_IRQFD 5"])
     }
 
-    @Test func aLevelRouteHasOneAndKeepsBothOpen() throws {
+    @Test func `a level route has one and keeps both open`() throws {
         let held = kernel.held
         do {
             let route = try {
@@ -51,7 +51,7 @@ import Testing
         (.invalidArgument, "KVM_IRQFD for SPI 5: EINVAL (the GSI has no route, or the kernel lacks resamplefd)"),
         (.noMemory, "KVM_IRQFD for SPI 5: ENOMEM (Cannot allocate memory)"),
     ])
-    func aRefusedRouteIsNotTakenAway(errno: Errno, text: String) throws {
+    func `a refused route is not taken away`(errno: Errno, text: String) throws {
         let trigger = try EventDescriptor(of: kernel)
         kernel.withState { state in
             state.failingCall = state.callCount + 1
@@ -65,7 +65,7 @@ import Testing
     // MARK: ioeventfd
 
     @Test(arguments: [nil, 0, 7] as [UInt64?])
-    func anIOEventIsSetAndTakenAwayAlike(match: UInt64?) throws {
+    func `an IO event is set and taken away alike`(match: UInt64?) throws {
         let event = try EventDescriptor(of: kernel)
         var io: IOEvent? = try IOEvent(vm, address: 0x1050, length: 4, match: match, event: event)
         let set = kernel.withState { $0.kvm.ioeventfds }
@@ -80,7 +80,7 @@ import Testing
         #expect(kernel.calls("KVM_IOEVENTFD") == ["+ KVM_IOEVENTFD 4176", "- KVM_IOEVENTFD 4176"])
     }
 
-    @Test func aRefusedIOEventIsNotTakenAway() throws {
+    @Test func `a refused IO event is not taken away`() throws {
         let event = try EventDescriptor(of: kernel)
         kernel.withState { state in
             state.failingCall = state.callCount + 1
@@ -93,7 +93,7 @@ import Testing
 
     // MARK: VFIO
 
-    @Test func aGroupIsRegisteredForAsLongAsItsRegistrationLives() throws {
+    @Test func `a group is registered for as long as its registration lives`() throws {
         let held = kernel.held
         kernel.withState { _ = $0.devices.insert("/dev/vfio/7") }
         let group = OwnedDescriptor(adopting: try kernel.open("/dev/vfio/7", .readWrite), of: kernel)
@@ -110,7 +110,7 @@ import Testing
         #expect(kernel.releasedInReverseOrder, "\(kernel.journal)")
     }
 
-    @Test func aRefusedGroupIsNotTakenAway() throws {
+    @Test func `a refused group is not taken away`() throws {
         let link = try VFIOLink(vm)
         kernel.withState { state in
             state.failingCall = state.callCount + 1
@@ -125,7 +125,7 @@ import Testing
 
     /// api.rst, 4.25: bits 27:24 are 1 for an SPI, bits 15:0 its intid.
     @Test(arguments: [(0, 0x0100_0020), (5, 0x0100_0025), (959, 0x0100_03DF)] as [(UInt32, UInt32)])
-    func aLineIsEncodedAsAnSPI(number: UInt32, encoding: UInt32) throws {
+    func `a line is encoded as an SPI`(number: UInt32, encoding: UInt32) throws {
         try vm.setInterruptLine(GSI(rawValue: number), high: true)
         #expect(kernel.withState { $0.kvm.lines } == [encoding: true])
         try vm.setInterruptLine(GSI(rawValue: number), high: false)
@@ -133,7 +133,7 @@ import Testing
     }
 
     @Test(arguments: [UInt32.max, 0xFFFF_FFE0])
-    func aNumberThatNoInterruptHasIsAnError(number: UInt32) {
+    func `a number that no interrupt has is an error`(number: UInt32) {
         #expect(throws: KVMError.call("KVM_IRQ_LINE", errno: .invalidArgument)) {
             try vm.setInterruptLine(GSI(rawValue: number), high: true)
         }

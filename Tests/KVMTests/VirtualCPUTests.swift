@@ -22,7 +22,7 @@ import Testing
     // MARK: Exits
 
     @Test(arguments: [1, 2, 4, 8] as [UInt32])
-    func anMMIOReadIsAnsweredInItsLength(length: UInt32) throws {
+    func `an MMIO read is answered in its length`(length: UInt32) throws {
         script(.mmioRead(address: 0x9000_0004, length: length), .systemEvent(1))
         #expect(try vcpu.run() == .mmioRead(address: 0x9000_0004, length: length))
         vcpu.complete(read: 0x8877_6655_4433_2211)
@@ -35,12 +35,12 @@ import Testing
         arguments: [
             (1, 0x11), (2, 0x2211), (4, 0x4433_2211), (8, 0x8877_6655_4433_2211),
         ] as [(UInt32, UInt64)])
-    func anMMIOWriteHasTheValueOfItsLength(length: UInt32, value: UInt64) throws {
+    func `an MMIO write has the value of its length`(length: UInt32, value: UInt64) throws {
         script(.mmioWrite(address: 0xFF_0000_0000, length: length, value: 0x8877_6655_4433_2211))
         #expect(try vcpu.run() == .mmioWrite(address: 0xFF_0000_0000, length: length, value: value))
     }
 
-    @Test func aLengthThatNoAccessHasIsPassedOnWithoutReadingBeyondTheData() throws {
+    @Test func `a length that no access has is passed on without reading beyond the data`() throws {
         script(.mmioWrite(address: 0x1000, length: 4000, value: 1))
         #expect(try vcpu.run() == .mmioWrite(address: 0x1000, length: 4000, value: 1))
     }
@@ -58,18 +58,18 @@ import Testing
         (.other(reason: .max), .unknown(reason: .max, detail: 0)), (.failure(.interrupted), .interrupted),
         (.failure(.resourceTemporarilyUnavailable), .interrupted),
     ])
-    func decodesAnExit(script exit: FakeExit, expected: VCPUExit) throws {
+    func `decodes an exit`(script exit: FakeExit, expected: VCPUExit) throws {
         script(exit)
         #expect(try vcpu.run() == expected)
     }
 
-    @Test func whatKVMRunRefusesIsAnErrorThatNamesTheVCPU() {
+    @Test func `what KVM run refuses is an error that names the VCPU`() {
         script(.failure(.noFunction))
         let error = #expect(throws: KVMError.self) { try vcpu.run() }
         #expect(error == .call("KVM_RUN(vcpu0)", errno: .noFunction))
     }
 
-    @Test func anImmediateExitKeepsTheVCPUOutUntilItIsTakenBack() throws {
+    @Test func `an immediate exit keeps the VCPU out until it is taken back`() throws {
         script(.systemEvent(1))
         vcpu.setImmediateExit(true)
         #expect(try vcpu.run() == .interrupted)
@@ -78,7 +78,7 @@ import Testing
         #expect(try vcpu.run() == .shutdown)
     }
 
-    @Test func anImmediateExitDoesNotLoseTheAnswerToARead() throws {
+    @Test func `an immediate exit does not lose the answer to a read`() throws {
         script(.mmioRead(address: 0, length: 4))
         _ = try vcpu.run()
         vcpu.complete(read: 42)
@@ -89,7 +89,7 @@ import Testing
 
     // MARK: Set-up
 
-    @Test func onlyTheBootCPUIsInitialisedRunning() throws {
+    @Test func `only the boot CPU is initialised running`() throws {
         try vcpu.initialize(poweredOff: false)
         try vcpu.initialize(poweredOff: true)
         #expect(kernel.calls("KVM_ARM_VCPU_INIT") == ["  KVM_ARM_VCPU_INIT", "  KVM_ARM_VCPU_INIT powered off"])
@@ -102,7 +102,7 @@ import Testing
             (.spEL1, 0x6030_0000_0010_0044), (.sp, 0x6030_0000_0010_003E), (.pc, 0x6030_0000_0010_0040),
             (.pstate, 0x6030_0000_0010_0042),
         ] as [(CoreRegister, UInt64)])
-    func aRegisterHasTheIdentifierOfTheABI(register: CoreRegister, identifier: UInt64) throws {
+    func `a register has the identifier of the ABI`(register: CoreRegister, identifier: UInt64) throws {
         try vcpu.set(register, to: 0x1234)
         #expect(kernel.withState { $0.kvm.registers } == ["KVM_CREATE_VCPU 0": [identifier: 0x1234]])
         #expect(try vcpu.value(of: register) == 0x1234)
@@ -115,18 +115,18 @@ import Testing
             (SystemRegister.sctlrEL1, 0x6030_0000_0013_C080), (.ttbr0EL1, 0x6030_0000_0013_C100),
             (.ttbr1EL1, 0x6030_0000_0013_C101), (.tcrEL1, 0x6030_0000_0013_C102), (.tcr2EL1, 0x6030_0000_0013_C103),
         ] as [(SystemRegister, UInt64)])
-    func aSystemRegisterHasTheIdentifierOfTheABI(register: SystemRegister, identifier: UInt64) throws {
+    func `a system register has the identifier of the ABI`(register: SystemRegister, identifier: UInt64) throws {
         kernel.withState { $0.kvm.registers["KVM_CREATE_VCPU 0"] = [identifier: 0x77] }
         #expect(try vcpu.value(of: register) == 0x77)
     }
 
-    @Test func aRegisterThatTheCPULacksIsAnErrorThatNamesIt() {
+    @Test func `a register that the CPU lacks is an error that names it`() {
         kernel.withState { $0.kvm.missingRegisters = [0x6030_0000_0013_C103] }
         let error = #expect(throws: KVMError.self) { try vcpu.value(of: .tcr2EL1) }
         #expect(error == .call("KVM_GET_ONE_REG(tcr2_el1) of vcpu0", errno: .noSuchFileOrDirectory))
     }
 
-    @Test func vectorsHaveTheIdentifiersOfTheABI() throws {
+    @Test func `vectors have the identifiers of the ABI`() throws {
         let value = UInt128(1) << 127 | 5
         try vcpu.setVector(0, to: value)
         try vcpu.setVector(31, to: 9)
@@ -136,7 +136,7 @@ import Testing
         #expect(try vcpu.vector(0) == value)
     }
 
-    @Test func aDataAbortIsInjected() throws {
+    @Test func `a data abort is injected`() throws {
         try vcpu.injectDataAbort()
         #expect(kernel.withState { $0.kvm.dataAborts } == 1)
         #expect(kernel.calls("KVM_SET_VCPU_EVENTS").count == 1)
@@ -144,13 +144,13 @@ import Testing
 
     // MARK: Accesses without a syndrome
 
-    @Test func theirExitIsEnabledWhereTheHostHasIt() throws {
+    @Test func `their exit is enabled where the host has it`() throws {
         #expect(vm.reportsMissingSyndromes)
         #expect(kernel.withState { $0.kvm.enabledCapabilities } == [177])
     }
 
     @Test(arguments: [177, 178] as [UInt32])
-    func hostsWithoutItDo(missing: UInt32) throws {
+    func `hosts without it do`(missing: UInt32) throws {
         let kernel = fakeKVM()
         kernel.withState { $0.kvm.capabilities[missing] = 0 }
         let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 40)
@@ -158,7 +158,7 @@ import Testing
         #expect(kernel.withState { $0.kvm.enabledCapabilities }.isEmpty)
     }
 
-    @Test func theRegisterDumpHasEveryRegister() throws {
+    @Test func `the register dump has every register`() throws {
         try vcpu.set(.pc, to: 0xFFFF_8000_0801_0000)
         try vcpu.set(.x(30), to: 0xABC)
         let lines = vcpu.registerDump().split(separator: "\n")
@@ -169,7 +169,7 @@ import Testing
         #expect(words.contains("0xabc"))
     }
 
-    @Test func aRegisterThatCannotBeReadIsShownAsSuch() {
+    @Test func `a register that cannot be read is shown as such`() {
         kernel.withState { $0.failingCall = $0.callCount + 1 }
         #expect(vcpu.registerDump().hasPrefix("    pc ?"))
     }
@@ -179,7 +179,7 @@ import Testing
         (2, "KVM_GET_VCPU_MMAP_SIZE: EIO (Input/output error)"),
         (3, "mmap of vCPU 1: EIO (Input/output error)"),
     ])
-    func aVCPUThatCannotBeMadeLeavesNothing(call: Int, text: String) {
+    func `a VCPU that cannot be made leaves nothing`(call: Int, text: String) {
         let held = kernel.held
         kernel.withState { $0.failingCall = $0.callCount + call }
         let error = #expect(throws: KVMError.self) { try VirtualCPU(vm, index: 1) }
@@ -187,7 +187,7 @@ import Testing
         #expect(kernel.held == held)
     }
 
-    @Test func isUnmappedAndClosed() throws {
+    @Test func `is unmapped and closed`() throws {
         let held = kernel.held
         var second: VirtualCPU? = try VirtualCPU(vm, index: 1)
         withExtendedLifetime(second) {

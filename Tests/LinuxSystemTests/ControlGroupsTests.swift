@@ -142,7 +142,7 @@ import Testing
         let error = #expect(throws: PhysicalMemoryError.self) {
             _ = try HugePages.file("ram", size: 8 << 20, pageSize: 2 << 20, system: kernel)
         }
-        #expect(error?.description.contains("may use 4 MiB (/sys/fs/cgroup/vm/memory.max)") == true)
+        #expect(error?.description.contains("allows 4 MiB (/sys/fs/cgroup/vm/memory.max)") == true)
     }
 
     // MARK: What can't be read

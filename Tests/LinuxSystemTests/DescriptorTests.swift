@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 @Suite struct EventDescriptorTests {
-    @Test func signalsAddUpUntilTheyAreTaken() throws {
+    @Test func `signals add up until they are taken`() throws {
         let event = try EventDescriptor(of: LinuxKernel())
         #expect(event.take() == 0)
         event.signal()
@@ -17,7 +17,7 @@ import Testing
         #expect(event.take() == 0)
     }
 
-    @Test func aFullCounterNeitherBlocksNorForgets() throws {
+    @Test func `a full counter neither blocks nor forgets`() throws {
         let event = try EventDescriptor(of: LinuxKernel())
         var most = UInt64.max - 1
         #expect(write(event.rawValue, &most, 8) == 8)
@@ -25,7 +25,7 @@ import Testing
         #expect(event.take() == most)
     }
 
-    @Test func isNotInheritedByOtherPrograms() throws {
+    @Test func `is not inherited by other programs`() throws {
         let event = try EventDescriptor(of: LinuxKernel())
         #expect(fcntl(event.rawValue, F_GETFD) & FD_CLOEXEC != 0)
         #expect(fcntl(event.rawValue, F_GETFL) & O_NONBLOCK != 0)
@@ -38,7 +38,7 @@ import Testing
         return Glibc.poll(&poll, 1, limit) == 1
     }
 
-    @Test func expiresOnceAndIsTakenOnce() throws {
+    @Test func `expires once and is taken once`() throws {
         let timer = try TimerDescriptor()
         #expect(!timer.take())
         timer.arm(nanoseconds: 1_000_000)
@@ -48,13 +48,13 @@ import Testing
         #expect(!isReadable(timer, withinMilliseconds: 20))
     }
 
-    @Test func zeroMeansAtOnce() throws {
+    @Test func `zero means at once`() throws {
         let timer = try TimerDescriptor()
         timer.arm(nanoseconds: 0)
         #expect(isReadable(timer, withinMilliseconds: 10_000))
     }
 
-    @Test func aDisarmedTimerDoesNotExpire() throws {
+    @Test func `a disarmed timer does not expire`() throws {
         let timer = try TimerDescriptor()
         timer.arm(nanoseconds: 5_000_000)
         timer.disarm()
@@ -62,14 +62,14 @@ import Testing
         #expect(!timer.take())
     }
 
-    @Test func armingAgainReplacesTheExpiry() throws {
+    @Test func `arming again replaces the expiry`() throws {
         let timer = try TimerDescriptor()
         timer.arm(nanoseconds: 3_600_000_000_000)
         timer.arm(nanoseconds: 1_000_000)
         #expect(isReadable(timer, withinMilliseconds: 10_000))
     }
 
-    @Test func aTimeBeyondTheKernelsRangeDoesNotFire() throws {
+    @Test func `a time beyond the kernels range does not fire`() throws {
         let timer = try TimerDescriptor()
         timer.arm(nanoseconds: .max)
         #expect(!isReadable(timer, withinMilliseconds: 20))
@@ -78,7 +78,7 @@ import Testing
 
 /// On threads of their own: a signal that is blocked stays so.
 @Suite struct SignalDescriptorTests {
-    @Test func takesASignalThatWasSentToItsThread() throws {
+    @Test func `takes a signal that was sent to its thread`() throws {
         let taken = Mutex<[CInt?]>([])
         let thread = try SystemThread(name: "signals") {
             guard let signals = try? SignalDescriptor(signals: [SIGUSR1, SIGUSR2]) else { return }
@@ -93,7 +93,7 @@ import Testing
         #expect(all == [nil, SIGUSR1, SIGUSR2, nil])
     }
 
-    @Test func threadsThatAreStartedLaterBlockTheSignalsToo() throws {
+    @Test func `threads that are started later block the signals too`() throws {
         let blocked = Mutex<[CInt]>([])
         let thread = try SystemThread(name: "signals") {
             // The test's own thread may have blocked more.

@@ -26,7 +26,7 @@ import Testing
         try body()
     }
 
-    @Test func runsTheHandlerOfWhatIsReady() throws {
+    @Test func `runs the handler of what is ready`() throws {
         let first = try EventDescriptor(of: LinuxKernel())
         let second = try EventDescriptor(of: LinuxKernel())
         let sources = [
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    @Test func sourcesCanBeAddedAndRemovedFromAnotherThreadWhileItRuns() throws {
+    @Test func `sources can be added and removed from another thread while it runs`() throws {
         try whileRunning {
             let event = try EventDescriptor(of: LinuxKernel())
             event.signal()
@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    @Test func aHandlerMayRemoveItself() throws {
+    @Test func `a handler may remove itself`() throws {
         let event = try EventDescriptor(of: LinuxKernel())
         let source = Mutex<EventSource?>(nil)
         let added = try loop.add(event.rawValue) { [events] _ in
@@ -80,7 +80,7 @@ import Testing
         }
     }
 
-    @Test func aHandlerMayAddAnother() throws {
+    @Test func `a handler may add another`() throws {
         let first = try EventDescriptor(of: LinuxKernel())
         let second = try EventDescriptor(of: LinuxKernel())
         second.signal()
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    @Test func aHandlerMayStopTheLoop() throws {
+    @Test func `a handler may stop the loop`() throws {
         let event = try EventDescriptor(of: LinuxKernel())
         event.signal()
         let source = try loop.add(event.rawValue) { [loop] _ in loop.stop() }
@@ -107,12 +107,12 @@ import Testing
         source.stop()
     }
 
-    @Test func stopBeforeRunMakesItReturnAtOnce() throws {
+    @Test func `stop before run makes it return at once`() throws {
         loop.stop()
         try loop.run()
     }
 
-    @Test func aDescriptorThatWasHungUpIsReported() throws {
+    @Test func `a descriptor that was hung up is reported`() throws {
         let pipe = try Pipe()
         defer { close(pipe.readEnd) }
         let source = Mutex<EventSource?>(nil)
@@ -128,7 +128,7 @@ import Testing
         }
     }
 
-    @Test func refusesWhatCannotBeWatched() throws {
+    @Test func `refuses what cannot be watched`() throws {
         let folder = try TemporaryFolder()
         let file = open(try folder.write("file", "text"), O_RDONLY)
         try #require(file >= 0)
@@ -143,7 +143,7 @@ import Testing
         try loop.add(event.rawValue) { _ in }.stop()
     }
 
-    @Test func letsGoOfAHandlerThatIsRemoved() throws {
+    @Test func `lets go of a handler that is removed`() throws {
         let pipe = try Pipe()
         defer { close(pipe.readEnd) }
         let event = try EventDescriptor(of: LinuxKernel())

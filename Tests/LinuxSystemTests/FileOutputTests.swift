@@ -23,12 +23,12 @@ import Testing
         if let failure { throw failure }
     }
 
-    @Test func createsAFile() throws {
+    @Test func `creates a file`() throws {
         try FileOutput.replace("\(folder.path)/new", with: Array("content".utf8))
         #expect(try folder.read("new") == "content")
     }
 
-    @Test func replacesALongerFile() throws {
+    @Test func `replaces a longer file`() throws {
         let path = try folder.write("file", "something longer")
         try FileOutput.replace(path, with: Array("short".utf8))
         #expect(try folder.read("file") == "short")
@@ -36,18 +36,18 @@ import Testing
         #expect(try folder.read("file").isEmpty)
     }
 
-    @Test func aFullDiskIsAnError() {
+    @Test func `a full disk is an error`() {
         #expect(throws: Errno.noSpace) { try FileOutput.replace("/dev/full", with: [1]) }
     }
 
-    @Test func aPathThatCannotBeWrittenIsAnError() {
+    @Test func `a path that cannot be written is an error`() {
         #expect(throws: Errno.noSuchFileOrDirectory) {
             try FileOutput.replace("\(folder.path)/none/file", with: [1])
         }
         #expect(throws: Errno.isDirectory) { try FileOutput.replace(folder.path, with: [1]) }
     }
 
-    @Test func aClosedPipeIsAnError() throws {
+    @Test func `a closed pipe is an error`() throws {
         let pipe = try Pipe()
         close(pipe.readEnd)
         defer { close(pipe.writeEnd) }
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func writesMoreThanAPipeHolds(isNonBlocking: Bool) throws {
+    func `writes more than a pipe holds`(isNonBlocking: Bool) throws {
         let pipe = try Pipe()
         if isNonBlocking { #expect(fcntl(pipe.writeEnd, F_SETFL, O_NONBLOCK) == 0) }
         let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0 &* 7) }
@@ -76,7 +76,7 @@ import Testing
         #expect(received.withLock { $0 } == bytes)
     }
 
-    @Test func writeAllIsSilentAboutFailures() {
+    @Test func `write all is silent about failures`() {
         [UInt8(1)].withUnsafeBytes { FileOutput.writeAll($0, to: -1) }
     }
 }

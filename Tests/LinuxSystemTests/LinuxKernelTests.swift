@@ -14,13 +14,13 @@ import Testing
     // MARK: Whole files
 
     @Test(arguments: [0, 1, 4095, 4096, 4097, 20000])
-    func readsAWholeFile(count: Int) throws {
+    func `reads a whole file`(count: Int) throws {
         let text = String(repeating: "x", count: count)
         let path = try folder.write("file", text)
         #expect(try kernel.readFile(path, limit: 20000) == Array(text.utf8))
     }
 
-    @Test func refusesAFileOverTheLimit() throws {
+    @Test func `refuses a file over the limit`() throws {
         let path = try folder.write("file", String(repeating: "x", count: 5000))
         #expect(try kernel.readFile(path, limit: 5000).count == 5000)
         #expect(throws: Errno.fileTooLarge) { try kernel.readFile(path, limit: 4999) }
@@ -29,25 +29,25 @@ import Testing
         #expect(throws: Errno.fileTooLarge) { try kernel.readFile("/dev/zero", limit: 100_000) }
     }
 
-    @Test func readsFilesThatClaimToBeEmpty() throws {
+    @Test func `reads files that claim to be empty`() throws {
         #expect(try !kernel.readFile("/proc/self/status", limit: 65536).isEmpty)
     }
 
-    @Test func readingErrorsComeFromTheKernel() {
+    @Test func `reading errors come from the kernel`() {
         #expect(throws: Errno.noSuchFileOrDirectory) { try kernel.readFile("\(folder.path)/none", limit: 10) }
         #expect(throws: Errno.isDirectory) { try kernel.readFile(folder.path, limit: 10) }
     }
 
     // MARK: Folders and links
 
-    @Test func listsAFolderInOrder() throws {
+    @Test func `lists a folder in order`() throws {
         for name in ["b", "a", ".hidden", "c/inner"] { try folder.write(name, "") }
         #expect(try kernel.listDirectory(folder.path) == [".hidden", "a", "b", "c"])
         #expect(throws: Errno.noSuchFileOrDirectory) { try kernel.listDirectory("\(folder.path)/none") }
         #expect(throws: Errno.notDirectory) { try kernel.listDirectory("\(folder.path)/a") }
     }
 
-    @Test func followsALinkOnce() throws {
+    @Test func `follows a link once`() throws {
         let target = String(repeating: "long/", count: 100) + "target"
         #expect(symlink(target, "\(folder.path)/link") == 0)
         #expect(try kernel.readLink("\(folder.path)/link") == target)
@@ -55,7 +55,7 @@ import Testing
         #expect(throws: Errno.noSuchFileOrDirectory) { try kernel.readLink("\(folder.path)/none") }
     }
 
-    @Test func tellsFoldersFromFiles() throws {
+    @Test func `tells folders from files`() throws {
         let file = try folder.write("file", "")
         #expect(try kernel.isDirectory(folder.path))
         #expect(try !kernel.isDirectory(file))
@@ -71,14 +71,14 @@ import Testing
     @Test(arguments: [
         (OpenAccess.readOnly, O_RDONLY), (OpenAccess.writeOnly, O_WRONLY), (OpenAccess.readWrite, O_RDWR),
     ])
-    func opensWithTheAccessThatIsAskedFor(access: OpenAccess, flags: CInt) throws {
+    func `opens with the access that is asked for`(access: OpenAccess, flags: CInt) throws {
         let file = try open(try folder.write("file", ""), access)
         let raw = file.rawValue
         #expect(fcntl(raw, F_GETFL) & O_ACCMODE == flags)
         #expect(fcntl(raw, F_GETFD) & FD_CLOEXEC != 0)
     }
 
-    @Test func readsAndWritesAtAPosition() throws {
+    @Test func `reads and writes at a position`() throws {
         let file = try open(try folder.write("file", "0123456789"), .readWrite)
         let raw = file.rawValue
         let new = Array("ab".utf8)
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test(.enabled(if: access("/dev/kmsg", R_OK) == 0, "this user may not read the kernel's log"))
-    func readsTheKernelsLogFromItsEnd() throws {
+    func `reads the kernels log from its end`() throws {
         let log = OwnedDescriptor(adopting: try kernel.openKernelLog(), of: kernel)
         let raw = log.rawValue
         // It doesn't wait for more.
@@ -105,7 +105,7 @@ import Testing
         }
     }
 
-    @Test func refusesAPositionThatNoFileHas() throws {
+    @Test func `refuses a position that no file has`() throws {
         let file = try open(try folder.write("file", "text"), .readWrite)
         let raw = file.rawValue
         var byte: [UInt8] = [0]
@@ -117,13 +117,13 @@ import Testing
         }
     }
 
-    @Test func anEmptyBufferIsNoCall() throws {
+    @Test func `an empty buffer is no call`() throws {
         let none = UnsafeMutableRawBufferPointer(start: nil, count: 0)
         #expect(try kernel.pread(-1, none, at: 0) == 0)
         #expect(try kernel.pwrite(-1, UnsafeRawBufferPointer(none), at: 0) == 0)
     }
 
-    @Test func onlyRegularFilesHaveASize() throws {
+    @Test func `only regular files have a size`() throws {
         let file = try open(try folder.write("file", "12345"), .readOnly)
         let raw = file.rawValue
         #expect(try kernel.fileStatus(raw) == FileStatus(kind: .regular, size: 5))
@@ -138,12 +138,12 @@ import Testing
 
     // MARK: Conversions
 
-    @Test func aNegativeResultIsItsErrno() throws {
+    @Test func `a negative result is its errno`() throws {
         #expect(try check(5) == 5)
         #expect(throws: Errno.noSpace) { try check(-28) }
     }
 
-    @Test func aCallIsRepeatedForAsLongAsSignalsInterruptIt() throws {
+    @Test func `a call is repeated for as long as signals interrupt it`() throws {
         var results = [-EINTR, -EINTR, 7]
         #expect(try retrying { results.removeFirst() } == 7)
         var failures = [-EINTR, -EIO, 7]
@@ -158,20 +158,20 @@ import Testing
         (.ioError, "EIO", "Input/output error"), (.noSpace, "ENOSPC", "No space left on device"),
         (.resourceBusy, "EBUSY", "Device or resource busy"),
     ])
-    func hasTheNameThatDocumentationUses(errno: Errno, name: String, text: String) {
+    func `has the name that documentation uses`(errno: Errno, name: String, text: String) {
         #expect(errno.name == name)
         #expect(errno.text == text)
         #expect(errno.nameAndText == "\(name) (\(text))")
     }
 
     @Test(arguments: [-1, 4000] as [CInt])
-    func aNumberWithoutANameIsShownAsSuch(number: CInt) {
+    func `a number without a name is shown as such`(number: CInt) {
         #expect(Errno(rawValue: number).nameAndText == "errno \(number) (unknown error)")
     }
 }
 
 @Suite struct LogTests {
-    @Test func onlyWantedMessagesAreMade() {
+    @Test func `only wanted messages are made`() {
         let events = Events()
         let log = Log(threshold: .info) { level, text in events.add("\(level) \(text)") }
         func make(_ text: String) -> String {

@@ -13,7 +13,7 @@ import Testing
         OwnedDescriptor(adopting: try kernel.createMemory(name: "martlet-test", size: size), of: kernel)
     }
 
-    @Test func twoMappingsShowTheSameMemory() throws {
+    @Test func `two mappings show the same memory`() throws {
         let memory = try makeMemory()
         let whole = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
         let part = try MemoryMapping(of: memory.rawValue, offset: 0x1000, size: 0x1000, system: kernel)
@@ -23,14 +23,14 @@ import Testing
         #expect(Array(same) == [1, 2, 3, 4])
     }
 
-    @Test func freshMemoryIsZero() throws {
+    @Test func `fresh memory is zero`() throws {
         let memory = try makeMemory()
         let mapping = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
         mapping.preferHugePages()
         #expect(try #require(mapping.bytes(at: 0, count: size)).allSatisfy { $0 == 0 })
     }
 
-    @Test func givesOnlyBytesThatAreInside() throws {
+    @Test func `gives only bytes that are inside`() throws {
         let memory = try makeMemory()
         let mapping = try MemoryMapping(of: memory.rawValue, size: size, system: kernel)
         #expect(mapping.bytes(at: 0, count: size)?.count == 0x4000)
@@ -43,7 +43,7 @@ import Testing
         #expect(mapping.bytes(at: 1, count: .max) == nil)
     }
 
-    @Test func keepsTheMemoryWhenTheDescriptorIsClosed() throws {
+    @Test func `keeps the memory when the descriptor is closed`() throws {
         var mapping: MemoryMapping?
         do {
             let memory = try makeMemory()
@@ -54,7 +54,7 @@ import Testing
         #expect(bytes[0] == 7)
     }
 
-    @Test func errorsComeFromTheKernel() throws {
+    @Test func `errors come from the kernel`() throws {
         #expect(throws: Errno.badFileDescriptor) { try MemoryMapping(of: -1, size: 4096, system: kernel) }
         let memory = try makeMemory()
         let raw = memory.rawValue
@@ -85,7 +85,7 @@ import Testing
         #expect(try flags(at: mapping.address).contains("dd"))
     }
 
-    @Test func isUnmappedWhenItsLastUserLetsGo() throws {
+    @Test func `is unmapped when its last user lets go`() throws {
         let fake = FakeKernel()
         var first: MemoryMapping? = try MemoryMapping(of: 0, size: size, system: fake)
         let second = first

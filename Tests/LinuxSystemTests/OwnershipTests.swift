@@ -7,7 +7,7 @@ import LinuxSystem
 import Testing
 
 @Suite struct OwnershipTests {
-    @Test func anOwnedDescriptorIsClosedWhenItsOwnerGoes() throws {
+    @Test func `an owned descriptor is closed when its owner goes`() throws {
         let pipe = try Pipe()
         defer { close(pipe.readEnd) }
         do {
@@ -18,7 +18,7 @@ import Testing
         #expect(pipe.isWriteEndClosed)
     }
 
-    @Test func anOwnedDescriptorIsClosedWhenItsOwnersInitialiserThrows() throws {
+    @Test func `an owned descriptor is closed when its owners initialiser throws`() throws {
         final class Owner {
             let descriptor: OwnedDescriptor
             init(_ raw: CInt) throws(Errno) {
@@ -42,7 +42,7 @@ import Testing
         deinit { events.add(name) }
     }
 
-    @Test func aResourceStackLetsGoOfTheNewestFirst() {
+    @Test func `a resource stack lets go of the newest first`() {
         let events = Events()
         do {
             var stack = ResourceStack()
@@ -52,7 +52,7 @@ import Testing
         #expect(events.all == ["third", "second", "first"])
     }
 
-    @Test func aResourceStackCanBeEmptiedAndFilledAgain() {
+    @Test func `a resource stack can be emptied and filled again`() {
         let events = Events()
         var stack = ResourceStack()
         stack.keep(Resource("first", events))
@@ -65,7 +65,7 @@ import Testing
         #expect(events.all == ["second", "first", "third"])
     }
 
-    @Test func aResourceStackLetsGoWhenTheFunctionThrows() {
+    @Test func `a resource stack lets go when the function throws`() {
         let events = Events()
         func setUp() throws(Errno) {
             var stack = ResourceStack()
@@ -78,7 +78,7 @@ import Testing
         #expect(events.all == ["second", "first"])
     }
 
-    @Test func whatIsSharedLivesForAsLongAsItsLastUser() {
+    @Test func `what is shared lives for as long as its last user`() {
         let events = Events()
         var stack = ResourceStack()
         let shared = stack.keep(Resource("shared", events))

@@ -14,18 +14,18 @@ import Testing
     @Test(arguments: [
         ("vfio-platform\n", "vfio-platform"), ("", ""), ("\n", ""), ("two\nlines\n", "two\nlines"), ("a  \n", "a"),
     ])
-    func aTextHasNoWhiteSpaceAtItsEnd(content: String, text: String) throws {
+    func `a text has no white space at its end`(content: String, text: String) throws {
         try folder.write("bus/driver_override", content)
         #expect(try sysfs.text("bus/driver_override") == text)
     }
 
-    @Test func aTextThatIsMissingOrTooLongIsAnError() throws {
+    @Test func `a text that is missing or too long is an error`() throws {
         #expect(throws: Errno.noSuchFileOrDirectory) { try sysfs.text("none") }
         try folder.write("long", String(repeating: "x", count: 65537))
         #expect(throws: Errno.fileTooLarge) { try sysfs.text("long") }
     }
 
-    @Test func aLinksNameIsItsLastComponent() throws {
+    @Test func `a links name is its last component`() throws {
         try FileManager.default.createSymbolicLink(
             atPath: "\(folder.path)/driver", withDestinationPath: "../../bus/amba/drivers/rtc-pl031")
         #expect(try sysfs.linkName("driver") == "rtc-pl031")
@@ -34,7 +34,7 @@ import Testing
         #expect(throws: Errno.invalidArgument) { try sysfs.linkName("file") }
     }
 
-    @Test func aMissingFolderIsEmpty() throws {
+    @Test func `a missing folder is empty`() throws {
         try folder.write("devices/b", "")
         try folder.write("devices/a", "")
         #expect(try sysfs.names("devices") == ["a", "b"])
@@ -42,7 +42,7 @@ import Testing
         #expect(throws: Errno.notDirectory) { try sysfs.names("devices/a") }
     }
 
-    @Test func onlyAFolderIsAFolder() throws {
+    @Test func `only a folder is a folder`() throws {
         try folder.write("devices/a", "")
         #expect(try sysfs.hasDirectory("devices"))
         #expect(try !sysfs.hasDirectory("devices/a"))

@@ -17,15 +17,15 @@ import Testing
         return found.withLock { $0 }
     }
 
-    @Test func hasTheNameThatToolsShow() throws {
+    @Test func `has the name that tools show`() throws {
         #expect(try name(of: "vcpu31") == "vcpu31")
     }
 
-    @Test func aLongNameIsCut() throws {
+    @Test func `a long name is cut`() throws {
         #expect(try name(of: "a name that is far too long") == "a name that is")
     }
 
-    @Test func joinWaitsForTheEnd() throws {
+    @Test func `join waits for the end`() throws {
         let isDone = Atomic<Bool>(false)
         let thread = try SystemThread(name: "worker") {
             usleep(20_000)
@@ -36,7 +36,7 @@ import Testing
         #expect(wasDone)
     }
 
-    @Test func letsGoOfItsBodyAtTheEnd() throws {
+    @Test func `lets go of its body at the end`() throws {
         let pipe = try Pipe()
         defer { close(pipe.readEnd) }
         final class Owner: Sendable {
@@ -52,7 +52,7 @@ import Testing
     }
 
     @Test(arguments: [false, true])
-    func aKickInterruptsASystemCall(isBlockedByTheStarter: Bool) throws {
+    func `a kick interrupts a system call`(isBlockedByTheStarter: Bool) throws {
         try SystemThread.installKickHandler()
         var mask = sigset_t()
         sigemptyset(&mask)

@@ -48,7 +48,7 @@ import VFIO
 
     // MARK: Structure
 
-    @Test func theRootAndChosenSayHowToBoot() throws {
+    @Test func `the root and chosen say how to boot`() throws {
         let tree = try tree(host.configuration())
         #expect(property(tree, "/", "compatible") == .string("linux,dummy-virt"))
         #expect(property(tree, "/", "#address-cells") == .cell(2))
@@ -64,21 +64,21 @@ import VFIO
         #expect(property(tree, "/chosen", "linux,initrd-end") == .cell64(0x8010_0000 + 5000))
     }
 
-    @Test func everySeedIsAnother() throws {
+    @Test func `every seed is another`() throws {
         let first = try #require(property(tree(host.configuration()), "/chosen", "rng-seed"))
         let second = try #require(property(tree(host.configuration()), "/chosen", "rng-seed"))
         #expect(first.bytes.count == 32)
         #expect(first != second)
     }
 
-    @Test func withoutInitrdAndArgumentsThereAreNone() throws {
+    @Test func `without initrd and arguments there are none`() throws {
         var configuration = host.configuration(initrd: nil)
         configuration.bootSource.bootArguments = nil
         let tree = try tree(configuration)
         #expect(Set(tree.node(at: "/chosen")?.properties.map(\.name) ?? []) == ["stdout-path", "rng-seed"])
     }
 
-    @Test func memoryIsWhereTheLayoutSays() throws {
+    @Test func `memory is where the layout says`() throws {
         let tree = try tree(host.configuration(mebibytes: 3072))
         #expect(property(tree, "/memory@80000000", "reg") == .cells64([0x8000_0000, 3072 << 20]))
         #expect(property(tree, "/memory@80000000", "device_type") == .string("memory"))
@@ -86,7 +86,7 @@ import VFIO
 
     /// KVM's MPIDR: 16 vCPUs to a cluster (arch/arm64/kvm/sys_regs.c, reset_mpidr).
     @Test(arguments: [1, 16, 17, 32])
-    func eachVCPUHasItsAffinity(count: Int) throws {
+    func `each VCPU has its affinity`(count: Int) throws {
         let tree = try tree(host.configuration(vcpus: count))
         let cpus = try #require(tree.node(at: "/cpus"))
         #expect(cpus.children.count == count)
@@ -98,7 +98,7 @@ import VFIO
         #expect(property(tree, "/psci", "compatible")?.strings?.contains("arm,psci-0.2") == true)
     }
 
-    @Test func aGICv3HasARedistributorForEachVCPU() throws {
+    @Test func `a GICv3 has a redistributor for each VCPU`() throws {
         let tree = try tree(host.configuration(vcpus: 3))
         let path = "/interrupt-controller@8000000"
         #expect(property(tree, path, "compatible") == .string("arm,gic-v3"))
@@ -110,7 +110,7 @@ import VFIO
     }
 
     @Test(arguments: [(1, 0x104), (3, 0x704), (8, 0xFF04)] as [(Int, UInt32)])
-    func aGICv2HasACPUInterfaceAndMasks(count: Int, flags: UInt32) throws {
+    func `a GICv2 has ACPU interface and masks`(count: Int, flags: UInt32) throws {
         refuseGICv3()
         let tree = try tree(host.configuration(vcpus: count))
         let path = "/interrupt-controller@8000000"
@@ -120,7 +120,7 @@ import VFIO
             property(tree, "/timer", "interrupts") == .cells([1, 13, flags, 1, 14, flags, 1, 11, flags, 1, 10, flags]))
     }
 
-    @Test func theEmulatedDevicesAreThere() throws {
+    @Test func `the emulated devices are there`() throws {
         let tree = try tree(host.configuration())
         #expect(property(tree, "/serial@9000000", "compatible") == .string("ns16550a"))
         #expect(property(tree, "/serial@9000000", "interrupts") == .cells([0, 0, 4]))
@@ -133,7 +133,7 @@ import VFIO
         #expect(tree.node(at: "/platform-bus@c000000") == nil)
     }
 
-    @Test func aPassedThroughDeviceIsOnThePlatformBus() throws {
+    @Test func `a passed through device is on the platform bus`() throws {
         addClockDevice()
         let tree = try tree(host.configuration(devices: [.named("9010000.pl031")]))
         let bus = try #require(tree.node(at: "/platform-bus@c000000"))
@@ -154,7 +154,7 @@ import VFIO
     }
 
     /// dtc and the bindings want an address of what is on a bus.
-    @Test func aDeviceWithoutAddressIsAtTheRoot() throws {
+    @Test func `a device without address is at the root`() throws {
         addClockDevice()
         addKeys("gpio-keys")
         let tree = try tree(host.configuration(devices: [.named("gpio-keys"), .named("9010000.pl031")]))
@@ -162,14 +162,14 @@ import VFIO
         #expect(tree.node(at: "/platform-bus@c000000")?.children.map(\.name) == ["pl031@c000000"])
     }
 
-    @Test func withoutADeviceThatHasAnAddressThereIsNoPlatformBus() throws {
+    @Test func `without a device that has an address there is no platform bus`() throws {
         addKeys("gpio-keys")
         let tree = try tree(host.configuration(devices: [.named("gpio-keys")]))
         #expect(tree.node(at: "/gpio-keys") != nil)
         #expect(tree.node(at: "/platform-bus@c000000") == nil)
     }
 
-    @Test func aDeviceWithTheNameOfTheBoardsTimerLeavesThatAlone() throws {
+    @Test func `a device with the name of the boards timer leaves that alone`() throws {
         addKeys("timer")
         let tree = try tree(host.configuration(devices: [.named("timer")]))
         #expect(property(tree, "/timer", "compatible") == .string("arm,armv8-timer"))
@@ -181,7 +181,7 @@ import VFIO
             name, group: 9, regions: [], interrupts: [], properties: ["compatible": .string("gpio-keys")])
     }
 
-    @Test func withoutAHypervisorThereIsAGICv3() throws {
+    @Test func `without a hypervisor there is AGI cv 3`() throws {
         let tree = try Tree(parsing: try host.makePlan(host.configuration()).deviceTree(hypervisor: nil))
         #expect(property(tree, "/interrupt-controller@8000000", "compatible") == .string("arm,gic-v3"))
         #expect(!host.kernel.journal.contains { $0.description.contains("KVM") })
@@ -194,7 +194,7 @@ import VFIO
     @Test(
         .enabled(if: dtc != nil, "dtc (package device-tree-compiler) is not on the PATH"),
         arguments: [(1, true), (32, false)], [InterruptController.Version.v2, .v3])
-    func dtcHasNothingToSay(size: (vcpus: Int, hasInitrd: Bool), version: InterruptController.Version) throws {
+    func `dtc has nothing to say`(size: (vcpus: Int, hasInitrd: Bool), version: InterruptController.Version) throws {
         if version == .v2 { refuseGICv3() }
         addClockDevice()
         host.add(

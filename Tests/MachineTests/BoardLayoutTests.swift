@@ -20,7 +20,7 @@ import Testing
             devices: standardDevices)
     }
 
-    @Test func everythingHasItsPlaceFromLowToHigh() throws {
+    @Test func `everything has its place from low to high`() throws {
         let layout = try layout(128)
         #expect(layout.interruptController.description == "0x8000000-0x849ffff")
         #expect(layout.serial.description == "0x9000000-0x9000007")
@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test(arguments: [16, 128, 2048, 4096, 1_044_480])
-    func nothingOverlaps(mebibytes: Int) throws {
+    func `nothing overlaps`(mebibytes: Int) throws {
         let layout = try layout(mebibytes)
         let ranges =
             [layout.interruptController, layout.serial, layout.clock, layout.powerKey, layout.ram] + layout.windows
@@ -45,7 +45,7 @@ import Testing
     }
 
     /// GICv3: 64 KiB of distributor and 128 KiB for each of 32 vCPUs; GICv2: 4 KiB and 8 KiB.
-    @Test func theInterruptControllersFramesAreInside() throws {
+    @Test func `the interrupt controllers frames are inside`() throws {
         let layout = try layout(16)
         let frame = layout.interruptController
         let v3 = layout.interruptController(.v3)
@@ -61,20 +61,20 @@ import Testing
         #expect(v2.distributor + 0x1000 <= v2.secondFrame)
     }
 
-    @Test func thereIsNoSecondWindowWhereNothingIsLeft() throws {
+    @Test func `there is no second window where nothing is left`() throws {
         #expect(try layout(2048, addressBits: 32).windows.count == 1)
         #expect(try layout(2048, addressBits: 33).windows.count == 2)
         #expect(try layout(1_046_528).windows.count == 1)
     }
 
     @Test(arguments: [(2049, 32), (6145, 33), (1_046_529, 40), (1_048_576, 40), (Int.max, 64), (1, 31)])
-    func moreThanTheHostsAddressesIsRefused(mebibytes: Int, addressBits: Int) {
+    func `more than the hosts addresses is refused`(mebibytes: Int, addressBits: Int) {
         let error = machineError { () throws(MachineError) in try layout(mebibytes, addressBits: addressBits) }
         #expect(
             error == .addressSpace(mebibytes: mebibytes, base: GuestAddress(0x8000_0000), addressBits: addressBits))
     }
 
-    @Test func sixtyFourBitsDoNotTrap() throws {
+    @Test func `sixty four bits do not trap`() throws {
         #expect(try layout(128, addressBits: 64).windows.last?.last.rawValue == .max)
     }
 
@@ -89,14 +89,14 @@ import Testing
             (0x40_0000_0000, 128, ["0xc000000-0x3fffffffff", "0x4040000000-0xffffffffff"]),
             (0xFF_F800_0000, 128, ["0xc000000-0xfff7ffffff"]),
         ] as [(UInt64, Int, [String])])
-    func ramMayBeElsewhereAndTheWindowsFollow(base: UInt64, mebibytes: Int, windows: [String]) throws {
+    func `RAM may be elsewhere and the windows follow`(base: UInt64, mebibytes: Int, windows: [String]) throws {
         let layout = try layout(ram: base, mebibytes: mebibytes)
         #expect(layout.ram.base.rawValue == base)
         #expect(layout.windows.map(\.description) == windows)
         for window in layout.windows { #expect(!window.overlaps(layout.ram) && !window.overlaps(layout.clock)) }
     }
 
-    @Test func aPlatformBusOfTheUsersIsTheOnlyWindow() throws {
+    @Test func `a platform bus of the users is the only window`() throws {
         let layout = try layout(ram: 0x4000_0000, bus: .init(base: 0x2000_0000, size: 0x100_0000))
         #expect(layout.windows.map(\.description) == ["0x20000000-0x20ffffff"])
     }
@@ -108,7 +108,7 @@ import Testing
             (0x860_0000, 16, "serial port at 0x9000000-0x9000007"),
             (0x900_0000, 16, "serial port at 0x9000000-0x9000007"),
         ] as [(UInt64, Int, String)])
-    func ramInTheWayOfTheBoardNamesBoth(base: UInt64, mebibytes: Int, owner: String) throws {
+    func `RAM in the way of the board names both`(base: UInt64, mebibytes: Int, owner: String) throws {
         let error = machineError { () throws(MachineError) in try layout(ram: base, mebibytes: mebibytes) }
         guard case .overlaps(let conflicts)? = error else {
             Issue.record("\(String(describing: error))")
@@ -126,7 +126,7 @@ import Testing
             (0x901_0000, "RTC at 0x9010000-0x9010fff"),
             (0x8000_0000, "RAM (machine-config.ram_base) at 0x80000000-0x87ffffff"),
         ] as [(UInt64, String)])
-    func aPlatformBusInTheWayNamesBoth(base: UInt64, owner: String) {
+    func `a platform bus in the way names both`(base: UInt64, owner: String) {
         let error = machineError { () throws(MachineError) in
             try layout(ram: 0x8000_0000, bus: .init(base: base, size: 0x1000))
         }
@@ -158,7 +158,7 @@ import Testing
         #expect(layout.powerKey.base.rawValue == key)
     }
 
-    @Test func everyOverlapIsTold() {
+    @Test func `every overlap is told`() {
         let error = machineError { () throws(MachineError) in
             try layout(ram: 0, mebibytes: 256, bus: .init(base: 0, size: 0x1_0000_0000))
         }
@@ -173,7 +173,7 @@ import Testing
             })
     }
 
-    @Test func moreThanTheHostsAddressesIsRefusedElsewhereToo() {
+    @Test func `more than the hosts addresses is refused elsewhere too`() {
         let high = machineError { () throws(MachineError) in try layout(ram: 1 << 40) }
         #expect(
             high == .addressSpace(mebibytes: 128, base: GuestAddress(0x100_0000_0000), addressBits: 40))

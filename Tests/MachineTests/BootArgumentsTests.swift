@@ -53,7 +53,7 @@ import Testing
 
     private static let fromBase = #"boot_args: "8250.nr_uarts=0 coherent_pool=1M" (from device-tree.base)"#
 
-    @Test func aBaseTreesCommandLineIsToldAsItsOwn() throws {
+    @Test func `a base trees command line is told as its own`() throws {
         let base = "8250.nr_uarts=0 coherent_pool=1M"
         #expect(check(try configuration(nil, base: base)) == [Self.fromBase])
         #expect(check(try configuration("quiet", base: base)) == [])
@@ -61,7 +61,7 @@ import Testing
         #expect(check(try configuration(nil)) == [])
     }
 
-    @Test func soIsAnOverlays() throws {
+    @Test func `so is an overlays`() throws {
         #expect(
             check(try configuration(nil, overlay: "panic=1"))
                 == [#"boot_args: "panic=1" (from device-tree.overlays)"#])
@@ -69,7 +69,7 @@ import Testing
         #expect(check(try configuration("quiet", overlay: "panic=1")) == [])
     }
 
-    @Test func theReportSaysItToo() throws {
+    @Test func `the report says it too`() throws {
         host.kernel.withState { $0.kvm.exits[0] = [.systemEvent(1)] }
         let hypervisor = try host.makeHypervisor()
         let terminal = try FakeTerminal()
@@ -95,25 +95,25 @@ import Testing
             ("console=", [""]),
             ("x=\"1 console=a\" console=b", ["b"]), ("console=a\tconsole=b", ["a", "b"]),
         ] as [(String, [String])])
-    func whatACommandLineNames(text: String, consoles: [String]) throws {
+    func `what a command line names`(text: String, consoles: [String]) throws {
         let tree = Tree(root: Node("", children: [Node("chosen", ["bootargs": .string(text)])]))
         let arguments = try #require(BootArguments(of: tree, configured: text, base: nil))
         #expect(arguments.consoles == consoles)
     }
 
-    @Test func aConsoleThatThereIsNotIsWarnedOf() throws {
+    @Test func `a console that there is not is warned of`() throws {
         _ = check(try configuration("console=ttyAMA0"))
         #expect(
             warnings == [
                 """
-                warning: boot-source.boot_args: "console=ttyAMA0": this machine has no such console, and the guest's \
-                messages go nowhere
+                warning: boot-source.boot_args: "console=ttyAMA0": this machine has no such console, so the guest's \
+                messages are lost
                   use console=ttyS0
                 """
             ])
     }
 
-    @Test func aBaseTreesConsoleIsWarnedOfAsItsOwn() throws {
+    @Test func `a base trees console is warned of as its own`() throws {
         _ = check(try configuration(nil, base: "console=ttymxc0,115200 console=tty1"))
         #expect(warnings.count == 1)
         #expect(
@@ -130,7 +130,7 @@ import Testing
         "console=uart,mmio32,0x9000000",
         "earlycon -- console=ttyAMA0",
     ])
-    func theseAreFine(text: String) throws {
+    func `these are fine`(text: String) throws {
         _ = check(try configuration(text))
         #expect(warnings == [])
     }
@@ -138,7 +138,7 @@ import Testing
     @Test(arguments: [
         "console=ttyS1", "console=tty0", "console=hvc0", "console=ttyTHS0", "console=ttyUSB0", "console=ttyAMA0,115200",
     ])
-    func theseAreNot(text: String) throws {
+    func `these are not`(text: String) throws {
         _ = check(try configuration(text))
         #expect(warnings.count == 1)
     }
@@ -150,7 +150,9 @@ import Testing
         ("1000.usb", "generic-xhci", "ttyUSB0", true), ("1000.gpu", "arm,mali-valhall-csf", "tty0", true),
         ("1000.net", "test,net", "ttyAMA0", false), ("1000.net", "test,net", "ttymxc0", false),
     ])
-    func aPassedThroughDeviceMayBringOne(name: String, compatible: String, console: String, isThere: Bool) throws {
+    func `a passed through device may bring one`(name: String, compatible: String, console: String, isThere: Bool)
+        throws
+    {
         host.add(name, properties: ["compatible": .string(compatible)])
         _ = check(try configuration("console=\(console)", devices: [.named(name)]))
         #expect(warnings.isEmpty == isThere, "\(warnings)")

@@ -48,7 +48,7 @@ import Testing
 
     // MARK: Placement
 
-    @Test func theKernelGoesToTheBaseWithTheInitrdAndTheDeviceTreeBehindIt() throws {
+    @Test func `the kernel goes to the base with the initrd and the device tree behind it`() throws {
         let image = arm64Image(fileSize: 10_000, imageSize: 0x12_3456)
         let initrd = (0..<5000).map { UInt8(truncatingIfNeeded: $0) }
         let result = try load(image, initrd: initrd)
@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test(arguments: [0, 0x8_0000, 0x12_3000] as [UInt64])
-    func theKernelIsTextOffsetAboveTheBase(textOffset: UInt64) throws {
+    func `the kernel is text offset above the base`(textOffset: UInt64) throws {
         let image = arm64Image(fileSize: 5000, textOffset: textOffset, imageSize: 0x10_0000)
         let result = try load(image)
         #expect(result.entry.rawValue == Self.base + textOffset)
@@ -71,14 +71,14 @@ import Testing
         #expect(try guestBytes(Self.base + textOffset, image.count) == image)
     }
 
-    @Test func aFileLargerThanItsImageSizeHasRoomToo() throws {
+    @Test func `a file larger than its Image size has room too`() throws {
         let result = try load(arm64Image(fileSize: 0x2001, imageSize: 0x1000))
         #expect(result.deviceTree.rawValue == Self.base + 0x3000)
     }
 
     /// booting.rst: where image_size is zero, "a bootloader should attempt to keep as much memory as possible free for
     /// use by the kernel immediately after the end of the kernel image".
-    @Test func anOldKernelWithoutImageSizeHasRoomForItsBSS() throws {
+    @Test func `an old kernel without Image size has room for its BSS`() throws {
         let image = arm64Image(fileSize: 0x1000, imageSize: 0)
         let result = try load(image, initrd: [1, 2, 3])
         #expect(result.entry.rawValue == Self.base + 0x8_0000)
@@ -89,7 +89,7 @@ import Testing
     }
 
     /// "The device tree blob (dtb) must be placed on an 8-byte boundary"; with pages to themselves all three are.
-    @Test func everythingBeginsOnAPage() throws {
+    @Test func `everything begins on a page`() throws {
         let result = try load(arm64Image(imageSize: 0x1001), initrd: [1])
         #expect(try #require(result.initrd).base.isAligned(to: 4096))
         #expect(result.deviceTree.isAligned(to: 4096))
@@ -97,7 +97,7 @@ import Testing
 
     // MARK: What doesn't fit
 
-    @Test func aKernelThatDoesNotFitIsRefused() {
+    @Test func `a kernel that does not fit is refused`() {
         #expect(
             error(arm64Image(imageSize: (16 << 20) + 1))
                 == .doesNotFit(what: "the kernel /Image", bytes: 16_777_217, available: 16_777_216))
@@ -105,14 +105,14 @@ import Testing
         #expect(available(error(arm64Image(textOffset: (1 << 40) - 1, imageSize: (1 << 40) - 1))) == 0)
     }
 
-    @Test func anInitrdThatDoesNotFitIsRefused() {
+    @Test func `an initrd that does not fit is refused`() {
         #expect(
             error(arm64Image(imageSize: 15 << 20), initrd: [UInt8](repeating: 1, count: (1 << 20) + 1))
                 == .doesNotFit(what: "the initrd /initrd", bytes: 1_048_577, available: 1_048_576))
         #expect(available(error(arm64Image(imageSize: 16 << 20), initrd: [1])) == 0)
     }
 
-    @Test func anInitrdThatJustFitsIsLoaded() throws {
+    @Test func `an initrd that just fits is loaded`() throws {
         let initrd = [UInt8](repeating: 7, count: 1 << 20)
         let result = try load(arm64Image(imageSize: 15 << 20), initrd: initrd)
         #expect(result.initrd?.last == ram.last)
@@ -122,7 +122,7 @@ import Testing
 
     // MARK: Files
 
-    @Test func aMissingFileIsNamedWithItsKey() {
+    @Test func `a missing file is named with its key`() {
         let loader = BootLoader(memory: memory, system: kernel, log: lines.log)
         let missing = machineError { () throws(MachineError) in
             try loader.load(
@@ -138,13 +138,13 @@ import Testing
         #expect(initrd == .file(key: "boot-source.initrd_path", path: "/none", errno: .noSuchFileOrDirectory))
     }
 
-    @Test func anEmptyInitrdIsRefused() {
+    @Test func `an empty initrd is refused`() {
         #expect(
             error(arm64Image(imageSize: 0x1000), initrd: [])
                 == .file(key: "boot-source.initrd_path", path: "/initrd", errno: .noData))
     }
 
-    @Test func aFileThatIsNoImageIsRefusedWithTheRemedy() {
+    @Test func `a file that is no Image is refused with the remedy`() {
         #expect(
             error([UInt8](repeating: 0, count: 4096)) == .image(path: "/Image", .noImage))
         #expect(error([1, 2, 3]) == .image(path: "/Image", .shortHeader(3)))
@@ -153,7 +153,7 @@ import Testing
     }
 
     /// Without a PE header only image_size says how long the file should be, which has the BSS in it.
-    @Test func aFileOfLessThanHalfItsImageSizeIsDoubted() throws {
+    @Test func `a file of less than half its Image size is doubted`() throws {
         _ = try load(arm64Image(fileSize: 0x1000, imageSize: 0x2000))
         #expect(lines.all.isEmpty)
         _ = try load(arm64Image(fileSize: 0x1000, imageSize: 0x2002))
@@ -164,7 +164,7 @@ import Testing
             ])
     }
 
-    @Test func aTruncatedPEImageIsRefused() throws {
+    @Test func `a truncated PE Image is refused`() throws {
         let whole = peImage(sections: [(0x1000, 0x1000), (0x800, 0x2000)], fileSize: 0x2800)
         _ = try load(whole)
         #expect(

@@ -89,14 +89,14 @@ import VFIO
         return withExtendedLifetime(machine) { host.kernel.withState { $0.callCount } }
     }
 
-    @Test func theWholeSetUpIsReleasedInReverseOrder() throws {
+    @Test func `the whole set up is released in reverse order`() throws {
         let host = makeHost()
         #expect(try setUp(host) > 100)
         #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
         #expect(host.kernel.disorder == nil)
     }
 
-    @Test func everyCallThatFailsIsNamedAndEverythingIsReleased() throws {
+    @Test func `every call that fails is named and everything is released`() throws {
         var survivedCalls: Set<String> = []
         var number = 0
         while true {

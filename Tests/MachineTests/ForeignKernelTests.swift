@@ -95,23 +95,23 @@ import Testing
     ]
 
     @Test(arguments: formats)
-    func whatAFileIsAndWhatToRunIsSaid(file: [UInt8], text: String, remedy: String) throws {
+    func `what a file is and what to run is said`(file: [UInt8], text: String, remedy: String) throws {
         #expect(try error(file) == "boot-source.kernel_image_path: /boot/kernel: \(text)\n  \(remedy)")
     }
 
-    @Test func aFormatIsKnownByItsFirstBytesAlone() throws {
+    @Test func `a format is known by its first bytes alone`() throws {
         #expect(try error([0xFD, 0x37, 0x7A, 0x58, 0x5A, 0]).contains("compressed with xz"))
         #expect(try error([0x7F] + Array("ELF".utf8)).contains("an ELF file for another CPU"))
         #expect(try error([0xD0, 0x0D, 0xFE, 0xED]).contains("this is a device tree, not a kernel"))
     }
 
-    @Test func aPathIsOneWordOfTheCommand() throws {
+    @Test func `a path is one word of the command`() throws {
         #expect(
             try error([0x42, 0x5A, 0x68], path: "/my kernel's").hasSuffix(
                 #"run: bzip2 -dc < '/my kernel'\''s' > Image"#))
     }
 
-    @Test func randomFilesAreRefusedWithoutATrap() throws {
+    @Test func `random files are refused without a trap`() throws {
         var generator = SystemRandomNumberGenerator()
         for count in 0..<300 {
             let file = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }

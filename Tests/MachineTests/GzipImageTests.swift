@@ -58,7 +58,7 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
     }
 
     @Test(arguments: [nil, "Image"])
-    func isDecompressedToWhereItBelongs(name: String?) throws {
+    func `is decompressed to where it belongs`(name: String?) throws {
         let result = try load(try gzip(image, name: name))
         #expect(result.entry.rawValue == 0x8000_1000)
         #expect(result.deviceTree.rawValue == 0x8020_1000)
@@ -73,14 +73,14 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
 
     /// RFC 1952, 2.2: "A gzip file consists of a series of members". pigz and `cat a.gz b.gz` make such files.
     @Test(arguments: [1, 10, 63, 64, 65, 300_000, 900_000])
-    func allMembersOfAFileAreRead(cut: Int) throws {
+    func `all members of a file are read`(cut: Int) throws {
         let file = try gzip(Array(image[..<cut])) + gzip([]) + gzip(Array(image[cut...]), name: "rest")
         try expectLoaded(try load(file))
         #expect(lines.all.isEmpty)
     }
 
     /// Each cut of the stream's buffer, which has 256 KiB, through the two bytes that begin a member.
-    @Test func aMemberMayBeginAnywhereInTheBuffer() throws {
+    @Test func `a member may begin anywhere in the buffer`() throws {
         let head = Array(image[..<64])
         let second = try gzip(Array(image[64...]))
         let rest = try gzip(head, name: "").count
@@ -91,35 +91,35 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
         }
     }
 
-    @Test func aMemberThatIsTruncatedOrCorruptIsRefused() throws {
+    @Test func `a member that is truncated or corrupt is refused`() throws {
         let file = try gzip(image)
         #expect(problem(file + file.prefix(100)) == .truncatedGzip)
         #expect(isCorrupt(problem(file + [0x1F, 0x8B, 0xFF, 1, 2, 3])))
     }
 
-    @Test func zerosBehindTheDataArePadding() throws {
+    @Test func `zeros behind the data are padding`() throws {
         try expectLoaded(try load(try gzip(image) + [UInt8](repeating: 0, count: 1000)))
         #expect(lines.all.isEmpty)
     }
 
     /// As gzip(1): "decompression OK, trailing garbage ignored".
     @Test(arguments: [[1], [0x1F], [0, 0, 7], Array("signature".utf8)] as [[UInt8]])
-    func anythingElseBehindTheDataIsIgnoredWithAWarning(bytes: [UInt8]) throws {
+    func `anything else behind the data is ignored with a warning`(bytes: [UInt8]) throws {
         try expectLoaded(try load(try gzip(image) + bytes))
         #expect(
             lines.all == [
-                "warning: boot-source.kernel_image_path: /Image: what follows the compressed data is ignored"
+                "warning: boot-source.kernel_image_path: /Image: Martlet ignores the data after the compressed kernel"
             ])
     }
 
-    @Test func aTruncatedFileIsRefused() throws {
+    @Test func `a truncated file is refused`() throws {
         let file = try gzip(image)
         for count in [2, 10, 20, 1000, file.count / 2, file.count - 9, file.count - 1] {
             #expect(problem(Array(file.prefix(count))) == .truncatedGzip, "\(count)")
         }
     }
 
-    @Test func aCorruptFileIsRefused() throws {
+    @Test func `a corrupt file is refused`() throws {
         let file = try gzip(image)
         for offset in [2, 3, file.count / 2, file.count - 8, file.count - 1] {
             var bad = file
@@ -129,7 +129,7 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
         }
     }
 
-    @Test func aFileThatUnpacksToMoreThanMemoryIsRefused() throws {
+    @Test func `a file that unpacks to more than memory is refused`() throws {
         let bomb = try gzip(arm64Image(fileSize: 17 << 20, imageSize: 0x1000))
         #expect(bomb.count < 100_000)
         guard case .doesNotFit(what: "the kernel /Image", _, _)? = error(bomb) else {
@@ -138,7 +138,7 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
         }
     }
 
-    @Test func aHeaderThatAsksForMoreThanMemoryIsRefused() throws {
+    @Test func `a header that asks for more than memory is refused`() throws {
         #expect(
             error(try gzip(arm64Image(imageSize: 17 << 20)))
                 == .doesNotFit(what: "the kernel /Image", bytes: 17_825_792, available: 16_777_216))
@@ -151,20 +151,20 @@ func gzip(_ bytes: [UInt8], name: String? = nil) throws -> [UInt8] {
         }
     }
 
-    @Test func whatIsInsideMustBeAnImage() throws {
+    @Test func `what is inside must be an Image`() throws {
         #expect(problem(try gzip([UInt8](repeating: 0, count: 4096))) == .noImage)
         #expect(problem(try gzip([1, 2, 3])) == .shortHeader(3))
         #expect(problem(try gzip([])) == .shortHeader(0))
     }
 
-    @Test func aTruncatedPEImageInsideIsRefused() throws {
+    @Test func `a truncated PE Image inside is refused`() throws {
         let whole = peImage(sections: [(0x800, 0x2000)], fileSize: 0x2800)
         _ = try load(try gzip(whole))
         #expect(
             problem(try gzip(Array(whole.dropLast()))) == .truncated(bytes: 10239, expected: 10240))
     }
 
-    @Test func anImageOfTheHeaderAloneIsLoaded() throws {
+    @Test func `an Image of the header alone is loaded`() throws {
         let result = try load(try gzip(arm64Image(fileSize: 64, imageSize: 0x1000)))
         #expect(result.deviceTree.rawValue == 0x8000_1000)
     }

@@ -28,11 +28,11 @@ import Testing
         SwapFree:         524288 kB
         """
 
-    @Test func whatTheHostHasLeftIsEnough() {
+    @Test func `what the host has left is enough`() {
         #expect(check(2560, meminfo: meminfo) == nil)
     }
 
-    @Test func moreThanMemoryAndSwapIsRefused() {
+    @Test func `more than memory and swap is refused`() {
         #expect(
             check(2561, meminfo: meminfo) == """
                 machine-config.mem_size_mib: the guest needs 2561 MiB, but the host has only 2560 MiB left
@@ -40,17 +40,17 @@ import Testing
                 """)
     }
 
-    @Test func aHostWithoutSwapIsUnderstood() {
+    @Test func `a host without swap is understood`() {
         #expect(check(1, meminfo: "MemAvailable: 1024 kB\n") == nil)
         #expect(check(2, meminfo: "MemAvailable: 1024 kB\n") != nil)
     }
 
     @Test(arguments: [nil, "", "MemAvailable:\n", "MemAvailable: much\n", "XMemAvailable: 1 kB\n"])
-    func aHostThatDoesNotSayIsTakenAtItsWord(meminfo: String?) {
+    func `a host that does not say is taken at its word`(meminfo: String?) {
         #expect(check(1 << 20, meminfo: meminfo) == nil)
     }
 
-    @Test func absurdNumbersDoNotTrap() {
+    @Test func `absurd numbers do not trap`() {
         let most = UInt64.max
         #expect(check(1, meminfo: "MemAvailable: \(most) kB\nSwapFree: \(most) kB\n") == nil)
     }
@@ -100,7 +100,7 @@ import Testing
         #expect(refusal(1024) == nil)
         #expect(refusal(1024, isPinned: true) != nil)
         host.kernel.addFile("/sys/fs/cgroup/vm/memory.swap.max", "268435456\n")
-        #expect(refusal(1024)?.contains("may use only 512 MiB and 256 MiB of swap space (") == true)
+        #expect(refusal(1024)?.contains("allows 512 MiB and 256 MiB of swap space (") == true)
         host.kernel.addFile("/sys/fs/cgroup/vm/memory.swap.max", "max\n")
         #expect(refusal(1024) == nil)
     }
@@ -113,7 +113,7 @@ import Testing
         host.kernel.addFile("/proc/meminfo", "MemAvailable: 8000000 kB\nSwapFree: 1048576 kB\n")
         #expect(
             refusal(1024)?.contains(
-                "may use only 512 MiB and 256 MiB of swap space (\(folder)/memory.limit_in_bytes)") == true)
+                "allows 512 MiB and 256 MiB of swap space (\(folder)/memory.limit_in_bytes)") == true)
         #expect(refusal(700) == nil)
     }
 

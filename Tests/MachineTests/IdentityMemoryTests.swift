@@ -47,7 +47,7 @@ import Testing
 
     // MARK: Layout
 
-    @Test func theBoardKeepsItsPlaceWhereNothingIsInTheWay() throws {
+    @Test func `the board keeps its place where nothing is in the way`() throws {
         let layout = try layout(try ranges((0x4000_0000, 0x400_0000), (0x5000_0000, 0x400_0000)))
         #expect(layout.interruptController.description == "0x8000000-0x849ffff")
         #expect(layout.serial.description == "0x9000000-0x9000007")
@@ -59,7 +59,7 @@ import Testing
     }
 
     /// RAM from 0 up, as on a Raspberry Pi.
-    @Test func theBoardGivesWayToRAM() throws {
+    @Test func `the board gives way to RAM`() throws {
         let layout = try layout(try ranges((0, 0x3000_0000)))
         #expect(layout.interruptController.description == "0x30000000-0x3049ffff")
         #expect(layout.serial.description == "0x304a0000-0x304a0007")
@@ -70,20 +70,20 @@ import Testing
         #expect(layout.windows.map(\.description) == ["0x40000000-0xffffffffff"])
     }
 
-    @Test func theBoardGivesWayToDevicesAtFixedAddresses() throws {
+    @Test func `the board gives way to devices at fixed addresses`() throws {
         let layout = try layout(
             try ranges((0x4000_0000, 0x400_0000)), avoiding: try ranges((0x900_0000, 0x1000), (0x901_0000, 0x1000)))
         #expect(layout.serial.description == "0x9001000-0x9001007")
         #expect(layout.clock.description == "0x9011000-0x9011fff")
     }
 
-    @Test func ramBeyondTheHostsAddressesIsRefused() throws {
+    @Test func `RAM beyond the hosts addresses is refused`() throws {
         let banks = try ranges((0x4000_0000, 0x400_0000), (0x100_0000_0000, 0x200_0000))
         #expect(
             machineError { () throws(MachineError) in try layout(banks) } == .bankOutOfReach(banks[1], addressBits: 40))
     }
 
-    @Test func aPlatformBusInRAMIsRefused() throws {
+    @Test func `a platform bus in RAM is refused`() throws {
         let banks = try ranges((0x4000_0000, 0x400_0000), (0x5000_0000, 0x400_0000))
         let error = machineError { () throws(MachineError) in
             try layout(banks, bus: .init(base: 0x5000_0000, size: 0x1000))
@@ -100,7 +100,7 @@ import Testing
     }
 
     /// However the banks lie, nothing of the board overlaps them or something else of it.
-    @Test(arguments: 0..<100) func nothingEverOverlaps(seed: Int) throws {
+    @Test(arguments: 0..<100) func `nothing ever overlaps`(seed: Int) throws {
         var generator = SystemRandomNumberGenerator()
         // 2 MiB pages among the first 4 GiB, thickest where the board usually is.
         let places = (0..<Int.random(in: 1...200, using: &generator)).map { _ in
@@ -130,7 +130,7 @@ import Testing
         BootRoom(banks: try banks.map { try #require(GuestRange(base: GuestAddress($0), size: $1)) })
     }
 
-    @Test func kernelGoesToTheFirstBankThatIsLargeEnough() throws {
+    @Test func `kernel goes to the first bank that is large enough`() throws {
         let room = try room((0x10_0000, 0x40_0000), (0x4000_0000, 0x100_0000), (0x8000_0000, 0x1000_0000))
         // 2 MiB aligned, so that the first bank has 3 MiB for it.
         #expect(try room.place("it", 0x30_0000, alignment: 2 << 20).rawValue == 0x20_0000)
@@ -141,7 +141,7 @@ import Testing
                 == .fragmented(what: "it", bytes: 268_435_457, largest: 268_435_456, banks: 3))
     }
 
-    @Test func whatDoesNotFitBesideTheKernelGoesElsewhere() throws {
+    @Test func `what does not fit beside the kernel goes elsewhere`() throws {
         var room = try room((0x4000_0000, 0x100_0000), (0x8000_0000, 0x1000_0000))
         let kernel = try #require(GuestRange(base: GuestAddress(0x4000_0000), size: 0xF0_0000))
         room.take(kernel)
@@ -154,7 +154,7 @@ import Testing
     }
 
     /// booting.rst: kernel and initrd within 32 GiB from a whole GiB on.
-    @Test func initrdStaysInTheKernelsWindow() throws {
+    @Test func `initrd stays in the kernels window`() throws {
         var room = try room((0x4000_0000, 0x100_0000), (0x8_3FFF_F000, 0x1000), (0x8_4000_0000, 0x1000))
         let kernel = try #require(GuestRange(base: GuestAddress(0x4000_0000), size: 0x100_0000))
         room.take(kernel)
@@ -171,7 +171,7 @@ import Testing
 
     // MARK: Machines
 
-    @Test func ramIsWhereTheHostHasIt() throws {
+    @Test func `RAM is where the host has it`() throws {
         prepare([0x200, 0x201, 0x202, 0x203, 0x100, 0x101, 0x300, 0x105])
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
@@ -194,7 +194,7 @@ import Testing
         }
     }
 
-    @Test func everythingIsGivenBack() throws {
+    @Test func `everything is given back`() throws {
         prepare([1, 2, 3, 4, 5, 6, 7, 9])
         do {
             let hypervisor = try host.makeHypervisor()
@@ -244,7 +244,7 @@ import Testing
         withExtendedLifetime(hypervisor) { #expect(device < pin, "\(journal)") }
     }
 
-    @Test func memoryThatMovedBeforeTheStartIsAnError() throws {
+    @Test func `memory that moved before the start is an error`() throws {
         prepare(Array(0x100..<0x108))
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration(), hypervisor: hypervisor)
@@ -254,7 +254,7 @@ import Testing
         #expect(error == .memoryMoved("0x20600000"))
     }
 
-    @Test func memoryThatMovedMeanwhileIsReported() throws {
+    @Test func `memory that moved meanwhile is reported`() throws {
         prepare(Array(0x100..<0x108))
         let kernel = host.kernel
         kernel.withState { $0.kvm.exits[0] = [.systemEvent(1)] }
@@ -292,7 +292,7 @@ import Testing
         #expect(late.calls == [])
     }
 
-    @Test func allReasonsAreGivenWhenThereIsNoMemory() throws {
+    @Test func `all reasons are given when there is no memory`() throws {
         prepare([1])
         let folder = "/sys/kernel/mm/hugepages/hugepages-2048kB"
         host.kernel.addFile("\(folder)/free_hugepages", "1\n")
@@ -310,21 +310,21 @@ import Testing
         #expect(host.kernel.held.isEmpty)
     }
 
-    @Test func memoryInTooManyPiecesIsRefused() throws {
+    @Test func `memory in too many pieces is refused`() throws {
         prepare((0..<129).map { UInt64($0) * 2 + 1 })
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration(mebibytes: 258)) }
         #expect(error == .guestMemory(.tooManyBanks(129, limit: 128)))
         #expect(host.kernel.held.isEmpty)
     }
 
-    @Test func aHeapWithoutUseIsRefused() throws {
+    @Test func `a heap without use is refused`() throws {
         var configuration = configuration(devices: [])
         configuration.machineSize.dmaHeap = "linux,cma"
         let error = machineError { () throws(MachineError) in try host.makePlan(configuration) }
         #expect(error == .heapWithoutIdentity)
     }
 
-    @Test func hugePagesServeOrdinaryGuestsToo() throws {
+    @Test func `huge pages serve ordinary guests too`() throws {
         host.kernel.withState { $0.memory.hugePages[Self.page] = (0..<8).map { $0 * Self.page } }
         var configuration = configuration(devices: [])
         configuration.machineSize.hugePages = .twoMebibytes

@@ -13,7 +13,7 @@ import Testing
         } catch { return error }
     }
 
-    @Test func readsEveryField() throws {
+    @Test func `reads every field`() throws {
         let header = try ImageHeader(
             arm64Image(textOffset: 0x8_0000, imageSize: 0x12_3456_7000, flags: 0x1122_3344_5566_770A))
         #expect(header.textOffset == 0x8_0000)
@@ -21,35 +21,35 @@ import Testing
         #expect(header.flags == 0x1122_3344_5566_770A)
     }
 
-    @Test func theHeaderAloneIsEnough() throws {
+    @Test func `the header alone is enough`() throws {
         #expect(try ImageHeader(Array(arm64Image(imageSize: 1).prefix(64))).imageSize == 1)
     }
 
     /// booting.rst: "Prior to v3.17, the endianness of text_offset was not specified. In these cases image_size is zero
     /// and text_offset is 0x80000 [...]. Where image_size is zero, text_offset can be assumed to be 0x80000."
     @Test(arguments: [0, 0x8_0000, 0x0000_0800_0000_0000] as [UInt64])
-    func withoutAnImageSizeTheTextOffsetIsTheOldOne(textOffset: UInt64) throws {
+    func `without an Image size the text offset is the old one`(textOffset: UInt64) throws {
         let header = try ImageHeader(arm64Image(textOffset: textOffset, imageSize: 0))
         #expect(header.textOffset == 0x8_0000)
         #expect(header.imageSize == 0)
     }
 
     @Test(arguments: [0, 1, 63])
-    func aShortFileIsRefused(count: Int) {
+    func `a short file is refused`(count: Int) {
         #expect(fault(Array(arm64Image(imageSize: 1).prefix(count))) == .short)
     }
 
     @Test(arguments: ["ARM\0", "armd", "\0\0\0\0", "ARMe"])
-    func anotherMagicNumberIsRefused(magic: String) {
+    func `another magic number is refused`(magic: String) {
         #expect(fault(arm64Image(imageSize: 1, magic: Array(magic.utf8))) == .notArm64)
     }
 
-    @Test func otherFilesAreRefused() {
+    @Test func `other files are refused`() {
         #expect(fault([0x7F] + Array("ELF".utf8) + [UInt8](repeating: 0, count: 100)) == .notArm64)
         #expect(fault([UInt8](repeating: 0, count: 4096)) == .notArm64)
     }
 
-    @Test func nonsenseIsRefusedBeforeItOverflows() {
+    @Test func `nonsense is refused before it overflows`() {
         #expect(fault(arm64Image(textOffset: 1 << 40, imageSize: 1)) == .implausible("text_offset"))
         #expect(fault(arm64Image(textOffset: .max, imageSize: 1)) == .implausible("text_offset"))
         #expect(fault(arm64Image(imageSize: 1 << 40)) == .implausible("image_size"))
@@ -61,13 +61,13 @@ import Testing
 @Suite struct PEImageTests {
     private func fileSize(_ bytes: [UInt8]) -> Int? { bytes.withUnsafeBytes(PEImage.fileSize) }
 
-    @Test func isTheEndOfTheLastSection() {
+    @Test func `is the end of the last section`() {
         #expect(fileSize(peImage(sections: [(0x1000, 0x400), (0x800, 0x2000)])) == 0x2800)
         #expect(fileSize(peImage(sections: [(0x800, 0x2000), (0x1000, 0x400)])) == 0x2800)
         #expect(fileSize(peImage(sections: [])) == 0)
     }
 
-    @Test func whatIsNoPEImageHasNone() {
+    @Test func `what is no PE Image has none`() {
         #expect(fileSize([]) == nil)
         #expect(fileSize(arm64Image(imageSize: 1)) == nil)
         #expect(fileSize([0x4D, 0x5A]) == nil)
@@ -76,12 +76,12 @@ import Testing
         #expect(fileSize(image) == nil)
     }
 
-    @Test func everyTruncationIsSurvived() {
+    @Test func `every truncation is survived`() {
         let image = peImage(sections: [(0x1000, 0x400), (0x800, 0x2000)])
         for count in 0..<image.count { _ = fileSize(Array(image.prefix(count))) }
     }
 
-    @Test func absurdOffsetsAreSurvived() {
+    @Test func `absurd offsets are survived`() {
         var image = peImage(sections: [(1, 1)])
         for value in [0, 0xFF, 0x7F] as [UInt8] {
             image.replaceSubrange(60..<64, with: [value, value, value, value])

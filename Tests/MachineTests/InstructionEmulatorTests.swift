@@ -175,7 +175,7 @@ private struct StoppedGuest {
 
     init() throws { guest = try StoppedGuest() }
 
-    @Test func pairWithWriteBackIsLoadedInOrder() throws {
+    @Test func `pair with write back is loaded in order`() throws {
         #expect(try guest.run(0xa8c1_04a0))  // ldp x0, x1, [x5], #16
 
         #expect(
@@ -187,7 +187,7 @@ private struct StoppedGuest {
         #expect(guest.abortCount == 0 && guest.log.isEmpty)
     }
 
-    @Test func signsAndTheUpperHalfOfNarrowLoads() throws {
+    @Test func `signs and the upper half of narrow loads`() throws {
         try guest.vcpu.set(.x(0), to: .max)
         #expect(try guest.run(0x38c0_1ca0))  // ldrsb w0, [x5, #1]!
         #expect(try guest.x(0) == 0xffff_ff81)
@@ -198,7 +198,7 @@ private struct StoppedGuest {
         #expect(try guest.x(0) == 0xffff_ffff_8382_8180)
     }
 
-    @Test func vectorsAreStoredAndLoadedByHalves() throws {
+    @Test func `vectors are stored and loaded by halves`() throws {
         try guest.vcpu.setVector(3, to: 0x1111_2222_3333_4444_5555_6666_7777_8888)
         #expect(try guest.run(0x3d80_04a3, isWrite: true))  // str q3, [x5, #16]
         #expect(
@@ -216,14 +216,14 @@ private struct StoppedGuest {
         #expect(try guest.vcpu.vector(3) == 0x80)
     }
 
-    @Test func zeroRegisterIsStoredAndTakesNothing() throws {
+    @Test func `zero register is stored and takes nothing`() throws {
         #expect(try guest.run(0xa881_7cbf, isWrite: true))  // stp xzr, xzr, [x5], #16
         #expect(guest.first.accesses == [.init(offset: 0, bytes: 8, value: 0), .init(offset: 8, bytes: 8, value: 0)])
         #expect(try guest.x(5) == StoppedGuest.device + 16)
     }
 
     @Test(arguments: [(0x3c5, CoreRegister.spEL1), (0x3c4, .sp), (0x3c0, .sp)] as [(UInt64, CoreRegister)])
-    func stackPointerIsThatOfTheState(state: UInt64, register: CoreRegister) throws {
+    func `stack pointer is that of the state`(state: UInt64, register: CoreRegister) throws {
         try guest.vcpu.set(.pstate, to: state)
         try guest.vcpu.set(register, to: StoppedGuest.device + 32)
 
@@ -233,7 +233,7 @@ private struct StoppedGuest {
         #expect(try guest.vcpu.value(of: register) == StoppedGuest.device + 16)
     }
 
-    @Test func steppingOverClearsTheBranchTypeAndTheStep() throws {
+    @Test func `stepping over clears the branch type and the step`() throws {
         try guest.vcpu.set(.pstate, to: 0x3c5 | 3 << 10 | 1 << 21 | 1 << 31)
 
         #expect(try guest.run(0x2940_04a0))  // ldp w0, w1, [x5]
@@ -241,7 +241,7 @@ private struct StoppedGuest {
         #expect(try guest.vcpu.value(of: .pstate) == 0x3c5 | 1 << 31)
     }
 
-    @Test func translatedAddressesGoThroughTheGuestsTables() throws {
+    @Test func `translated addresses go through the guests tables`() throws {
         // Device memory at the first GiB, RAM at the third, for both halves.
         guest.turnOnMMU([1 << 10 | 1, 0, 2 << 30 | 1 << 10 | 1])
         let upper: UInt64 = 0xffff_ff80_0000_0000
@@ -257,22 +257,24 @@ private struct StoppedGuest {
 
     // MARK: What isn't performed
 
-    @Test func exclusivesAreAborted() throws {
+    @Test func `exclusives are aborted`() throws {
         try guest.expectAbort(0xc85f_7ca0, "pc 0x80001000, instruction 0xc85f7ca0: an exclusive load")
     }
 
-    @Test func accessesOfTwoRegionsAreAborted() throws {
+    @Test func `accesses of two regions are aborted`() throws {
         try guest.vcpu.set(.x(5), to: StoppedGuest.device + 0xffc)
-        try guest.expectAbort(0x2940_04a0, "not wholly in one", trapped: StoppedGuest.device + 0xffc)
+        try guest.expectAbort(
+            0x2940_04a0, "the access is not inside one trapped region", trapped: StoppedGuest.device + 0xffc)
     }
 
-    @Test func accessesBehindTheRegionAreAborted() throws {
+    @Test func `accesses behind the region are aborted`() throws {
         try guest.vcpu.set(.x(5), to: StoppedGuest.device + 0x1ffc)
-        try guest.expectAbort(0x2940_04a0, "not wholly in one", trapped: StoppedGuest.device + 0x1ffc)
+        try guest.expectAbort(
+            0x2940_04a0, "the access is not inside one trapped region", trapped: StoppedGuest.device + 0x1ffc)
     }
 
     /// Two pages that follow each other for the guest, but not for the machine.
-    @Test func accessesOfTwoPagesFollowTheTables() throws {
+    @Test func `accesses of two pages follow the tables`() throws {
         let level2 = StoppedGuest.tables + 0x1000
         let level3 = StoppedGuest.tables + 0x2000
         guest.turnOnMMU([level2 | 3, 0, 2 << 30 | 1 << 10 | 1])
@@ -280,7 +282,8 @@ private struct StoppedGuest {
         guest.put((StoppedGuest.device + 0x1000) | 1 << 10 | 3, at: level3)
         guest.put(StoppedGuest.device | 1 << 10 | 3, at: level3 + 8)
         try guest.vcpu.set(.x(5), to: 0xffc)
-        try guest.expectAbort(0x2940_04a0, "not wholly in one", trapped: StoppedGuest.device + 0x1ffc)
+        try guest.expectAbort(
+            0x2940_04a0, "the access is not inside one trapped region", trapped: StoppedGuest.device + 0x1ffc)
     }
 
     /// The guest has put a load where the store was that trapped.
@@ -326,13 +329,13 @@ private struct StoppedGuest {
             (0x3c0, 0x2940_04a0, 1 << 10 | 1, false), (0x3c0, 0x2900_04a0, 1 << 10 | 1 << 7 | 1 << 6 | 1, true),
             (0x3c5, 0x2900_04a0, 1 << 10 | 1 << 7 | 1, true), (0x3c5, 0xb840_08a0, 1 << 10 | 1, false),
         ] as [(UInt64, UInt32, UInt64, Bool)])
-    func permissionsOfTheTablesHold(state: UInt64, word: UInt32, descriptor: UInt64, isWrite: Bool) throws {
+    func `permissions of the tables hold`(state: UInt64, word: UInt32, descriptor: UInt64, isWrite: Bool) throws {
         guest.turnOnMMU([descriptor, 0, 2 << 30 | 1 << 10 | 1 << 6 | 1])
         try guest.vcpu.set(.pstate, to: state)
         try guest.expectReentry(word, "not permitted", isWrite: isWrite)
     }
 
-    @Test func userAccessNeedsTheUsersBitUnlessOverridden() throws {
+    @Test func `user access needs the users bit unless overridden`() throws {
         guest.turnOnMMU([1 << 10 | 1, 0, 2 << 30 | 1 << 10 | 1])
         try guest.vcpu.set(.pstate, to: 0x3c5 | 1 << 23)  // UAO
         #expect(try guest.run(0xb840_08a0))  // ldtr w0, [x5]
@@ -340,20 +343,20 @@ private struct StoppedGuest {
     }
 
     @Test(arguments: [(0x10, "AArch32"), (0x3c9, "EL2")] as [(UInt64, String)])
-    func statesThatAreNotEmulated(state: UInt64, text: String) throws {
+    func `states that are not emulated`(state: UInt64, text: String) throws {
         try guest.vcpu.set(.pstate, to: state)
         try guest.expectAbort(0x2940_04a0, text)
     }
 
     @Test(arguments: [(0x3c5, 1 << 25), (0x3c0, 1 << 24)] as [(UInt64, UInt64)])
-    func bigEndianDataIsNotEmulated(state: UInt64, control: UInt64) throws {
+    func `big endian data is not emulated`(state: UInt64, control: UInt64) throws {
         try guest.vcpu.set(.pstate, to: state)
         guest.set(.sctlrEL1, to: control)
         try guest.expectAbort(0x2940_04a0, "big-endian")
     }
 
     @Test(arguments: [0x8010_0000, 0x7fff_fffc, 0x1000_0000, 0x8000_1002] as [UInt64])
-    func instructionsOutsideRAMCannotBeRead(counter: UInt64) throws {
+    func `instructions outside RAM cannot be read`(counter: UInt64) throws {
         try guest.vcpu.set(.pc, to: counter)
         #expect(try !guest.run(0x2940_04a0))
         #expect(guest.abortCount == 1 && guest.log.first?.contains("not in RAM") == true)
@@ -387,7 +390,7 @@ private struct StoppedGuest {
         #expect(guest.first.accesses.map(\.offset) == [0, 4])
     }
 
-    @Test func theDeviceIsToldWhatBecameOfTheInstruction() throws {
+    @Test func `the device is told what became of the instruction`() throws {
         #expect(try guest.run(0x2940_04a0))  // ldp w0, w1, [x5]
         #expect(guest.first.undescribed == [.emulated] && guest.second.undescribed == [])
         try guest.vcpu.set(.pc, to: StoppedGuest.code)
@@ -397,7 +400,7 @@ private struct StoppedGuest {
         #expect(guest.first.undescribed.count == 1 && guest.second.undescribed.count == 1)
     }
 
-    @Test func eachProgramCounterIsReportedOnceAndAtMostSoMany() throws {
+    @Test func `each program counter is reported once and at most so many`() throws {
         for round in 0..<3 {
             for index in 0..<UInt64(100) {
                 try guest.vcpu.set(.pc, to: StoppedGuest.ram + index * 4)
@@ -410,7 +413,7 @@ private struct StoppedGuest {
         #expect(guest.log.last?.hasSuffix("Martlet only counts further ones") == true)
     }
 
-    @Test func callsThatFailAreErrors() throws {
+    @Test func `calls that fail are errors`() throws {
         // As many as one instruction makes, each of them once.
         guest.put(0xa8c1_04a0, at: StoppedGuest.code, bytes: 4)
         var failures = 0

@@ -37,11 +37,11 @@ import Testing
         arguments: [
             (0, nil), (2, 4096), (4, 16384), (6, 65536), (0xA, 4096), (0xFFFF_FFFF_FFFF_FFF9, nil),
         ] as [(UInt64, UInt64?)])
-    func theHeadersFlagsSayThePageSize(flags: UInt64, size: UInt64?) {
+    func `the headers flags say the page size`(flags: UInt64, size: UInt64?) {
         #expect(KernelDemands(flags: flags, path: "").pageSize == size)
     }
 
-    @Test func theHeadersFirstFlagIsTheByteOrder() {
+    @Test func `the headers first flag is the byte order`() {
         #expect(KernelDemands(flags: 1, path: "").isBigEndian)
         #expect(!KernelDemands(flags: 0xFFFF_FFFF_FFFF_FFFE, path: "").isBigEndian)
     }
@@ -53,7 +53,7 @@ import Testing
             (0xF010_0000, [16384, 65536], false), (0x1F20_0100, [4096, 16384], true),
             (0x0000_1124, [4096, 65536], true),
         ] as [(UInt64, [UInt64], Bool)])
-    func theRegistersFieldsAreRead(register: UInt64, sizes: [UInt64], hasBigEndian: Bool) {
+    func `the registers fields are read`(register: UInt64, sizes: [UInt64], hasBigEndian: Bool) {
         let features = MemoryModelFeatures(register)
         #expect(features.pageSizes == sizes)
         #expect(features.hasBigEndian == hasBigEndian)
@@ -62,33 +62,33 @@ import Testing
     // MARK: Machines
 
     @Test(arguments: [0, 2, 6, 1, 7] as [UInt64])
-    func whatTheCPUHasIsNoProblem(flags: UInt64) {
+    func `what the CPU has is no problem`(flags: UInt64) {
         give(Self.cortexA72, flags: flags)
         #expect(check().isEmpty)
     }
 
     private static let pages = MachineError.image(path: "/Image", .pageSize(16384, host: [4096, 65536]))
 
-    @Test func pagesThatTheCPUHasNotAreRefused() {
+    @Test func `pages that the CPU has not are refused`() {
         give(Self.cortexA72, flags: 0xC)
         #expect(check() == [Self.pages.description])
     }
 
-    @Test func aByteOrderThatTheCPUHasNotIsRefused() {
+    @Test func `a byte order that the CPU has not is refused`() {
         give(0x1024, flags: 0xB)
         #expect(
             check() == [MachineError.image(path: "/Image", .bigEndian).description])
     }
 
     /// Then the machine isn't built, and a vCPU of the check's own is asked.
-    @Test func anotherProblemDoesNotHideIt() {
+    @Test func `another problem does not hide it`() {
         give(Self.cortexA72, flags: 0xC)
         let problems = check([.named("none")])
         #expect(problems.count == 2)
         #expect(problems.last == Self.pages.description)
     }
 
-    @Test func aRunEndsBeforeTheGuestBegins() throws {
+    @Test func `a run ends before the guest begins`() throws {
         give(Self.cortexA72, flags: 0xC)
         let hypervisor = try host.makeHypervisor()
         let terminal = try FakeTerminal()
@@ -101,7 +101,7 @@ import Testing
     }
 
     /// Nothing is asked for a kernel that doesn't say.
-    @Test func aRegisterThatCannotBeReadIsToldOnlyIfItMatters() {
+    @Test func `a register that cannot be read is told only if it matters`() {
         host.kernel.withState { $0.kvm.missingRegisters = [Self.register] }
         give(Self.cortexA72, flags: 0)
         #expect(check().isEmpty)

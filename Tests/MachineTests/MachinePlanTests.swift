@@ -19,14 +19,14 @@ import VFIO
         }?.description ?? ""
     }
 
-    @Test func everyPartOfTheBoardHasItsClaim() throws {
+    @Test func `every part of the board has its claim`() throws {
         let plan = try host.makePlan(host.configuration())
         #expect(plan.bus.regions.map(\.name) == ["interrupt controller", "serial port", "RTC", "power key", "RAM"])
         #expect(plan.bus.interrupts.map(\.name) == ["serial port", "RTC", "power key"])
         #expect(plan.boardNames == ["serial port", "RTC", "power key"])
     }
 
-    @Test func aPassedThroughClockTakesThePlaceOfTheEmulatedOne() throws {
+    @Test func `a passed through clock takes the place of the emulated one`() throws {
         host.add("9010000.pl031", bus: .amba, properties: ["compatible": .strings(["arm,pl031", "arm,primecell"])])
         #expect(
             try host.makePlan(host.configuration(devices: [.named("9010000.pl031")])).boardNames
@@ -56,7 +56,7 @@ import VFIO
 
     // MARK: Addresses
 
-    @Test func twoDevicesAtOneAddressAreBothNamed() {
+    @Test func `two devices at one address are both named`() {
         host.add("1000.first", group: 1)
         host.add("2000.second", group: 2)
         let text = error(.named("1000.first", at: .fixed(0xD00_0000)), .named("2000.second", at: .fixed(0xD00_0000)))
@@ -69,7 +69,7 @@ import VFIO
             (0x800_0000, "interrupt controller"), (0x849_F000, "interrupt controller"), (0x900_0000, "serial port"),
             (0x8000_0000, "RAM"), (0x8400_0000 - 0x1000, "RAM"),
         ] as [(UInt64, String)])
-    func anAddressOfAnotherPartOfTheBoardIsRefused(address: UInt64, owner: String) {
+    func `an address of another part of the board is refused`(address: UInt64, owner: String) {
         host.add("1000.net")
         let text = error(.named("1000.net", at: .fixed(address)))
         #expect(text.contains("1000.net: guest address range 0x\(String(address, radix: 16))-"))
@@ -77,7 +77,7 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
-    @Test func onlyAClockCanTakeTheEmulatedClocksAddress() throws {
+    @Test func `only a clock can take the emulated clocks address`() throws {
         host.add("1000.net")
         let text = error(.named("1000.net", at: .fixed(0x901_0000)))
         #expect(text.contains("RTC: guest address range 0x9010000-0x9010fff overlaps 1000.net at"))
@@ -86,21 +86,21 @@ import VFIO
         _ = try host.makePlan(host.configuration(devices: [.named("9010000.pl031", at: .fixed(0x901_0000))]))
     }
 
-    @Test func anAddressThatTheHostsKVMHasNotGotIsRefused() {
+    @Test func `an address that the hosts KVM has not got is refused`() {
         host.add("1000.net")
         let text = error(.named("1000.net", at: .fixed(1 << 40)))
         #expect(text.contains("1000.net: guest address range 0x10000000000-0x10000000fff is outside"))
         #expect(host.kernel.held.isEmpty)
     }
 
-    @Test func theHostsOwnAddressMayBeOutsideTheWindows() throws {
+    @Test func `the hosts own address may be outside the windows`() throws {
         host.add("901000.net", properties: ["compatible": .string("x"), "reg": .cells64([0x90_1000, 0x1000])])
         let plan = try host.makePlan(host.configuration(devices: [.named("901000.net", at: .host)]))
         #expect(plan.bus.regions.first?.name == "901000.net")
         #expect(plan.bus.regions.first?.range.base.rawValue == 0x90_1000)
     }
 
-    @Test func aRegionThatDoesNotFitBelowRAMGoesAbove() throws {
+    @Test func `a region that does not fit below RAM goes above`() throws {
         host.add("1000.large", regions: [.init(size: 2 << 30)])
         let plan = try host.makePlan(host.configuration(devices: [.named("1000.large")]))
         #expect(plan.bus.regions.last?.range.base.rawValue == 0x1_0000_0000)
@@ -109,13 +109,13 @@ import VFIO
     }
 
     @Test(arguments: [(64, 32), (2048, 32), (2049, 33), (6144, 33), (6145, 34)])
-    func theAddressBitsAreThoseThatAreUsed(mebibytes: Int, bits: Int) throws {
+    func `the address bits are those that are used`(mebibytes: Int, bits: Int) throws {
         #expect(try host.makePlan(host.configuration(mebibytes: mebibytes)).addressBits == bits)
     }
 
     // MARK: Limits of the host
 
-    @Test func moreVCPUsThanTheHostAllowsAreRefused() throws {
+    @Test func `more VCP us than the host allows are refused`() throws {
         host.kernel.withState { $0.kvm.capabilities[66] = 4 }
         let hypervisor = try host.makeHypervisor()
         let configuration = host.configuration(vcpus: 5)
@@ -127,7 +127,7 @@ import VFIO
         _ = try host.makePlan(host.configuration(vcpus: 4), hypervisor: hypervisor)
     }
 
-    @Test func moreMemoryThanTheHostsAddressesIsRefused() throws {
+    @Test func `more memory than the hosts addresses is refused`() throws {
         let small = FakeHost(addressBits: 32)
         let hypervisor = try small.makeHypervisor()
         let configuration = small.configuration(mebibytes: 4096)
@@ -137,13 +137,13 @@ import VFIO
         #expect(error == .addressSpace(mebibytes: 4096, base: GuestAddress(0x8000_0000), addressBits: 32))
     }
 
-    @Test func aPropertyThatIsLeftOutIsLogged() throws {
+    @Test func `a property that is left out is logged`() throws {
         host.add("1000.net", properties: ["compatible": .string("x"), "iommus": .cell(5), "dma-coherent": .empty])
         _ = try host.makePlan(host.configuration(devices: [.named("1000.net")]))
         #expect(host.log.all == ["info: 1000.net: dropped from the guest's device tree: [\"iommus\"]"])
     }
 
-    @Test func aPlanThatGoesGivesItsDevicesBack() throws {
+    @Test func `a plan that goes gives its devices back`() throws {
         host.add("1000.net")
         do {
             let plan = try host.makePlan(host.configuration(devices: [.named("1000.net")]))

@@ -34,7 +34,7 @@ import VFIO
 
     // MARK: The place
 
-    @Test func ramIsAtItsUsualPlaceWhereNothingIsInTheWay() throws {
+    @Test func `RAM is at its usual place where nothing is in the way`() throws {
         #expect(try base(nil) == 0x8000_0000)
         #expect(try base(demands()) == 0x8000_0000)
         #expect(try base(demands([range(0, .max)], reserved: [range(0x800_0000, 0x80F_FFFF)])) == 0x8000_0000)
@@ -42,7 +42,7 @@ import VFIO
         #expect(try base(demands(reserved: [range(0, 0x7FFF_FFFF), range(0x9000_0000, 0x9000_0FFF)])) == 0x8000_0000)
     }
 
-    @Test func ramIsMovedOutOfTheWay() throws {
+    @Test func `RAM is moved out of the way`() throws {
         #expect(try base(demands(reserved: [range(0x8800_0000, 0x880F_FFFF)])) == 0xC000_0000)
         #expect(try base(demands(reserved: [range(0x8FFF_FFFF, 0xC000_0000)])) == 0x1_0000_0000)
         #expect(try base(demands([range(0x2_1000_0000, 0xFF_FFFF_FFFF)])) == 0x2_4000_0000)
@@ -57,7 +57,7 @@ import VFIO
         )
     }
 
-    @Test func ramThatTheUserFixedStaysAndIsRefused() throws {
+    @Test func `RAM that the user fixed stays and is refused`() throws {
         #expect(try base(demands(), fixed: 0x4000_0000) == 0x4000_0000)
         let error = machineError { () throws(MachineError) in
             try base(demands(reserved: [range(0x4800_0000, 0x480F_FFFF)]), fixed: 0x4000_0000)
@@ -75,32 +75,32 @@ import VFIO
             ([IOVARange(first: 0, last: 0xFFFF_FFFF)], 4096, 40), ([], 16, 40),
             ([IOVARange(first: 0xFFFF_FFFF_0000_0000, last: .max)], 16, 52),
         ] as [([IOVARange], Int, Int)])
-    func ramWithoutAPlaceIsRefused(usable: [IOVARange], mebibytes: Int, addressBits: Int) {
+    func `RAM without a place is refused`(usable: [IOVARange], mebibytes: Int, addressBits: Int) {
         let error = machineError { () throws(MachineError) in
             try base(
                 demands(usable, reserved: [range(0x8000_0000, 0x8000_0FFF)]), mebibytes: mebibytes,
                 addressBits: addressBits)
         }
         let text = error?.description ?? "none"
-        #expect(text.hasPrefix("1000.net: its DMA can't reach \(mebibytes) MiB of RAM anywhere: of 0x"), "\(text)")
+        #expect(text.hasPrefix("1000.net: its DMA can't reach \(mebibytes) MiB of RAM at any address: "), "\(text)")
         #expect(text.hasSuffix("\n  reduce machine-config.mem_size_mib"))
     }
 
     /// Sizes that can't be are the layout's to refuse; nothing traps on the way there.
-    @Test(arguments: [0, Int.max, 1 << 44]) func absurdSizesAreLeftToTheLayout(mebibytes: Int) throws {
+    @Test(arguments: [0, Int.max, 1 << 44]) func `absurd sizes are left to the layout`(mebibytes: Int) throws {
         #expect(try base(demands(), mebibytes: mebibytes) == 0x8000_0000)
     }
 
     // MARK: The plan
 
-    @Test func aPlanMovesRAMAndTheWindowBelowIt() throws {
+    @Test func `a plan moves RAM and the window below it`() throws {
         host.add("1000.net", group: 5)
         host.kernel.addFile(
             "/sys/kernel/iommu_groups/5/reserved_regions", "0x0000000080000000 0x00000000800fffff msi\n")
         let plan = try host.makePlan(host.configuration(devices: [.named("1000.net")]))
         #expect(plan.layout.ram.description == "0xc0000000-0xc3ffffff")
         #expect(plan.layout.windows.first?.description == "0xc000000-0xbfffffff")
-        #expect(host.log.all.contains { $0.contains("RAM is at 0xc0000000 and not at 0x80000000") })
+        #expect(host.log.all.contains { $0.contains("RAM is at 0xc0000000 instead of 0x80000000") })
         let check = MachineCheck(
             host.configuration(devices: [.named("1000.net")]), calls: host.kernel, log: host.log.log)
         #expect(check.problems == [])
@@ -109,7 +109,7 @@ import VFIO
 
     // MARK: Limits
 
-    @Test func memoryThatMayNotBeLockedIsRefusedWithTheFigure() throws {
+    @Test func `memory that may not be locked is refused with the figure`() throws {
         host.add("1000.net", group: 5)
         host.kernel.addFile("/proc/self/status", "Name:\tmartlet\nVmLck:\t      64 kB\nVmPin:\t 0 kB\n")
         host.kernel.withState { $0.vfio.lockedMemoryLimit = 8 << 20 }
@@ -127,7 +127,7 @@ import VFIO
         _ = try host.makePlan(host.configuration(devices: [quiet]))
     }
 
-    @Test func moreMappingsThanTheKernelTakesAreRefused() throws {
+    @Test func `more mappings than the kernel takes are refused`() throws {
         host.add("1000.net", group: 5)
         host.kernel.withState { $0.vfio.mappingsLeft = 1 }
         _ = try host.makePlan(host.configuration(mebibytes: 1024, devices: [.named("1000.net")]))

@@ -43,7 +43,7 @@ import VFIO
 
     // MARK: The boot state
 
-    @Test func onlyTheBootCPUIsPreparedAndRuns() throws {
+    @Test func `only the boot CPU is prepared and runs`() throws {
         let machine = try makeMachine(host.configuration(vcpus: 3))
         let journal = host.kernel.journal.map(\.description)
         #expect(
@@ -60,7 +60,7 @@ import VFIO
         withExtendedLifetime(machine) {}
     }
 
-    @Test func theControllerIsMadeAfterTheVCPUs() throws {
+    @Test func `the controller is made after the VCP us`() throws {
         let machine = try makeMachine(host.configuration(vcpus: 2))
         let journal = host.kernel.journal.map(\.description)
         let lastVCPU = try #require(journal.lastIndex { $0.hasPrefix("+ KVM_CREATE_VCPU") })
@@ -80,7 +80,7 @@ import VFIO
         }
     }
 
-    @Test func ramIsOneSlotAtItsAddress() throws {
+    @Test func `RAM is one slot at its address`() throws {
         let machine = try makeMachine(host.configuration(mebibytes: 64))
         let slots = host.kernel.withState { $0.kvm.memoryRegions.mapValues { [$0.guestAddress, $0.size] } }
         #expect(slots == [0: [0x8000_0000, 64 << 20]])
@@ -88,7 +88,7 @@ import VFIO
         withExtendedLifetime(machine) {}
     }
 
-    @Test func aGICv2TakesEightVCPUsAtMost() throws {
+    @Test func `a GICv2 takes eight VCP us at most`() throws {
         host.kernel.withState { $0.kvm.refusedDevices = [7] }
         let error = #expect(throws: MachineError.self) { try makeMachine(host.configuration(vcpus: 9)) }
         #expect(error == .kvm(.vcpuCount(wanted: 9, limit: 8)))
@@ -96,7 +96,7 @@ import VFIO
         _ = try makeMachine(host.configuration(vcpus: 8))
     }
 
-    @Test func aDeviceTreeWithoutRoomIsRefused() throws {
+    @Test func `a device tree without room is refused`() throws {
         host.kernel.withState { state in
             state.files["/Image"] = arm64Image(imageSize: 16 << 20)
         }
@@ -114,7 +114,7 @@ import VFIO
     @Test(arguments: [
         (FakeExit.systemEvent(1), GuestEnd.powerOff), (.systemEvent(2), .reset), (.systemEvent(3), .crashed),
     ])
-    func theGuestEndsTheRun(exit: FakeExit, end: GuestEnd) throws {
+    func `the guest ends the run`(exit: FakeExit, end: GuestEnd) throws {
         script(0, exit)
         let result = try run(host.configuration(vcpus: 4))
         #expect(result.end == end)
@@ -123,13 +123,13 @@ import VFIO
         expectNothingLeft()
     }
 
-    @Test func aSecondaryVCPUCanEndTheRun() throws {
+    @Test func `a secondary VCPU can end the run`() throws {
         script(1, .systemEvent(1))
         #expect(try run(host.configuration(vcpus: 2)).end == .powerOff)
         expectNothingLeft()
     }
 
-    @Test func aVCPUThatCannotGoOnEndsTheRun() throws {
+    @Test func `a VCPU that cannot go on ends the run`() throws {
         script(0, .internalError(suberror: 1))
         guard case .hung(let text, let registers) = try run().end else {
             Issue.record("the run ended otherwise")
@@ -140,7 +140,7 @@ import VFIO
         expectNothingLeft()
     }
 
-    @Test func theUserCanQuit() throws {
+    @Test func `the user can quit`() throws {
         terminal.type("\u{1}x")
         let result = try run()
         #expect(result.end == .quit)
@@ -148,7 +148,7 @@ import VFIO
         expectNothingLeft()
     }
 
-    @Test func aLoopThatFailsIsAnErrorAndTheMachineIsTakenDown() throws {
+    @Test func `a loop that fails is an error and the machine is taken down`() throws {
         let machine = try makeMachine(host.configuration())
         let poll = try #require(host.kernel.withState { $0.descriptors.first { $0.value == "epoll_create1" }?.key })
         // An epoll instance that is no more one: epoll_wait gives EINVAL.
@@ -163,7 +163,7 @@ import VFIO
 
     // MARK: Devices
 
-    @Test func whatTheGuestWritesToItsSerialPortReachesTheUser() throws {
+    @Test func `what the guest writes to its serial port reaches the user`() throws {
         var exits = "hi\n".utf8.map { FakeExit.mmioWrite(address: 0x900_0000, length: 1, value: UInt64($0)) }
         exits.append(.systemEvent(1))
         host.kernel.withState { $0.kvm.exits[0] = exits }
@@ -173,7 +173,7 @@ import VFIO
         #expect(result.report.droppedConsoleBytes == 0)
     }
 
-    @Test func theEmulatedClockTellsTheTime() throws {
+    @Test func `the emulated clock tells the time`() throws {
         script(0, .mmioRead(address: 0x901_0000, length: 4), .systemEvent(1))
         let before = Clock.realtimeSeconds
         _ = try run()
@@ -181,7 +181,7 @@ import VFIO
         #expect((UInt64(before)...UInt64(before) + 60).contains(read))
     }
 
-    @Test func accessesToNothingAreCountedAndLogged() throws {
+    @Test func `accesses to nothing are counted and logged`() throws {
         script(
             0, .mmioRead(address: 0x100_0000, length: 4), .mmioRead(address: 0x100_0004, length: 4),
             .mmioWrite(address: 0x200_0000, length: 8, value: 1), .systemEvent(1))
@@ -190,12 +190,12 @@ import VFIO
         #expect(report.unclaimedWrites == 1)
         #expect(
             host.log.all == [
-                "warning: the guest read 4 bytes at 0x1000000, where there is nothing",
-                "warning: the guest wrote 8 bytes at 0x2000000, where there is nothing",
+                "warning: the guest read 4 bytes at 0x1000000, where no device is",
+                "warning: the guest wrote 8 bytes at 0x2000000, where no device is",
             ])
     }
 
-    @Test func passedThroughDevicesAreReportedAndQuietWhenTheyGo() throws {
+    @Test func `passed through devices are reported and quiet when they go`() throws {
         host.add("1000.net", properties: ["compatible": .string("test,net"), "reg": .cells64([0x1000, 0x1000])])
         host.add(
             "2000.transport", group: 8, isNoIOMMU: true, regions: [.init(size: 0x200, access: [.read, .write])],
@@ -265,7 +265,7 @@ import VFIO
 
     /// Before they are wired: a line may be high from the first moment. SPI 2 is at bit 5 of its word; SPI 3 is an
     /// edge.
-    @Test func theControllerKnowsWhichLinesAreLevelTriggered() throws {
+    @Test func `the controller knows which lines are level triggered`() throws {
         host.add("1000.net", interrupts: [.level, .edge])
         script(0, .systemEvent(1))
         _ = try run(host.configuration(devices: [.named("1000.net")]))
@@ -279,7 +279,7 @@ import VFIO
         #expect(known < wired)
     }
 
-    @Test func theProfileHasEveryStep() throws {
+    @Test func `the profile has every step`() throws {
         script(0, .systemEvent(1))
         // A guest as short as this one may end before the last thread is known to run.
         let steps = try run().report.profile.map(\.step.description).filter { $0 != "guest-end" }
@@ -321,14 +321,14 @@ import VFIO
         #expect(
             waits(5000) {
                 text += pipe.readAvailable()
-                return String(decoding: text, as: UTF8.self).hasSuffix("at 0x5000000, where there is nothing\n")
+                return String(decoding: text, as: UTF8.self).hasSuffix("at 0x5000000, where no device is\n")
             })
         thread.join()
     }
 
     // MARK: Again and again
 
-    @Test func aMachineThatNeverRanLeavesNothing() throws {
+    @Test func `a machine that never ran leaves nothing`() throws {
         host.add("1000.net")
         do {
             let machine = try makeMachine(host.configuration(devices: [.named("1000.net")]))
@@ -339,7 +339,7 @@ import VFIO
         expectNothingLeft()
     }
 
-    @Test func manyRunsInARowLeaveNothing() throws {
+    @Test func `many runs in a row leave nothing`() throws {
         for _ in 0..<20 {
             let terminal = try FakeTerminal()
             script(0, .systemEvent(1))

@@ -20,7 +20,7 @@ import VFIO
         return try machine.run()
     }
 
-    @Test func theNextMachineFindsItsDevicesResetAndItsMemoryNew() throws {
+    @Test func `the next machine finds its devices reset and its memory new`() throws {
         host.add("1000.net", properties: ["compatible": .string("test,net"), "reg": .cells64([0x1000, 0x1000])])
         do {
             let plan = try host.makePlan(host.configuration(devices: [.named("1000.net")]))
@@ -41,12 +41,12 @@ import VFIO
         #expect(host.kernel.held.isEmpty, "\(host.kernel.held)")
     }
 
-    @Test func theNextGuestHasAnotherSeed() throws {
+    @Test func `the next guest has another seed`() throws {
         let plan = try host.makePlan(host.configuration())
         #expect(try plan.deviceTree(hypervisor: nil) != plan.deviceTree(hypervisor: nil))
     }
 
-    @Test func aStormOfRestartsEnds() {
+    @Test func `a storm of restarts ends`() {
         var limit = RestartLimit()
         func take(_ second: UInt64, _ more: UInt64 = 0) -> Bool { limit.take(at: second * 1_000_000_000 + more) }
         #expect((0..<10).map { take($0) } == [Bool](repeating: true, count: 10))
@@ -156,7 +156,7 @@ import VFIO
         #expect(ending.decide(after: report, at: 0) == .end)
     }
 
-    @Test func restartsAreInTheReport() throws {
+    @Test func `restarts are in the report`() throws {
         host.kernel.withState { $0.kvm.exits[0] = [.systemEvent(1)] }
         var report = try run(try host.makePlan(host.configuration())).report
         #expect(!report.text.contains("restarts"))

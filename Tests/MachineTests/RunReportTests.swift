@@ -32,7 +32,7 @@ import Testing
             (.hung("text", registers: ""), "hung", 4), (.quit, "quit", 130), (.signal(1), "signal 1", 129),
             (.signal(2), "signal 2", 130), (.signal(15), "signal 15", 143),
         ] as [(GuestEnd, String, Int32)])
-    func everyEndHasANameAndAnExitStatus(end: GuestEnd, name: String, status: Int32) throws {
+    func `every end has a name and an exit status`(end: GuestEnd, name: String, status: Int32) throws {
         #expect(end.name == name)
         #expect(end.exitStatus == status)
         let exit = try #require(try json(report(end))["exit"] as? [String: Any])
@@ -40,7 +40,7 @@ import Testing
         #expect(exit["status"] as? Int32 == status)
     }
 
-    @Test func theTextHasALineForEachFact() {
+    @Test func `the text has a line for each fact`() {
         #expect(
             report().text == """
                 guest: power-off
@@ -72,7 +72,7 @@ import Testing
                     + "3 retried by the CPU"))
     }
 
-    @Test func theJSONHasTheNamesThatScriptsReadBy() throws {
+    @Test func `the JSON has the names that scripts read by`() throws {
         let object = try json(report(unclaimed: (8, 9), dropped: 7))
         #expect(
             Set(object.keys)
@@ -95,13 +95,13 @@ import Testing
         #expect(profile.allSatisfy { $0["nanoseconds"] is Int })
     }
 
-    @Test func aDetailIsThereOnlyWhenThereIsOne() throws {
+    @Test func `a detail is there only when there is one`() throws {
         #expect((try json(report())["exit"] as? [String: Any])?["detail"] == nil)
         let hung = try json(report(.hung("why", registers: "")))["exit"] as? [String: Any]
         #expect(hung?["detail"] as? String == "why")
     }
 
-    @Test func theProfileIsInOrder() {
+    @Test func `the profile is in order`() {
         let marks = report().profile
         #expect(marks.map(\.step.description) == ["runtime", "kvm"])
         #expect(marks[0].nanoseconds <= marks[1].nanoseconds)

@@ -102,10 +102,9 @@ import Testing
         kernel.addFile("/f/o.dts", "#define A 1\n")
         #expect(
             machineError(blob)?.description == """
-                device-tree.overlays[0]: /f/o.dts: a source with #include lines or macros, and there is neither cpp \
-                nor cc on the PATH
-                  install one (Debian, Ubuntu, Fedora: cpp; Alpine, Arch: gcc), or give the file that this makes \
-                elsewhere:
+                device-tree.overlays[0]: /f/o.dts: this is a source with #include lines or macros, and the PATH has \
+                neither cpp nor cc
+                  install one (Debian, Ubuntu, Fedora: cpp; Alpine, Arch: gcc), or compile the file elsewhere:
                   cpp \(Self.arguments) | dtc -@ -I dts -O dtb -i /f -
                 """)
     }

@@ -77,7 +77,7 @@ import VFIO
 
     // MARK: Nothing
 
-    @Test func aTreeWithoutAdditionsHasNoLabels() throws {
+    @Test func `a tree without additions has no labels`() throws {
         let plain = try tree(configuration(label: nil))
         let labelled = try tree(configuration())
         #expect(plain.root.children.map(\.name) == labelled.root.children.map(\.name))
@@ -87,7 +87,7 @@ import VFIO
 
     // MARK: References
 
-    @Test func propertiesReferToNodesByLabel() throws {
+    @Test func `properties refer to nodes by label`() throws {
         let settings = DeviceTreeSettings(properties: [
             .init("phy-handle", .cells([.reference("phy")])),
             .init("mixed", .cells([.number(7), .reference("gic"), .number(8), .reference("phy"), .reference("eth")])),
@@ -106,7 +106,7 @@ import VFIO
         #expect(tree.labels.isEmpty)
     }
 
-    @Test func aLabelThatThereIsNotIsToldWithTheNearest() {
+    @Test func `a label that there is not is told with the nearest`() {
         let settings = DeviceTreeSettings(properties: [.init("phy-handle", .cells([.reference("phi")]))])
         #expect(
             error(configuration(settings))
@@ -117,7 +117,7 @@ import VFIO
                     ]))
     }
 
-    @Test func aDeviceCannotHaveAClocksLabel() {
+    @Test func `a device cannot have a clocks label`() {
         #expect(
             error(configuration(label: "clock_24000000", files: .init(overlays: ["/missing"])))
                 == .treeFile(key: "device-tree.overlays[0]", path: "/missing", .file(.failed(.noSuchFileOrDirectory))))
@@ -134,14 +134,14 @@ import VFIO
         ("platform_bus", "/platform-bus@c000000"), ("clock_24000000", "/clock-24000000"), ("eth", device),
         ("phy", "/platform-bus@c000000/phy@c001000"),
     ])
-    func everyLabelOfTheBoardResolves(label: String, path: String) throws {
+    func `every label of the board resolves`(label: String, path: String) throws {
         try addOverlay("/o.dtbo", on: label)
         let tree = try tree(configuration(files: .init(overlays: ["/o.dtbo"])))
         #expect(added(tree, path) == "/o.dtbo")
         #expect(tree.root[property: "interrupt-parent"] == .cell(1))
     }
 
-    @Test func overlaysAreAppliedDeviceByDeviceAndThenInOrder() throws {
+    @Test func `overlays are applied device by device and then in order`() throws {
         try addOverlay("/own.dtbo", on: "device")
         try addOverlay("/first.dtbo", on: "eth")
         try addOverlay("/second.dtbo", on: "eth")
@@ -157,7 +157,7 @@ import VFIO
             ])
     }
 
-    @Test func aDeviceIsCalledDeviceInItsOwnOverlayOnly() throws {
+    @Test func `a device is called device in its own overlay only`() throws {
         try addOverlay("/own.dtbo", on: "device")
         var two = configuration(.init(overlay: "/own.dtbo"), label: nil)
         two.platformDevices[1].deviceTree.overlay = "/own.dtbo"
@@ -169,7 +169,7 @@ import VFIO
                 == ["device-tree.overlays[0]: /own.dtbo", "device", "/fragment@0", "target"])
     }
 
-    @Test func anOverlaysLabelThatThereIsNotIsToldWithTheNearest() throws {
+    @Test func `an overlays label that there is not is told with the nearest`() throws {
         try addOverlay("/o.dtbo", on: "etf")
         #expect(
             error(configuration(.init(overlay: "/o.dtbo")))
@@ -184,7 +184,7 @@ import VFIO
                             ]))))
     }
 
-    @Test func filesThatAreNoOverlaysAreTold() throws {
+    @Test func `files that are no overlays are told`() throws {
         host.kernel.addFile("/text", "hello")
         try addTree("/tree.dtb", Node("soc"))
         #expect(
@@ -205,7 +205,7 @@ import VFIO
                 == .treeFile(key: "device-tree.base", path: "/nowhere", .file(.failed(.noSuchFileOrDirectory))))
     }
 
-    @Test func theCheckTellsEachFile() throws {
+    @Test func `the check tells each file`() throws {
         host.kernel.addFile("/text", "hello")
         var all = configuration(.init(overlay: "/text"), files: .init(overlays: ["/a", "/b"], base: "/c"))
         let check = MachineCheck(all, calls: host.kernel, log: host.log.log)
@@ -224,7 +224,7 @@ import VFIO
 
     // MARK: Sources
 
-    @Test(arguments: ["/o.dts", "/o.dtso"]) func aSourceIsCompiled(path: String) throws {
+    @Test(arguments: ["/o.dts", "/o.dtso"]) func `a source is compiled`(path: String) throws {
         try addOverlay("/blob", on: "eth")
         host.kernel.withState {
             $0.programs["dtc"] = ProgramRun(status: 0, output: $0.files["/blob"] ?? [], messages: "a\nb\n")
@@ -235,7 +235,7 @@ import VFIO
         #expect(host.log.all == ["warning: device-tree.overlays[0]: \(path): dtc says\n  a\n  b"])
     }
 
-    @Test func whatDtcSaysIsTold() {
+    @Test func `what dtc says is told`() {
         let files = DeviceTreeFiles(overlays: ["/o.dtso"])
         #expect(
             error(configuration(files: files))
@@ -285,7 +285,7 @@ import VFIO
             ] + properties)
     }
 
-    @Test func theGeneratedTreeIsMergedIntoTheBase() throws {
+    @Test func `the generated tree is merged into the base`() throws {
         try addBase()
         let tree = try tree(configuration(files: .init(base: "/base.dtb")))
 
@@ -327,7 +327,7 @@ import VFIO
             ])
     }
 
-    @Test func theBasesLabelsAreThereForReferencesAndOverlays() throws {
+    @Test func `the bases labels are there for references and overlays`() throws {
         try addBase()
         try addOverlay("/o.dtbo", on: "extra")
         let settings = DeviceTreeSettings(properties: [.init("x", .cells([.reference("extra")]))])
@@ -345,7 +345,7 @@ import VFIO
         }
     }
 
-    @Test func theDumpOfATreeIsAGoodBase() throws {
+    @Test func `the dump of a tree is a good base`() throws {
         let first = try tree(configuration())
         var edited = first
         edited.root.children.append(Node("mine", ["a": .cell(1)]))
@@ -356,7 +356,7 @@ import VFIO
         #expect(second.node(at: Self.device)?[property: "reg"] == first.node(at: Self.device)?[property: "reg"])
     }
 
-    @Test func whatCannotGoTogetherIsRefused() throws {
+    @Test func `what cannot go together is refused`() throws {
         try addBase([Property("#size-cells", .cell(1))])
         #expect(
             error(configuration(files: .init(base: "/base.dtb")))
@@ -372,7 +372,7 @@ import VFIO
 
     // MARK: Addresses
 
-    @Test func otherAddressesAreInTheTree() throws {
+    @Test func `other addresses are in the tree`() throws {
         var other = configuration()
         other.machineSize.ramBase = 0x4000_0000
         other.machineSize.platformBus = .init(base: 0x2000_0000, size: 0x10_0000)
@@ -386,7 +386,7 @@ import VFIO
                 == .cells64([0x2000_0000, 0x2000_0000, 0x10_0000, 0x3000_0000, 0x3000_0000, 0x1000]))
     }
 
-    @Test func aBusThatIsTooSmallIsTold() {
+    @Test func `a bus that is too small is told`() {
         var small = configuration()
         small.machineSize.platformBus = .init(base: 0x2000_0000, size: 0x1000)
         guard
@@ -399,7 +399,7 @@ import VFIO
         #expect(windows.first?.base.rawValue == 0x2000_0000)
     }
 
-    @Test func aMachineBootsWithOtherAddresses() throws {
+    @Test func `a machine boots with other addresses`() throws {
         var other = configuration()
         other.machineSize.ramBase = 0x4000_0000
         let hypervisor = try host.makeHypervisor()

@@ -57,7 +57,7 @@ private final class EchoDevice: MMIODevice {
     @Test(arguments: [
         (FakeExit.systemEvent(1), GuestEnd.powerOff), (.systemEvent(2), .reset), (.systemEvent(3), .crashed),
     ])
-    func aSystemEventEndsTheGuest(exit: FakeExit, end: GuestEnd) throws {
+    func `a system event ends the guest`(exit: FakeExit, end: GuestEnd) throws {
         let counts = try run(exit)
         #expect(ends.calls == [end])
         #expect(counts == ExitCounts(systemEvents: 1))
@@ -75,7 +75,7 @@ private final class EchoDevice: MMIODevice {
         (.other(reason: 99), "vcpu3: KVM_RUN returned an unknown exit reason, 99 (detail 0)"),
         (.systemEvent(9), "vcpu3: KVM_RUN returned an unknown exit reason, 24 (detail 9)"),
     ])
-    func whatCannotGoOnIsExplainedWithTheRegisters(exit: FakeExit, text: String) throws {
+    func `what cannot go on is explained with the registers`(exit: FakeExit, text: String) throws {
         try vcpu.set(.pc, to: 0xFFFF_8000_1234_5678)
         let counts = try run(exit)
         #expect(counts == ExitCounts(other: 1))
@@ -88,13 +88,13 @@ private final class EchoDevice: MMIODevice {
         #expect(registers.contains("pc 0xffff800012345678"))
     }
 
-    @Test func aKVMRunThatFailsIsExplainedToo() throws {
+    @Test func `a KVM run that fails is explained too`() throws {
         _ = try run(.failure(.noFunction))
         guard case .hung(let text, _) = try #require(ends.calls.first) else { return }
         #expect(text == "vcpu3: KVM_RUN(vcpu3): ENOSYS (Function not implemented)")
     }
 
-    @Test func accessesReachTheirDeviceAndAreCounted() throws {
+    @Test func `accesses reach their device and are counted`() throws {
         let counts = try run(
             .mmioRead(address: 0x1004, length: 4), .mmioWrite(address: 0x1008, length: 2, value: 0xABCD),
             .mmioRead(address: 0x10F8, length: 8), .interrupted, .mmioRead(address: 0x1001, length: 1), .systemEvent(1))
@@ -106,7 +106,7 @@ private final class EchoDevice: MMIODevice {
         #expect(counts == ExitCounts(mmioReads: 3, mmioWrites: 1, interrupted: 1, systemEvents: 1))
     }
 
-    @Test func anAccessToNothingReadsAsZero() throws {
+    @Test func `an access to nothing reads as zero`() throws {
         _ = try run(
             .mmioRead(address: 0x9_0000_0000, length: 4), .mmioWrite(address: 0x10FF, length: 4, value: 1),
             .systemEvent(1))
@@ -115,7 +115,7 @@ private final class EchoDevice: MMIODevice {
         #expect(dispatcher.unclaimedWrites == 1)
     }
 
-    @Test func aLengthThatNoAccessHasChangesNothing() throws {
+    @Test func `a length that no access has changes nothing`() throws {
         let counts = try run(
             .mmioWrite(address: 0x1000, length: 3, value: 1), .mmioWrite(address: 0x1000, length: 0, value: 1),
             .systemEvent(1))
@@ -153,7 +153,7 @@ private final class EchoDevice: MMIODevice {
 
     // MARK: Stopping
 
-    @Test func stopTakesAWaitingVCPUOutAndIsNoEndOfTheGuest() throws {
+    @Test func `stop takes a waiting VCPU out and is no end of the guest`() throws {
         host.kernel.withState { $0.kvm.exits[3] = [.mmioRead(address: 0x1000, length: 1)] }
         try runner.start { [ends] in ends.note($0) }
         for _ in 0..<10_000 where device.accesses.calls.isEmpty { usleep(1000) }
@@ -165,7 +165,7 @@ private final class EchoDevice: MMIODevice {
         #expect(counts.interrupted == 1)
     }
 
-    @Test func stopBeforeStartKeepsTheGuestFromRunning() throws {
+    @Test func `stop before start keeps the guest from running`() throws {
         host.kernel.withState { $0.kvm.exits[3] = [.systemEvent(1)] }
         runner.stop()
         try runner.start { [ends] in ends.note($0) }
@@ -173,19 +173,19 @@ private final class EchoDevice: MMIODevice {
         #expect(ends.calls.isEmpty)
     }
 
-    @Test func stopAndJoinWithoutStartDoNothing() {
+    @Test func `stop and join without start do nothing`() {
         runner.stop()
         #expect(runner.join() == ExitCounts())
     }
 
-    @Test func stopAfterTheEndDoesNothing() throws {
+    @Test func `stop after the end does nothing`() throws {
         _ = try run(.systemEvent(2))
         runner.stop()
         #expect(ends.calls == [.reset])
         #expect(runner.join().systemEvents == 1)
     }
 
-    @Test func theThreadHasTheVCPUsName() throws {
+    @Test func `the thread has the VCP us name`() throws {
         let names = CallLog<String>()
         host.kernel.withState { $0.kvm.exits[3] = [.systemEvent(1)] }
         try runner.start { _ in
@@ -195,7 +195,7 @@ private final class EchoDevice: MMIODevice {
         #expect(names.calls == ["vcpu3"])
     }
 
-    @Test func countsAddUp() {
+    @Test func `counts add up`() {
         let one = ExitCounts(mmioReads: 1, mmioWrites: 2, interrupted: 3, systemEvents: 4, other: .max)
         #expect(
             one + ExitCounts(mmioReads: 10, mmioWrites: 20, interrupted: 30, systemEvents: 40, other: 1)

@@ -62,18 +62,18 @@ private func zboot(
     }
 
     @Test(arguments: [0x80, 0x1000, 300_000])
-    func aPayloadOfGzipIsLoaded(stubSize: Int) throws {
+    func `a payload of gzip is loaded`(stubSize: Int) throws {
         try expectLoaded(zboot(try gzip(image), "gzip", stubSize: stubSize))
     }
 
     /// Makefile.zboot: the length is behind what zstd has made, and no part of the payload.
-    @Test func aPayloadOfZstdIsLoaded() throws {
+    @Test func `a payload of zstd is loaded`() throws {
         let size = littleEndian(UInt32(image.count))
         try expectLoaded(zboot(try zstd(image, hasSize: false), "zstd22", tail: size + Array("stub".utf8)))
     }
 
     @Test(arguments: [("lz4", "lz4 -dc"), ("lzma", "xz --format=lzma -dc"), ("lzo", "lzop -dc"), ("xzkern", "xz -dc")])
-    func anotherPayloadIsNamedWithTheCommandThatUnpacksIt(compression: String, program: String) {
+    func `another payload is named with the command that unpacks it`(compression: String, program: String) {
         #expect(
             error(zboot([1, 2, 3], compression))?.description == """
                 boot-source.kernel_image_path: /vmlinuz: this is an EFI zboot image compressed with \(compression), which \
@@ -82,14 +82,14 @@ private func zboot(
                 """)
     }
 
-    @Test func aTruncatedFileIsRefused() throws {
+    @Test func `a truncated file is refused`() throws {
         let whole = zboot(try gzip(image), "gzip", tail: [])
         #expect(
             problem(Array(whole.dropLast()))
                 == .truncated(bytes: UInt64(whole.count - 1), expected: UInt64(whole.count)))
     }
 
-    @Test func aHeaderThatMakesNoSenseIsRefused() throws {
+    @Test func `a header that makes no sense is refused`() throws {
         let payload = try gzip(image)
         for bad in [
             zboot(payload, "gzip", size: 0), zboot(payload, "gzip", offset: 0), zboot(payload, "gzip", offset: 63),
@@ -112,7 +112,7 @@ private func zboot(
         #expect(found.compression == String(repeating: "x", count: 32))
     }
 
-    @Test func whatIsInsideMustBeAnArm64Image() throws {
+    @Test func `what is inside must be an arm 64 Image`() throws {
         #expect(
             problem(zboot(try gzip([UInt8](repeating: 0, count: 4096)), "gzip")) == .noImage)
     }

@@ -69,7 +69,7 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
     }
 
     /// The kernel's build compresses with -22 --ultra from a pipe: a window of 128 MiB, and no size in the header.
-    @Test func whatTheKernelsBuildMakesIsLoaded() throws {
+    @Test func `what the kernels build makes is loaded`() throws {
         try expectLoaded(
             try zstd(image, [(ZSTD_c_compressionLevel, 19), (ZSTD_c_windowLog, 27)], hasSize: false))
         #expect(lines.all.isEmpty)
@@ -79,19 +79,19 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
         arguments: [
             [], [(ZSTD_c_checksumFlag, 1)], [(ZSTD_c_windowLog, 10)], [(ZSTD_c_compressionLevel, -5)],
         ] as [[(ZSTD_cParameter, CInt)]])
-    func framesOfOtherKindsAreLoaded(options: [(ZSTD_cParameter, CInt)]) throws {
+    func `frames of other kinds are loaded`(options: [(ZSTD_cParameter, CInt)]) throws {
         try expectLoaded(try zstd(image, options))
     }
 
     @Test(arguments: [1, 64, 500_000])
-    func allFramesOfAFileAreRead(cut: Int) throws {
+    func `all frames of a file are read`(cut: Int) throws {
         // RFC 8878, 3.1.2: a skippable frame, whose length is 3.
         let skippable: [UInt8] = [0x5A, 0x2A, 0x4D, 0x18, 3, 0, 0, 0, 9, 9, 9]
         try expectLoaded(try zstd(Array(image[..<cut])) + skippable + zstd(Array(image[cut...])))
         #expect(lines.all.isEmpty)
     }
 
-    @Test func whatFollowsTheFramesIsPaddingOrIgnored() throws {
+    @Test func `what follows the frames is padding or ignored`() throws {
         try expectLoaded(try zstd(image) + [0, 0, 0, 0, 0])
         #expect(lines.all.isEmpty)
         try expectLoaded(try zstd(image) + [1, 2])
@@ -100,14 +100,14 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
                 && lines.all.first?.contains("Martlet ignores the data after the compressed kernel") == true)
     }
 
-    @Test func aTruncatedFileIsRefused() throws {
+    @Test func `a truncated file is refused`() throws {
         let file = try zstd(image)
         for count in [4, 5, 20, file.count / 2, file.count - 1] {
             #expect(problem(Array(file.prefix(count))) == .truncatedZstd, "\(count)")
         }
     }
 
-    @Test func aCorruptFileIsRefused() throws {
+    @Test func `a corrupt file is refused`() throws {
         let file = try zstd(image, [(ZSTD_c_checksumFlag, 1)])
         for offset in [4, file.count / 2, file.count - 1] {
             var bad = file
@@ -121,7 +121,7 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
         #expect(kernel.held.count == 1)
     }
 
-    @Test func whatIsLargerThanMemoryIsRefused() throws {
+    @Test func `what is larger than memory is refused`() throws {
         let bomb = try zstd(arm64Image(fileSize: 17 << 20, imageSize: 0x1000))
         #expect(bomb.count < 100_000)
         #expect(needed(error(bomb)) == 16_777_217)
@@ -130,13 +130,13 @@ func zstd(_ bytes: [UInt8], _ options: [(ZSTD_cParameter, CInt)] = [], hasSize: 
         #expect(needed(error(try zstd(arm64Image(imageSize: 17 << 20)))) == 17_825_792)
     }
 
-    @Test func whatIsInsideMustBeAnImage() throws {
+    @Test func `what is inside must be an Image`() throws {
         #expect(problem(try zstd([UInt8](repeating: 0, count: 4096))) == .noImage)
         #expect(problem(try zstd([1, 2, 3])) == .shortHeader(3))
         #expect(problem(try zstd([])) == .shortHeader(0))
     }
 
-    @Test func withoutMemoryForTheInputTheCallIsNamed() throws {
+    @Test func `without memory for the input the call is named`() throws {
         let file = try zstd(image)
         kernel.withState { $0.files["/Image"] = file }
         let loader = BootLoader(memory: memory, system: kernel, log: lines.log)

@@ -32,7 +32,7 @@ import VFIO
 
     // MARK: Regions
 
-    @Test func aRegionThatCanBeMappedIsMapped() throws {
+    @Test func `a region that can be mapped is mapped`() throws {
         host.add("device", regions: [.init(size: 0x2000), .init(size: 0x200, access: [.read, .write]), .init()])
         let connected = try connect(host.open(.init(.host("device"))))
         #expect(
@@ -42,7 +42,7 @@ import VFIO
         #expect(connected.reports().first?.regions.map(\.access) == ["mapped", "trapped", "mapped"])
     }
 
-    @Test func noMmapTrapsEverything() throws {
+    @Test func `no mmap traps everything`() throws {
         host.add("device")
         let connected = try connect(host.open(.init(.host("device"), trapsAll: true)))
         #expect(host.kernel.withState { $0.kvm.memoryRegions.isEmpty })
@@ -50,7 +50,7 @@ import VFIO
         #expect(!host.kernel.held.contains { $0.hasPrefix("mmap VFIO") })
     }
 
-    @Test func trappedAccessesReachTheDeviceAndAreCounted() throws {
+    @Test func `trapped accesses reach the device and are counted`() throws {
         host.add("device", regions: [.init(size: 0x200, access: [.read, .write])])
         host.kernel.withState { $0.vfio.devices["device"]?.regions[0].bytes[0..<4] = [0x76, 0x69, 0x72, 0x74] }
         let devices = try host.open(.init(.host("device")))
@@ -68,7 +68,7 @@ import VFIO
         #expect(region.writes == 2)
     }
 
-    @Test func anAccessThatTheHostRefusesReadsAsOnesAndIsReportedOnce() throws {
+    @Test func `an access that the host refuses reads as ones and is reported once`() throws {
         host.add("device", regions: [.init(size: 0x200, access: [.read, .write])])
         let devices = try host.open(.init(.host("device")))
         let dispatcher = host.bus.makeDispatcher()
@@ -85,7 +85,7 @@ import VFIO
 
     // MARK: Interrupts
 
-    @Test func anEdgeLineGetsAnIRQFDAndATrigger() throws {
+    @Test func `an edge line gets an irqfd and a trigger`() throws {
         host.add("device", regions: [], interrupts: [.edge])
         let devices = try host.open(.init(.host("device")))
         let connected = try connect(devices)
@@ -99,7 +99,7 @@ import VFIO
         withExtendedLifetime(connected) {}
     }
 
-    @Test func aLevelLineGetsAResampleThatUnmasksItAndItsTriggerLast() throws {
+    @Test func `a level line gets a resample that unmasks it and its trigger last`() throws {
         host.add("device", regions: [], interrupts: [.level])
         let devices = try host.open(.init(.host("device")))
         let connected = try connect(devices)
@@ -117,7 +117,7 @@ import VFIO
         withExtendedLifetime(connected) {}
     }
 
-    @Test func anInterruptThatAnOwnerLeftMaskedIsUnmasked() throws {
+    @Test func `an interrupt that an owner left masked is unmasked`() throws {
         host.add("device", interrupts: [.level, .level])
         host.kernel.withState { $0.vfio.devices["device"]?.interrupts[1].isMasked = true }
         let connected = try connect(host.open(.init(.host("device"))))
@@ -128,7 +128,7 @@ import VFIO
 
     // MARK: DMA and groups
 
-    @Test func allOfTheGuestsMemoryIsMappedForDMA() throws {
+    @Test func `all of the guests memory is mapped for DMA`() throws {
         host.add("device")
         let memory = [try bank(0x8000_0000, size: 0x10000), try bank(0x9000_0000, size: 0x2000)]
         let connected = try connect(host.open(.init(.host("device"))), memory: memory)
@@ -136,14 +136,14 @@ import VFIO
         #expect(connected.reports().first?.isolation == "iommu")
     }
 
-    @Test func nothingIsMappedWithoutAnIOMMU() throws {
+    @Test func `nothing is mapped without an IOMMU`() throws {
         host.add("device", isNoIOMMU: true, properties: ["compatible": .string("arm,pl061")])
         let connected = try connect(host.open(.init(.host("device"))), memory: [try bank(0x8000_0000, size: 0x10000)])
         #expect(host.kernel.withState { $0.vfio.dmaMappings.isEmpty })
         #expect(connected.reports().first?.isolation == "none")
     }
 
-    @Test func eachGroupIsRegisteredWithKVMOnce() throws {
+    @Test func `each group is registered with KVM once`() throws {
         host.add("first", group: 1)
         host.add("second", group: 1)
         host.add("third", group: 2)
@@ -154,7 +154,7 @@ import VFIO
         #expect(connected.reports().map(\.host) == ["first", "third", "second"])
     }
 
-    @Test func noDeviceMeansNoCall() throws {
+    @Test func `no device means no call`() throws {
         let before = host.kernel.withState { $0.callCount }
         let connected = try connect(host.open())
         #expect(connected.reports().isEmpty)
@@ -165,7 +165,7 @@ import VFIO
 
     // MARK: The end
 
-    @Test func aDeviceIsQuietBeforeItsMemoryIsTakenAway() throws {
+    @Test func `a device is quiet before its memory is taken away`() throws {
         host.add("device", interrupts: [.level])
         let devices = try host.open(.init(.host("device")))
         do {
@@ -181,7 +181,7 @@ import VFIO
         #expect(host.kernel.releasedInReverseOrder, "\(host.kernel.journal)")
     }
 
-    @Test func silenceTurnsInterruptsOffAndResetsEachDeviceOnce() throws {
+    @Test func `silence turns interrupts off and resets each device once`() throws {
         host.add("first", group: 1, interrupts: [.edge])
         host.add("second", group: 2, interrupts: [.edge], flags: .platform)
         let devices = try host.open(.init(.host("first")), .init(.host("second")))
@@ -202,7 +202,7 @@ import VFIO
         #expect(host.kernel.withState { $0.vfio.devices["second"]?.resetCount } == 0)
     }
 
-    @Test func aResetThatFailsDoesNotKeepTheRestFromBeingReleased() throws {
+    @Test func `a reset that fails does not keep the rest from being released`() throws {
         host.add("device")
         host.kernel.withState { $0.vfio.devices["device"]?.resetFailure = .ioError }
         let before = host.kernel.held

@@ -37,7 +37,7 @@ import VFIO
     private static let write: [UInt64] = [0x8_0000_0010, 0, 0x7FFF_F000, 0]
     private static let read: [UInt64] = [0x8_0000_0010, 0x8_0000_0000, 0x8800_0000, 0]
 
-    @Test func eventsOfAnSMMUv3AreRead() {
+    @Test func `events of an SMM uv 3 are read`() {
         #expect(
             faults(Self.event(Self.write) + Self.event(Self.read)) == [
                 DMAFault(iommu: "9050000.smmuv3", streamID: 8, address: 0x7FFF_F000, isWrite: true),
@@ -46,7 +46,7 @@ import VFIO
     }
 
     /// Linux 6.13 and later say the same again in words.
-    @Test func decodedEventsAreNotCountedTwice() {
+    @Test func `decoded events are not counted twice`() {
         let decoded = [
             "arm-smmu-v3 9050000.smmuv3: event: F_TRANSLATION client: 10000000.edu sid: 0x8 ssid: 0x0 iova: 0x88000000 ipa: 0x0",
             "arm-smmu-v3 9050000.smmuv3: unpriv data read s1 \"Input address caused fault\" stag: 0x0",
@@ -56,7 +56,7 @@ import VFIO
 
     /// With the process that printed it (CONFIG_PRINTK_CALLER), and with all that an event may have in its second word
     /// but RnW.
-    @Test func whatElseARecordHasIsNoMatter() {
+    @Test func `what else a record has is no matter`() {
         let records = Self.event([0x8_0000_0010, 0xFFFF_FFF7_FFFF_FFFF, 0x1000, 0x2000]).map { record in
             "6,1,2,-,caller=T99;" + record.drop { $0 != ";" }.dropFirst()
         }
@@ -65,14 +65,14 @@ import VFIO
     }
 
     /// C_BAD_STE and the like are about the device as such.
-    @Test func eventsWithoutAnAddressHaveNone() {
+    @Test func `events without an address have none`() {
         #expect(
             faults(Self.event([0xFF00_0000_0004, 0, 0x1234, 0])) == [
                 DMAFault(iommu: "9050000.smmuv3", streamID: 0xFF00, address: nil, isWrite: nil)
             ])
     }
 
-    @Test func eventsOfTwoIOMMUsMayBeMixed() throws {
+    @Test func `events of two IOMM us may be mixed`() throws {
         let one = Self.event(Self.read), other = Self.event(Self.read, of: "arm-smmu-v3.1.auto")
         let mixed = zip(one, other).flatMap { [$0, $1] }
         #expect(faults(mixed).map(\.iommu) == ["9050000.smmuv3", "arm-smmu-v3.1.auto"])
@@ -87,13 +87,13 @@ import VFIO
             "6,1,2,-;arm-smmu x: Unhandled context fault: fsr=0x402, iova=0x1000, fsynr=0x1", " DEVICE=+platform:x",
             "6,1,2,-;arm-smmu x: Unhandled context fault: cbfrsynra=0x", "6,1,2,-;arm-smmu-v3 x: event 0x10 received",
         ])
-    func whatCannotBeReadIsNoFault(record: String) {
+    func `what cannot be read is no fault`(record: String) {
         #expect(faults([record, record, record, record, record]).isEmpty)
     }
 
     // MARK: SMMUv2
 
-    @Test func faultsOfAnSMMUv2AreRead() {
+    @Test func `faults of an SMM uv 2 are read`() {
         let name = "fd800000.iommu"
         let record = Self.line(
             "arm-smmu \(name): Unhandled context fault: fsr=0x402, iova=0xfffff000, fsynr=0x11, cbfrsynra=0x10c40, cb=2",
@@ -136,7 +136,7 @@ import VFIO
         report.lines.first { $0.hasPrefix("  dma faults: ") }
     }
 
-    @Test func eachDeviceGetsItsOwn() throws {
+    @Test func `each device gets its own`() throws {
         let other = Self.event(Self.read, of: "arm-smmu-v3.1.auto")
         let (host, devices) = try withLog(["6,1,2,-;eth0: link up\n"] + other + Self.event(Self.read))
         host.kernel.withState { $0.kernelLog?.append(contentsOf: Self.event(Self.read).map { Array($0.utf8) }) }
@@ -159,21 +159,21 @@ import VFIO
         #expect(devices.withFaults(reports)[0].dma.faults?.count == 3)
     }
 
-    @Test func onlyTheFirstFaultsAreKept() throws {
+    @Test func `only the first faults are kept`() throws {
         let (host, devices) = try withLog((0..<50).flatMap { _ in Self.event(Self.read) })
         let faults = try #require(try reports(host, devices)[0].dma.faults)
         #expect(faults.count == 50)
         #expect(faults.first.count == 16)
     }
 
-    @Test func aLogThatCannotBeReadIsSaid() throws {
+    @Test func `a log that cannot be read is said`() throws {
         let (host, devices) = try withLog(nil)
         #expect(
             line(try reports(host, devices)[0])
                 == "  dma faults: unknown: /dev/kmsg: ENOENT (No such file or directory)")
     }
 
-    @Test func whatIsOverwrittenIsPassedOver() throws {
+    @Test func `what is overwritten is passed over`() throws {
         let (host, devices) = try withLog(Self.event(Self.read))
         host.kernel.withState { state in
             state.beforeCall = { call in call == "read open /dev/kmsg" ? .brokenPipe : nil }
@@ -181,15 +181,15 @@ import VFIO
         // Every read fails so: it ends all the same.
         #expect(
             line(try reports(host, devices)[0])
-                == "  dma faults: none in what is left of the log of the host's kernel")
+                == "  dma faults: none in the log of the host's kernel (older lines are lost)")
         host.kernel.withState { $0.beforeCall = nil }
         #expect(
             line(devices.withFaults(try reports(host, devices))[0])
-                == "  dma faults: at least 1 in what is left of the log of the host's kernel, the first a read at 0x88000000"
+                == "  dma faults: at least 1 in the log of the host's kernel (older lines are lost), the first a read at 0x88000000"
         )
     }
 
-    @Test func aDriverWhoseLogIsNotKnownIsSaid() throws {
+    @Test func `a driver whose log is not known is said`() throws {
         let (host, devices) = try withLog([]) { host in
             host.setIOMMU(of: "a", "ff930f00.iommu", driver: "rk_iommu")
             host.kernel.withState { $0.files["/sys/firmware/devicetree/base/soc/b/iommus"] = nil }
@@ -200,7 +200,7 @@ import VFIO
     }
 
     /// The log isn't even opened.
-    @Test func withoutAnIOMMUThereIsNothingToLookFor() throws {
+    @Test func `without an IOMMU there is nothing to look for`() throws {
         let host = try Host()
         host.add("free", group: 3, isNoIOMMU: true, properties: ["compatible": .string("arm,pl031")])
         host.kernel.withState { $0.kernelLog = [] }
@@ -209,7 +209,7 @@ import VFIO
         #expect(!host.kernel.journal.contains(.acquire("open /dev/kmsg")))
     }
 
-    @Test func theLogIsClosedInItsTurn() throws {
+    @Test func `the log is closed in its turn`() throws {
         let (host, devices) = try withLog([])
         _ = consume devices
         #expect(host.kernel.held.isEmpty)

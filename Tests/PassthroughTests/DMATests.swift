@@ -46,7 +46,7 @@ import VFIO
 
     // MARK: What is mapped
 
-    @Test func memoryIsMappedInEachSpaceThatReachesIt() throws {
+    @Test func `memory is mapped in each space that reaches it`() throws {
         host.add("byFile", group: 1, file: 0)
         host.add("byGroup", group: 2)
         host.add("quiet", group: 3, file: 1)
@@ -63,7 +63,7 @@ import VFIO
         withExtendedLifetime(connected) {}
     }
 
-    @Test func regionsAreMappedForPeersOnlyWhereTheyAreToReachEachOther() throws {
+    @Test func `regions are mapped for peers only where they are to reach each other`() throws {
         for isWanted in [false, true] {
             let host = try Host()
             host.add("first", group: 1)
@@ -102,7 +102,7 @@ import VFIO
         }
     }
 
-    @Test func aLargeGuestIsMappedInPartsAndSaysHowFarItIs() throws {
+    @Test func `a large guest is mapped in parts and says how far it is`() throws {
         host.add("device", group: 1, file: 0)
         let connected = try connect(host.open(settings("device")), mebibytes: 2560)
         let gibibyte: UInt64 = 1 << 30
@@ -119,7 +119,7 @@ import VFIO
         withExtendedLifetime(connected) {}
     }
 
-    @Test func aDeviceIsQuietBeforeItsAddressSpaceIsEmptied() throws {
+    @Test func `a device is quiet before its address space is emptied`() throws {
         host.add("device", group: 1, file: 0)
         let devices = try host.open(settings("device"))
         do {
@@ -135,7 +135,7 @@ import VFIO
 
     // MARK: Demands
 
-    @Test func devicesSayWhereMemoryCanBe() throws {
+    @Test func `devices say where memory can be`() throws {
         host.add("device", group: 1)
         host.add("quiet", group: 2)
         host.kernel.addFile(
@@ -157,7 +157,7 @@ import VFIO
         #expect(beyond?.reason == "the IOMMU can't map these addresses")
     }
 
-    @Test func devicesWithoutDMAHaveNoDemands() throws {
+    @Test func `devices without DMA have no demands`() throws {
         host.add("quiet", group: 1)
         host.add("free", group: 2, isNoIOMMU: true)
         #expect(
@@ -174,7 +174,7 @@ import VFIO
     }
 
     @Test(arguments: ["arm,pl031", "arm,pl061", "arm,pl011", "ns16550a", "gpio-keys"])
-    func deviceThatIsKnownToDoNoDMANeedsNoWord(compatible: String) {
+    func `device that is known to do no DMA needs no word`(compatible: String) {
         #expect(refusal(["compatible": .strings([compatible, "arm,primecell"])]) == nil)
     }
 
@@ -190,14 +190,14 @@ import VFIO
             (["reg": .cells64([0, 1])], "a device without a compatible"),
             ([:], "a device that no device tree describes"),
         ] as [([String: PropertyValue], String)])
-    func otherDevicesAreRefused(properties: [String: PropertyValue], what: String) {
+    func `other devices are refused`(properties: [String: PropertyValue], what: String) {
         let held = host.kernel.held
         #expect(
             refusal(properties) == .unconfinedDMA(device: "free", master: what))
         #expect(host.kernel.held == held)
     }
 
-    @Test func identityIsReportedAsNotConfined() throws {
+    @Test func `identity is reported as not confined`() throws {
         host.add("free", group: 2, isNoIOMMU: true)
         let devices = try host.open(settings("free", dma: .identity))
         #expect(devices.opened.identityDevice == "free")
@@ -207,7 +207,7 @@ import VFIO
 
     /// The bus of the Raspberry Pi's old peripherals has other addresses for memory; those of others reach only some of
     /// it.
-    @Test func busThatGivesDMAOtherAddressesIsRefused() throws {
+    @Test func `bus that gives DMA other addresses is refused`() throws {
         host.add("free", group: 2, isNoIOMMU: true)
         let devices = try host.open(settings("free", dma: .identity))
         let banks = [0x4000_0000, 0x1_0000_0000].compactMap { GuestRange(base: GuestAddress($0), size: 0x1000_0000) }
@@ -231,7 +231,7 @@ import VFIO
 
     // MARK: The report
 
-    @Test func theReportSaysWhoSharesTheGroupAndByWhichStreams() throws {
+    @Test func `the report says who shares the group and by which streams`() throws {
         host.add(
             "a", group: 5, file: 0,
             properties: ["compatible": .string("test,device"), "iommus": .cells([0x8001, 0xFF00, 0x8001, 0xFF01])])
@@ -251,7 +251,7 @@ import VFIO
         #expect(report.groupOthers == ["b"])
     }
 
-    @Test func aDeviceThatIsToDoNoDMASaysWhetherThatIsEnforced() throws {
+    @Test func `a device that is to do no DMA says whether that is enforced`() throws {
         host.add("quiet", group: 1)
         host.add("free", group: 2, isNoIOMMU: true)
         let connected = try connect(host.open(settings("quiet", dma: .none), settings("free", dma: .none)))
@@ -272,7 +272,7 @@ import VFIO
             ([0x8001, 1, 0xFF, 0x8001, 2, 0xFF], 2, [1, 2]), ([0x8001, 1, 0x8002, 2], 1, [1]), ([0x8001], 1, []),
             ([0x8001, 1, 2, 0x8001, 3], 2, [1, 3]), ([], 1, []), ([0x8001], 0, []),
         ] as [([UInt32], UInt32, [UInt32])])
-    func streamsAreReadAsFarAsTheyMakeSense(cells: [UInt32], cellCount: UInt32, streams: [UInt32]) throws {
+    func `streams are read as far as they make sense`(cells: [UInt32], cellCount: UInt32, streams: [UInt32]) throws {
         host.add("a", properties: ["compatible": .string("test,device"), "iommus": .cells(cells)])
         host.kernel.withState { state in
             state.files["/sys/devices/platform/a/iommu/device/of_node/#iommu-cells"] =
@@ -283,7 +283,7 @@ import VFIO
 
     // MARK: Reset
 
-    @Test func aDeviceWithoutAResetIsRefusedWhereOneIsRequired() throws {
+    @Test func `a device without a reset is refused where one is required`() throws {
         host.add("plain", group: 1, flags: .platform)
         host.add("good", group: 2)
         let error = passthroughError { () throws(PassthroughError) in
@@ -298,7 +298,7 @@ import VFIO
         _ = try host.open(settings("good", requiresReset: true))
     }
 
-    @Test func aResetThatFailsAtTheEndIsSaid() throws {
+    @Test func `a reset that fails at the end is said`() throws {
         host.add("device")
         let connected = try connect(host.open(settings("device")))
         #expect(connected.reports().first?.resetFailure == nil)
@@ -370,7 +370,7 @@ import VFIO
             #expect(
                 text.hasPrefix(
                     "device: on_reset is \"restart\", but nothing resets the device: \(cause)\n"), "\(text)")
-            #expect(text.contains("give reset the steps"))
+            #expect(text.contains("set reset to the steps"))
             #expect(text.contains("allow_unreset_restart"))
             #expect(text.contains("set dma to \"none\"") == !isNoIOMMU, "\(text)")
         }

@@ -39,7 +39,7 @@ import VFIO
         }
     }
 
-    @Test func theCountIsTheHostsOwnSinceTheDeviceWasOpened() throws {
+    @Test func `the count is the hosts own since the device was opened`() throws {
         host.add(
             "9010000.pl031", bus: .amba, interrupts: [.level],
             lines: [" 21:  3  1  GICv3 34 Level  vfio-irq[21](vfio-amba-00141031)"])
@@ -50,7 +50,7 @@ import VFIO
         #expect(interrupt.countSource == "/proc/interrupts")
     }
 
-    @Test func severalDevicesAndInterruptsAreToldApart() throws {
+    @Test func `several devices and interrupts are told apart`() throws {
         host.add(
             "first", group: 1, interrupts: [.level, .edge],
             lines: [
@@ -65,13 +65,13 @@ import VFIO
     }
 
     @Test(arguments: [[], [" 21:  0  0  GICv3 34 Level  vfio-irq[21](device)"]])
-    func withoutALineForEachInterruptTheCountIsNotKnown(lines: [String]) throws {
+    func `without a line for each interrupt the count is not known`(lines: [String]) throws {
         host.add("device", interrupts: [.level, .level], lines: lines)
         let connected = try connect(.init(.host("device")))
         #expect(connected.reports().first?.interrupts.map(\.count) == [nil, nil])
     }
 
-    @Test func aLineThatIsGoneIsNotKnown() throws {
+    @Test func `a line that is gone is not known`() throws {
         host.add("device", lines: [" 21:  0  0  GICv3 34 Level  vfio-irq[21](device)"])
         let connected = try connect(.init(.host("device")))
         host.kernel.addFile("/proc/interrupts", "")
@@ -98,7 +98,7 @@ import VFIO
         return try #require(connected.reports().first)
     }
 
-    @Test func theTextHasALineForEachFact() throws {
+    @Test func `the text has a line for each fact`() throws {
         #expect(
             try report().lines == [
                 "device device: group 3, isolation: iommu",
@@ -135,7 +135,7 @@ import VFIO
         #expect((json?["regions"] as? [[String: Any]])?.first?["failures"] as? Int == 3)
     }
 
-    @Test func aCountThatIsNotKnownIsSaidToBeSo() throws {
+    @Test func `a count that is not known is said to be so`() throws {
         host.add(
             "device", isNoIOMMU: true, regions: [], interrupts: [.edge], flags: .platform,
             properties: ["compatible": .string("gpio-keys")])
@@ -149,7 +149,7 @@ import VFIO
             ])
     }
 
-    @Test func theJSONHasTheNamesThatScriptsReadBy() throws {
+    @Test func `the JSON has the names that scripts read by`() throws {
         let json = try JSONEncoder().encode(try report())
         let object = try #require(try JSONSerialization.jsonObject(with: json) as? [String: Any])
         #expect(

@@ -48,7 +48,7 @@ import VFIO
             ])
     }
 
-    @Test mutating func plainPropertiesAreCopiedAndAddressesRewritten() throws {
+    @Test mutating func `plain properties are copied and addresses rewritten`() throws {
         let result = try node([
             "compatible": .strings(["arm,pl031", "arm,primecell"]), "reg": .cells64([0x901_0000, 0x1000]),
             "interrupts": .cells([0, 2, 4]), "phandle": .cell(0x8000), "interrupt-parent": .cell(0x8001),
@@ -65,7 +65,7 @@ import VFIO
             ])
     }
 
-    @Test mutating func theHostsUnitAddressGivesWayToTheGuests() throws {
+    @Test mutating func `the hosts unit address gives way to the guests`() throws {
         host.setNode("/soc/pl031@9010000", ["compatible": .string("arm,pl031")])
         host.add("9010000.pl031", properties: ["compatible": .string("x")])
         host.kernel.withState { state in
@@ -78,7 +78,7 @@ import VFIO
         #expect(result.node[property: "compatible"] == .string("arm,pl031"))
     }
 
-    @Test mutating func everyRegionAndInterruptIsListed() throws {
+    @Test mutating func `every region and interrupt is listed`() throws {
         let result = try node(
             ["compatible": .string("x")], regions: [.init(), .init(size: 0x2000)], interrupts: [.level, .edge])
         #expect(result.node[property: "reg"] == .cells64([0x0C00_0000, 0x1000, 0x0C00_2000, 0x2000]))
@@ -86,7 +86,7 @@ import VFIO
     }
 
     /// A block of size 0 exists on boards: VFIO has a region for it, and nobody can map it.
-    @Test mutating func aRegionWithoutBytesHasNoWindow() throws {
+    @Test mutating func `a region without bytes has no window`() throws {
         let result = try node(
             ["compatible": .string("x"), "reg-names": .strings(["a", "b", "c"])],
             regions: [.init(), .init(size: 0), .init(size: 0x2000)])
@@ -94,13 +94,13 @@ import VFIO
         #expect(result.node[property: "reg-names"] == .strings(["a", "c"]))
     }
 
-    @Test mutating func aDeviceWithoutRegionsAndInterruptsHasNeitherProperty() throws {
+    @Test mutating func `a device without regions and interrupts has neither property`() throws {
         let result = try node(["compatible": .string("x")], name: "plain", regions: [], interrupts: [])
         #expect(result.node.name == "plain")
         #expect(result.node.properties.map(\.name) == ["compatible"])
     }
 
-    @Test mutating func referencesToTheHostAreDroppedAndListed() throws {
+    @Test mutating func `references to the host are dropped and listed`() throws {
         let references = [
             "iommus", "resets", "power-domains", "pinctrl-0", "pinctrl-names", "vdd-supply", "reset-gpios", "dmas",
             "interconnects", "memory-region", "phys", "assigned-clocks", "cs-gpios", "msi-parent", "nvmem-cells",
@@ -114,7 +114,7 @@ import VFIO
 
     // MARK: Clocks
 
-    @Test mutating func aFixedClockIsMadeForTheGuest() throws {
+    @Test mutating func `a fixed clock is made for the guest`() throws {
         addClock("apb-pclk", phandle: 0x8000, hertz: 24_000_000)
         let result = try node([
             "compatible": .string("x"), "clocks": .cell(0x8000), "clock-names": .string("apb_pclk"),
@@ -130,7 +130,7 @@ import VFIO
         #expect(result.omitted.isEmpty)
     }
 
-    @Test mutating func oneClockOfTheHostIsOneOfTheGuest() throws {
+    @Test mutating func `one clock of the host is one of the guest`() throws {
         addClock("clocks/a", phandle: 1, hertz: 24_000_000)
         addClock("clocks/b", phandle: 2, hertz: 24_000_000)
         addClock("clocks/c", phandle: 3, hertz: 48_000_000)
@@ -146,7 +146,7 @@ import VFIO
         #expect(try shared.reference(hertz: 48_000_000) == .cell(phandles[1]))
     }
 
-    @Test mutating func aClockThatIsNotFixedLeavesAnEmptyPlace() throws {
+    @Test mutating func `a clock that is not fixed leaves an empty place`() throws {
         addClock("fixed", phandle: 1, hertz: 24_000_000)
         addClock("controller", phandle: 2, hertz: 1, compatible: "vendor,clock-controller")
         let result = try node(["clocks": .cells([2, 1]), "clock-names": .strings(["a", "b"])])
@@ -160,7 +160,7 @@ import VFIO
                 """)
     }
 
-    @Test mutating func aDeviceThatGetsNoClocksLeavesNoneBehind() throws {
+    @Test mutating func `a device that gets no clocks leaves none behind`() throws {
         addClock("fixed", phandle: 1, hertz: 24_000_000)
         let result = try node(["clocks": .cells([1, 7]), "clock-names": .strings(["a", "b"])])
         #expect(result.node[property: "clocks"] == nil)
@@ -169,13 +169,13 @@ import VFIO
         #expect(shared.nodes.isEmpty)
     }
 
-    @Test mutating func aClockOfNonsenseIsDropped() throws {
+    @Test mutating func `a clock of nonsense is dropped`() throws {
         let result = try node(["clocks": .bytes([1, 2, 3])])
         #expect(result.node[property: "clocks"] == nil)
         #expect(result.omitted == ["clocks"])
     }
 
-    @Test mutating func theKernelIsAskedForTheRateByTheClocksName() throws {
+    @Test mutating func `the kernel is asked for the rate by the clocks name`() throws {
         addClock("controller", phandle: 2, hertz: 1, compatible: "vendor,clock-controller")
         host.setNode(
             "/controller", ["#clock-cells": .cell(1), "clock-output-names": .strings(["zero", "one", "../two"])])
@@ -188,7 +188,7 @@ import VFIO
     }
 
     @Test(arguments: [("0", "0 Hz"), ("4294967296", "4294967296 Hz"), ("much", "can't be read")])
-    mutating func aRateThatIsNoneIsNotUsed(text: String, reason: String) throws {
+    mutating func `a rate that is none is not used`(text: String, reason: String) throws {
         addClock("controller", phandle: 2, hertz: 1, compatible: "vendor,clock-controller")
         host.setNode("/controller", ["clock-output-names": .string("one")])
         host.kernel.addFile("/sys/kernel/debug/clk/one/clk_rate", text)
@@ -197,7 +197,7 @@ import VFIO
         #expect(result.fates.first { $0.property == "clocks" }?.reason.contains(reason) == true)
     }
 
-    @Test mutating func theUserKnowsBest() throws {
+    @Test mutating func `the user knows best`() throws {
         addClock("fixed", phandle: 1, hertz: 24_000_000)
         let result = try node(
             ["clocks": .cells([1, 1]), "clock-names": .strings(["a", "b"])],
@@ -206,7 +206,7 @@ import VFIO
         #expect(result.node[property: "clocks"] == .cells([2, 3]))
     }
 
-    @Test mutating func aClockThatTheDeviceHasNotGotIsAnError() throws {
+    @Test mutating func `a clock that the device has not got is an error`() throws {
         addClock("fixed", phandle: 1, hertz: 24_000_000)
         let error = #expect(throws: GuestNodeError.self) {
             try node(
@@ -219,7 +219,7 @@ import VFIO
 
     // MARK: What the user says
 
-    @Test mutating func theUsersPropertiesWin() throws {
+    @Test mutating func `the users properties win`() throws {
         let result = try node(
             ["compatible": .string("x"), "a": .cell(1), "b": .cell(2), "dmas": .cell(7), "dma-names": .string("rx")],
             settings: NodeSettings(
@@ -232,13 +232,13 @@ import VFIO
             ])
     }
 
-    @Test mutating func aDeviceWithALabelHasAPhandle() throws {
+    @Test mutating func `a device with a label has a phandle`() throws {
         let result = try node(["compatible": .string("x")], settings: NodeSettings(label: "it"))
         #expect(result.label == "it")
         #expect(result.node.phandle == Phandle(rawValue: 1))
     }
 
-    @Test mutating func strictMakesALostReferenceAnError() throws {
+    @Test mutating func `strict makes a lost reference an error`() throws {
         let error = #expect(throws: GuestNodeError.self) {
             try node(
                 ["phys": .cell(7), "dmas": .cells([1]), "iommus": .cell(7), "resets": .cell(7)], name: "device",
@@ -257,7 +257,7 @@ import VFIO
 
     // MARK: A host without a device tree
 
-    @Test mutating func aHostWithoutDeviceTreeIsAnError() throws {
+    @Test mutating func `a host without device tree is an error`() throws {
         host.kernel.addHostDevice("device")
         let devices = try host.open(.init(.host("device")))
         let error = #expect(throws: GuestNodeError.self) { try generate(devices) }
@@ -265,7 +265,7 @@ import VFIO
             error == .noDeviceTreeNode(device: "device"))
     }
 
-    @Test mutating func theUsersNodeServesWhereTheHostHasNone() throws {
+    @Test mutating func `the users node serves where the host has none`() throws {
         host.kernel.addHostDevice("ARMH0011:00", vfio: FakeVFIODevice(interrupts: [.level]))
         var settings = PlacedDevice.Settings(.host("ARMH0011:00"))
         settings.node = NodeSettings(
@@ -280,7 +280,7 @@ import VFIO
     }
 
     /// Linux tries no driver on a primecell without its bus clock.
-    @Test mutating func aPrimecellOfTheUsersHasItsBusClock() throws {
+    @Test mutating func `a primecell of the users has its bus clock`() throws {
         host.kernel.addHostDevice("ARMH0061:00", vfio: FakeVFIODevice())
         var settings = PlacedDevice.Settings(.host("ARMH0061:00"))
         settings.node = NodeSettings(properties: [Property("compatible", .strings(["arm,pl061", "arm,primecell"]))])
@@ -291,7 +291,7 @@ import VFIO
     }
 
     /// What the tree says makes no sense, but the names do.
-    @Test mutating func aPrimecellsBusClockNeedsNoProvider() throws {
+    @Test mutating func `a primecells bus clock needs no provider`() throws {
         let result = try node([
             "compatible": .strings(["arm,pl061", "arm,primecell"]), "clocks": .cells([7, 8]),
             "clock-names": .strings(["other", "apb_pclk"]),
@@ -301,7 +301,7 @@ import VFIO
     }
 
     /// What asks for all clocks takes an empty one for an error.
-    @Test mutating func unknownClocksAtTheEndGoWithTheirNames() throws {
+    @Test mutating func `unknown clocks at the end go with their names`() throws {
         addClock("fixed", phandle: 1, hertz: 24_000_000)
         addClock("controller", phandle: 2, hertz: 1, compatible: "vendor,clock-controller")
         let result = try node(["clocks": .cells([1, 2, 2]), "clock-names": .strings(["a", "b", "c"])])
@@ -309,7 +309,7 @@ import VFIO
         #expect(result.node[property: "clock-names"] == .string("a"))
     }
 
-    @Test(arguments: [["0": 5 as UInt32, "2": 7], ["-5": 5]]) mutating func clocksByIndex(clocks: [String: UInt32])
+    @Test(arguments: [["0": 5 as UInt32, "2": 7], ["-5": 5]]) mutating func `clocks by index`(clocks: [String: UInt32])
         throws
     {
         host.kernel.addHostDevice("device", vfio: FakeVFIODevice())
@@ -327,7 +327,7 @@ import VFIO
 
     // MARK: Errors
 
-    @Test mutating func aNodeThatCannotBeReadIsAnError() throws {
+    @Test mutating func `a node that cannot be read is an error`() throws {
         host.add("device", properties: ["compatible": .string("x")])
         let devices = try host.open(.init(.host("device")))
         host.kernel.withState { $0.failingCall = $0.callCount + 1 }
@@ -338,7 +338,7 @@ import VFIO
     // MARK: How much is read
 
     /// What a start reads of the host's tree: the device's own node, and what its clocks need.
-    @Test mutating func aStartReadsNoMoreThanItMust() throws {
+    @Test mutating func `a start reads no more than it must`() throws {
         addClock("apb-pclk", phandle: 0x8000, hertz: 24_000_000)
         for index in 0..<50 { host.setNode("/other\(index)", ["compatible": .string("x")]) }
         let root = Node(
@@ -358,7 +358,7 @@ import VFIO
     }
 
     /// The blob of the boot is out of date: the live tree has the last word.
-    @Test mutating func anOverlayOfTheHostsIsSeen() throws {
+    @Test mutating func `an overlay of the hosts is seen`() throws {
         addClock("new", phandle: 5, hertz: 1000)
         let root = Node("", children: [Node("old", ["phandle": .cell(5)])])
         let blob = try Tree(root: root).serialized()

@@ -22,7 +22,7 @@ import VFIO
 
     // MARK: Automatic
 
-    @Test func regionsTakeTheLowestRoomOnTheirNaturalAlignment() throws {
+    @Test func `regions take the lowest room on their natural alignment`() throws {
         host.add("small", group: 1, regions: [.init(size: 0x1000), .init(size: 0x200, access: [.read, .write])])
         host.add("large", group: 2, regions: [.init(size: 0x10000)])
         host.add("late", group: 3)
@@ -32,7 +32,7 @@ import VFIO
             host.bus.regions.map(\.name) == ["small region 0", "small region 1", "late", "large"])
     }
 
-    @Test func interruptsTakeTheLowestSPIs() throws {
+    @Test func `interrupts take the lowest SPIs`() throws {
         try host.bus.reserveSPI(SPI(rawValue: 0), "serial port")
         host.add("first", group: 1, interrupts: [.level, .edge])
         host.add("second", group: 2, interrupts: [.edge])
@@ -44,7 +44,7 @@ import VFIO
             ])
     }
 
-    @Test func aDeviceWithNeitherRegionsNorInterruptsTakesNothing() throws {
+    @Test func `a device with neither regions nor interrupts takes nothing`() throws {
         host.add("plain", regions: [], interrupts: [])
         let devices = try host.open(.init(.host("plain")))
         #expect(bases(devices) == [[]])
@@ -52,7 +52,7 @@ import VFIO
         #expect(host.bus.interrupts.isEmpty)
     }
 
-    @Test func everythingIsGivenBackWhenTheDevicesGo() throws {
+    @Test func `everything is given back when the devices go`() throws {
         host.add("device", interrupts: [.level, .edge])
         do {
             let devices = try host.open(.init(.host("device")))
@@ -66,13 +66,13 @@ import VFIO
 
     // MARK: Fixed
 
-    @Test func theFirstRegionGoesWhereTheConfigurationSays() throws {
+    @Test func `the first region goes where the configuration says`() throws {
         host.add("device", regions: [.init(), .init()])
         let devices = try host.open(.init(.host("device"), placement: .fixed(0x0D00_0000)))
         #expect(bases(devices) == [[0x0D00_0000, 0x0C00_0000]])
     }
 
-    @Test func anOverlapNamesBothOwnersAndLeavesNothing() throws {
+    @Test func `an overlap names both owners and leaves nothing`() throws {
         host.add("first", group: 1)
         host.add("second", group: 2, interrupts: [.edge])
         let error = passthroughError { () throws(PassthroughError) in
@@ -92,7 +92,7 @@ import VFIO
         #expect(host.kernel.releasedInReverseOrder, "\(host.kernel.journal)")
     }
 
-    @Test func anAddressOutsideTheBusIsRefused() throws {
+    @Test func `an address outside the bus is refused`() throws {
         host.add("device")
         let error = passthroughError { () throws(PassthroughError) in
             try host.open(.init(.host("device"), placement: .fixed(0x1000)))
@@ -103,7 +103,7 @@ import VFIO
         }
     }
 
-    @Test func aRegionThatFailsGivesBackTheOnesBefore() throws {
+    @Test func `a region that fails gives back the ones before`() throws {
         // 256 MiB of window: the second has no room.
         host.add("device", regions: [.init(), .init(size: 0x1000_0000)])
         let error = passthroughError { () throws(PassthroughError) in try host.open(.init(.host("device"))) }
@@ -115,7 +115,7 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
-    @Test func anInterruptThatFailsGivesBackTheRegions() throws {
+    @Test func `an interrupt that fails gives back the regions`() throws {
         let few = try Host()
         for number in 0..<UInt32(960) { try few.bus.reserveSPI(SPI(rawValue: number), "taken") }
         few.add("device")
@@ -131,7 +131,7 @@ import VFIO
 
     // MARK: The host's own address
 
-    @Test func everyRegionGoesWhereItIsOnTheHost() throws {
+    @Test func `every region goes where it is on the host`() throws {
         host.add(
             "device", regions: [.init(), .init()],
             properties: ["reg": .cells64([0x0C10_0000, 0x1000, 0x0C20_0000, 0x1000])])
@@ -139,7 +139,7 @@ import VFIO
         #expect(bases(devices) == [[0x0C10_0000, 0x0C20_0000]])
     }
 
-    @Test func anAddressThatCannotBeToldIsAnError() throws {
+    @Test func `an address that cannot be told is an error`() throws {
         host.add("device", regions: [.init(), .init()], properties: ["reg": .cells64([0x0C10_0000, 0x1000])])
         let error = passthroughError { () throws(PassthroughError) in
             try host.open(.init(.host("device"), placement: .host))
@@ -152,7 +152,7 @@ import VFIO
 
     // MARK: Each region by itself
 
-    @Test func eachRegionGoesWhereItIsWanted() throws {
+    @Test func `each region goes where it is wanted`() throws {
         host.add(
             "device", regions: [.init(), .init(), .init(), .init()],
             properties: ["reg": .cells64([0x0C10_0000, 0x1000, 0x0C20_0000, 0x1000, 0x0C30_0000, 0x1000])])
@@ -162,7 +162,7 @@ import VFIO
         #expect(bases(devices) == [[0x0C00_1000, 0x0C20_0000, 0x0C00_0000, 0x0C00_2000]])
     }
 
-    @Test func twoRegionsAtOneAddressAreBothNamed() {
+    @Test func `two regions at one address are both named`() {
         host.add("device", regions: [.init(), .init()])
         let address = DevicePlacement.Region.fixed(0x0D00_0000)
         let error = passthroughError { () throws(PassthroughError) in
@@ -177,7 +177,7 @@ import VFIO
         #expect(host.bus.regions.isEmpty)
     }
 
-    @Test func moreAddressesThanRegionsAreRefused() {
+    @Test func `more addresses than regions are refused`() {
         host.add("device", regions: [.init()])
         let error = passthroughError { () throws(PassthroughError) in
             try host.open(.init(.host("device"), placement: .init([.automatic, .automatic])))
@@ -235,7 +235,7 @@ import VFIO
 
     // MARK: Refusals
 
-    @Test func theSameDeviceTwiceIsRefused() throws {
+    @Test func `the same device twice is refused`() throws {
         host.add("device")
         let error = passthroughError { () throws(PassthroughError) in
             try host.open(.init(.host("device")), .init(.sysfsdev("/sys/devices/platform/device")))
@@ -244,7 +244,7 @@ import VFIO
         #expect(host.kernel.held.isEmpty)
     }
 
-    @Test func aDeviceThatIsNotThereIsAnError() throws {
+    @Test func `a device that is not there is an error`() throws {
         let error = passthroughError { () throws(PassthroughError) in try host.open(.init(.host("none"))) }
         #expect(error == .host(.noSuchDevice(device: "none", similar: [])))
     }

@@ -84,7 +84,7 @@ import VFIO
         #expect(report.reset.text == text && report.resetFailure == nil)
         #expect(report.lines.contains("  reset: \(text)"))
         let isNone = text.hasPrefix("none")
-        #expect(report.lines.contains { $0.hasPrefix("    it comes as its last user left it") } == isNone)
+        #expect(report.lines.contains { $0.hasPrefix("    the guest gets it in its last state") } == isNone)
         #expect(host.kernel.withState { $0.vfio.devices["device"]?.resetCount } == (text == "by VFIO" ? 1 : 0))
         #expect(host.log.all == [])
     }

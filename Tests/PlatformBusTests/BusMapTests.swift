@@ -28,7 +28,7 @@ import Testing
             spiCount: spiCount)
     }
 
-    @Test func overlapNamesBothOwnersAndRanges() throws {
+    @Test func `overlap names both owners and ranges`() throws {
         let bus = try makeBus()
         try bus.reserve("RAM", testRange(0x8000_0000, 0x1000_0000))
         let wanted = try testRange(0x7fff_f000, 0x2000)
@@ -40,7 +40,7 @@ import Testing
         #expect(text.contains("gic: guest address range 0x7ffff000-0x80000fff overlaps RAM at 0x80000000-0x8fffffff"))
     }
 
-    @Test func regionsAreListedInAscendingOrder() throws {
+    @Test func `regions are listed in ascending order`() throws {
         let bus = try makeBus()
         try bus.reserve("b", testRange(0x2000, 0x1000))
         try bus.reserve("c", testRange(0x3000, 0x1000))
@@ -48,7 +48,7 @@ import Testing
         #expect(bus.regions.map(\.name) == ["a", "b", "c"])
     }
 
-    @Test func windowsAreNaturallyAlignedFirstFit() throws {
+    @Test func `windows are naturally aligned first fit`() throws {
         let bus = try makeBus()
         let small = try bus.allocateWindow("small", size: 0x200)
         let big = try bus.allocateWindow("big", size: 0x1_8000)
@@ -59,7 +59,7 @@ import Testing
         #expect(gap == (try testRange(0x1000_1000, 0x1000)))
     }
 
-    @Test func whatDoesNotFitBelowGoesToTheHighWindow() throws {
+    @Test func `what does not fit below goes to the high window`() throws {
         let bus = try makeBus()
         let large = try bus.allocateWindow("gpu", size: 0x80_0000)
         #expect(large.base == high)
@@ -68,7 +68,7 @@ import Testing
         #expect(try bus.allocateWindow("next", size: 1).base == GuestAddress(0x1_0080_0000))
     }
 
-    @Test func aFullBusSaysSo() throws {
+    @Test func `a full bus says so`() throws {
         let bus = try makeBus()
         let error = #expect(throws: PlatformBusError.self) { try bus.allocateWindow("gpu", size: 0x200_0000) }
         #expect(
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test(arguments: [0x8000_0000_0000_0001, UInt64.max])
-    func absurdSizesAreRefusedWithoutTrapping(size: UInt64) throws {
+    func `absurd sizes are refused without trapping`(size: UInt64) throws {
         let bus = try makeBus()
         #expect(throws: PlatformBusError.windowFull(name: "gpu", size: size, alignment: 1 << 63, windows: bus.windows))
         {
@@ -86,7 +86,7 @@ import Testing
         }
     }
 
-    @Test func noBytesAreNoWindow() throws {
+    @Test func `no bytes are no window`() throws {
         let bus = try makeBus()
         #expect(throws: PlatformBusError.invalidRange(name: "a", base: nil, size: 0)) {
             try bus.allocateWindow("a", size: 0)
@@ -96,20 +96,20 @@ import Testing
         }
     }
 
-    @Test func aWindowAtTheTopOfTheAddressSpaceIsUsable() throws {
+    @Test func `a window at the top of the address space is usable`() throws {
         let bus = BusMap(windows: [try testRange(0xffff_ffff_ffff_e000, 0x2000)], spiCount: 0)
         #expect(try bus.allocateWindow("a", size: 0x1000).base == GuestAddress(0xffff_ffff_ffff_e000))
         #expect(try bus.allocateWindow("b", size: 0x1000).last == GuestAddress(UInt64.max))
         #expect(throws: PlatformBusError.self) { try bus.allocateWindow("c", size: 1) }
     }
 
-    @Test func aClaimAcrossAWindowsEdgeIsSkipped() throws {
+    @Test func `a claim across a windows edge is skipped`() throws {
         let bus = try makeBus()
         try bus.reserve("gic", testRange(0x0fff_0000, 0x1_1000))
         #expect(try bus.allocateWindow("a", size: 0x1000).base == GuestAddress(0x1000_1000))
     }
 
-    @Test func fixedAddresses() throws {
+    @Test func `fixed addresses`() throws {
         let bus = try makeBus()
         let first = try bus.allocateWindow("a", size: 0x1000, at: GuestAddress(0x1000_8000))
         #expect(first == (try testRange(0x1000_8000, 0x1000)))
@@ -130,7 +130,7 @@ import Testing
         #expect(bus.regions.count == 1)
     }
 
-    @Test func attachClaimsItsRangeOrUsesTheOwnersOwn() throws {
+    @Test func `attach claims its range or uses the owners own`() throws {
         let bus = try makeBus()
         let device = RecordingDevice()
         let window = try bus.allocateWindow("rtc", size: 0x1000)
@@ -144,7 +144,7 @@ import Testing
         #expect(bus.regions.map(\.name) == ["serial", "rtc"])
     }
 
-    @Test func anotherOwnersClaimCantBeAttachedTo() throws {
+    @Test func `another owners claim can't be attached to`() throws {
         let bus = try makeBus()
         try bus.reserve("RAM", testRange(0x8000_0000, 0x1000))
         #expect(throws: PlatformBusError.self) {
@@ -152,7 +152,7 @@ import Testing
         }
     }
 
-    @Test func whatIsRemovedIsFreeAgain() throws {
+    @Test func `what is removed is free again`() throws {
         let bus = try makeBus()
         let device = RecordingDevice()
         let first = try bus.allocateWindow("a", size: 0x1000)
@@ -167,7 +167,7 @@ import Testing
         #expect(try bus.allocateSPI("d") == SPI(rawValue: 0))
     }
 
-    @Test func removalReleasesTheDevice() throws {
+    @Test func `removal releases the device`() throws {
         let bus = try makeBus()
         weak var gone: RecordingDevice?
         try {
@@ -180,7 +180,7 @@ import Testing
         #expect(gone == nil)
     }
 
-    @Test func spisAreHandedOutFromTheLowestFree() throws {
+    @Test func `spis are handed out from the lowest free`() throws {
         let bus = try makeBus(spiCount: 4)
         try bus.reserveSPI(SPI(rawValue: 1), "serial")
         #expect(try bus.allocateSPI("a") == SPI(rawValue: 0))
@@ -196,7 +196,7 @@ import Testing
         #expect(throws: PlatformBusError.noSPI(name: "d", count: 4)) { try bus.allocateSPI("d") }
     }
 
-    @Test func reservedSPIsAreChecked() throws {
+    @Test func `reserved SPIs are checked`() throws {
         let bus = try makeBus(spiCount: 4)
         try bus.reserveSPI(SPI(rawValue: 3), "serial")
         #expect(throws: PlatformBusError.spiTaken(name: "rtc", spi: SPI(rawValue: 3), owner: "serial")) {
@@ -207,7 +207,7 @@ import Testing
         }
     }
 
-    @Test func allOfTheGICsSPIsAreUsed() throws {
+    @Test func `all of the GI cs SPIs are used`() throws {
         let bus = BusMap(windows: [], spiCount: 5000)
         var highest = SPI(rawValue: 0)
         for _ in 0..<988 { highest = try bus.allocateSPI("a") }
@@ -216,7 +216,7 @@ import Testing
         #expect(SPI(rawValue: .max).intid == 31)
     }
 
-    @Test func withoutWindowsTheTextSaysSo() {
+    @Test func `without windows the text says so`() {
         let bus = BusMap(windows: [], spiCount: 0)
         let error = #expect(throws: PlatformBusError.self) { try bus.allocateWindow("a", size: 1) }
         #expect(error?.description.contains("it has no window") == true)

@@ -19,7 +19,7 @@ import Testing
         return bus.makeDispatcher(unclaimed: unclaimed)
     }
 
-    @Test func anAccessReachesItsDeviceWithItsOffset() throws {
+    @Test func `an access reaches its device with its offset`() throws {
         let dispatcher = try makeDispatcher()
         #expect(dispatcher.read(GuestAddress(0x1ff8), .doubleword) == 0x1122_3344_5566_7788)
         #expect(dispatcher.read(GuestAddress(0x2000), .word) == 2)
@@ -32,11 +32,11 @@ import Testing
     }
 
     @Test(arguments: [(AccessWidth.byte, 0x88), (.halfword, 0x7788), (.word, 0x5566_7788)] as [(AccessWidth, UInt64)])
-    func aDevicesAnswerIsCutToTheWidth(width: AccessWidth, value: UInt64) throws {
+    func `a devices answer is cut to the width`(width: AccessWidth, value: UInt64) throws {
         #expect(try makeDispatcher().read(GuestAddress(0x1000), width) == value)
     }
 
-    @Test func theLastByteOfTheAddressSpaceIsReachable() throws {
+    @Test func `the last byte of the address space is reachable`() throws {
         let dispatcher = try makeDispatcher()
         #expect(dispatcher.read(GuestAddress(.max), .byte) == 2)
         #expect(dispatcher.read(GuestAddress(.max), .halfword) == 0)
@@ -49,7 +49,7 @@ import Testing
             (0xfff, AccessWidth.byte), (0xfff, .halfword), (0x1ffc, .doubleword), (0x21fe, .word), (0x2200, .byte),
             (0x8000_0000, .word), (0xffff_ffff_ffff_ffef, .halfword),
         ] as [(UInt64, AccessWidth)])
-    func whatNoSingleRegionHoldsIsUnclaimed(address: UInt64, width: AccessWidth) throws {
+    func `what no single region holds is unclaimed`(address: UInt64, width: AccessWidth) throws {
         let dispatcher = try makeDispatcher()
         #expect(dispatcher.read(GuestAddress(address), width) == 0)
         dispatcher.write(GuestAddress(address), width, 1)
@@ -59,13 +59,13 @@ import Testing
         #expect(second.accesses.isEmpty)
     }
 
-    @Test func anEmptyBusReadsAsZero() {
+    @Test func `an empty bus reads as zero`() {
         let dispatcher = BusMap(windows: [], spiCount: 0).makeDispatcher()
         #expect(dispatcher.read(GuestAddress(0), .doubleword) == 0)
         #expect(dispatcher.unclaimedReads == 1)
     }
 
-    @Test func laterAttachmentsDontReachAFrozenDispatcher() throws {
+    @Test func `later attachments don't reach a frozen dispatcher`() throws {
         let bus = BusMap(windows: [], spiCount: 0)
         let dispatcher = bus.makeDispatcher()
         try bus.attach("first", testRange(0x1000, 0x1000), to: first)
@@ -73,7 +73,7 @@ import Testing
         #expect(bus.makeDispatcher().read(GuestAddress(0x1000), .word) == 0x5566_7788)
     }
 
-    @Test func manyRegionsAreEachFound() throws {
+    @Test func `many regions are each found`() throws {
         let bus = BusMap(windows: [], spiCount: 0)
         let devices = (0..<100).map { RecordingDevice(answer: UInt64($0)) }
         for index in devices.indices.reversed() {
@@ -87,7 +87,7 @@ import Testing
         #expect(dispatcher.unclaimedReads == 100)
     }
 
-    @Test func anUndescribedAccessIsToldToTheDeviceThatItHit() throws {
+    @Test func `an undescribed access is told to the device that it hit`() throws {
         let dispatcher = try makeDispatcher()
         for address: UInt64 in [0x1000, 0x1fff, 0xfff, 0x2200] { dispatcher.note(.emulated, at: GuestAddress(address)) }
         dispatcher.note(.aborted, at: GuestAddress(0x21ff))
@@ -96,7 +96,7 @@ import Testing
         #expect(dispatcher.unclaimedReads == 0)
     }
 
-    @Test func anUnclaimedPageIsReportedOnce() throws {
+    @Test func `an unclaimed page is reported once`() throws {
         let log = ReportLog()
         let dispatcher = try makeDispatcher { log.append($0) }
         dispatcher.write(GuestAddress(0x5004), .word, 1)
@@ -107,7 +107,7 @@ import Testing
                 == ["0x5004 4 true false", "0x6000 1 false false"])
     }
 
-    @Test func aHostileGuestCantGrowTheReports() throws {
+    @Test func `a hostile guest can't grow the reports`() throws {
         let log = ReportLog()
         let dispatcher = try makeDispatcher { log.append($0) }
         for page in 0..<10_000 as Range<UInt64> {

@@ -16,7 +16,7 @@ import VFIO
         #expect(throws: VFIOError.self) { _ = try body() }
     }
 
-    @Test func opensADeviceByItsFileAndReleasesAllInReverse() throws {
+    @Test func `opens a device by its file and releases all in reverse`() throws {
         kernel.addHostDevice("10000000.edu", group: 3, file: 5)
         let host = try host("10000000.edu")
         #expect(host.deviceFile == "/dev/vfio/devices/vfio5")
@@ -44,7 +44,7 @@ import VFIO
             ])
     }
 
-    @Test func devicesShareOneAddressSpaceAndTheIOMMUFD() throws {
+    @Test func `devices share one address space and the iommufd`() throws {
         for (number, name) in ["a", "b", "c"].enumerated() {
             kernel.addHostDevice(name, group: number / 2, file: number)
         }
@@ -55,7 +55,7 @@ import VFIO
         #expect(Set(devices.map(\.kvmFile)).count == 3)
     }
 
-    @Test func aDeviceThatIsOpenIsRefusedAndTakenAgainAfterwards() throws {
+    @Test func `a device that is open is refused and taken again afterwards`() throws {
         kernel.addHostDevice("a", file: 0)
         let containers = VFIOContainers(calls: kernel)
         let host = try host("a")
@@ -69,7 +69,7 @@ import VFIO
 
     // MARK: Which way
 
-    @Test func theGroupServesWhereThereIsNoIOMMUFD() throws {
+    @Test func `the group serves where there is no iommufd`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { _ = $0.devices.remove("/dev/iommu") }
         let device = try VFIOContainers(calls: kernel).open(host("a"))
@@ -77,7 +77,7 @@ import VFIO
         #expect(device.reach == .guestMemory)
     }
 
-    @Test func theGroupServesWhereTheFileIsMissing() throws {
+    @Test func `the group serves where the file is missing`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { _ = $0.devices.remove("/dev/vfio/devices/vfio0") }
         do {
@@ -88,7 +88,7 @@ import VFIO
         #expect(kernel.held.isEmpty)
     }
 
-    @Test func theGroupServesWhereTheUserMayNotOpenTheFile() throws {
+    @Test func `the group serves where the user may not open the file`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         let host = try host("a")
         let before = kernel.withState { $0.callCount }
@@ -101,7 +101,7 @@ import VFIO
         #expect(kernel.withState { $0.failedCall } == "open /dev/iommu")
     }
 
-    @Test func theUsersChoiceIsFinal() throws {
+    @Test func `the users choice is final`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         #expect(try VFIOContainers(calls: kernel, path: .group).open(host("a")).group?.id == 3)
         kernel.withState { _ = $0.devices.remove("/dev/iommu") }
@@ -131,7 +131,7 @@ import VFIO
         #expect(kernel.held.isEmpty)
     }
 
-    @Test func aDeviceWithoutAFileSaysSo() throws {
+    @Test func `a device without a file says so`() throws {
         kernel.addHostDevice("old", group: 3)
         kernel.addHostDevice("free", group: 4, isNoIOMMU: true, file: 0)
         let containers = VFIOContainers(calls: kernel, path: .cdev)
@@ -147,7 +147,7 @@ import VFIO
     // MARK: Handed in
 
     /// Copied, they would keep the device in use until the process ends.
-    @Test func descriptorsThatWereHandedInAreAdoptedAndClosed() throws {
+    @Test func `descriptors that were handed in are adopted and closed`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { $0.devices.subtract(["/dev/iommu", "/dev/vfio/devices/vfio0", "/dev/vfio/vfio"]) }
         let (iommufd, file) = (kernel.handIn("/dev/iommu"), kernel.handIn("/dev/vfio/devices/vfio0"))
@@ -164,7 +164,7 @@ import VFIO
 
     /// The first device can't be opened; the number must not be closed, and be somebody else's, when the second asks
     /// for it.
-    @Test func anAdoptedDescriptorOutlivesADeviceThatFails() throws {
+    @Test func `an adopted descriptor outlives a device that fails`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.addHostDevice("b", group: 4, file: 1)
         let iommufd = kernel.handIn("/dev/iommu")
@@ -179,7 +179,7 @@ import VFIO
         #expect(kernel.name(of: iommufd) == "?")
     }
 
-    @Test func aDescriptorThatIsBorrowedStaysOpen() throws {
+    @Test func `a descriptor that is borrowed stays open`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         let iommufd = kernel.handIn("/dev/iommu")
         for _ in 0..<2 {
@@ -189,7 +189,7 @@ import VFIO
         #expect(kernel.name(of: iommufd) == "open /dev/iommu")
     }
 
-    @Test func aDescriptorOfAnotherFileIsRefused() throws {
+    @Test func `a descriptor of another file is refused`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         let (iommufd, other) = (kernel.handIn("/dev/null"), kernel.handIn("/dev/vfio/devices/vfio1"))
         #expect(
@@ -208,7 +208,7 @@ import VFIO
 
     // MARK: What DMA reaches
 
-    @Test(arguments: [nil, 0]) func aDeviceThatIsToDoNoDMAIsKeptApart(file: Int?) throws {
+    @Test(arguments: [nil, 0]) func `a device that is to do no DMA is kept apart`(file: Int?) throws {
         kernel.addHostDevice("dma", group: 3, file: file)
         kernel.addHostDevice("quiet", group: 4, file: file.map { $0 + 1 })
         let containers = VFIOContainers(calls: kernel)
@@ -224,7 +224,7 @@ import VFIO
         withExtendedLifetime(mapping) {}
     }
 
-    @Test(arguments: [nil, 0]) func devicesOfOneGroupReachTheSame(file: Int?) throws {
+    @Test(arguments: [nil, 0]) func `devices of one group reach the same`(file: Int?) throws {
         kernel.addHostDevice("a", group: 3, file: file)
         kernel.addHostDevice("b", group: 3, file: file.map { $0 + 1 })
         let containers = VFIOContainers(calls: kernel)
@@ -236,7 +236,7 @@ import VFIO
         withExtendedLifetime(first) {}
     }
 
-    @Test func anIOMMUThatIsNotThereCannotBeAskedFor() throws {
+    @Test func `an IOMMU that is not there cannot be asked for`() throws {
         kernel.addHostDevice("a", group: 3, isNoIOMMU: true)
         #expect(
             refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .iommu) } == .noIOMMU(device: "a"))
@@ -244,7 +244,7 @@ import VFIO
         #expect(try VFIOContainers(calls: kernel).open(host("a"), dma: .identity).reach == .hostMemory)
     }
 
-    @Test func identityIsRefusedWhereThereIsAnIOMMU() throws {
+    @Test func `identity is refused where there is an IOMMU`() throws {
         kernel.addHostDevice("a", group: 3)
         #expect(
             refusal { try VFIOContainers(calls: kernel).open(host("a"), dma: .identity) }
@@ -253,7 +253,7 @@ import VFIO
 
     // MARK: Refusals of the kernel
 
-    @Test func unsafeInterruptsAreExplained() throws {
+    @Test func `unsafe interrupts are explained`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { $0.vfio.isolationFailure = .notPermitted }
         let text = refusal { try VFIOContainers(calls: kernel).open(host("a")) }
@@ -267,7 +267,7 @@ import VFIO
         #expect(kernel.releasedInReverseOrder)
     }
 
-    @Test func aGroupThatAHostDriverUsesIsNamed() throws {
+    @Test func `a group that a host driver uses is named`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.addHostDevice("10200000.sata", group: 3, driver: "ahci")
         kernel.withState { $0.vfio.isolationFailure = .resourceBusy }
@@ -277,7 +277,7 @@ import VFIO
                     device: "a", .bind(host("a").readyGroup(), file: "/dev/vfio/devices/vfio0"), .resourceBusy))
     }
 
-    @Test func aDeviceThatAnotherProcessUsesIsSaidToBeSo() throws {
+    @Test func `a device that another process uses is said to be so`() throws {
         kernel.addHostDevice("a", group: 3, file: 0)
         kernel.withState { $0.vfio.isolationFailure = .invalidArgument }
         #expect(

@@ -14,7 +14,7 @@ import Testing
 
     private func range(_ first: UInt64, _ last: UInt64) -> IOVARange { IOVARange(first: first, last: last) }
 
-    @Test(arguments: [nil, 0]) func anAddressSpaceSaysWhatCanBeMapped(file: Int?) throws {
+    @Test(arguments: [nil, 0]) func `an address space says what can be mapped`(file: Int?) throws {
         kernel.addHostDevice("a", group: 3, file: file)
         let usable = [range(0, 0x7FF_FFFF), range(0x810_0000, 0xFFFF_FFFF)]
         kernel.withState { $0.vfio.usableRanges = usable }
@@ -25,14 +25,14 @@ import Testing
             try device.addressSpace.limits() == IOVALimits(usable: usable, mappingsLeft: file == nil ? 65535 : nil))
     }
 
-    @Test func whatTheKernelDoesNotSayIsNotKnown() {
+    @Test func `what the kernel does not say is not known`() {
         #expect(IOVALimits(iommuInfo: FakeKernel.iommuInfo(nil, nil)) == IOVALimits())
         #expect(IOVALimits(iommuInfo: FakeKernel.iommuInfo(nil, 7)) == IOVALimits(mappingsLeft: 7))
         #expect(IOVALimits(iommuInfo: []) == IOVALimits())
     }
 
     /// Every byte of a good answer replaced by values that lead elsewhere: no trap and no endless walk.
-    @Test func anAnswerThatMakesNoSenseIsSurvived() {
+    @Test func `an answer that makes no sense is survived`() {
         let good = FakeKernel.iommuInfo([range(0, 1), range(4, 9)], 3)
         for index in good.indices {
             for value: UInt8 in [0, 1, 24, 0x7F, 0x80, 0xFF] {
@@ -44,7 +44,7 @@ import Testing
         }
     }
 
-    @Test func theFirstGapIsFound() {
+    @Test func `the first gap is found`() {
         let limits = IOVALimits(usable: [range(0x1000, 0x1FFF), range(0x3000, 0x5FFF), range(0x6000, .max)])
         #expect(limits.gap(in: range(0x1000, 0x1FFF)) == nil)
         #expect(limits.gap(in: range(0x3000, 0x9FFF)) == nil)
@@ -59,7 +59,7 @@ import Testing
 
     // MARK: Reserved regions
 
-    @Test func reservedRegionsAreReadWithTheGroup() throws {
+    @Test func `reserved regions are read with the group`() throws {
         kernel.addHostDevice("a", group: 3)
         kernel.addFile(
             "/sys/kernel/iommu_groups/3/reserved_regions",
@@ -74,7 +74,7 @@ import Testing
     }
 
     @Test(arguments: ["0x1 0x2", "1 2 msi", "0x2 0x1 msi", "0x1 0xg msi", "0x1 0x2 msi more"])
-    func regionsThatMakeNoSenseAreAnError(line: String) {
+    func `regions that make no sense are an error`(line: String) {
         kernel.addHostDevice("a", group: 3)
         kernel.addFile("/sys/kernel/iommu_groups/3/reserved_regions", line + "\n")
         let error = #expect(throws: HostDeviceError.self) { try HostDevice(host: "a", sysfs: Sysfs(system: kernel)) }

@@ -28,7 +28,7 @@ import VFIO
         ("reset", { try $0.vfioReset($1) }),
     ]
 
-    @Test func everyIoctlPassesOnTheKernelsErrno() throws {
+    @Test func `every ioctl passes on the kernels errno`() throws {
         let kernel = LinuxKernel()
         let event = try EventDescriptor(of: kernel)
         for (name, call) in Self.calls {

@@ -24,7 +24,7 @@ import VFIO
         return try #require(error).description
     }
 
-    @Test func readsWhatTheDeviceHas() throws {
+    @Test func `reads what the device has`() throws {
         let device = try open(
             FakeVFIODevice(
                 regions: [FakeVFIODevice.Region(), FakeVFIODevice.Region(size: 0x200, access: [.read, .write])],
@@ -36,7 +36,7 @@ import VFIO
         #expect(device.interrupts.map(\.index) == [0, 1])
     }
 
-    @Test func mappingTakesMoreThanTheFlag() {
+    @Test func `mapping takes more than the flag`() {
         func canMap(_ access: VFIORegion.Access, _ size: UInt64) -> Bool {
             VFIORegion(index: 0, size: size, fileOffset: 0, access: access).canMap
         }
@@ -46,7 +46,7 @@ import VFIO
         #expect(!canMap([.read, .write, .map], 0x200))
     }
 
-    @Test func refusesADeviceOfAnotherKind() throws {
+    @Test func `refuses a device of another kind`() throws {
         #expect(
             try refusal(FakeVFIODevice(flags: [.reset, VFIODeviceInfo.Flags(rawValue: 2)])) == """
                 dev: VFIO_DEVICE_GET_INFO reports neither a platform nor an AMBA device (flags 0x3)
@@ -54,7 +54,7 @@ import VFIO
                 """)
     }
 
-    @Test func refusesAbsurdCounts() throws {
+    @Test func `refuses absurd counts`() throws {
         var regions = FakeVFIODevice()
         regions.claimedRegionCount = 65
         #expect(try refusal(regions).hasPrefix("dev: the kernel reports 65 regions, and Martlet accepts 64\n"))
@@ -72,7 +72,7 @@ import VFIO
             (0x1000, .max - 1, "region 0 has an impossible file offset of 0xfffffffffffffffe"),
             (0x1000, 1 << 63 - 0x1000, "region 0 has an impossible file offset of 0x7ffffffffffff000"),
         ] as [(UInt64, UInt64?, String)])
-    func refusesAbsurdRegions(_ size: UInt64, _ offset: UInt64?, _ text: String) throws {
+    func `refuses absurd regions`(_ size: UInt64, _ offset: UInt64?, _ text: String) throws {
         var region = FakeVFIODevice.Region(size: size)
         region.fileOffset = offset
         #expect(try refusal(FakeVFIODevice(regions: [region])).hasPrefix("dev: \(text)\n"))
@@ -84,26 +84,26 @@ import VFIO
         #expect(regions.map(\.canMap) == [false, true])
     }
 
-    @Test func refusesInterruptsThatNoPlatformDeviceHas() throws {
+    @Test func `refuses interrupts that no platform device has`() throws {
         for count: UInt32 in [0, 2] {
             var interrupt = FakeVFIODevice.Interrupt.edge
             interrupt.count = count
             #expect(
                 try refusal(FakeVFIODevice(interrupts: [interrupt])).hasPrefix(
-                    "dev: interrupt 0 stands for \(count) interrupts where a platform device has one\n"))
+                    "dev: interrupt 0 stands for \(count) interrupts, and Martlet accepts one\n"))
         }
         #expect(
             try refusal(FakeVFIODevice(interrupts: [.edge, FakeVFIODevice.Interrupt([])])).hasPrefix(
                 "dev: interrupt 1 can't signal an eventfd\n"))
     }
 
-    @Test func takesADeviceWithNeitherRegionsNorInterrupts() throws {
+    @Test func `takes a device with neither regions nor interrupts`() throws {
         let device = try open(FakeVFIODevice(regions: [], interrupts: []))
         #expect(device.regions.isEmpty && device.interrupts.isEmpty)
     }
 
     @Test(arguments: [1, 2, 4, 8])
-    func readsAndWritesLittleEndian(_ size: Int) throws {
+    func `reads and writes little endian`(_ size: Int) throws {
         let device = try open(FakeVFIODevice(regions: [FakeVFIODevice.Region(), FakeVFIODevice.Region(size: 0x200)]))
         let region = device.regions[1]
         let mask = UInt64.max >> UInt64(64 - 8 * size)
@@ -118,14 +118,14 @@ import VFIO
     @Test(
         arguments: [(0x200, 1), (0x1fd, 4), (.max, 8), (.max - 7, 8), (0, 3), (0, 0), (0, -1), (0, 16)]
             as [(UInt64, Int)])
-    func refusesAccessesThatAreNotInside(_ offset: UInt64, _ size: Int) throws {
+    func `refuses accesses that are not inside`(_ offset: UInt64, _ size: Int) throws {
         let device = try open(FakeVFIODevice(regions: [FakeVFIODevice.Region(size: 0x200)]))
         let error = VFIOError.invalidAccess(device: "dev", region: device.regions[0], offset: offset, size: size)
         #expect(throws: error) { try device.read(device.regions[0], at: offset, size: size) }
         #expect(throws: error) { try device.write(0, to: device.regions[0], at: offset, size: size) }
     }
 
-    @Test func aShortTransferIsAnError() throws {
+    @Test func `a short transfer is an error`() throws {
         var region = FakeVFIODevice.Region(size: 0x1000)
         region.bytes = [1, 2]
         let device = try open(FakeVFIODevice(regions: [region]))
@@ -134,7 +134,7 @@ import VFIO
         #expect(throws: VFIOError.self) { try device.write(0, to: device.regions[0], at: 0, size: 4) }
     }
 
-    @Test func aMappingKeepsTheDeviceOpenAndGoesFirst() throws {
+    @Test func `a mapping keeps the device open and goes first`() throws {
         do {
             var device: VFIODevice? = try open(FakeVFIODevice())
             let mapping = try #require(try device.map { try $0.map($0.regions[0]) })
@@ -146,7 +146,7 @@ import VFIO
         #expect(kernel.releasedInReverseOrder)
     }
 
-    @Test func saysWhyARegionCannotBeMapped() throws {
+    @Test func `says why a region cannot be mapped`() throws {
         let device = try open(
             FakeVFIODevice(regions: [
                 FakeVFIODevice.Region(size: 0x200, access: [.read, .write]),
@@ -162,7 +162,7 @@ import VFIO
             ])
     }
 
-    @Test func wiresALevelInterruptAndTakesItDownInReverse() throws {
+    @Test func `wires a level interrupt and takes it down in reverse`() throws {
         do {
             let device = try open(FakeVFIODevice())
             let line = device.interrupts[0]
@@ -186,7 +186,7 @@ import VFIO
         #expect(line.trigger == nil && line.unmask == nil)
     }
 
-    @Test func masksUnmasksAndDisables() throws {
+    @Test func `masks unmasks and disables`() throws {
         let device = try open(FakeVFIODevice())
         let line = device.interrupts[0]
         let event = try EventDescriptor(of: kernel)
@@ -200,7 +200,7 @@ import VFIO
         #expect(trigger.interrupt == line)
     }
 
-    @Test func refusesToUnmaskAnEdge() throws {
+    @Test func `refuses to unmask an edge`() throws {
         let device = try open(FakeVFIODevice(interrupts: [.edge, .level]))
         let event = try EventDescriptor(of: kernel)
         let edge = #expect(throws: VFIOError.self) { try device.setUnmask(device.interrupts[0], event) }
@@ -212,16 +212,16 @@ import VFIO
         #expect(throws: VFIOError.self) { try device.mask(device.interrupts[0]) }
     }
 
-    @Test func refusesToWireTwiceAndTakesItAgainAfterwards() throws {
+    @Test func `refuses to wire twice and takes it again afterwards`() throws {
         let device = try open(FakeVFIODevice())
         let line = device.interrupts[0]
         let event = try EventDescriptor(of: kernel)
         do {
             let wirings = [try device.setTrigger(line, event), try device.setUnmask(line, event)]
             let trigger = #expect(throws: VFIOError.self) { try device.setTrigger(line, event) }
-            #expect(trigger?.description == "dev: interrupt 0 has an eventfd to trigger it already")
+            #expect(trigger?.description == "dev: interrupt 0 already has an eventfd to trigger it")
             let unmask = #expect(throws: VFIOError.self) { try device.setUnmask(line, event) }
-            #expect(unmask?.description == "dev: interrupt 0 has an eventfd to unmask it already")
+            #expect(unmask?.description == "dev: interrupt 0 already has an eventfd to unmask it")
             #expect(wirings.count == 2)
         }
         let again = try device.setTrigger(line, event)
@@ -230,7 +230,7 @@ import VFIO
         }
     }
 
-    @Test func aWiringThatFailedCanBeTriedAgain() throws {
+    @Test func `a wiring that failed can be tried again`() throws {
         let device = try open(FakeVFIODevice())
         let event = try EventDescriptor(of: kernel)
         kernel.withState { state in
@@ -243,13 +243,13 @@ import VFIO
         _ = try device.setTrigger(device.interrupts[0], event)
     }
 
-    @Test func resetsWhereTheKernelCan() throws {
+    @Test func `resets where the kernel can`() throws {
         let device = try open(FakeVFIODevice())
         try device.reset()
         #expect(kernel.withState { $0.vfio.devices["dev"]?.resetCount } == 1)
     }
 
-    @Test func saysWhyAResetFailed() throws {
+    @Test func `says why a reset failed`() throws {
         let device = try open(FakeVFIODevice(flags: [.platform]))
         #expect(!device.canReset)
         let error = #expect(throws: VFIOError.self) { try device.reset() }

@@ -34,7 +34,7 @@ import VFIO
         #expect(Array(found.dropFirst()) == lines)
     }
 
-    @Test func openingTheContainer() {
+    @Test func `opening the container`() {
         for errno: Errno in [.noSuchFileOrDirectory, .operationNotSupportedByDevice] {
             check(
                 .openContainer, errno,
@@ -54,7 +54,7 @@ import VFIO
             ["  this process has reached its limit of open descriptors", "  run: ulimit -n 4096"])
     }
 
-    @Test func openingTheGroup() {
+    @Test func `opening the group`() {
         check(
             .openGroup(Self.group), .resourceBusy,
             ["  another process uses the group", "  run: fuser -v /dev/vfio/7"])
@@ -70,7 +70,7 @@ import VFIO
             ["  the last device of the group has just left its VFIO driver"])
     }
 
-    @Test func attachingTheGroup() {
+    @Test func `attaching the group`() {
         check(.setContainer(Self.noIOMMUGroup), .notPermitted, Self.rawIO)
         // A host driver or a process may have come since the group said that it was viable.
         check(
@@ -89,7 +89,7 @@ import VFIO
             ])
     }
 
-    @Test func settingTheIOMMU() {
+    @Test func `setting the IOMMU`() {
         check(
             .setIOMMU(.type1v2), .notPermitted,
             [
@@ -109,7 +109,7 @@ import VFIO
             ])
     }
 
-    @Test func gettingTheDevice() {
+    @Test func `getting the device`() {
         check(
             .getDevice(isNoIOMMU: false), .invalidArgument,
             [
@@ -124,7 +124,7 @@ import VFIO
         check(.getDevice(isNoIOMMU: true), .notPermitted, Self.rawIO)
     }
 
-    @Test func talkingToTheDevice() {
+    @Test func `talking to the device`() {
         for operation: VFIOOperation in [
             .getDeviceInfo, .getRegionInfo(1), .getInterruptInfo(2), .readRegion(0, offset: 4, size: 4),
         ] {
@@ -147,7 +147,7 @@ import VFIO
         check(.wireInterrupt(.unmask, 0), .resourceBusy, ["  another eventfd already unmasks this interrupt"])
     }
 
-    @Test func mappingForDMA() {
+    @Test func `mapping for DMA`() {
         let operation = VFIOOperation.mapDMA(iova: 0x8000_0000, size: 0x1000, group: 7)
         #expect(operation.description == "VFIO_IOMMU_MAP_DMA of 0x1000 bytes at 0x80000000")
         for errno: Errno in [.noMemory, .notPermitted] {

@@ -70,7 +70,7 @@ import VFIO
     }
 
     @Test(arguments: Way.allCases)
-    func everyCallThatFailsIsNamedAndEverythingIsReleased(way: Way) throws {
+    func `every call that fails is named and everything is released`(way: Way) throws {
         let good = kernel(way)
         do {
             let setUp = try setUp(good, way)

@@ -24,7 +24,7 @@ struct CommandLineTests {
         [], ["unknown"], ["run"], ["run", "a", "b"], ["run", "--unknown", "x"], ["run", "x", "--log-level", "loud"],
         ["dtb"], ["check"], ["--unknown"], ["run", "--report"],
     ])
-    func aWrongCommandLineIsStatus2(arguments: [String]) throws {
+    func `a wrong command line is status 2`(arguments: [String]) throws {
         let result = try #require(builtProgram).run(arguments)
         // No command at all is a request for help, which says what there is.
         #expect(result.status == (arguments.isEmpty ? 0 : 2), "\(result)")
@@ -32,21 +32,21 @@ struct CommandLineTests {
     }
 
     @Test(arguments: [["--help"], ["run", "--help"], ["check", "--help"], ["dtb", "--help"], ["help", "run"]])
-    func helpIsStatus0OnStandardOutput(arguments: [String]) throws {
+    func `help is status 0 on standard output`(arguments: [String]) throws {
         let result = try #require(builtProgram).run(arguments)
         #expect(result.status == 0)
         #expect(result.text.contains("USAGE: martlet"))
         #expect(result.messages.isEmpty)
     }
 
-    @Test func helpNamesEveryCommand() throws {
+    @Test func `help names every command`() throws {
         let text = try run("--help").text
         for command in ["run", "check", "dtb", "devices", "bind", "release"] {
             #expect(text.contains("\n  \(command) "))
         }
     }
 
-    @Test func theVersionIsOneLine() throws {
+    @Test func `the version is one line`() throws {
         let result = try run("--version")
         #expect(result.status == 0)
         #expect(result.text.hasPrefix("martlet "))
@@ -187,7 +187,7 @@ struct CommandLineTests {
     // MARK: Configuration errors
 
     @Test(arguments: ["run", "check", "dtb"])
-    func everyProblemOfAConfigurationIsListed(command: String) throws {
+    func `every problem of a configuration is listed`(command: String) throws {
         let folder = try ConfigurationFolder(
             machine: #"{"vcpu_count": 0, "mem_size": 128}"#, devices: #"[{"host": "a"}, {"no_mmap": 1}]"#)
         let result = try run(command, folder.config)
@@ -202,7 +202,7 @@ struct CommandLineTests {
     }
 
     @Test(arguments: ["run", "check", "dtb"])
-    func aConfigurationThatIsNotThereIsStatus2(command: String) throws {
+    func `a configuration that is not there is status 2`(command: String) throws {
         let result = try run(command, "/nonexistent/vm.json")
         #expect(result.status == 2)
         #expect(
@@ -210,7 +210,7 @@ struct CommandLineTests {
                 "martlet: /nonexistent/vm.json: the configuration can't be read: ENOENT (No such file or directory)"))
     }
 
-    @Test func whatIsNotJSONIsStatus2() throws {
+    @Test func `what is not JSON is status 2`() throws {
         let folder = try ConfigurationFolder()
         try folder.write("vm.json", Array("{ boot".utf8))
         let result = try run("run", folder.config)
@@ -223,7 +223,7 @@ struct CommandLineTests {
     #if !arch(arm64)
     /// The parser is left out for `run CONFIG`, and comes in with an option: both say the same.
     @Test(arguments: [[], ["--log-level", "debug"], ["--report", "/dev/null"]])
-    func runRefusesAHostThatIsNotARM(options: [String]) throws {
+    func `run refuses a host that is not ARM`(options: [String]) throws {
         let folder = try ConfigurationFolder()
         let result = try #require(builtProgram).run(["run", folder.config] + options)
         #expect(result.status == 1)
@@ -234,7 +234,7 @@ struct CommandLineTests {
         }
     }
 
-    @Test func checkListsThatAndEveryOtherProblem() throws {
+    @Test func `check lists that and every other problem`() throws {
         let folder = try ConfigurationFolder(devices: #"[{"host": "none.such"}]"#)
         try folder.write("Image", [1, 2, 3])
         let result = try run("check", folder.config)
@@ -244,7 +244,7 @@ struct CommandLineTests {
         #expect(problems.first?.hasPrefix("martlet: /dev/kvm: ") == true)
         #expect(
             result.messages.contains(
-                "martlet: boot-source.kernel_image_path: \(folder.path)/Image: 3 bytes are too few"))
+                "martlet: boot-source.kernel_image_path: \(folder.path)/Image: the file is truncated: it has 3 bytes"))
         #expect(result.messages.contains("martlet: none.such: no such device on the platform or AMBA bus"))
     }
     #endif
@@ -253,7 +253,7 @@ struct CommandLineTests {
 
     private static let dtc = HostTool(onPath: "dtc")
 
-    @Test func theDeviceTreeNeedsNoKVM() throws {
+    @Test func `the device tree needs no KVM`() throws {
         let folder = try ConfigurationFolder()
         let file = "\(folder.path)/vm.dtb"
         let toFile = try run("dtb", folder.config, "-o", file)
@@ -270,7 +270,7 @@ struct CommandLineTests {
     }
 
     @Test(.enabled(if: dtc != nil, "dtc (package device-tree-compiler) is not on the PATH"))
-    func dtcHasNothingToSayAboutIt() throws {
+    func `dtc has nothing to say about it`() throws {
         let folder = try ConfigurationFolder()
         let blob = try run("dtb", folder.config).output
         let checks = ["-Wnode_name_chars_strict", "-Wproperty_name_chars_strict", "-Winterrupt_provider"]
@@ -281,7 +281,7 @@ struct CommandLineTests {
         #expect(result.text.contains("cpu@1"))
     }
 
-    @Test func aFullDiskIsStatus1() throws {
+    @Test func `a full disk is status 1`() throws {
         let folder = try ConfigurationFolder()
         let toFile = try run("dtb", folder.config, "-o", "/dev/full")
         #expect(toFile.status == 1)
@@ -291,7 +291,7 @@ struct CommandLineTests {
         #expect(toOutput.messages == "martlet: standard output: ENOSPC (No space left on device)\n")
     }
 
-    @Test func aKernelThatIsNoneIsStatus1() throws {
+    @Test func `a kernel that is none is status 1`() throws {
         let folder = try ConfigurationFolder()
         try folder.write("Image", [UInt8](repeating: 0, count: 4096))
         let result = try run("dtb", folder.config)
@@ -301,7 +301,7 @@ struct CommandLineTests {
         #expect(result.messages.contains("use an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd"))
     }
 
-    @Test func aLogLevelShowsWhatIsBelowIt() throws {
+    @Test func `a log level shows what is below it`() throws {
         let folder = try ConfigurationFolder()
         #if !arch(arm64)
         let result = try run("dtb", folder.config, "--log-level", "info", "-o", "/dev/null")

@@ -62,7 +62,7 @@ import VFIO
         try host.addDevice("timer", node: "timer", driver: nil, group: nil, ["interrupts": .cells([1, 13, 4])])
     }
 
-    @Test func theTableHasALineForEachDevice() throws {
+    @Test func `the table has a line for each device`() throws {
         try addSome()
         #expect(
             try makeTable(makeSurvey(), showsAll: true) == """
@@ -153,11 +153,11 @@ import VFIO
         #expect(clocks.map { $0["rate"] as? Int } == [125_000_000, 50_000_000])
     }
 
-    @Test func aHostWithoutDevicesSaysSo() throws {
+    @Test func `a host without devices says so`() throws {
         #expect(try makeTable(makeSurvey()).hasPrefix("this host has no platform or AMBA device"))
     }
 
-    @Test func oneDeviceIsShownInFull() throws {
+    @Test func `one device is shown in full`() throws {
         try addSome()
         let survey = try makeSurvey().survey(try HostDevice(host: "b000000.ethernet", sysfs: host.sysfs))
         let steps = try DeviceBinding(
@@ -190,7 +190,7 @@ import VFIO
                 """)
     }
 
-    @Test func whatIsInTheWayComesFirst() throws {
+    @Test func `what is in the way comes first`() throws {
         try host.addDevice(
             "c000000.dma", node: "dma@c000000", driver: nil, group: nil, ["reg": .cells64([0xC00_0000, 0x10])])
         try host.write("sys/module/vfio/parameters/enable_unsafe_noiommu_mode", Array("N\n".utf8))
@@ -217,7 +217,7 @@ import VFIO
                 """))
     }
 
-    @Test func theGuestsNodeIsShownWithItsReasons() throws {
+    @Test func `the guests node is shown with its reasons`() throws {
         try host.addNode(
             "/clk",
             [
@@ -253,7 +253,7 @@ import VFIO
     }
 
     /// Without a device tree the node is the configuration's business, and that is said.
-    @Test func aDeviceWithoutANodeSaysWhatToDo() throws {
+    @Test func `a device without a node says what to do`() throws {
         try host.addDevice("ARMH0011:00", bus: "amba", node: "none", driver: nil, group: 2, [:])
         let survey = try makeSurvey().survey(try HostDevice(host: "ARMH0011:00", sysfs: host.sysfs))
         let node = NodeText(survey, sysfs: host.sysfs)
@@ -263,7 +263,7 @@ import VFIO
         #expect(record.guestNode?.error?.hasPrefix("ARMH0011:00: ") == true)
     }
 
-    @Test func programsGetTheSameAsJSON() throws {
+    @Test func `programs get the same as JSON`() throws {
         try addSome()
         let records = try makeSurvey().devices().map { DeviceRecord($0, try judged($0)) }
         let json = try JSONSerialization.jsonObject(with: try JSONEncoder().encode(records))
@@ -303,7 +303,7 @@ import VFIO
     }
 
     /// The survey and the table of a big host, from real files. Built without optimisation, as tests are.
-    @Test func twoHundredDevicesTakeNoTime() throws {
+    @Test func `two hundred devices take no time`() throws {
         for index in 0..<200 {
             let address = 0x1000_0000 + UInt64(index) * 0x1_0000
             let hex = String(address, radix: 16)
@@ -351,13 +351,13 @@ import VFIO
 struct DeviceCommandTests {
     private func run(_ arguments: String...) throws -> HostTool.Result { try #require(builtProgram).run(arguments) }
 
-    @Test func devicesListsThisMachine() throws {
+    @Test func `devices lists this machine`() throws {
         let result = try run("devices")
         #expect(result.status == 0, "\(result.messages)")
         #expect(result.text.hasPrefix("DEVICE") || result.text.hasPrefix("this host has no"))
     }
 
-    @Test func devicesAsJSONIsJSON() throws {
+    @Test func `devices as JSON is JSON`() throws {
         let result = try run("devices", "--json")
         #expect(result.status == 0, "\(result.messages)")
         let json = try JSONSerialization.jsonObject(with: Data(result.output))
@@ -365,7 +365,7 @@ struct DeviceCommandTests {
     }
 
     @Test(arguments: [["devices"], ["bind"], ["release"], ["bind", "--dry-run"]])
-    func everyUnknownDeviceIsNamed(command: [String]) throws {
+    func `every unknown device is named`(command: [String]) throws {
         let result = try #require(builtProgram).run(command + ["none.such", "nor.that", "/dev/null"])
         #expect(result.status == 1)
         #expect(result.output.isEmpty)
@@ -376,7 +376,7 @@ struct DeviceCommandTests {
     }
 
     @Test(arguments: ["bind", "release"])
-    func aDeviceMustBeNamed(command: String) throws {
+    func `a device must be named`(command: String) throws {
         #expect(try run(command).status == 2)
         #expect(try run(command, "--force", "x").status == 2)
     }

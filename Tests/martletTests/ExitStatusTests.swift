@@ -25,7 +25,7 @@ import Testing
         atPath: URL(fileURLWithPath: #filePath).deletingLastPathComponent().appending(path: "../../README.md").path)
 
     @Test(.enabled(if: readmeIsHere, "the sources are not where these tests were built"))
-    func theREADMEHasEveryStatusAndNoOther() throws {
+    func `the README has every status and no other`() throws {
         let rows = try table()
         #expect(rows.map(\.status) == ExitStatus.allCases.map { "\($0.rawValue)" } + ["128 + n"])
         #expect(rows.allSatisfy { !$0.meaning.isEmpty })
@@ -38,7 +38,7 @@ import Testing
         #expect(meanings["128 + n"]?.contains("143") == true)
     }
 
-    @Test func everyEndOfAGuestHasItsStatus() {
+    @Test func `every end of a guest has its status`() {
         #expect(GuestEnd.powerOff.exitStatus == ExitStatus.success.rawValue)
         #expect(GuestEnd.reset.exitStatus == ExitStatus.reset.rawValue)
         #expect(GuestEnd.crashed.exitStatus == ExitStatus.crash.rawValue)
@@ -55,7 +55,7 @@ import Testing
             (["martlet", "check", "vm.json"], nil), (["martlet", "run", "vm.json", "--report"], nil),
             (["martlet"], nil), ([], nil),
         ] as [([String], String?)])
-    func onlyAPlainRunGoesPastTheParser(arguments: [String], config: String?) {
+    func `only a plain run goes past the parser`(arguments: [String], config: String?) {
         #expect(RunArguments(arguments)?.config == config)
     }
 }

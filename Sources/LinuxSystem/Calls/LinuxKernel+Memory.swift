@@ -90,12 +90,15 @@ extension LinuxKernel {
         try retrying { clinux_exclude_from_core_dumps(pointer, Int(size)) }
     }
 
-    /// mmap(2). An address may have its highest bit set; an errno is -4095 to -1.
     private func map(
         _ address: UnsafeMutableRawPointer?, _ size: Int, _ protection: Int, _ flags: Int, _ descriptor: CInt,
         _ offset: off_t
     ) throws(Errno) -> UInt {
-        let result = clinux_mmap(address, size, CInt(protection), CInt(flags), descriptor, offset)
+        try mappedAddress(clinux_mmap(address, size, CInt(protection), CInt(flags), descriptor, offset))
+    }
+
+    /// What mmap(2) returned: an address, which may have its highest bit set, or an errno, which is -4095 to -1.
+    func mappedAddress(_ result: Int) throws(Errno) -> UInt {
         if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
         return UInt(bitPattern: result)
     }
