@@ -93,8 +93,8 @@ in_place() {
     tally "$title tests ($HOST_ARCH, in place)" "$work/$title.xml" "$status" yes
 }
 
-# emulated HOST: the integration tests that belong to that host: gicv3, gicv2, gibibyte, which has a page of 1 GiB, or pages16 and
-# pages64, whose pages have so many KiB.
+# emulated HOST: the integration tests that belong to that host: gicv3, gicv2, gibibyte, which has a page of 1 GiB, or
+# pages16 and pages64, whose pages have so many KiB.
 emulated() {
     # A pattern that matches a suite takes all that is in it, so what isn't wanted there has to be skipped by name.
     local host=$1 variant=$1 status=0 options=() arguments="cma=160M" which
@@ -163,40 +163,39 @@ prepare_dt_validate() {
     ((status == 0 || status == 75)) || bad=1
 }
 
-# check_bindings: whether the list of properties that refer to nodes is what the kernel's bindings say.
-check_bindings() {
-    local status=0
-    "$GUEST_IMAGES/bindings/build.sh" --check >/dev/null || status=$?
-    case $status in
+# tally_check STATUS WHOLE UNCHECKED BROKEN: adds a check to the summary, in the words for status 0, for 75, or for any
+# other.
+tally_check() {
+    case $1 in
     0)
-        summary+=("properties that refer to nodes: the list is what the kernel's bindings say")
+        summary+=("$2")
         passed_total=$((passed_total + 1))
         ;;
-    75) summary+=("properties that refer to nodes: the list is from another kernel's bindings; make bindings renews it") ;;
+    75) summary+=("$3") ;;
     *)
-        summary+=("properties that refer to nodes: the list differs from the kernel's bindings; make bindings renews it")
+        summary+=("$4")
         failed_total=$((failed_total + 1))
         bad=1
         ;;
     esac
 }
 
+# check_bindings: whether the list of properties that refer to nodes is what the kernel's bindings say.
+check_bindings() {
+    local status=0
+    "$GUEST_IMAGES/bindings/build.sh" --check >/dev/null || status=$?
+    local title="properties that refer to nodes"
+    tally_check "$status" "$title: the list is what the kernel's bindings say" \
+        "$title: the list is from another kernel's bindings; make bindings renews it" \
+        "$title: the list differs from the kernel's bindings; make bindings renews it"
+}
+
 # check_documentation: whether the modules' pages and the comments of their public declarations hold together.
 check_documentation() {
     local status=0
     "$ROOT/lint/documentation.sh" "$work/documentation" || status=$?
-    case $status in
-    0)
-        summary+=("documentation of the modules: whole")
-        passed_total=$((passed_total + 1))
-        ;;
-    75) summary+=("documentation of the modules: not checked, for this toolchain has no docc") ;;
-    *)
-        summary+=("documentation of the modules: see above")
-        failed_total=$((failed_total + 1))
-        bad=1
-        ;;
-    esac
+    local title="documentation of the modules"
+    tally_check "$status" "$title: whole" "$title: not checked, for this toolchain has no docc" "$title: see above"
 }
 
 if [[ -n $unit ]]; then

@@ -32,6 +32,15 @@ public struct DeviceContext: Sendable {
     /// The kernel, for calls outside KVM and VFIO.
     public var system: any SystemCalls { vm.system }
 
+    /// Has `handler` take the trapped accesses to a window of the device, for as long as the result lives.
+    /// - Parameter name: the device's, which owns the window.
+    /// - Throws: `BoardDeviceError.bus` where something else handles the window.
+    public func attach(
+        _ handler: any MMIODevice, name: String, to window: GuestRange
+    ) throws(BoardDeviceError) -> BusAttachment {
+        do { return try BusAttachment(handler, name: name, range: window, on: bus) } catch { throw .bus(error) }
+    }
+
     /// The wire to the interrupt controller for `spi`.
     public func line(_ spi: SPI) -> any InterruptLine { KVMInterruptLine(vm: vm, spi: spi) }
 }

@@ -78,9 +78,7 @@ private final class LivePowerKey: LiveDevice {
     init(_ name: String, _ place: Place, _ context: DeviceContext) throws(BoardDeviceError) {
         block = PL061(line: context.line(place.lines[0]))
         release = try ClockTimer(loop: context.loop, system: context.system)
-        do throws(PlatformBusError) {
-            attachment = try BusAttachment(block, name: name, range: place.windows[0], on: context.bus)
-        } catch { throw .bus(error) }
+        attachment = try context.attach(block, name: name, to: place.windows[0])
         controls = context.controls
         release.onExpiry { [weak self] in self?.letGo() }
         controls.setPowerKey { [weak self] in self?.press() }

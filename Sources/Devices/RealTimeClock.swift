@@ -64,9 +64,7 @@ private final class LiveClock: LiveDevice {
         timer = try ClockTimer(loop: context.loop, system: context.system)
         let clock = PL031(line: context.line(place.lines[0]), clock: HostClock(), timer: timer)
         timer.onExpiry { [weak clock] in clock?.alarmExpired() }
-        do throws(PlatformBusError) {
-            attachment = try BusAttachment(clock, name: name, range: place.windows[0], on: context.bus)
-        } catch { throw .bus(error) }
+        attachment = try context.attach(clock, name: name, to: place.windows[0])
     }
 
     /// The clock goes on, as the host's does. An alarm that falls due comes after `resume`.

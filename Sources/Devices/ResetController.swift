@@ -15,11 +15,11 @@ public struct ResetController: BoardDevice {
         [WindowRequest(size: ResetRegisters.byteCount, .preferred(GuestAddress(0x0904_0000)))]
     }
     /// What an assertion of each line does, by its number.
-    private let lines: [(@Sendable () -> Void)?]
+    private let actions: [(@Sendable () -> Void)?]
 
-    /// - Parameter lines: what an assertion of each line does, by its number, on a vCPU's thread; it returns when
+    /// - Parameter actions: what an assertion of each line does, by its number, on a vCPU's thread; it returns when
     ///   that is done. Nil for nothing.
-    public init(lines: [(@Sendable () -> Void)?] = []) { self.lines = lines }
+    public init(actions: [(@Sendable () -> Void)?] = []) { self.actions = actions }
 
     /// - SeeAlso: Devicetree binding reset/snps,dw-reset.txt
     /// - Throws: `BoardDeviceError.node` when there is no phandle left.
@@ -33,7 +33,7 @@ public struct ResetController: BoardDevice {
 
     /// - Throws: `BoardDeviceError.bus`.
     public func start(at place: Place, in context: DeviceContext) throws(BoardDeviceError) -> any LiveDevice {
-        try LiveResetController(name, lines, place, context)
+        try LiveResetController(name, actions, place, context)
     }
 }
 
@@ -42,11 +42,8 @@ private final class LiveResetController: LiveDevice {
     private let attachment: BusAttachment
 
     init(
-        _ name: String, _ lines: [(@Sendable () -> Void)?], _ place: Place, _ context: DeviceContext
+        _ name: String, _ actions: [(@Sendable () -> Void)?], _ place: Place, _ context: DeviceContext
     ) throws(BoardDeviceError) {
-        do throws(PlatformBusError) {
-            attachment = try BusAttachment(
-                ResetRegisters(lines: lines), name: name, range: place.windows[0], on: context.bus)
-        } catch { throw .bus(error) }
+        attachment = try context.attach(ResetRegisters(actions: actions), name: name, to: place.windows[0])
     }
 }

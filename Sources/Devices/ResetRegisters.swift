@@ -14,23 +14,21 @@ public final class ResetRegisters: MMIODevice {
     public static let byteCount: UInt64 = 0x1000
 
     /// What a line's assertion calls, on the vCPU's thread; nil for a line that does nothing.
-    private let lines: [(@Sendable () -> Void)?]
+    private let actions: [(@Sendable () -> Void)?]
     /// Guarded by the lock, which isn't held while a line's action runs: all lines are deasserted at first.
     private let words: Mutex<[UInt32]>
 
-    /// - Parameter lines: what an assertion of each line does, by its number; it returns when that is done.
-    public init(lines: [(@Sendable () -> Void)?]) {
-        let lines = Array(lines.prefix(Int(Self.byteCount) * 8))
-        self.lines = lines
-        words = Mutex([UInt32](repeating: .max, count: (lines.count + 31) / 32))
+    /// - Parameter actions: what an assertion of each line does, by its number; it returns when that is done.
+    public init(actions: [(@Sendable () -> Void)?]) {
+        self.actions = Array(actions.prefix(Int(Self.byteCount) * 8))
+        words = Mutex([UInt32](repeating: .max, count: (self.actions.count + 31) / 32))
     }
 
     /// A guest's load: any part of a register, of any width. A doubleword has zeros above the register, and there are
     /// zeros behind the last line's word.
     public func read(offset: UInt64, width: AccessWidth) -> UInt64 {
-        let word = words.withLock { words in
-            words.indices.contains(Int(clamping: offset / 4)) ? words[Int(clamping: offset / 4)] : 0
-        }
+        let index = Int(clamping: offset / 4)
+        let word = words.withLock { words in words.indices.contains(index) ? words[index] : 0 }
         return UInt64(word) >> (offset % 4 * 8)
     }
 
@@ -45,8 +43,8 @@ public final class ResetRegisters: MMIODevice {
             words[index] = value
             return falling
         }
-        for bit in 0..<32 where falling >> UInt32(bit) & 1 == 1 && index * 32 + bit < lines.count {
-            lines[index * 32 + bit]?()
+        for bit in 0..<32 where falling >> UInt32(bit) & 1 == 1 && index * 32 + bit < actions.count {
+            actions[index * 32 + bit]?()
         }
     }
 }

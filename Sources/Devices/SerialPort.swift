@@ -49,9 +49,7 @@ private final class LiveSerialPort: LiveDevice {
         let port = NS16550A(
             line: context.line(place.lines[0]), output: ConsoleOutputPin(console: console),
             inputReady: { console.inputReady() })
-        do throws(PlatformBusError) {
-            attachment = try BusAttachment(port, name: name, range: place.windows[0], on: context.bus)
-        } catch { throw .bus(error) }
+        attachment = try context.attach(port, name: name, to: place.windows[0])
         self.console = console
         // From here on a throw runs deinit.
         do { try console.connect { port.receive($0) } } catch { throw .call("epoll_ctl", errno: error) }

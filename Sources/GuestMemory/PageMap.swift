@@ -29,7 +29,7 @@ public final class PageMap: Sendable {
         self.system = system
     }
 
-    /// Closes it now. Call it when nobody asks any more.
+    /// Closes it now. Call it after the last use.
     func close() { file.close() }
 
     /// The physical addresses of pieces of memory.

@@ -155,7 +155,7 @@ import Testing
 
     // MARK: A reader that doesn't read
 
-    @Test(.timeLimit(.minutes(1)), arguments: ["pipe", "sockets", "terminal"])
+    @Test(.timeLimit(.minutes(5)), arguments: ["pipe", "sockets", "terminal"])
     func `a stuck reader stops the guest for a bounded time only`(kind: String) throws {
         let pair =
             switch kind {

@@ -119,7 +119,7 @@ final class TestConsole: ConsoleEnd {
         return DeviceContext(vm: vm, bus: bus, loop: loop, console: console, controls: controls)
     }
 
-    @Test(arguments: [SerialPort() as any BoardDevice, RealTimeClock(), PowerKey(), ResetController(lines: [nil])])
+    @Test(arguments: [SerialPort() as any BoardDevice, RealTimeClock(), PowerKey(), ResetController(actions: [nil])])
     func `a device that goes leaves nothing`(device: any BoardDevice) throws {
         let request = try #require(device.windows.first)
         let place = try place(request.usual.rawValue, request.size)

@@ -20,7 +20,7 @@ import Testing
 
     init() {
         // The last one does nothing.
-        registers = ResetRegisters(lines: (0..<39).map(assertions.line) + [nil])
+        registers = ResetRegisters(actions: (0..<39).map(assertions.line) + [nil])
     }
 
     /// What the driver does: reads the word, changes the bit and writes it back.
@@ -80,7 +80,7 @@ import Testing
     }
 
     @Test func `more lines than a page has bits are left out`() {
-        let registers = ResetRegisters(lines: (0..<40000).map(assertions.line))
+        let registers = ResetRegisters(actions: (0..<40000).map(assertions.line))
         registers.write(offset: 0xFFC, width: .word, value: 0x7FFF_FFFF)
         #expect(assertions.all == [32767])
         #expect(registers.read(offset: 0x1000, width: .word) == 0)

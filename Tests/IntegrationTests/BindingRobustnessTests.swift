@@ -246,7 +246,7 @@ extension Integration {
             _ = try shell("chown 1000 \(note)")
             #expect(try martlet(["release", device], status: 1).errors.contains("\(note) belongs to user 1000"))
             _ = try shell("rm \(note); ln -s /etc/passwd \(note)")
-            #expect(try martlet(["release", device], status: 1).errors.contains("\(note) is no regular file"))
+            #expect(try martlet(["release", device], status: 1).errors.contains("\(note) is not a regular file"))
             _ = try shell("rm \(note); echo driver=../../../../../tmp/evil > \(note)")
             let refusal = try martlet(["release", device], status: 1).errors
             #expect(

@@ -112,7 +112,7 @@ extension Integration {
             let wanted = total / 1024 + 1024
 
             try refusal(
-                { $0.size.mebibytes = wanted }, "machine-config.mem_size_mib: \(wanted) MiB wanted",
+                { $0.size.mebibytes = wanted }, "machine-config.mem_size_mib: the guest needs \(wanted) MiB",
                 "the host has only", "reduce machine-config.mem_size_mib")
         }
     }

@@ -100,7 +100,7 @@ extension Integration {
             var device = GuestConfiguration.Device(HostDevices.rtc)
             device.dma = "iommu"
             try expectRefusal(
-                poweroff(nil, device), "\(HostDevices.rtc): dma is \"iommu\", but no IOMMU stands between",
+                poweroff(nil, device), "\(HostDevices.rtc): dma is \"iommu\", but the device has no IOMMU",
                 "set dma to \"none\"")
             try expectUsable(HostDevices.rtc)
         }
@@ -250,7 +250,7 @@ extension Integration {
 
             try Host.withMode(0o666, of: "/dev/kvm") {
                 try expectRefusal(
-                    configuration, "\(HostDevices.gpio): its DMA needs 16777216 bytes locked into RAM",
+                    configuration, "\(HostDevices.gpio): its DMA locks all of the guest's RAM, 16777216 bytes",
                     "run: ulimit -l 16384",
                     options: .init(user: Self.user, handed: launcher.descriptors))
             }

@@ -25,8 +25,8 @@ extension Integration {
         @Test(arguments: [
             ("timer", "can't be passed through", "it is the CPUs' timer"),
             ("psci", "can't be passed through", "it is the host's firmware"),
-            ("memory", "not a device", "it is the host's memory: say how much the guest gets"),
-            ("cpus", "not a device", "it is the host's CPUs: say how many the guest gets"),
+            ("memory", "not a device", "it is the host's memory: set machine-config.mem_size_mib"),
+            ("cpus", "not a device", "it is the host's CPUs: set machine-config.vcpu_count"),
             ("intc", "not a device", "it is part of the host's interrupt controller"),
             ("chosen", "not a device", "the kernel creates no device for this node"),
         ]) func `what no guest can have`(name: String, what: String, reason: String) throws {
@@ -80,7 +80,8 @@ extension Integration {
             defer { try? Host.write("Y", to: mode) }
 
             let errors = try expectRefusal(
-                guest(.init(HostDevices.virtio)), "\(HostDevices.virtio): no IOMMU group", "only where guest and device"
+                guest(.init(HostDevices.virtio)), "\(HostDevices.virtio): no IOMMU group",
+                "only if you trust guest and device"
             )
 
             try runCommands(in: errors)
@@ -125,7 +126,7 @@ extension Integration {
             let configuration = GuestConfiguration.flat(
                 "poweroff", devices: [.init(HostDevices.rtc), .init(sysfsdev: try alias(of: HostDevices.rtc))])
 
-            try expectRefusal(configuration, "\(HostDevices.rtc): used twice")
+            try expectRefusal(configuration, "\(HostDevices.rtc): listed twice")
 
             try expectUsable(HostDevices.rtc)
         }

@@ -295,7 +295,7 @@ extension Integration {
                 try expectVerdict(HostDevices.serial, "impossible")
                 try expectRefusal(
                     ["bind", HostDevices.serial], "\(HostDevices.serial): not given to VFIO",
-                    "it is the console of the host's kernel (ttyS0)", "start the host with its console elsewhere")
+                    "it is the console of the host's kernel (ttyS0)", "start the host with another console")
             }
             try martlet("bind", HostDevices.serial)
             try expectUsable(HostDevices.serial)
@@ -342,7 +342,7 @@ extension Integration {
             try withoutNoIOMMUMode {
                 try expectRefusal(
                     ["bind", HostDevices.rtc], "\(HostDevices.rtc): not given to VFIO",
-                    "only where guest and device are trusted",
+                    "only if you trust guest and device",
                     "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode")
             }
         }

@@ -31,7 +31,7 @@ extension Integration {
             let process = try MartletProcess(["dtb", configuration], .init(terminal: try PseudoTerminal()))
 
             #expect(try process.waitForEnd() == 2)
-            #expect(process.errors.contains("a blob is not for a terminal"))
+            #expect(process.errors.contains("can't write a blob to a terminal"))
             #expect(process.output.isEmpty)
         }
 

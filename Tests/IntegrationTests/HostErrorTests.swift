@@ -62,7 +62,7 @@ extension Integration {
             try Host.withMode(0o666, of: "/dev/kvm") {
                 try Host.withMode(0o666, of: try HostDevices.groupFile(of: HostDevices.gpio)) {
                     try expectRefusal(
-                        configuration, HostDevices.gpio, "its DMA needs 16777216 bytes locked into RAM",
+                        configuration, HostDevices.gpio, "its DMA locks all of the guest's RAM, 16777216 bytes",
                         "LimitMEMLOCK=16777216", "run: ulimit -l 16384",
                         options: .init(user: Self.user))
 

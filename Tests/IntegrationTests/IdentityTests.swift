@@ -21,17 +21,10 @@ extension Integration {
             .flat(name, devices: [.identity(Self.disk)])
         }
 
-        /// The MD5 of what a command of the host's shell prints.
-        private func md5(_ command: String) throws -> String {
-            let process = try MartletProcess(["-c", "\(command) | md5sum"], program: "/bin/sh")
-            try process.waitForEnd()
-            return try #require(process.output.split(separator: " ").first.map(String.init))
-        }
-
         /// The guest's own driver has read the disk and written to it, by DMA that nothing translates.
         private func expectDiskDriven(_ result: Guest.Result, mebibytes: Int = 128) throws -> RunReport.Memory {
             try expectPowerOff(result)
-            let first = try md5("dd if=\(Host.deviceFiles)/virtio.img bs=1M count=8 2>/dev/null")
+            let first = try md5(of: "\(Host.deviceFiles)/virtio.img", mebibytes: 8, from: 0)
             #expect(result.line("vda ")?.hasSuffix(".virtio_mmio driver virtio-mmio") == true, "\(result.output)")
             #expect(result.line("vda sectors") == "vda sectors 131072")
             #expect(result.line("vda md5") == "vda md5 \(first)")
@@ -60,7 +53,7 @@ extension Integration {
             // The host's own driver sees what the guest has written.
             try HostDevices.giveToHost(Self.disk)
             let disk = try HostDevices.disk(of: Self.disk)
-            #expect(try md5("dd if=/dev/\(disk) bs=1M skip=16 count=1 2>/dev/null") == written)
+            #expect(try md5(of: "/dev/\(disk)", mebibytes: 1, from: 16) == written)
             _ = try md5("dd if=/dev/zero of=/dev/\(disk) bs=1M seek=16 count=1 conv=fsync 2>&1")
             try HostDevices.bind(Self.disk)
             return memory
@@ -165,7 +158,7 @@ extension Integration {
                 "can read and overwrite all memory of the host")
             try expectRefusal(
                 .flat("poweroff", devices: [.identity(HostDevices.gpio)]),
-                "\(HostDevices.gpio): dma is \"identity\", but an IOMMU stands between")
+                "\(HostDevices.gpio): dma is \"identity\", but an IOMMU translates")
             var few = linux()
             few.size.hugePages = "2M"
             try expectRefusal(

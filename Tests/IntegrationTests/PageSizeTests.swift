@@ -63,10 +63,7 @@ extension Integration {
 
             try expectPowerOff(result)
             for kind in ["sata", "usb"] {
-                let command = "dd if=\(Host.deviceFiles)/\(kind).img bs=1M count=1 2>/dev/null | md5sum"
-                let process = try MartletProcess(["-c", command], program: "/bin/sh")
-                try process.waitForEnd()
-                let bytes = try #require(process.output.split(separator: " ").first)
+                let bytes = try md5(of: "\(Host.deviceFiles)/\(kind).img", mebibytes: 1, from: 0)
                 #expect(result.line("\(kind) md5") == "\(kind) md5 \(bytes)")
             }
             #expect(result.line("edu copied") == "edu copied 0123456789abcdeffedcba9876543210")
@@ -95,7 +92,7 @@ extension Integration {
             let page = String(Host.pageSize, radix: 16)
             try expectRefusal(
                 .flat("poweroff", devices: [.init(HostDevices.edu, guestAddress: "0x30001000")]),
-                "guest_address 0x30001000 of region 0", "\(Host.pageSize)", "give 0x30000000")
+                "guest_address 0x30001000 of region 0", "\(Host.pageSize)", "set it to 0x30000000")
             let address = "0x300\(String(repeating: "0", count: 5 - page.count))\(page)"
             let result = try Guest.run(.flat("poweroff", devices: [.init(HostDevices.edu, guestAddress: address)]))
             #expect(result.status == 0, "\(result.errors)")

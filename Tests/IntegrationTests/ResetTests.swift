@@ -153,7 +153,7 @@ extension Integration {
 
             #expect(result.status == 0)
             #expect(try result.report.devices.map(\.resetFailure) == [failure])
-            #expect(result.errors.contains("  reset failed: \(failure); what was left running may go on\n"))
+            #expect(result.errors.contains("  reset failed: \(failure); DMA of its last user may go on\n"))
             device.requiresReset = true
             try expectRefusal(
                 .flat("poweroff", devices: [device]), "\(HostDevices.edu): the reset failed: \(failure)",

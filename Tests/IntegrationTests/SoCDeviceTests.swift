@@ -182,15 +182,3 @@ private func expectOneMappedRegionAndItsInterrupt(
     #expect(interrupt.path == "irqfd" && interrupt.reasons.isEmpty, sourceLocation: sourceLocation)
     #expect(interrupt.count.map { $0 >= count } == true, sourceLocation: sourceLocation)
 }
-
-/// The MD5 of a part of a file of the host.
-private func md5(of file: String, mebibytes: Int, from start: Int) throws -> String {
-    try md5("dd if=\(file) bs=1M skip=\(start) count=\(mebibytes) 2>/dev/null")
-}
-
-/// The MD5 of what a command of the host's shell prints.
-private func md5(_ command: String) throws -> String {
-    let process = try MartletProcess(["-c", "\(command) | md5sum"], program: "/bin/sh")
-    try process.waitForEnd()
-    return try #require(process.output.split(separator: " ").first.map(String.init))
-}

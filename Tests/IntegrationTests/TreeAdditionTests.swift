@@ -130,7 +130,7 @@ extension Integration {
             let source = try folder.file("source.dtso", Data("#include <x.h>\n".utf8))
             configuration.deviceTree = .init(overlays: [source])
             try expectRefusal(
-                configuration, "there is neither cpp nor cc on the PATH", "cpp -nostdinc -undef -D__DTS__")
+                configuration, "the PATH has neither cpp nor cc", "cpp -nostdinc -undef -D__DTS__")
             try expectUsable(HostDevices.rtc)
         }
 
@@ -171,7 +171,7 @@ extension Integration {
             configuration.deviceTree = .init(overlays: ["/nowhere.dtbo"])
             try expectRefusal(configuration, "device-tree.overlays[0]: /nowhere.dtbo: ENOENT")
             configuration.deviceTree = .init(overlays: ["/source.dtso"])
-            try expectRefusal(configuration, "there is no dtc on the PATH", "device-tree-compiler")
+            try expectRefusal(configuration, "the PATH has no dtc", "device-tree-compiler")
             try expectUsable(HostDevices.rtc)
         }
 

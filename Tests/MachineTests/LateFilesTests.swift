@@ -30,7 +30,7 @@ final class LateCalls: Sendable {
 
 /// From the first KVM_RUN on nothing is opened any more, also where the guest is started again: a sandbox that forbids
 /// it may stand from there on.
-@Suite(.timeLimit(.minutes(1))) struct LateFilesTests {
+@Suite(.timeLimit(.minutes(5))) struct LateFilesTests {
     private let host = FakeHost()
     private let late: LateCalls
 

@@ -12,7 +12,7 @@ import Testing
 @testable import Machine
 
 /// Sessions on the fake host: what a front may tell them, and when.
-@Suite(.timeLimit(.minutes(1))) struct MachineSessionTests {
+@Suite(.timeLimit(.minutes(5))) struct MachineSessionTests {
     private let host = FakeHost()
     private let terminal: FakeTerminal
 

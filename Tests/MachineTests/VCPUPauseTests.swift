@@ -25,7 +25,7 @@ private final class ScriptedDevice: MMIODevice {
 }
 
 /// A vCPU that is held and let go, on a fake KVM. `RunnerOnKVMTests` has the real one.
-@Suite(.timeLimit(.minutes(1))) struct VCPUPauseTests {
+@Suite(.timeLimit(.minutes(5))) struct VCPUPauseTests {
     private let host = FakeHost()
     private let device = ScriptedDevice()
     private let ends = CallLog<GuestEnd>()

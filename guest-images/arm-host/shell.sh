@@ -3,7 +3,7 @@
 # Copyright 2026 The Martlet authors
 
 # "make arm-host": a shell in the emulated host with the built files at /martlet, or, with RUN=FILE, that script there.
-# VARIANT and LIMIT and PAGES are boot.sh's --variant, --limit and --pages, DEVICES=1 its --devices; MACHINE_ARGS and KERNEL_ARGS reach it, too.
+# VARIANT, LIMIT and PAGES are boot.sh's --variant, --limit and --pages, DEVICES=1 its --devices; MACHINE_ARGS and KERNEL_ARGS reach it, too.
 # The folder goes with the host; what should stay is to be copied to /martlet/out, which becomes guest-images/build/out.
 
 source "$(dirname "$0")/../lib.sh"

@@ -155,12 +155,14 @@ SLOW = [
     Row("make generate", after=["git diff --exit-code configs/schema.json docs/configuration.md Tests/MessagesTests/messages.txt"]),
     Row("make boards"),
     Row("make host-module"),
+    Row("make mutate-release", prints=[r"mutants, all caught$"]),
     Row("make bench", prints=[r"^\| exec → first byte of a flat guest \(million instructions\) \| \d+\.\d\d \|$"]),
 ]
 
 # What "make test" is or runs by itself: the file that has it, and what stands there.
 ITSELF = {
     "make test": (".ci/run", "exec make test"),
+    "make docs": ("guest-images/test.sh", '"$ROOT/lint/documentation.sh"'),
     "swift build": ("guest-images/test.sh", "run_swift build --build-tests"),
     "swift test": ("guest-images/test.sh", "run_swift test --skip-build"),
 }

@@ -56,7 +56,7 @@ func failure(_ error: Errno, _ name: StaticString?) -> Errno {
 /// What the configuration hands in by number (`iommufd_fd`, `vfio_fd`). A wrong number may be one that Martlet has
 /// opened itself, and its owner would close it a second time.
 enum HandedInDescriptors {
-    /// From then on EBADF is nobody's proven bug. Set by any thread, never cleared.
+    /// From then on EBADF doesn't prove a bug of Martlet's. Set by any thread, never cleared.
     static let areThere = Atomic<Bool>(false)
 }
 

@@ -5,7 +5,7 @@ public import SystemPackage
 
 /// How a file is made for writing.
 public enum FileCreation: Sendable {
-    /// The file is there; nobody at the other end of a FIFO is ENXIO.
+    /// Opens a file that exists. ENXIO: a FIFO has no reader.
     case existing
     /// Empty, and made where there is no such file.
     case replaced

@@ -19,7 +19,7 @@ public final class EventLoop: Sendable {
 
     private struct Sources: ~Copyable {
         var next: UInt64 = 1
-        /// In ascending order of their tokens, none of which comes again: one that is found no more was stopped. No
+        /// In ascending order of their tokens. A token isn't used twice: a source that isn't here was stopped. No
         /// dictionary: making the first one with a key type costs 200,000 instructions.
         var all: [Source] = []
 

@@ -13,6 +13,6 @@ public struct Interest: OptionSet, Sendable {
     public static let read = Interest(rawValue: 1)
     /// A write finds room or an error.
     public static let write = Interest(rawValue: 2)
-    /// The other side writes no more. That it has gone altogether, and an error, are reported whatever is asked for.
+    /// The other side writes no more. An error, and the end of the other side, are always reported.
     public static let hangUp = Interest(rawValue: 4)
 }

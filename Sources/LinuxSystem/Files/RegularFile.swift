@@ -23,7 +23,7 @@ public struct RegularFile: ~Copyable, Sendable {
         self.system = system
     }
 
-    /// Closes it now. Call it when nobody reads any more. A second call does nothing.
+    /// Closes it now. Call it after the last read. A second call does nothing.
     public func close() { descriptor.close() }
 
     /// Fills `target` from `offset`; returns how many bytes there were.

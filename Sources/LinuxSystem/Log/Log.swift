@@ -3,8 +3,8 @@
 
 internal import Synchronization
 
-/// How much a message matters.
-public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
+/// How much a message matters, the least urgent first. It has no raw value, which the help of `--log-level` would show.
+public enum LogLevel: Comparable, CaseIterable, Sendable {
     case trace, debug, info, warning, error
 
     /// How messages and `--log-level` have it: "warning".
@@ -17,9 +17,6 @@ public enum LogLevel: Int, Comparable, CaseIterable, Sendable {
         case .error: "error"
         }
     }
-
-    /// The less urgent one comes first.
-    public static func < (left: LogLevel, right: LogLevel) -> Bool { left.rawValue < right.rawValue }
 }
 
 /// Where the modules' messages go.

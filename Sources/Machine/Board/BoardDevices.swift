@@ -28,7 +28,7 @@ enum BoardDevices {
     ) -> [any BoardDevice] {
         board.compactMap { (device) -> (any BoardDevice)? in
             if device is ResetController {
-                return shared.resetController == nil ? nil : ResetController(lines: resetLines(of: passed, shared))
+                return shared.resetController == nil ? nil : ResetController(actions: resetLines(of: passed, shared))
             }
             return device.substitute.map { kinds.contains($0) } == true ? nil : device
         }

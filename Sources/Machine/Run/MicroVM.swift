@@ -111,7 +111,7 @@ final class MicroVM: Sendable {
     /// - Returns: why it ended, and the report.
     /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
     func run() throws(MachineError) -> (end: GuestEnd, report: RunReport) {
-        let outcome = supervised()
+        let outcome = runUntilSilent()
         release()
         profile.mark("released")
         if let failure = outcome.failure { throw failure }
@@ -141,7 +141,7 @@ final class MicroVM: Sendable {
     }
 
     /// Runs the guest and stops all that moves. It keeps no share of the machine's parts.
-    private func supervised() -> Outcome {
+    private func runUntilSilent() -> Outcome {
         guard let parts = parts.withLock({ $0.take() }) else { preconditionFailure("a machine runs once") }
         var (reason, failure) = supervise(parts)
         for runner in parts.runners { runner.stop() }

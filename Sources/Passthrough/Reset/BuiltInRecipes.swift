@@ -149,7 +149,7 @@ package enum BuiltInRecipes {
 
     // MARK: Clocks, GPIOs, watchdogs
 
-    /// The alarm off. The time goes on: software can't stop the counter, and nobody would want that.
+    /// Turns the alarm off. Software can't stop the counter, so the time goes on.
     private static let pl031 = ResetRecipe(
         compatible: ["arm,pl031"],
         source: "Arm PrimeCell Real Time Clock (PL031) DDI 0224C, 3.3 (RTCMR, RTCIMSC, RTCICR, RTCCR)"

@@ -37,7 +37,7 @@ struct RecipeRun {
                     throw .noRegister(device: device.host.name, step: text, problem: problem)
                 }
                 let value = try read(register)
-                // Whoever goes on by it would wait for bits that never change.
+                // The steps that follow would wait for bits that never change.
                 if register.width >= 4, value == register.allBits {
                     throw .noAnswer(device: device.host.name, step: text)
                 }

@@ -59,7 +59,7 @@ enum ResetMethod: Sendable {
             return .none(.bigEndian(compatible: name))
         }
         var spread = ResetRecipe.Spread()
-        // Binding serial/8250.yaml. What makes no sense leads out of the region, which is refused then.
+        // Binding serial/8250.yaml. A senseless value leads out of the region, and the check refuses it.
         if let offset = tree.value("reg-offset", of: node)?.cell { spread.offset = UInt64(offset) }
         if let shift = tree.value("reg-shift", of: node)?.cell { spread.shift = min(UInt64(shift), 32) }
         if let width = tree.value("reg-io-width", of: node)?.cell { spread.width = Int(width) }

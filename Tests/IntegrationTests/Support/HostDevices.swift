@@ -46,8 +46,8 @@ enum HostDevices {
             }
             if let disk {
                 // QEMU's AHCI controller fails a command whose list of segments lies across pages that are no
-                // neighbours in the host's memory; one of eight segments never does.
-                try Host.write("32", to: "/sys/block/\(disk)/queue/max_sectors_kb")
+                // neighbours in the host's memory; one of eight segments never does. The kernel takes a page or more.
+                try Host.write("\(max(32, Host.pageSize / 1024))", to: "/sys/block/\(disk)/queue/max_sectors_kb")
                 return disk
             }
             usleep(100_000)
