@@ -31,7 +31,7 @@ public enum NodeNeed: Equatable, Sendable {
     case clocks([String])
     /// These nodes, passed through as well.
     case others([Provider])
-    /// A reset controller for these lines, by name or index.
+    /// Its reset lines, which the guest's reset controller can't have: by name or index.
     case resets([String])
     /// These register blocks, by the properties that refer to them.
     case registerBlocks([String], [Provider])
@@ -64,7 +64,7 @@ extension GuestNode {
         for missing in missing {
             switch missing.kind {
             case .clock: if demands.clocks { needs.append(.clocks(missing.names)) }
-            case .host(.reset): if demands.resets { needs.append(.resets(missing.names)) }
+            case .reset: if demands.resets { needs.append(.resets(missing.names)) }
             case .host(.power):
                 if missing.property == "power-domains", missing.count > 1, !isHeld {
                     needs.append(.powerDomains(missing.count))
