@@ -28,7 +28,7 @@ arm-host: ## a shell in the emulated ARM host (RUN=FILE runs that instead; VARIA
 bench: ## the README's figures, counted in instructions by the emulated host
 	@guest-images/bench.sh
 
-bindings: ## read the kernel's devicetree bindings anew for properties that refer to nodes
+bindings: ## read the kernel's devicetree bindings anew: which properties refer to nodes, and what each device needs
 	@guest-images/bindings/build.sh --install
 
 boards: ## the trees of all arm64 boards of Debian's kernel source through the node generator: a table (BOARDS_ONLY, BOARDS_DETAILS)

@@ -96,6 +96,22 @@ int clinux_set_mode(int fd, uint32_t mode) { return RESULT(fchmod(fd, mode & 077
 int clinux_try_lock(int fd) { return RESULT(flock(fd, LOCK_EX | LOCK_NB)); }
 uint32_t clinux_user(void) { return geteuid(); }
 
+// The numbers are the same for all architectures but alpha; glibc has had the calls since 2.36, and musl hasn't.
+enum { CALL_FSOPEN = 430, CALL_FSCONFIG = 431, CALL_FSMOUNT = 432 };
+// linux/mount.h, which doesn't go together with sys/mount.h everywhere.
+enum { FLAG_FSOPEN_CLOEXEC = 1, COMMAND_FSCONFIG_CREATE = 6, FLAG_FSMOUNT_CLOEXEC = 1 };
+// MOUNT_ATTR_RDONLY, _NOSUID, _NODEV, _NOEXEC
+enum { MOUNT_ATTRIBUTES = 0xF };
+
+int clinux_open_debugfs(void) {
+    long context = RESULT(syscall(CALL_FSOPEN, "debugfs", FLAG_FSOPEN_CLOEXEC));
+    if (context < 0) return (int)context;
+    long result = RESULT(syscall(CALL_FSCONFIG, context, COMMAND_FSCONFIG_CREATE, NULL, NULL, 0));
+    if (result >= 0) result = RESULT(syscall(CALL_FSMOUNT, context, FLAG_FSMOUNT_CLOEXEC, MOUNT_ATTRIBUTES));
+    close((int)context);
+    return (int)result;
+}
+
 int clinux_kernel_log(void) {
     int log = clinux_open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
     if (log < 0 || lseek(log, 0, SEEK_END) >= 0) return log;

@@ -10,6 +10,8 @@ struct ClockRate: Equatable, Sendable {
     enum Origin: Equatable, Sendable, CustomStringConvertible {
         /// The clock's own node says so, or that of its source.
         case fixed
+        /// The host's driver had the clock of this name, at that rate.
+        case record(String)
         /// The host's kernel says so of the clock of this name.
         case kernel(String)
         case configuration
@@ -21,6 +23,7 @@ struct ClockRate: Equatable, Sendable {
         var description: String {
             switch self {
             case .fixed: "fixed on the host"
+            case .record(let name): "its rate on the host, where its driver has \(name)"
             case .kernel(let name): "its current rate on the host, from /sys/kernel/debug/clk/\(name)"
             case .configuration: "from the configuration"
             case .configurationForAll: "from the configuration's \"*\""
@@ -62,17 +65,21 @@ struct ClockRate: Equatable, Sendable {
 
 extension HostTree {
     /// The rate of the clock that `reference` means.
+    /// - Parameter recorded: what the host's driver had for it.
     /// - SeeAlso: bindings clock/fixed-clock.yaml, clock/fixed-factor-clock.yaml, clock/clock-bindings.txt
     ///   (clock-output-names, clock-indices); Linux, drivers/clk/clk.c (clk_debug_create_one)
-    func rate(of reference: NodeReference, depth: Int = 0) throws(DeviceTreeError) -> Result<
-        ClockRate, ClockRate.Problem
-    > {
+    func rate(
+        of reference: NodeReference, recorded: HostRecord.Clock? = nil, depth: Int = 0
+    ) throws(DeviceTreeError) -> Result<ClockRate, ClockRate.Problem> {
         // Clocks made from each other in a circle must come to an end.
         guard depth < 16 else { return .failure(.badSource) }
         let provider = reference.provider
         let compatible = try property("compatible", of: provider)?.strings ?? []
         if compatible.contains("fixed-clock"), let hertz = try property("clock-frequency", of: provider)?.cell {
             return Self.rate(UInt64(hertz), .fixed)
+        }
+        if let recorded, case .success(let rate) = Self.rate(recorded.rate, .record(recorded.name)) {
+            return .success(rate)
         }
         if compatible.contains("fixed-factor-clock") { return try factorRate(of: provider, depth: depth) }
         guard let name = try kernelName(of: reference) else { return .failure(.unidentified) }

@@ -15,6 +15,8 @@ public struct GuestNode: Equatable, Sendable {
     public let fates: [PropertyFate]
     /// What the device needs of other nodes of the host; empty unless it was to be explained.
     public let dependencies: [NodeDependency]
+    /// What its driver may miss; empty unless it was to be explained.
+    let missing: [MissingReference]
 
     /// What guest or host may come to grief over, a text each.
     public var warnings: [String] {

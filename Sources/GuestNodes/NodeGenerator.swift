@@ -15,16 +15,21 @@ public struct NodeGenerator {
     public var shared: SharedNodes
     private let tree: HostTree
     private let explains: Bool
+    private let tellsDependencies: Bool
 
     /// - Parameters:
     ///   - tree: The host's.
     ///   - phandles: Avoids those that the board has taken.
     ///   - explains: Whether to look up what is only of interest to people: what left-out properties refer to, and what
     ///     providers need themselves. It costs far more reads.
-    public init(tree: HostTree, phandles: PhandleAllocator, explains: Bool = false) {
+    ///   - tellsDependencies: Whether what providers need is part of that.
+    public init(
+        tree: HostTree, phandles: PhandleAllocator, explains: Bool = false, tellsDependencies: Bool = true
+    ) {
         self.tree = tree
         shared = SharedNodes(phandles: phandles)
         self.explains = explains
+        self.tellsDependencies = explains && tellsDependencies
     }
 
     /// The nodes of all devices of a guest, in the order of the requests.
@@ -40,7 +45,7 @@ public struct NodeGenerator {
             let name = uniqueName(source, others: drafts)
             var writer = NodeWriter(
                 source, tree: tree, name: name, folder: source.request.path ?? "device \(index)", explains: explains,
-                shared: shared, passed: passed)
+                tellsDependencies: tellsDependencies, shared: shared, passed: passed)
             do throws(DeviceTreeError) { try writer.write() } catch {
                 throw .deviceTree(device: source.request.name, error)
             }

@@ -44,7 +44,8 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
     /// Points to the guest's copy of this node of the host.
     case passed(String)
     case clock(hertz: UInt32, ClockRate.Origin, provider: String)
-    case regulator(microvolts: UInt32, provider: String)
+    /// `isPresent`: it could have another voltage, and has this one.
+    case regulator(microvolts: UInt32, isPresent: Bool = false, provider: String)
     /// A line of the guest's reset controller.
     case resetLine(provider: String)
     case unknownRate(provider: String, ClockRate.Problem)
@@ -78,7 +79,8 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
         case .empty: "an empty entry"
         case .passed(let path): "the guest's \(path)"
         case .clock(let hertz, let origin, let provider): "\(provider): a fixed clock of \(hertz) Hz (\(origin))"
-        case .regulator(let microvolts, let provider): "\(provider): a fixed regulator of \(microvolts) µV"
+        case .regulator(let microvolts, let isPresent, let provider):
+            "\(provider): a fixed regulator of \(microvolts) µV" + (isPresent ? " (its voltage on the host now)" : "")
         case .resetLine(let provider): "\(provider): a line of the guest's reset controller"
         case .unknownRate(let provider, let problem): "\(provider): \(problem)"
         case .unknownVoltage(let provider): "\(provider): its voltage is not fixed"

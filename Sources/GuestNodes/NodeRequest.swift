@@ -33,6 +33,8 @@ public struct NodeRequest: Equatable, Sendable {
     public var interrupts: [Interrupt]
     /// What the user says about the node.
     public var settings: NodeSettings
+    /// What the host's driver had for it; nil where that isn't known.
+    public var record: HostRecord?
 
     /// A request of these parts.
     /// - Parameter regionIndices: those of `regions` themselves by default.
@@ -54,6 +56,7 @@ extension DeviceSurvey {
     /// - Throws: `PlatformBusError` when there is no room.
     public func nodeRequest(on bus: BusMap) throws(PlatformBusError) -> NodeRequest {
         var request = NodeRequest(name: device.name, path: device.deviceTreeNode, regions: [], interrupts: [])
+        request.record = record
         // The kernel makes no resource of a block that it can't translate, nor of those behind it (Linux,
         // drivers/of/address.c, of_address_count), so VFIO has no region for them.
         for (index, region) in regions.prefix(while: { $0.hostAddress != nil }).enumerated() where region.size > 0 {

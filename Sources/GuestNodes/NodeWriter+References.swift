@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import DeviceTree
+internal import HostDevices
 
 extension NodeWriter {
     /// Takes over a property that refers to other nodes, as far as that goes, with the names of its entries.
@@ -22,6 +23,7 @@ extension NodeWriter {
                 try writeConfiguredClocks(names: entryNames, to: &node)
             } else {
                 lose(property, rule, names, place: place, .problem(problem))
+                if explains { demand(property, rule, entryNames, [], [], place: place) }
             }
             return
         }
@@ -29,19 +31,30 @@ extension NodeWriter {
         var outcomes: [ReferenceOutcome] = []
         for (index, reference) in references.enumerated() {
             let key = entryNames.map { $0.indices.contains(index) ? $0[index] : "" } ?? "\(index)"
-            let configured = place.isEmpty ? settings.clocks[key] : nil
+            let isOwn = place.isEmpty
+            let recorded =
+                isOwn && rule.kind == .clock
+                ? request.record?.clock(
+                    named: entryNames == nil ? nil : key, at: index, of: references.count) : nil
             outcomes.append(
-                try outcome(reference, rule, configured: configured, standIn: standIn(key, of: source)))
+                try outcome(
+                    reference, rule, configured: isOwn ? settings.clocks[key] : nil, recorded: recorded,
+                    supply: isOwn ? request.record?.supply(property.name)?.microvolts : nil,
+                    standIn: standIn(key, of: source)))
         }
-        if explains { try explain(property, rule, entryNames, references, outcomes, place: place) }
+        if tellsDependencies { try explain(property, rule, entryNames, references, outcomes, place: place) }
         guard outcomes.contains(where: { $0.isCarried && $0 != .empty }) else {
             lose(property, rule, names, place: place, .entries(outcomes), outcomes)
+            if explains { demand(property, rule, entryNames, references, outcomes, place: place) }
             return
         }
         var advice: String?
         if outcomes.contains(where: { !$0.isCarried }) {
             miss(property, rule, place, .entries(outcomes))
-            if explains { advice = self.advice(property.name, rule, entryNames, outcomes) }
+            if explains {
+                advice = self.advice(property.name, rule, entryNames, outcomes)
+                demand(property, rule, entryNames, references, outcomes, place: place)
+            }
         }
         let kept = kept(rule, entryNames, outcomes)
         node.properties.append(
@@ -74,7 +87,8 @@ extension NodeWriter {
     }
 
     private func outcome(
-        _ reference: NodeReference?, _ rule: ReferenceRule, configured: UInt32?, standIn: ClockRate?
+        _ reference: NodeReference?, _ rule: ReferenceRule, configured: UInt32?, recorded: HostRecord.Clock?,
+        supply: UInt32?, standIn: ClockRate?
     ) throws(DeviceTreeError) -> ReferenceOutcome {
         guard let reference else { return .empty }
         let provider = tree.path(reference.provider)
@@ -82,7 +96,7 @@ extension NodeWriter {
         switch rule.kind {
         case .clock:
             if let configured { return .clock(hertz: configured, .configuration, provider: provider) }
-            switch try tree.rate(of: reference) {
+            switch try tree.rate(of: reference, recorded: recorded) {
             case .success(let rate): return .clock(hertz: rate.hertz, rate.origin, provider: provider)
             case .failure(let problem):
                 if let standIn { return .clock(hertz: standIn.hertz, standIn.origin, provider: provider) }
@@ -92,7 +106,11 @@ extension NodeWriter {
             // Binding regulator/regulator.yaml: one that has no choice runs at that voltage.
             guard let lowest = try tree.property("regulator-min-microvolt", of: reference.provider)?.cell,
                 try tree.property("regulator-max-microvolt", of: reference.provider)?.cell == lowest
-            else { return .unknownVoltage(provider: provider) }
+            else {
+                let present = supply ?? tree.microvolts(of: reference.provider)
+                guard let present, present > 0 else { return .unknownVoltage(provider: provider) }
+                return .regulator(microvolts: present, isPresent: true, provider: provider)
+            }
             return .regulator(microvolts: lowest, provider: provider)
         case .reset: return .resetLine(provider: provider)
         case .link, .host: return .notPassed(provider)
@@ -131,7 +149,7 @@ extension NodeWriter {
             case .clock(let hertz, _, let provider):
                 value.append(
                     phandle: try shared.clock(provider: provider, arguments: reference.arguments, hertz: hertz))
-            case .regulator(let microvolts, let provider):
+            case .regulator(let microvolts, _, let provider):
                 let name = try tree.property("regulator-name", of: reference.provider)?.string
                 value.append(
                     phandle: try shared.regulator(

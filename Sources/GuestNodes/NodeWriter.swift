@@ -13,6 +13,7 @@ struct NodeWriter {
     /// The host's folder of the node, or something that stands for it.
     let folder: String
     let explains: Bool
+    let tellsDependencies: Bool
     var shared: SharedNodes
     var passed: PassedNodes
     private(set) var node: Node
@@ -22,6 +23,8 @@ struct NodeWriter {
     var told: [String: Bool] = [:]
     /// How many needs of providers were told.
     var toldCount = 0
+    /// What the device's driver may miss; empty unless the node is explained.
+    var missing: [MissingReference] = []
     /// Why the node can't be used; the first reason.
     private(set) var problem: GuestNodeError?
     /// References that were lost and may be missed.
@@ -31,14 +34,15 @@ struct NodeWriter {
     var settings: NodeSettings { source.request.settings }
 
     init(
-        _ source: NodeSource, tree: HostTree, name: String, folder: String, explains: Bool, shared: SharedNodes,
-        passed: PassedNodes
+        _ source: NodeSource, tree: HostTree, name: String, folder: String, explains: Bool, tellsDependencies: Bool,
+        shared: SharedNodes, passed: PassedNodes
     ) {
         self.source = source
         self.tree = tree
         self.name = name
         self.folder = folder
         self.explains = explains
+        self.tellsDependencies = tellsDependencies
         self.shared = shared
         self.passed = passed
         node = Node(name)
@@ -50,7 +54,8 @@ struct NodeWriter {
         var node = node
         passed.label(&node, folder)
         return GuestNode(
-            device: request.name, node: node, label: settings.label, fates: fates, dependencies: dependencies)
+            device: request.name, node: node, label: settings.label, fates: fates, dependencies: dependencies,
+            missing: missing)
     }
 
     mutating func note(_ place: String, _ property: String, _ fate: PropertyFate.Fate, _ cause: PropertyFate.Cause) {
@@ -87,6 +92,7 @@ struct NodeWriter {
         writeInterrupts(to: &node, trigger: quirks.compactMap(\.trigger).first)
         if source.node[property: "clocks"] == nil { try writeClocksOfItsOwn(compatible, to: &node) }
         try writeCoherence(to: &node)
+        writeEthernetAddress(to: &node)
         for quirk in quirks {
             for property in quirk.properties where node[property: property.name] != property.value {
                 if isDeleted(property.name) { continue }
@@ -203,6 +209,19 @@ struct NodeWriter {
             }
             bus = parent
         }
+    }
+
+    /// Where the host's node doesn't say it: it may be in a fuse or an EEPROM, which the guest can't read.
+    /// - SeeAlso: Linux, net/core/of_net.c (of_get_mac_address)
+    private mutating func writeEthernetAddress(to node: inout Node) {
+        let name = "local-mac-address"
+        guard let address = request.record?.ethernetAddress, !isSet(name), !isDeleted(name) else { return }
+        for known in ["mac-address", name, "address"] {
+            if let value = source.node[property: known], value.bytes.contains(where: { $0 != 0 }) { return }
+        }
+        let isNew = node[property: name] == nil
+        node[property: name] = .bytes(address)
+        note("", name, isNew ? .added : .rewritten, .interface)
     }
 
     // MARK: Any node

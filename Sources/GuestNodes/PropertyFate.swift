@@ -77,6 +77,8 @@ public struct PropertyFate: Equatable, Sendable {
         case configuration
         case quirk(String)
         case coherence(String)
+        /// The address that the host's interface had.
+        case interface
     }
 }
 
@@ -111,6 +113,7 @@ extension PropertyFate.Cause: CustomStringConvertible {
         case .noAddresses: "no remaining child has an address"
         case .configuration: "the configuration says so"
         case .quirk(let compatible): "required for \(compatible)"
+        case .interface: "the address that the device's interface has on the host"
         case .coherence(let path): "\(path) has it for all nodes below it on the host"
         }
     }

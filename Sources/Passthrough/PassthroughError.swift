@@ -28,6 +28,8 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
     case resetFailed(ResetFailure)
     /// A step of `reset` is about a register that the device doesn't have.
     case resetStep(device: String, index: Int, step: String, problem: String)
+    /// The host has switched off what the device had with its driver.
+    case unpowered(device: String, [PowerLoss], DeviceHold)
     /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
     case unconfinedDMA(device: String, master: String)
     /// `dma: "identity"`, but on the way from the device to memory addresses become others.
@@ -84,6 +86,11 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
             \(error)
               require_reset is set: without a reset, the guest gets the device in its last state, and its DMA may go on
             """
+        case .unpowered(let device, let losses, let hold):
+            indented(
+                ["\(device): off now: \(losses.map(\.description).joined(separator: ", "))"]
+                    + PowerLoss.remedy(for: device, hold)
+                    + ["or set allow_unpowered to true, if the device works without"])
         case .unconfinedDMA(let device, let master):
             """
             \(device): it has no IOMMU, and \(master) may do DMA

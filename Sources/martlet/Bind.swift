@@ -44,7 +44,26 @@ struct Bind: ParsableCommand {
         let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel(), holds: !noHold)
         try carryOut(
             devices, dryRun: dryRun, steps: binding.bindingSteps, text: Self.text
-        ) { device throws(HostDeviceError) in try binding.bind(device) }
+        ) { device throws(HostDeviceError) in
+            // Read before the driver goes.
+            let parent = try ParentDriver(of: device, sysfs: ThisHost.sysfs)
+            let outcome = try binding.bind(device)
+            if case .done = outcome { Self.warn(of: outcome.device, parent) }
+            return outcome
+        }
+    }
+
+    /// Says what isn't noted of the device, and who may take it away.
+    private static func warn(of device: HostDevice, _ parent: ParentDriver?) {
+        if let parent {
+            StandardError.write(
+                "martlet: \(device.name): made by the driver \(parent.driver) of \(parent.device), and goes with that\n"
+                    + "  for a guest whose own driver makes it: martlet devices \(parent.device)\n")
+        }
+        // A note that can't be read is `devices`' and `run`'s to tell.
+        for gap in (try? HostRecord(of: device.name, system: LinuxKernel()))?.gaps ?? [] {
+            StandardError.write("martlet: warning: \(device.name): its \(gap.what) aren't noted: \(gap.text)\n")
+        }
     }
 
     static func text(_ outcome: DeviceBinding.Outcome) -> String {

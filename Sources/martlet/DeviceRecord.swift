@@ -149,16 +149,26 @@ struct DeviceRecord: Encodable {
     /// How much of it martlet-hold keeps on, in its words; absent where it doesn't, and of a device that wasn't named.
     let held: String?
     let guestNode: GuestNode?
+    let guest: Guest
+    /// Absent where nothing is known.
+    let host: Host?
+    /// Absent where the kernel has made it by itself.
+    let madeBy: Parent?
 
     private enum CodingKeys: String, CodingKey {
-        case name, bus, path, node, compatible, driver, group, regions, interrupts, reset, verdict, held
+        case name, bus, path, node, compatible, driver, group, regions, interrupts, reset, verdict, held, guest, host
         case resetRecipe = "reset_recipe"
         case guestNode = "guest_node"
+        case madeBy = "made_by"
     }
 
     init(
-        _ survey: DeviceSurvey, _ preview: Result<NodePreview, MachineError>? = nil, hold: DeviceHold = .unavailable
+        _ survey: DeviceSurvey, _ judgement: DeviceVerdict, _ preview: Result<NodePreview, MachineError>? = nil,
+        hold: DeviceHold = .unavailable
     ) {
+        guest = Guest(judgement, device: survey.device.name)
+        host = survey.record.flatMap { $0.isEmpty ? nil : Host($0) }
+        madeBy = survey.parent.map { Parent(device: $0.device, driver: $0.driver) }
         held = if case .held(let what) = hold { what } else { nil }
         guestNode = preview.map(GuestNode.init)
         let device = survey.device

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import HostDevices
+internal import Machine
 internal import Passthrough
 internal import PlatformBus
 internal import VFIO
@@ -11,13 +12,67 @@ struct DeviceTable {
     private static let head = [
         "DEVICE", "COMPATIBLE", "DRIVER", "GROUP", "REGIONS", "INTERRUPTS", "RESET", "VERDICT",
     ]
-    private let devices: [DeviceSurvey]
+    private let devices: [(survey: DeviceSurvey, verdict: DeviceVerdict)]
+    private let hidden: [Hidden]
 
-    init(_ devices: [DeviceSurvey]) { self.devices = devices }
+    /// What nobody passes through.
+    private enum Hidden: CaseIterable {
+        case transport, part, console
+
+        init?(_ survey: DeviceSurvey) {
+            let isConsole = survey.problems.contains { problem in
+                switch problem {
+                case .usedByHost(.console), .usedByHost(.bootConsole): true
+                default: false
+                }
+            }
+            if survey.isIdleTransport {
+                self = .transport
+            } else if survey.problems.contains(where: \.isHostPart) || survey.interrupts.contains(where: \.isPerCPU) {
+                self = .part
+            } else if isConsole {
+                self = .console
+            } else {
+                return nil
+            }
+        }
+
+        func text(_ count: Int) -> String {
+            switch self {
+            case .transport: "\(count) virtio \(count == 1 ? "transport" : "transports") with nothing behind"
+            case .part: "\(count) \(count == 1 ? "part" : "parts") of the host or of each CPU"
+            case .console: "\(count) \(count == 1 ? "console" : "consoles")"
+            }
+        }
+    }
+
+    /// - Parameter showsAll: whether devices are shown that nobody passes through.
+    init(_ devices: [DeviceSurvey], showsAll: Bool = false, verdict: (DeviceSurvey) -> DeviceVerdict) {
+        hidden = showsAll ? [] : devices.compactMap(Hidden.init)
+        self.devices = devices.filter { showsAll || Hidden($0) == nil }.map { ($0, verdict($0)) }
+    }
 
     var text: String {
-        if devices.isEmpty { return "this host has no platform or AMBA device with registers or interrupts" }
-        let rows = [Self.head] + devices.map(Self.row)
+        if devices.isEmpty, hidden.isEmpty {
+            return "this host has no platform or AMBA device with registers or interrupts"
+        }
+        let counts = Hidden.allCases.compactMap { kind in
+            let count = hidden.count { $0 == kind }
+            return count == 0 ? nil : kind.text(count)
+        }
+        let rest = counts.isEmpty ? "" : "\nnot shown: \(counts.joined(separator: ", ")) (--all)"
+        return table + rest + footnote
+    }
+
+    /// Why clocks' rates are missing that the host may know.
+    private var footnote: String {
+        let gaps = devices.flatMap { $0.survey.record?.gaps ?? [] }
+        return gaps.contains { $0.errno == .permissionDenied || $0.errno == .notPermitted }
+            ? "\nthe host's clocks can't be read: run it as root" : ""
+    }
+
+    private var table: String {
+        let rows = [Self.head] + devices.map { Self.row($0.survey, $0.verdict) }
         // The last column is as wide as it is.
         let widths = Self.head.indices.dropLast().map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
@@ -26,10 +81,10 @@ struct DeviceTable {
         }.joined(separator: "\n")
     }
 
-    private static func row(_ survey: DeviceSurvey) -> [String] {
+    private static func row(_ survey: DeviceSurvey, _ verdict: DeviceVerdict) -> [String] {
         [
             survey.device.name, survey.compatible.first ?? "-", survey.device.driver ?? "-", group(survey.device),
-            regions(survey.regions), interrupts(survey.interrupts), survey.resetWord, survey.verdict.text,
+            regions(survey.regions), interrupts(survey.interrupts), survey.resetWord, verdict.text,
         ]
     }
 
@@ -66,17 +121,6 @@ struct DeviceTable {
 extension DeviceSurvey.Interrupt {
     /// "level", "edge", "per CPU", or "?" where the host's tree doesn't say.
     var kind: String { isPerCPU ? "per CPU" : trigger.map { $0 == .level ? "level" : "edge" } ?? "?" }
-}
-
-extension DeviceSurvey.Verdict {
-    var text: String {
-        switch self {
-        case .ready: "ready"
-        case .needsBind: "needs bind"
-        case .needs(let needs): "needs " + needs.joined(separator: "; ")
-        case .impossible(let reasons): "impossible: " + reasons.joined(separator: "; ")
-        }
-    }
 }
 
 extension UInt64 {

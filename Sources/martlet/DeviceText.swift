@@ -3,6 +3,7 @@
 
 internal import HostDevices
 internal import LinuxSystem
+internal import Machine
 internal import Passthrough
 internal import PlatformBus
 internal import VFIO
@@ -10,21 +11,25 @@ internal import VFIO
 /// One device in full.
 struct DeviceText {
     private let survey: DeviceSurvey
+    private let verdict: DeviceVerdict
     private let steps: [BindingStep]?
     private let hold: DeviceHold
 
     /// - Parameters:
     ///   - steps: those of `martlet bind`; nil where they can't be told.
     ///   - hold: what martlet-hold says of the device.
-    init(_ survey: DeviceSurvey, steps: [BindingStep]?, hold: DeviceHold = .unavailable) {
+    init(
+        _ survey: DeviceSurvey, _ verdict: DeviceVerdict, steps: [BindingStep]?, hold: DeviceHold = .unavailable
+    ) {
         self.survey = survey
+        self.verdict = verdict
         self.steps = steps
         self.hold = hold
     }
 
     var text: String {
         let device = survey.device
-        var lines = ["\(device.name): \(survey.verdict.text)", "  folder: \(device.path)"]
+        var lines = ["\(device.name): \(verdict.text)", "  folder: \(device.path)"]
         lines.append("  node: \(device.deviceTreeNode ?? "none; set device_tree.properties in the configuration")")
         if !survey.compatible.isEmpty { lines.append("  compatible: \(survey.compatible.joined(separator: ", "))") }
         lines.append("  driver: \(device.driver ?? "none")")
@@ -41,11 +46,55 @@ struct DeviceText {
         case .free: lines.append("  held: no; only its driver keeps it powered")
         case .unavailable: break
         }
+        lines += hostLines
         if survey.needsDMASetting {
             lines.append(
                 "  dma: no IOMMU confines it; set dma to \"none\" if it does no DMA, or to \"identity\"")
         }
         return (lines + stepsToReady).joined(separator: "\n")
+    }
+
+    /// What the device has of the host, and who has made it.
+    private var hostLines: [String] {
+        var lines: [String] = []
+        if let parent = survey.parent {
+            lines += [
+                "  made by: the driver \(parent.driver) of \(parent.device), and goes with that",
+                "    for a guest whose own driver makes it: martlet devices \(parent.device)",
+            ]
+        }
+        guard let record = survey.record else { return lines }
+        let isPast = survey.device.driver == nil || survey.device.driver == survey.device.bus.vfioDriver
+        let had = isPast ? "had" : "has"
+        for clock in record.clocks {
+            let name = clock.connection.name.map { " \($0)" } ?? ""
+            lines.append("  \(had) clock\(name): \(clock.name), \(clock.rate) Hz, \(Self.text(clock.power))")
+        }
+        for supply in record.supplies {
+            let voltage = supply.microvolts.map { "\($0) µV, " } ?? ""
+            lines.append(
+                "  \(had) supply \(supply.property.dropLast("-supply".count)): \(supply.name), \(voltage)"
+                    + Self.text(supply.power))
+        }
+        for domain in record.domains {
+            lines.append("  \(had) power domain: \(domain.name), \(Self.text(domain.power))")
+        }
+        if let problem = survey.powerProblem {
+            let reason = HostRecord.Gap(what: "clocks", errno: problem).text
+            lines.append("  whether its clocks are on isn't known: \(reason)")
+        }
+        for gap in record.gaps {
+            lines.append("  its \(gap.what) aren't known: \(gap.text)")
+        }
+        return lines
+    }
+
+    private static func text(_ power: HostRecord.Power) -> String {
+        switch power {
+        case .on: "on"
+        case .off: "off"
+        case .unknown: "on or off"
+        }
     }
 
     private var group: String {
@@ -86,6 +135,8 @@ struct DeviceText {
             lines += survey.problems.flatMap(\.lines).map { "    \($0)" }
         }
         if case .impossible = survey.verdict { return lines }
+        let remedies = verdict.remedies(for: survey.device.name)
+        if !remedies.isEmpty { lines += ["  in the guest:"] + remedies.map { "    \($0)" } }
         if survey.device.state != .ready {
             lines.append(survey.problems.isEmpty ? "  to make it ready:" : "  then:")
             lines.append("    run: martlet bind \(survey.device.name)")

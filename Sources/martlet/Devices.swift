@@ -13,19 +13,23 @@ struct Devices: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows the host's devices and what each needs to be passed through.",
         discussion: """
-            Without a name: a table of all platform and AMBA devices that have registers or interrupts. With names: \
-            each device in full, with the steps that make it ready. Opens and changes nothing.
+            Without a name, a table of the platform and AMBA devices that a guest could have, with a verdict on \
+            each: whether it will probably work, or what it needs. With names, each of these in full, with the steps \
+            that make it ready. Nothing is opened or changed. What the host knows of clocks is for root only.
             """)
 
     @Argument(help: ArgumentHelp("Devices by name, or by path below /sys.", valueName: "name"))
     var names: [String] = []
+
+    @Flag(help: "Show those as well that nobody passes through: parts of the host, consoles, empty transports.")
+    var all = false
 
     @Flag(help: "Print JSON, for programs.")
     var json = false
 
     func run() throws {
         let survey = try failing { () throws(HostDeviceError) in
-            try HostSurvey(sysfs: ThisHost.sysfs, proc: ThisHost.proc)
+            try HostSurvey(sysfs: ThisHost.sysfs, proc: ThisHost.proc, debugFS: LinuxKernel())
         }
         let devices: [DeviceSurvey]
         if names.isEmpty {
@@ -39,15 +43,17 @@ struct Devices: ParsableCommand {
         }
         // What could be read is worth more than a failure, but the rest is not passed over in silence.
         defer { for error in survey.errors { StandardError.write("martlet: warning: \(error)\n") } }
+        let judge = DeviceJudge(survey, sysfs: ThisHost.sysfs)
         if json {
             try printJSON(
                 devices.map { device in
-                    if names.isEmpty { return DeviceRecord(device) }
+                    if names.isEmpty { return DeviceRecord(device, judge.verdict(on: device)) }
+                    let (preview, hold) = (judge.preview(of: device, isFull: true), judge.hold(of: device))
                     return DeviceRecord(
-                        device, NodeText(device, sysfs: ThisHost.sysfs).preview, hold: Self.hold(of: device))
+                        device, judge.verdict(on: device, preview, hold: hold), preview, hold: hold)
                 })
         } else if names.isEmpty {
-            try StandardOutput.print(DeviceTable(devices).text)
+            try StandardOutput.print(DeviceTable(devices, showsAll: all, verdict: { judge.verdict(on: $0) }).text)
         } else {
             let binding = DeviceBinding(sysfs: ThisHost.sysfs, calls: LinuxKernel())
             let texts = devices.map { device in
@@ -55,17 +61,12 @@ struct Devices: ParsableCommand {
                 do throws(HostDeviceError) { steps = try binding.bindingSteps(for: device.device) } catch {
                     StandardError.write("martlet: warning: \(error)\n")
                 }
-                let text = DeviceText(device, steps: steps, hold: Self.hold(of: device)).text
-                return ([text] + NodeText(device, sysfs: ThisHost.sysfs).lines).joined(separator: "\n")
+                let (preview, hold) = (judge.preview(of: device, isFull: true), judge.hold(of: device))
+                let verdict = judge.verdict(on: device, preview, hold: hold)
+                let text = DeviceText(device, verdict, steps: steps, hold: hold).text
+                return ([text] + NodeText(preview).lines).joined(separator: "\n")
             }
             try StandardOutput.print(texts.joined(separator: "\n\n"))
-        }
-    }
-
-    private static func hold(of device: DeviceSurvey) -> DeviceHold {
-        do throws(HostDeviceError) { return try DeviceHold(of: device.device, sysfs: ThisHost.sysfs) } catch {
-            StandardError.write("martlet: warning: \(error)\n")
-            return .unavailable
         }
     }
 

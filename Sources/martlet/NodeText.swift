@@ -13,6 +13,8 @@ struct NodeText {
     /// A node, or why there is none.
     let preview: Result<NodePreview, MachineError>
 
+    init(_ preview: Result<NodePreview, MachineError>) { self.preview = preview }
+
     init(_ survey: DeviceSurvey, sysfs: Sysfs) {
         preview = Result { () throws(MachineError) in try NodePreview(of: [survey], sysfs: sysfs) }
     }

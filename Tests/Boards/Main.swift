@@ -38,7 +38,9 @@ struct Boards {
             print(name + String(repeating: " ", count: max(1, 58 - name.count)) + value)
         }
         if let details = options.details {
-            let lines = tally.places.map { "\($0.count.rawValue)\t\($0.place)\n" }.sorted()
+            let lines =
+                tally.places.map { "\($0.count.rawValue)\t\($0.place)\n" }.sorted()
+                + tally.unmet.map { "needs\t\($0)\n" }.sorted()
             try Data(lines.joined().utf8).write(to: URL(fileURLWithPath: details))
         }
         var missed = tally.missedTargets

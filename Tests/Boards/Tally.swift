@@ -25,6 +25,35 @@ struct Tally: Sendable {
     var warnings = 0
     /// Entries of the longest list of what a device depends on.
     var longestExplanation = 0
+    /// Devices of a kind, and how many of them will probably work.
+    struct Share: Sendable {
+        var devices = 0
+        /// As the board's tree alone has it.
+        var work = 0
+        /// With what `bind` notes of their clocks.
+        var workWithRecord = 0
+        /// What the others need then, in how many devices.
+        var needs: [String: Int] = [:]
+
+        mutating func add(_ other: Share) {
+            devices += other.devices
+            work += other.work
+            workWithRecord += other.workWithRecord
+            for (need, count) in other.needs { needs[need, default: 0] += count }
+        }
+
+        var text: String {
+            guard devices > 0 else { return "-" }
+            let most = needs.sorted { ($1.value, $0.key) < ($0.value, $1.key) }.prefix(4)
+                .map { "\($0.key) \($0.value)" }
+            return "\(devices)  \(work * 100 / devices) %  \(workWithRecord * 100 / devices) %  "
+                + most.joined(separator: ", ")
+        }
+    }
+
+    var shares: [DeviceKind: Share] = [:]
+    /// A line for each need of a device, with its kind.
+    var unmet: [String] = []
     private(set) var counts: [Count: Int] = [:]
     /// Where, for each count.
     private(set) var places: [(count: Count, place: String)] = []
@@ -44,8 +73,17 @@ struct Tally: Sendable {
         losses += other.losses
         warnings += other.warnings
         longestExplanation = max(longestExplanation, other.longestExplanation)
+        for (kind, share) in other.shares { shares[kind, default: Share()].add(share) }
         for (count, number) in other.counts { counts[count, default: 0] += number }
         places += other.places
+        unmet += other.unmet
+    }
+
+    /// All kinds together.
+    private var allKinds: Share {
+        var sum = Share()
+        for share in shares.values { sum.add(share) }
+        return sum
     }
 
     /// The targets that were missed, a line each.
@@ -57,6 +95,13 @@ struct Tally: Sendable {
         if staleDevices * 200 > devices { missed.append("more than 0.5 % of the devices have a stale reference") }
         let notes = self[.trueNotes] + self[.falseNotes]
         if self[.falseNotes] * 20 > notes { missed.append("more than 5 % of the notes are false") }
+        let share = allKinds
+        if share.work * 100 < share.devices * 60 {
+            missed.append("less than 60 % of the devices of these kinds work without a record")
+        }
+        if share.workWithRecord * 100 < share.devices * 85 {
+            missed.append("less than 85 % of the devices of these kinds work with a record")
+        }
         return missed
     }
 
@@ -70,6 +115,11 @@ struct Tally: Sendable {
         rows.append(("lost properties with advice", "\(losses)"))
         rows.append(("warnings", "\(warnings)"))
         rows.append(("longest list of dependencies", "\(longestExplanation)"))
+        rows.append(("kind: devices, probably work, with clocks' record; need", ""))
+        for kind in DeviceKind.allCases {
+            rows.append(("  \(kind.rawValue)", (shares[kind] ?? Share()).text))
+        }
+        rows.append(("  all of these", allKinds.text))
         rows.append(("seconds", "\(Double(Int(seconds * 10)) / 10)"))
         rows.append(("seconds of CPU time", "\(Double(Int(cpuSeconds * 10)) / 10)"))
         return rows

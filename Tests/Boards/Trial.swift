@@ -33,6 +33,7 @@ struct Trial {
                 let nodes = try generator.generate([request])
                 requests.append(request)
                 try judge(device, nodes, generator.shared)
+                try judgeVerdict(device, request, nodes)
             } catch { tally.note(.failures, "\(board.name) \(device.path): \(error)") }
         }
         do { try judgeTogether(devices, requests) } catch { tally.note(.failures, "\(board.name): \(error)") }
@@ -137,6 +138,43 @@ struct Trial {
             }
         }
         if isStale { tally.staleDevices += 1 }
+    }
+
+    /// Whether the device will probably work, by the tree alone and with a record of its clocks. Not of one of which
+    /// each CPU has a line, or that has no registers.
+    private mutating func judgeVerdict(_ device: Board.Device, _ request: NodeRequest, _ nodes: [GuestNode]) throws {
+        guard let kind = DeviceKind(node: device.node.name), !request.regions.isEmpty, let node = nodes.first,
+            !HostInterrupts(tree: host).specifiers(of: device.path).contains(where: \.isPerCPU)
+        else { return }
+        var share = Tally.Share()
+        share.devices = 1
+        var needs = node.needs()
+        if needs.isEmpty { share.work = 1 }
+        if !needs.isEmpty, let record = SimulatedRecord(tree: host).record(of: device) {
+            var request = request
+            request.record = record
+            var phandles = PhandleAllocator()
+            _ = try phandles.allocate()
+            var generator = NodeGenerator(tree: host, phandles: phandles, explains: true, tellsDependencies: false)
+            needs = try generator.generate([request]).first?.needs() ?? []
+        }
+        if needs.isEmpty { share.workWithRecord = 1 }
+        for need in needs { share.needs[Self.word(need), default: 0] += 1 }
+        for need in needs {
+            let name = device.node[property: "compatible"]?.strings?.first ?? "-"
+            tally.unmet.append("\(kind.rawValue)\t\(name)\t\(need.description)\t\(board.name) \(device.path)")
+        }
+        tally.shares[kind, default: Tally.Share()].add(share)
+    }
+
+    private static func word(_ need: NodeNeed) -> String {
+        switch need {
+        case .clocks: "clocks"
+        case .others: "other devices"
+        case .resets: "resets"
+        case .registerBlocks: "register blocks"
+        case .powerDomains: "power domains"
+        }
     }
 
     private mutating func judgeTogether(_ devices: [Board.Device], _ requests: [NodeRequest]) throws {

@@ -215,6 +215,98 @@ extension Integration {
             }
         }
 
+        /// The whole of it as a user has it: a driver of the host that needs all, `bind`, and what becomes of it.
+        @Test func `bind notes what goes off, and run refuses the device until it is held or that is allowed`() throws {
+            let device = HoldModule.needy
+            let record = "/run/martlet/host-records/\(device)"
+            let folder = HostDevices.folder(device)
+            let used = [0, 1, 2, 3, 4, 5]
+            func withDriver(_ body: () throws -> Void) throws {
+                try Host.write("martlet-user\n", to: "\(folder)/driver_override")
+                try Host.write(device, to: "/sys/bus/platform/drivers_probe")
+                #expect(HostDevices.driver(of: device) == "martlet-user")
+                HoldModule.expectOn(used, "with its driver")
+                let result = Result { try body() }
+                #expect(HostDevices.driver(of: device) == "martlet-user")
+                try HostDevices.unbind(device)
+                try Host.write("\n", to: "\(folder)/driver_override")
+                try result.get()
+            }
+            func run(_ change: (inout GuestConfiguration.Device) -> Void = { _ in }) throws -> Guest {
+                var given = GuestConfiguration.Device(device)
+                given.dma = "none"
+                change(&given)
+                return try Guest(.flat("poweroff", devices: [given]))
+            }
+            try HoldModule.makeDevicesWhole()
+            try withDriver {
+                // While its driver has it, the kernel says so itself.
+                let before = try martlet(["devices", device]).output
+                #expect(before.contains("\n  has clock core: lines-clock-core, 24000000 Hz, on\n"), "\(before)")
+                try martlet(["bind", device])
+                HoldModule.expectOn([], "without the module")
+                let text = try martlet(["devices", device]).output
+                for line in [
+                    "had clock core: lines-clock-core, 24000000 Hz, on",
+                    "had clock bus: lines-clock-bus, 24000000 Hz, on",
+                    "had supply io: lines-io, 1800000 µV, on", "had supply main: lines-main, 3300000 µV, on",
+                    "had power domain: line0, on", "had power domain: line1, on",
+                ] { #expect(text.contains("\n  \(line)\n"), "\(line) is not in: \(text)") }
+                // The rates are the guest's.
+                #expect(text.contains("24000000 Hz (its rate on the host, where its driver has lines-clock-core)"))
+                let off =
+                    "clock core (lines-clock-core), clock bus (lines-clock-bus), supply io (lines-io), "
+                    + "supply main (lines-main), power domain line0, power domain line1"
+                #expect(text.contains("\n    off now: \(off)\n"), "\(text)")
+                let refused = try run()
+                #expect(try refused.process.waitForEnd() == 1)
+                #expect(refused.process.errors.contains("\(device): off now: \(off)\n"), "\(refused.process.errors)")
+                #expect(refused.process.errors.contains("run: martlet bind \(device)\n  or set allow_unpowered"))
+                let allowed = try run { $0.allowUnpowered = true }
+                #expect(try allowed.process.waitForEnd() == 0, "\(allowed.process.transcript)")
+                try martlet(["release", device])
+                #expect(!Host.exists(record))
+            }
+            HoldModule.expectOn([], "without a driver")
+            try HoldModule.whileLoaded {
+                try withDriver {
+                    try martlet(["bind", device])
+                    #expect(Host.exists(record))
+                    HoldModule.expectOn(Self.all, "held")
+                    let held = try run()
+                    #expect(try held.process.waitForEnd() == 0, "\(held.process.transcript)")
+                    try martlet(["release", device])
+                }
+            }
+        }
+
+        /// As on a host that has no debugfs: it is mounted for `bind` alone, and in no place.
+        @Test func `bind reads debugfs where it isn't mounted`() throws {
+            let device = HoldModule.needy
+            try HoldModule.makeDevicesWhole()
+            try Host.write("martlet-user\n", to: "\(HostDevices.folder(device))/driver_override")
+            try Host.write(device, to: "/sys/bus/platform/drivers_probe")
+            let mounts = Host.text("/proc/self/mountinfo")
+            try HoldModule.shell("umount /sys/kernel/debug")
+            defer {
+                try? HoldModule.shell("mount -t debugfs none /sys/kernel/debug")
+                try? HostDevices.unbind(device)
+                try? Host.write("\n", to: "\(HostDevices.folder(device))/driver_override")
+            }
+            let bare = Host.text("/proc/self/mountinfo")
+            #expect(bare != mounts && !bare.contains("debugfs"))
+            try martlet(["bind", device])
+            #expect(Host.text("/proc/self/mountinfo") == bare)
+            let record = Host.text("/run/martlet/host-records/\(device)")
+            #expect(record.contains("clock\tlines-clock-core\t=core\t24000000\ton"), "\(record)")
+            var given = GuestConfiguration.Device(device)
+            given.dma = "none"
+            let guest = try Guest(.flat("poweroff", devices: [given]))
+            #expect(try guest.process.waitForEnd() == 1)
+            #expect(guest.process.errors.contains("off now: clock core (lines-clock-core)"), "\(guest.process.errors)")
+            try martlet(["release", device])
+        }
+
         /// Nothing drops between the driver's going and VFIO's coming, nor on the way back.
         @Test func `a bind or release that is killed anywhere leaves the device held or released for good`() throws {
             let device = HoldModule.needy

@@ -158,6 +158,16 @@ extension FakeKernel: HostChangeCalls {
     }
 }
 
+extension FakeKernel: DebugFSCalls {
+    public func readDebugFS(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+        try step("debugfs \(path)")
+        guard let files = withState({ $0.sysfs.unmountedDebugFS }) else { throw .notPermitted }
+        guard let content = files[path] else { throw .noSuchFileOrDirectory }
+        guard content.count <= limit else { throw .fileTooLarge }
+        return content
+    }
+}
+
 /// The fake's drivers of the host.
 public struct FakeSysfsState {
     /// The errno that a write to a file gets.
@@ -168,6 +178,8 @@ public struct FakeSysfsState {
     public var stateErrors: [String: StateFolderError] = [:]
     /// How many more attempts to lock such a folder find it locked by another process.
     public var lockAttemptsRefused = 0
+    /// Files of debugfs, which isn't mounted; nil where it can't be had.
+    public var unmountedDebugFS: [String: [UInt8]]?
     /// How long has been slept.
     public var sleptMilliseconds = 0
 

@@ -28,6 +28,7 @@ import VFIO
         ("open /dev/kmsg", "the report then says that it isn't known what the IOMMU refused"),
         ("read /proc/self/status", "what is locked already is then found out by the mapping"),
         ("read /proc/self/cgroup", "a limit that isn't known is found out when pages are touched; the log says so"),
+        ("read /run/martlet/host-records/", "the rates of clocks aren't known then, nor what is off; the log says so"),
         ("read /proc/meminfo", "a host that doesn't say what it has left is taken at its word when pages are touched"),
         ("eventfd", "an interrupt that can't take the irqfd path takes the relay"),
         ("KVM_IRQFD", "the same"),
@@ -44,6 +45,7 @@ import VFIO
     /// Those of them that are told in the log.
     private static let told: [(call: String, text: String)] = [
         ("VFIO_DEVICE_RESET", ": VFIO_DEVICE_RESET failed: EIO"),
+        ("/run/martlet/host-records/", ": what the host had for it isn't known: "),
         ("/proc/self/cgroup", "can't read the memory limit of the control group: EIO"),
     ]
 

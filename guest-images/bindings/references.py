@@ -2,9 +2,10 @@
 # Copyright 2026 The Martlet authors
 
 """Reads the kernel's devicetree bindings and writes Swift: the properties that refer to other nodes, and how
-(BindingReferences.swift); the properties that are numbers (BindingNumbers.swift).
+(BindingReferences.swift); the properties that are numbers (BindingNumbers.swift); the references that a device has to have
+(BindingDemands.swift, see demands.py).
 
-usage: references.py BINDINGS ORIGIN FOLDER
+usage: references.py BINDINGS BOARDS ORIGIN FOLDER
 
 A property refers to nodes if its schema, anywhere in the bindings, takes the type phandle or phandle-array from
 types.yaml. How many cells follow each phandle is told by the schema of the entries (its items), else by a property of the
@@ -17,6 +18,8 @@ import sys
 from contextlib import redirect_stdout
 
 import yaml
+
+import demands
 
 TYPE = re.compile(r"/schemas/types\.yaml#/definitions/([a-z0-9-]+)$")
 # Names in patterns are not collected, but for what Martlet knows by itself: "-supply".
@@ -77,14 +80,17 @@ def collect(node, properties):
 
 
 def read(folder):
-    properties = {}
+    """The properties by name, and the bindings by path."""
+    properties, bindings = {}, {}
     for path, folders, files in os.walk(folder):
         folders.sort()
         for file in sorted(files):
             if file.endswith(".yaml"):
                 with open(os.path.join(path, file), encoding="utf-8") as stream:
-                    collect(yaml.load(stream, Loader=LOADER), properties)
-    return properties
+                    binding = yaml.load(stream, Loader=LOADER)
+                collect(binding, properties)
+                bindings[os.path.relpath(os.path.join(path, file), folder)] = binding
+    return properties, bindings
 
 
 def counter(name, properties):
@@ -171,12 +177,16 @@ def print_references(properties, origin):
 
 
 def main():
-    bindings, origin, folder = sys.argv[1:]
-    properties = read(bindings)
+    bindings, boards, origin, folder = sys.argv[1:]
+    properties, bindings = read(bindings)
     with open(os.path.join(folder, "BindingReferences.swift"), "w", encoding="utf-8") as file, redirect_stdout(file):
         print_references(properties, origin)
     with open(os.path.join(folder, "BindingNumbers.swift"), "w", encoding="utf-8") as file, redirect_stdout(file):
         print_numbers(properties)
+    references = {name for name, property in properties.items() if property.shapes and not property.other_types - {"flag"}}
+    with open(os.path.join(folder, "BindingDemands.swift"), "w", encoding="utf-8") as file, redirect_stdout(file):
+        header()
+        demands.write(bindings, demands.compatibles(boards), references, filled)
 
 
 main()

@@ -6,11 +6,14 @@
  * line, which is to be seen from outside. A domain's line is on while the domain is; a reset's line is
  * on while it is not asserted. Device tree:
  *	compatible = "martlet,lines"; domain-gpios; line-gpios (the resets); #power-domain-cells = #reset-cells = <1>
+ * The driver "martlet-user" keeps on what a device needs for as long as it has the device. It takes one by
+ * "driver_override" only.
  * The devices below a "martlet,bus" come and go with its driver.
  * The reset of a node "martlet,needs" with "reset-gpios" only is asked for once, as a driver does that
  * knows resets only: from then on the kernel's reset-gpio driver has the line.
  */
 
+#include <linux/clk.h>
 #include <linux/err.h>
 #include <linux/gpio/consumer.h>
 #include <linux/module.h>
@@ -18,6 +21,8 @@
 #include <linux/of_platform.h>
 #include <linux/platform_device.h>
 #include <linux/pm_domain.h>
+#include <linux/pm_runtime.h>
+#include <linux/regulator/consumer.h>
 #include <linux/reset-controller.h>
 #include <linux/reset.h>
 #include <linux/slab.h>
@@ -138,6 +143,53 @@ static struct platform_driver lines_driver = {
 	},
 };
 
+static void user_sleep(void *device)
+{
+	pm_runtime_put_sync(device);
+}
+
+static int user_probe(struct platform_device *platform)
+{
+	static const char *const clocks[] = { "core", "bus" };
+	static const char *const supplies[] = { "main", "io" };
+	struct device *device = &platform->dev;
+	struct dev_pm_domain_list *domains;
+	unsigned int index;
+	int error;
+
+	for (index = 0; index < ARRAY_SIZE(supplies); index++) {
+		error = devm_regulator_get_enable(device, supplies[index]);
+		if (error)
+			return error;
+	}
+	error = devm_pm_domain_attach_list(device, NULL, &domains);
+	if (error < 0)
+		return error;
+	error = devm_pm_runtime_enable(device);
+	if (error)
+		return error;
+	error = pm_runtime_resume_and_get(device);
+	if (error)
+		return error;
+	error = devm_add_action_or_reset(device, user_sleep, device);
+	if (error)
+		return error;
+	for (index = 0; index < ARRAY_SIZE(clocks); index++) {
+		struct clk *clock = devm_clk_get_enabled(device, clocks[index]);
+
+		if (IS_ERR(clock))
+			return PTR_ERR(clock);
+	}
+	return 0;
+}
+
+static struct platform_driver user_driver = {
+	.probe = user_probe,
+	.driver = {
+		.name = "martlet-user",
+	},
+};
+
 static int bus_probe(struct platform_device *platform)
 {
 	return devm_of_platform_populate(&platform->dev);
@@ -164,6 +216,8 @@ static int __init lines_init(void)
 
 	if (!error)
 		error = platform_driver_register(&bus_driver);
+	if (!error)
+		error = platform_driver_register(&user_driver);
 	if (error)
 		return error;
 	for_each_compatible_node(node, NULL, "martlet,needs") {

@@ -100,6 +100,8 @@ int clinux_set_mode(int fd, uint32_t mode);
 int clinux_try_lock(int fd);
 /// The effective user of this process.
 uint32_t clinux_user(void);
+/// The root folder of debugfs, mounted in no place: it goes when `fd` is closed (fsopen(2), Linux 5.2).
+int clinux_open_debugfs(void);
 
 /// /dev/kmsg, non-blocking and at its end.
 int clinux_kernel_log(void);

@@ -95,6 +95,13 @@ extension PlatformDevice {
                 """, page: "resets.md",
                 example: #"[{"step": "set", "offset": "0x4", "mask": 1}, {"step": "poll", "offset": "0x4", "mask": 1}]"#
             ))
+        static let allowsUnpowered = Key.boolean(
+            "allow_unpowered", default: false,
+            Documentation(
+                """
+                Take the device even though a clock, a supply or a power domain that it had with its driver is off \
+                now. A guest may then read nothing, or bring the host down.
+                """, page: "real-boards.md"))
         static let descriptor = Key.descriptor(
             "vfio_fd",
             """
@@ -108,7 +115,8 @@ extension PlatformDevice {
                     host.description, sysfsdev.description, noMmap.description, interrupts.description,
                     irqfd.description, mmapTimeout.description, stormLimit.description, endOfInterrupt,
                     guestAddress.description, label.description, deviceTree, dma.description,
-                    allowsUnsafeDMA.description, requiresReset.description, reset, descriptor.description,
+                    allowsUnsafeDMA.description, requiresReset.description, reset, allowsUnpowered.description,
+                    descriptor.description,
                 ],
                 rules: [
                     .anyOf([host.name, sysfsdev.name]),
@@ -142,6 +150,7 @@ extension PlatformDevice {
         allowsUnsafeDMA = reader.value(Keys.allowsUnsafeDMA)
         requiresReset = reader.value(Keys.requiresReset)
         reset = DeviceReset(reader, Keys.reset)
+        allowsUnpowered = reader.value(Keys.allowsUnpowered)
         descriptor = reader.value(Keys.descriptor)
         reader.noteOthers(than: Keys.section)
         if dma == .identity, !allowsUnsafeDMA {

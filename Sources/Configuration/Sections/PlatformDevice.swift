@@ -33,6 +33,8 @@ public struct PlatformDevice: Equatable, Sendable {
     public var requiresReset = false
     /// How it is reset.
     public var reset = DeviceReset.automatic
+    /// Whether a device is taken of which the host has switched something off.
+    public var allowsUnpowered = false
     /// The number of a descriptor of the device's own file that Martlet is started with.
     public var descriptor: Int?
 

@@ -7,8 +7,8 @@ internal import LinuxSystem
 ///
 /// After each step the device is in a state that says how to go on:
 ///
-///     bind     note written → held → rule for VFIO → without driver → with VFIO
-///     release  without driver → the former rule → with its driver → no longer held → note removed
+///     bind     note written → record written → held → rule for VFIO → without driver → with VFIO
+///     release  without driver → the former rule → with its driver → no longer held → record, note removed
 ///
 /// Held (`DeviceHold`) from before the driver goes until it is back, so that nothing drops in between.
 /// So a device without a driver whose note names one is on its way, in whichever direction the user asks for next, and
@@ -47,6 +47,7 @@ extension DeviceBinding {
             owner: owner, driverOverride: rule == vfio ? old?.driverOverride : rule, isHeld: isHeld)
         var moves: [Move] = []
         if former != old { moves.append(noting(former, of: device, insteadOf: old, undoRank: 4)) }
+        if device.driver != nil, device.driver != vfio { moves += recording(device, undoRank: 4) }
         if isToBeHeld { moves.append(holding(device, undoRank: 3)) }
         if isReady { return moves }
         // The rule comes first: a device without it and without a driver looks as if nobody had had it. Going back, the
@@ -103,9 +104,13 @@ extension DeviceBinding {
         return [lettingGo(device)]
     }
 
-    /// The last step of a release.
-    func forgetting(_ device: HostDevice) -> Move {
-        Move(step: .remove(noteName(of: device), in: notes), undoRank: 0)
+    /// The last steps of a release.
+    func forgetting(_ device: HostDevice) -> [Move] {
+        // What can't be read is there.
+        var hasRecord = true
+        do { hasRecord = try calls.read(device.name, in: records, limit: HostRecord.sizeLimit) != nil } catch {}
+        let record = Move(step: .remove(device.name, in: records), undoRank: 0)
+        return (hasRecord ? [record] : []) + [Move(step: .remove(noteName(of: device), in: notes), undoRank: 0)]
     }
 
     // MARK: Steps
@@ -123,6 +128,17 @@ extension DeviceBinding {
         return Move(
             step: .save(former.text, as: name, in: notes),
             undo: old.map { .save($0.text, as: name, in: notes) } ?? .remove(name, in: notes), undoRank: undoRank)
+    }
+
+    /// Notes what only the driver that has the device knows; nothing where that is nothing.
+    private func recording(_ device: HostDevice, undoRank: Int) -> [Move] {
+        let record = HostState(sysfs: sysfs, debugFS: calls).record(of: device)
+        if record.isEmpty { return [] }
+        return [
+            Move(
+                step: .save(record.text, as: device.name, in: records), undo: .remove(device.name, in: records),
+                undoRank: undoRank)
+        ]
     }
 
     private func moving(

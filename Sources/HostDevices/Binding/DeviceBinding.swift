@@ -35,6 +35,8 @@ public struct DeviceBinding: Sendable {
     let calls: any HostChangeCalls
     /// Where is kept what the host had.
     let notes: StateFolder
+    /// Where is kept what the devices had of it.
+    let records: StateFolder
     /// Whether `bind` has devices held where the host can do that.
     let holds: Bool
 
@@ -48,6 +50,8 @@ public struct DeviceBinding: Sendable {
         self.sysfs = sysfs
         self.calls = calls
         self.notes = notes
+        records = StateFolder(
+            base: notes.base, names: notes.names.dropLast() + StateFolder.hostRecords.names.suffix(1))
         self.holds = holds
     }
 
@@ -83,7 +87,7 @@ public struct DeviceBinding: Sendable {
         if moves.isEmpty, let former = try formerBinding(of: device, .release) {
             moves = try movesOfThePast(of: device, former)
         }
-        return moves.isEmpty ? [] : (moves + [forgetting(device)]).map(\.step)
+        return moves.isEmpty ? [] : (moves + forgetting(device)).map(\.step)
     }
 
     /// Gives a device back to the driver that had it before `bind`, or, where nothing is known of that, to the one that
@@ -162,10 +166,10 @@ public struct DeviceBinding: Sendable {
     }
 
     /// - Parameters:
-    ///   - last: what is done when the device is what it should be.
+    ///   - last: what is done, and not taken back, when the device is what it should be.
     ///   - problem: what is wrong with the device after all other steps.
     private func perform(
-        _ moves: [Move], on device: HostDevice, _ action: BindingFailure.Action, last: Move? = nil,
+        _ moves: [Move], on device: HostDevice, _ action: BindingFailure.Action, last: [Move] = [],
         problem: (HostDevice) -> String?
     ) throws(HostDeviceError) -> HostDevice {
         var done: [Move] = []
@@ -182,7 +186,7 @@ public struct DeviceBinding: Sendable {
             throw failure(device, action, .problem(error.description), undoing: done)
         }
         if let problem = problem(now) { throw failure(device, action, .problem(problem), undoing: done) }
-        do throws(BindingFailure.Reason) { try last?.step.perform(calls) } catch {
+        do throws(BindingFailure.Reason) { for move in last { try move.step.perform(calls) } } catch {
             throw failure(device, action, error, undoing: done)
         }
         return now

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import LinuxSystem
 public import PlatformBus
 
 /// A device of the host that could be passed through, as far as it can be told without opening it.
@@ -78,4 +79,14 @@ public struct DeviceSurvey: Sendable {
     public let problems: [BindingProblem]
     /// What is between it and a guest.
     public let verdict: Verdict
+    /// What its driver has of the host, or had when `bind` took it away; nil where that isn't known.
+    public let record: HostRecord?
+    /// What of it is off now that VFIO has the device.
+    public let losses: [PowerLoss]
+    /// Why it can't be told whether its clocks run; nil where it can, and where it has none.
+    public let powerProblem: Errno?
+    /// The driver of another device that has made it; nil where the kernel has by itself.
+    public let parent: ParentDriver?
+    /// Whether it is a virtio transport with nothing behind it, as far as the host knows.
+    public let isIdleTransport: Bool
 }

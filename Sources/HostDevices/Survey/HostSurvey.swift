@@ -13,6 +13,9 @@ public final class HostSurvey {
     private let pageSize: UInt64
     private let tree: HostTree
     private let interrupts: HostInterrupts
+    private let state: HostState
+    /// Devices by the paths of their nodes in the device tree; read when somebody asks.
+    private lazy var names = readNames()
     /// Devices that could not be read, by `devices()`.
     public private(set) var errors: [HostDeviceError] = []
     /// Read when the first device without a node asks for it.
@@ -21,14 +24,18 @@ public final class HostSurvey {
     /// - Parameters:
     ///   - sysfs: /sys
     ///   - proc: /proc
+    ///   - debugFS: reads debugfs where it isn't mounted; nil doesn't.
     ///   - pageSize: the host's, in bytes.
     /// - Throws: `HostDeviceError.sysfs` when it can't be told what the host needs for itself.
-    public init(sysfs: Sysfs, proc: Sysfs, pageSize: UInt64 = MemoryMapping.pageSize) throws(HostDeviceError) {
+    public init(
+        sysfs: Sysfs, proc: Sysfs, debugFS: (any DebugFSCalls)? = nil, pageSize: UInt64 = MemoryMapping.pageSize
+    ) throws(HostDeviceError) {
         self.sysfs = sysfs
         self.proc = proc
         self.pageSize = pageSize
         conditions = try BindingConditions(sysfs: sysfs, proc: proc)
         tree = HostTree(sysfs)
+        state = HostState(sysfs: sysfs, debugFS: debugFS)
         interrupts = HostInterrupts(tree: tree)
     }
 
@@ -51,12 +58,56 @@ public final class HostSurvey {
         let properties = conditions.properties(of: device)
         let problems = try conditions.problems(to: device, properties, together: together)
         let lines = lines(of: device)
+        let (record, losses) = record(of: device)
+        let compatible = try properties?.strings("compatible") ?? []
         let isUnconfined = device.group?.isNoIOMMU ?? (device.diagnosis?.isBehindIOMMU == false)
         return DeviceSurvey(
-            device: device, compatible: try properties?.strings("compatible") ?? [], regions: regions(of: device),
+            device: device, compatible: compatible, regions: regions(of: device),
             interrupts: lines, reset: reset(of: device, problems),
             needsDMASetting: isUnconfined && DMAMasters.possibleMaster(of: device, sysfs) != nil, problems: problems,
-            verdict: Self.verdict(device, problems, lines))
+            verdict: Self.verdict(device, problems, lines), record: record, losses: losses,
+            powerProblem: isPast(device) ? record.flatMap(state.problem) : nil,
+            parent: try ParentDriver(of: device, sysfs: sysfs),
+            isIdleTransport: compatible.contains("virtio,mmio") && isIdle(device))
+    }
+
+    /// What the driver has, or what `bind` noted of it, with what has gone off since.
+    private func record(of device: HostDevice) -> (HostRecord?, [PowerLoss]) {
+        if !isPast(device) { return (state.record(of: device), []) }
+        do throws(Errno) {
+            let record = try HostRecord(of: device.name, system: sysfs.system)
+            return (record, record.map(state.losses) ?? [])
+        } catch {
+            var unknown = HostRecord()
+            unknown.gaps = [.init(what: "clocks and supplies", errno: error)]
+            return (unknown, [])
+        }
+    }
+
+    /// Whether the host's driver is gone.
+    private func isPast(_ device: HostDevice) -> Bool {
+        device.driver == nil || device.driver == device.bus.vfioDriver
+    }
+
+    /// Whether no virtio device is below a transport that VFIO doesn't have.
+    private func isIdle(_ device: HostDevice) -> Bool {
+        guard device.driver != device.bus.vfioDriver else { return false }
+        return (try? sysfs.system.listDirectory(device.path))?.contains { $0.hasPrefix("virtio") } != true
+    }
+
+    /// The device that is made of a node, by its path in the device tree; nil where there is none.
+    public func device(ofNode path: String) -> String? { names[path] }
+
+    private func readNames() -> [String: String] {
+        var names: [String: String] = [:]
+        for bus in HostDevice.Bus.allCases {
+            let folder = "bus/\(bus.rawValue)/devices"
+            for name in (try? sysfs.names(folder)) ?? [] {
+                guard let link = try? sysfs.system.readLink("\(sysfs.root)/\(folder)/\(name)/of_node") else { continue }
+                if let path = HostTree.path(inLink: link), names[path] == nil { names[path] = name }
+            }
+        }
+        return names
     }
 
     private func regions(of device: HostDevice) -> [DeviceSurvey.Region] {

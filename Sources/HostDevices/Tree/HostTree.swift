@@ -11,8 +11,8 @@ public import LinuxSystem
 public final class HostTree {
     private enum Source {
         case live(Sysfs)
-        /// `clockRates` stand for what /sys/kernel/debug/clk says.
-        case parsed(Tree, clockRates: [String: UInt64])
+        /// `clockRates` stand for what /sys/kernel/debug/clk says, `voltages` for what /sys/class/regulator does.
+        case parsed(Tree, clockRates: [String: UInt64], voltages: [String: UInt32])
     }
 
     /// The folder of the root node.
@@ -25,6 +25,7 @@ public final class HostTree {
     private var index: PhandleIndex??
     /// Every node with a phandle, once the whole tree had to be searched.
     private var folders: [Phandle: String]?
+    private lazy var regulators = live.map { Regulators($0) }
     /// See `unexplainedPhandles`; nil until somebody asks.
     private var unexplained: Set<UInt32>?
 
@@ -38,9 +39,12 @@ public final class HostTree {
         self.init(root: "\(sysfs.root)/firmware/devicetree/base", .live(sysfs))
     }
 
-    /// A tree that was parsed. `clockRates` are what the host's kernel says of its clocks, by their names there.
-    public convenience init(_ tree: Tree, clockRates: [String: UInt64] = [:]) {
-        self.init(root: "", .parsed(tree, clockRates: clockRates))
+    /// A tree that was parsed. `clockRates` are what the host's kernel says of its clocks, by their names there;
+    /// `voltages` what regulators give, in µV by the paths of their nodes.
+    public convenience init(
+        _ tree: Tree, clockRates: [String: UInt64] = [:], voltages: [String: UInt32] = [:]
+    ) {
+        self.init(root: "", .parsed(tree, clockRates: clockRates, voltages: voltages))
     }
 
     /// The node at `folder` with all that is below it; nil where there is none.
@@ -50,7 +54,7 @@ public final class HostTree {
             guard folder == root || folder.hasPrefix("\(root)/") else { return nil }
             return try Node(
                 directory: folder, named: folder == root ? "" : nil, system: sysfs.system, limits: limits)
-        case .parsed(let tree, _): return tree.node(at: folder.isEmpty ? "/" : folder)
+        case .parsed(let tree, _, _): return tree.node(at: folder.isEmpty ? "/" : folder)
         }
     }
 
@@ -105,7 +109,7 @@ public final class HostTree {
         var scan = PhandleScan(limits: limits)
         switch source {
         case .live(let sysfs): try scan.visit(root, depth: 1, system: sysfs.system)
-        case .parsed(let tree, _): scan.visit(tree.root, at: root)
+        case .parsed(let tree, _, _): scan.visit(tree.root, at: root)
         }
         folders = scan.folders
         return scan.folders
@@ -128,7 +132,7 @@ public final class HostTree {
 
     private func wholeTree() throws(DeviceTreeError) -> Node? {
         switch source {
-        case .parsed(let tree, _): return tree.root
+        case .parsed(let tree, _, _): return tree.root
         case .live(let sysfs):
             if let blob = try? readBlob(sysfs), let tree = try? Tree(parsing: blob, limits: limits) {
                 return tree.root
@@ -138,10 +142,10 @@ public final class HostTree {
     }
 
     /// The host's rate of a clock in Hz, as debugfs has it; nil where that isn't mounted, isn't for this user, or
-    /// hasn't got such a clock.
+    /// doesn't have such a clock.
     package func clockRate(named name: String) -> UInt64? {
         switch source {
-        case .parsed(_, let rates): return rates[name]
+        case .parsed(_, let rates, _): return rates[name]
         case .live(let sysfs):
             // The name is the host tree's, which mustn't lead elsewhere.
             guard !name.isEmpty, name != ".", name != "..", !name.contains("/"), !name.utf8.contains(0) else {
@@ -149,6 +153,12 @@ public final class HostTree {
             }
             do throws(Errno) { return UInt64(try sysfs.text("kernel/debug/clk/\(name)/clk_rate")) } catch { return nil }
         }
+    }
+
+    /// What the regulator of the node at `folder` gives now, in µV; nil where the kernel doesn't say.
+    package func microvolts(of folder: String) -> UInt32? {
+        if case .parsed(_, _, let voltages) = source { return voltages[path(folder)] }
+        return regulators?.folder(of: path(folder)).flatMap { regulators?.microvolts(of: $0) }
     }
 
     /// The folder above, or nil above the root.
@@ -161,6 +171,13 @@ public final class HostTree {
     package func path(_ folder: String) -> String {
         guard folder.hasPrefix(root) else { return folder }
         return folder == root ? "/" : String(folder.dropFirst(root.count))
+    }
+
+    /// The path of the node that a link called of_node leads to: "../../../firmware/devicetree/base/soc/serial@1000".
+    static func path(inLink target: String) -> String? {
+        let parts = target.split(separator: "/")
+        guard let base = parts.firstIndex(of: "base"), base > 0, parts[base - 1] == "devicetree" else { return nil }
+        return parts[(base + 1)...].map { "/\($0)" }.joined()
     }
 
     private var live: Sysfs? {

@@ -5,7 +5,7 @@ public import SystemPackage
 
 /// The calls that change the host: switches in sysfs, and Martlet's own notes. Apart from `SystemCalls`, since nothing
 /// that runs a guest makes them. File systems and drivers answer them, with any error.
-public protocol HostChangeCalls: SystemCalls {
+public protocol HostChangeCalls: DebugFSCalls {
     /// Writes `content` to a file that exists in one write(2), which is how sysfs takes a command.
     /// - Throws: what open(2) and write(2) give, which for sysfs is the answer of the kernel or of a driver; EIO when
     ///   part of it was taken.

@@ -16,6 +16,7 @@ extension PlacedDevice.Settings {
         reachesPeers = peerToPeer
         requiresReset = device.requiresReset
         reset = device.reset
+        allowsUnpowered = device.allowsUnpowered
         descriptor = device.descriptor.map { CInt(clamping: $0) }
         endOfInterrupt = device.endOfInterrupt
         node = NodeSettings(

@@ -3,6 +3,8 @@
 
 public import Configuration
 internal import Console
+internal import DeviceTree
+internal import GuestNodes
 internal import HostDevices
 internal import KVM
 public import LinuxSystem
@@ -117,6 +119,26 @@ public struct MachineCheck: Sendable {
         if !plan.restartProblems.isEmpty { throw MachineError.noRestart(plan.restartProblems) }
         let console = try GuestConsole { _ in }
         let machine = try MicroVM(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
-        return machine.facts
+        // What was added to the tree is told last.
+        let end = machine.facts.count - plan.additionFacts.count
+        return machine.facts.prefix(end) + verdicts(plan, calls) + machine.facts.dropFirst(end)
+    }
+
+    /// Whether each device will probably work, a line each. Nothing where its node can't be explained: it is written
+    /// all the same.
+    private static func verdicts(_ plan: MachinePlan, _ calls: any MachineCalls) -> [String] {
+        let sysfs = Sysfs(system: calls)
+        var generator = NodeGenerator(
+            tree: HostTree(sysfs), phandles: PhandleAllocator(), explains: true, tellsDependencies: false)
+        guard let nodes = try? generator.generate(plan.passthrough.nodeRequests) else { return [] }
+        return nodes.map { node in
+            let hold = try? DeviceHold(of: HostDevice(host: node.device, sysfs: sysfs), sysfs: sysfs)
+            var isHeld = false
+            if case .held = hold { isHeld = true }
+            let needs = node.needs(isHeld: isHeld)
+            return needs.isEmpty
+                ? "\(node.device): will probably work"
+                : "\(node.device): probably needs \(needs.map(\.description).joined(separator: "; "))"
+        }
     }
 }

@@ -15,7 +15,7 @@ internal import Synchronization
 public import VFIO
 
 /// The kernel as a machine needs it.
-public typealias MachineCalls = KVMCalls & VFIOCalls
+public typealias MachineCalls = KVMCalls & VFIOCalls & DebugFSCalls
 
 /// A machine that was laid out but not built: the address map with its owners, the devices opened, no VM yet.
 ///
@@ -82,7 +82,7 @@ public final class MachinePlan: Sendable {
                     PlacedDevice.Settings($0, peerToPeer: configuration.peerToPeer)
                 },
                 containers: Self.containers(configuration, calls, borrowsIOMMUFD), interrupts: interrupts,
-                sysfs: sysfs, log: log, tracer: tracer)
+                sysfs: sysfs, debugFS: calls, log: log, tracer: tracer)
             demands = try opened.memoryDemands()
         } catch { throw .passthrough(error) }
         var placed: PlacedDevices?

@@ -20,6 +20,15 @@ public struct NodePreview: Sendable {
     /// - Parameter sysfs: the host's /sys
     /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
     public init(of devices: [DeviceSurvey], sysfs: Sysfs) throws(MachineError) {
+        try self.init(of: devices, tree: HostTree(sysfs))
+    }
+
+    /// - Parameters:
+    ///   - tree: the host's.
+    ///   - tellsDependencies: whether what they depend on is told in full.
+    public init(
+        of devices: [DeviceSurvey], tree: HostTree, tellsDependencies: Bool = true
+    ) throws(MachineError) {
         let board = BoardDevices.all(MachineConfiguration(bootSource: BootSource(kernelImagePath: "")))
         let layout = try BoardLayout(MachineConfig(), addressBits: 40, devices: board)
         let bus = try layout.makeBus()
@@ -30,7 +39,8 @@ public struct NodePreview: Sendable {
             var phandles = PhandleAllocator()
             // The interrupt controller's.
             do { _ = try phandles.allocate() } catch { throw .node(.deviceTree(device: "board", error)) }
-            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles, explains: true)
+            var generator = NodeGenerator(
+                tree: tree, phandles: phandles, explains: true, tellsDependencies: tellsDependencies)
             var requests: [NodeRequest] = []
             for device in devices {
                 do throws(PlatformBusError) { requests.append(try device.nodeRequest(on: bus)) } catch {

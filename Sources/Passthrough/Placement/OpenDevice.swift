@@ -27,6 +27,8 @@ public final class OpenDevice: Sendable {
     let isolatesInterrupts: Bool?
     /// What resets it.
     let resetter: DeviceResetter
+    /// What its driver had of the host; nil where nobody noted that.
+    let record: HostRecord?
     /// The numbers by which its IOMMU knows it; none where it has no IOMMU, or they can't be told.
     let streamIDs: [UInt32]
     /// The IOMMU before it, by the names of its device and its driver; nil where there is none, or it can't be told.
@@ -36,12 +38,14 @@ public final class OpenDevice: Sendable {
     let sysfs: Sysfs
 
     /// Opens the device and resets it, where something can.
-    /// - Parameter interrupts: nil where the host's counts can't be read.
+    /// - Parameters:
+    ///   - interrupts: nil where the host's counts can't be read.
+    ///   - debugFS: reads debugfs where it isn't mounted.
     /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.resetStep`,
-    ///   `.noReset`, `.resetFailed`.
+    ///   `.noReset`, `.resetFailed`, `.unpowered`.
     init(
         _ settings: PlacedDevice.Settings, containers: VFIOContainers, interrupts: HostInterruptFile?, sysfs: Sysfs,
-        log: Log, tracer: Tracer? = nil
+        debugFS: (any DebugFSCalls)? = nil, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         let host = try mapError(PassthroughError.host, try settings.identity.find(sysfs))
         if settings.dma == .automatic, host.state == .ready, host.group?.isNoIOMMU == true,
@@ -49,6 +53,9 @@ public final class OpenDevice: Sendable {
         {
             throw .unconfinedDMA(device: host.name, master: master)
         }
+        record = Self.record(of: host, sysfs, log)
+        // Before it is opened: a reset writes to its registers.
+        if let record, !settings.allowsUnpowered { try Self.checkPower(of: host, record, sysfs, debugFS) }
         let countsBefore = interrupts?.counts() ?? HostInterruptCounts()
         let device: VFIODevice
         do throws(VFIOError) {

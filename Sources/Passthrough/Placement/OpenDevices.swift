@@ -20,12 +20,13 @@ public final class OpenDevices: Sendable {
     /// Opens every device.
     /// - Parameters:
     ///   - containers: what they are opened through.
+    ///   - debugFS: reads debugfs where it isn't mounted.
     ///   - interrupts: opened before them, and closed after them, also when this throws; without it the report says
     ///     that the counts aren't known.
     /// - Throws: for the first device that fails; the ones before it are closed again.
     public init(
         _ settings: [PlacedDevice.Settings], containers: VFIOContainers, interrupts: HostInterruptFile? = nil,
-        sysfs: Sysfs, log: Log, tracer: Tracer? = nil
+        sysfs: Sysfs, debugFS: (any DebugFSCalls)? = nil, log: Log, tracer: Tracer? = nil
     ) throws(PassthroughError) {
         self.containers = containers
         interruptFile = interrupts
@@ -34,8 +35,8 @@ public final class OpenDevices: Sendable {
             for settings in settings {
                 list.append(
                     try OpenDevice(
-                        settings, containers: containers, interrupts: interrupts, sysfs: sysfs, log: log,
-                        tracer: tracer))
+                        settings, containers: containers, interrupts: interrupts, sysfs: sysfs, debugFS: debugFS,
+                        log: log, tracer: tracer))
             }
         } catch {
             list.releaseAll()

@@ -37,6 +37,8 @@ public final class PlacedDevice: Sendable {
         public var requiresReset = false
         /// How it is reset.
         public var reset = DeviceReset.automatic
+        /// Whether it is taken though the host has switched off something that it had with its driver.
+        public var allowsUnpowered = false
         /// A descriptor of the device's own file that this process was started with; nil opens one.
         public var descriptor: CInt?
         /// eventfd path: the only bytes whose access ends an interrupt, and whose pages are unmapped while one is

@@ -7,11 +7,13 @@ extension PlacedDevices {
     /// What the nodes of all devices are made from, in their order.
     public var nodeRequests: [NodeRequest] {
         devices.map { device in
-            NodeRequest(
+            var request = NodeRequest(
                 name: device.name, path: device.host.deviceTreeNode, regions: device.ranges,
                 regionIndices: device.regions.map(\.info.index),
                 interrupts: device.interrupts.map { .init(spi: $0.spi, trigger: $0.trigger) },
                 settings: device.settings.node)
+            request.record = device.opened.record
+            return request
         }
     }
 }

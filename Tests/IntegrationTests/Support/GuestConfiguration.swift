@@ -54,6 +54,7 @@ struct GuestConfiguration: Encodable {
         var allowsUnsafeDMA: Bool?
         var requiresReset: Bool?
         var reset: Reset?
+        var allowUnpowered: Bool?
         var descriptor: Int?
 
         init(_ host: String? = nil, sysfsdev: String? = nil, isTrapped: Bool? = nil, guestAddress: String? = nil) {
@@ -100,6 +101,7 @@ struct GuestConfiguration: Encodable {
             case allowsUnsafeDMA = "allow_unsafe_dma"
             case requiresReset = "require_reset"
             case reset
+            case allowUnpowered = "allow_unpowered"
             case descriptor = "vfio_fd"
         }
     }

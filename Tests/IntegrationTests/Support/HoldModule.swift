@@ -60,7 +60,7 @@ enum HoldModule {
         #expect(on == lines, "\(when)", sourceLocation: sourceLocation)
     }
 
-    private static func shell(_ command: String) throws {
+    static func shell(_ command: String) throws {
         let process = try MartletProcess(["-ec", command], program: "/bin/sh")
         try #require(try process.waitForEnd() == 0, "\(command): \(process.transcript)")
     }

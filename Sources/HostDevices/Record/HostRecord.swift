@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// What a device has of the host while a driver of the host has it: clocks, supplies, power domains, an address.
+///
+/// `bind` notes it before it takes the driver away, as nothing names these afterwards.
+public struct HostRecord: Equatable, Sendable {
+    /// Which of the device's clocks it is.
+    public enum Connection: Equatable, Sendable {
+        /// By its entry in `clock-names`.
+        case named(String)
+        /// The first one: a driver that names none gets that.
+        case first
+        /// Got by number, which the kernel doesn't say.
+        case unknown
+
+        /// Its entry in `clock-names`; nil for one without.
+        public var name: String? { if case .named(let name) = self { name } else { nil } }
+    }
+
+    /// Whether something was on.
+    public enum Power: String, Sendable {
+        case on
+        case off
+        case unknown
+
+        init(_ isOn: Bool?) { self = isOn.map { $0 ? .on : .off } ?? .unknown }
+    }
+
+    /// A clock of the device.
+    public struct Clock: Equatable, Sendable {
+        /// What the kernel calls it.
+        public var name: String
+        /// How the driver knows it.
+        public var connection: Connection
+        /// In Hz.
+        public var rate: UInt64
+        /// Whether it was on.
+        public var power: Power
+
+        /// Puts the parts together.
+        public init(name: String, connection: Connection, rate: UInt64, power: Power) {
+            self.name = name
+            self.connection = connection
+            self.rate = rate
+            self.power = power
+        }
+    }
+
+    /// A supply of the device (`NAME-supply`).
+    public struct Supply: Equatable, Sendable {
+        /// The property that refers to it: "vmmc-supply".
+        public var property: String
+        /// What the kernel calls it.
+        public var name: String
+        /// Its folder in /sys/class/regulator.
+        public var folder: String
+        /// Nil where the kernel doesn't say.
+        public var microvolts: UInt32?
+        /// Whether it was on.
+        public var power: Power
+
+        /// Puts the parts together.
+        public init(property: String, name: String, folder: String, microvolts: UInt32?, power: Power) {
+            self.property = property
+            self.name = name
+            self.folder = folder
+            self.microvolts = microvolts
+            self.power = power
+        }
+    }
+
+    /// A power domain of the device.
+    public struct Domain: Equatable, Sendable {
+        /// Its name on the host.
+        public var name: String
+        /// Whether it was on.
+        public var power: Power
+    }
+
+    /// What couldn't be read, and so isn't noted.
+    public struct Gap: Equatable, Sendable {
+        /// What could not be read.
+        public var what: String
+        /// Why not.
+        public var errno: Errno
+
+        /// Puts both together.
+        public init(what: String, errno: Errno) {
+            self.what = what
+            self.errno = errno
+        }
+
+        /// Why, with what to do.
+        public var text: String {
+            switch errno {
+            case .notSupported: "this kernel doesn't say who has which clock (Linux 6.6 does)"
+            case .illegalByteSequence:
+                "what the kernel or martlet bind has written makes no sense; release the device, and bind it again"
+            case .permissionDenied, .notPermitted:
+                "\(errno.nameAndText): debugfs is for root on the host itself, on a kernel that isn't locked down"
+            default: "\(errno.nameAndText): mount debugfs at /sys/kernel/debug"
+            }
+        }
+    }
+
+    /// Its clocks, in the order of clk_summary.
+    public var clocks: [Clock] = []
+    /// Its supplies.
+    public var supplies: [Supply] = []
+    /// Its power domains.
+    public var domains: [Domain] = []
+    /// Whether the driver had put the device to sleep (runtime power management): what it needs may have been off then.
+    public var wasSuspended = false
+    /// The Ethernet address of the device's only interface: six bytes.
+    public var ethernetAddress: [UInt8]?
+    /// What could not be read.
+    public var gaps: [Gap] = []
+
+    /// Nothing.
+    public init() {}
+
+    /// Whether nothing is known of it.
+    public var isEmpty: Bool {
+        clocks.isEmpty && supplies.isEmpty && domains.isEmpty && ethernetAddress == nil && gaps.isEmpty
+    }
+
+    /// The clock of an entry of `clocks`; nil where that can't be told.
+    /// - Parameters:
+    ///   - name: its entry in `clock-names`.
+    ///   - count: how many entries there are.
+    public func clock(named name: String?, at index: Int, of count: Int) -> Clock? {
+        if let name, let found = clocks.first(where: { $0.connection == .named(name) }) { return found }
+        if index == 0, let found = clocks.first(where: { $0.connection == .first }) { return found }
+        // Whoever gets all of them by number has each of them once. Where they differ, which is which can't be told.
+        let unknown = clocks.filter { $0.connection == .unknown }
+        guard unknown.count == count, let first = unknown.first, unknown.allSatisfy({ $0.rate == first.rate }) else {
+            return nil
+        }
+        return first
+    }
+
+    /// The supply that a property refers to.
+    public func supply(_ property: String) -> Supply? { supplies.first { $0.property == property } }
+}
+
+extension StateFolder {
+    /// Where `bind` notes what devices had of the host.
+    public static var hostRecords: StateFolder { StateFolder(base: "/run", names: ["martlet", "host-records"]) }
+}

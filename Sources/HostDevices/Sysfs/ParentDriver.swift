@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import LinuxSystem
+
+/// The driver that has made a device: that of the node above the device's own (dwc3 below its glue, a MAC below FMan).
+public struct ParentDriver: Equatable, Sendable {
+    /// The device that the driver has.
+    public let device: String
+    /// The parent's driver.
+    public let driver: String
+
+    /// Drivers of plain buses, which have no part in the devices on them.
+    private static let ofBuses: Set<String> = ["simple-pm-bus", "ti-sysc", "vfio-platform", "vfio-amba"]
+
+    /// Nil for a device that the kernel has made by itself from the device tree.
+    /// - Throws: `HostDeviceError.sysfs`: a link can't be read.
+    public init?(of device: HostDevice, sysfs: Sysfs) throws(HostDeviceError) {
+        guard let node = device.deviceTreeNode, device.path.hasPrefix("\(sysfs.root)/") else { return nil }
+        let tree = SysfsDevices(sysfs: sysfs, device: device.name)
+        let parts = device.path.dropFirst(sysfs.root.utf8.count + 1).split(separator: "/")
+        guard let name = parts.dropLast().last else { return nil }
+        let path = parts.dropLast().joined(separator: "/")
+        guard let driver = try tree.linkName("\(path)/driver"), !Self.ofBuses.contains(driver),
+            let parent = try tree.target("\(path)/of_node").map(tree.absolute), node.hasPrefix("\(parent)/")
+        else { return nil }
+        self.device = String(name)
+        self.driver = driver
+    }
+}

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+public import GuestNodes
+public import HostDevices
+internal import LinuxSystem
+
+/// Whether a device will probably work in a guest, and what it needs for that.
+///
+/// Probably: what its driver insists on is told by the kernel's bindings, not by the driver.
+public struct DeviceVerdict: Sendable {
+    /// Why no guest can have it as the host is; empty otherwise.
+    public let reasons: [String]
+    /// What the host has to be told first, in a few words each.
+    public let hostNeeds: [String]
+    /// What its driver needs and the guest doesn't have.
+    public let nodeNeeds: [NodeNeed]
+    /// What went off with its driver, unless the host holds it.
+    public let losses: [PowerLoss]
+    /// Whether `martlet bind` is still to come.
+    public let isUnbound: Bool
+    /// What has to be passed through besides: the devices' names, or the paths of nodes that the host makes no device
+    /// of.
+    public let passAlso: [String]
+
+    /// - Parameters:
+    ///   - node: its node in a guest, explained, or why it has none.
+    ///   - hold: whether the host keeps it powered.
+    ///   - name: the device that is made of a node, by its path in the host's tree.
+    public init(
+        _ survey: DeviceSurvey, node: Result<GuestNode, MachineError>, hold: DeviceHold, name: (String) -> String?
+    ) {
+        var isHeld = false
+        if case .held = hold { isHeld = true }
+        losses = isHeld ? [] : survey.losses
+        isUnbound = survey.device.state != .ready
+        if case .needs(let needs) = survey.verdict { hostNeeds = needs } else { hostNeeds = [] }
+        switch (survey.verdict, node) {
+        case (.impossible(let reasons), _):
+            self.reasons = reasons
+            nodeNeeds = []
+        case (_, .success(let node)):
+            reasons = []
+            nodeNeeds = node.needs(isHeld: isHeld)
+        case (_, .failure(let error)):
+            reasons = ["\(error)".split(separator: "\n").first.map(String.init) ?? "it has no node"]
+            nodeNeeds = []
+        }
+        var others: [String] = []
+        for case .others(let providers) in nodeNeeds { others += providers.map { name($0.path) ?? $0.path } }
+        passAlso = others
+    }
+
+    /// What it needs, in a few words each.
+    public var needs: [String] {
+        hostNeeds + nodeNeeds.map(\.description) + losses.map { "\($0) kept on (martlet-hold)" }
+    }
+
+    /// Whether it will probably work as it is.
+    public var works: Bool { reasons.isEmpty && needs.isEmpty }
+
+    /// "works", "works after bind", "needs: clocks core, bus (device_tree.clocks)", "can't: it is the CPUs' timer".
+    public var text: String {
+        if !reasons.isEmpty { return "can't: \(reasons.joined(separator: "; "))" }
+        if !needs.isEmpty { return "needs: \(needs.joined(separator: "; "))" }
+        return isUnbound ? "works after bind" : "works"
+    }
+
+    /// What mends what the guest's node lacks, a line each; commands stand after "run: ".
+    /// - Parameter device: its name.
+    public func remedies(for device: String) -> [String] {
+        var lines: [String] = []
+        for need in nodeNeeds {
+            switch need {
+            case .clocks(let names):
+                let rates = names.map { "\"\($0)\": 0" }.joined(separator: ", ")
+                lines += [
+                    "a driver probably doesn't start without the rates of its clocks, in Hz in the configuration:",
+                    "\"device_tree\": {\"clocks\": {\(rates)}}, or {\"*\": 24000000} where no rate matters",
+                ]
+            case .others:
+                lines += [
+                    "a driver probably doesn't start without other devices: pass them through as well",
+                    "run: martlet devices \(passAlso.map(ShellText.quoted).joined(separator: " "))",
+                ]
+            case .resets(let names):
+                let list = names.joined(separator: ", ")
+                lines.append(
+                    "a driver probably insists on its resets (\(list)): add a reset controller by device_tree.overlay")
+            case .registerBlocks(let properties, let providers):
+                let names = properties.joined(separator: ", ")
+                let paths = providers.map(\.path).joined(separator: ", ")
+                lines += [
+                    "a driver probably insists on registers that it shares with others of the host's (\(names)):",
+                    "pass \(paths) as well, but only where nothing else on the host uses it",
+                ]
+            case .powerDomains:
+                lines += [
+                    "the kernel attaches none of several power domains by itself: have martlet-hold keep them on",
+                    "run: modprobe martlet-hold && martlet bind \(ShellText.quoted(device))",
+                ]
+            }
+        }
+        if !losses.isEmpty {
+            lines +=
+                ["off now: \(losses.map(\.description).joined(separator: ", "))"]
+                + PowerLoss.remedy(for: device, .unavailable)
+        }
+        return lines
+    }
+}

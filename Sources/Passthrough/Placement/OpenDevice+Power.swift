@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import HostDevices
+internal import LinuxSystem
+
+/// What became of a device's clocks, supplies and power domains when its driver went.
+extension OpenDevice {
+    /// What `bind` has noted of the device; nil where that is nothing, or can't be read, which the log says.
+    static func record(of host: HostDevice, _ sysfs: Sysfs, _ log: Log) -> HostRecord? {
+        do throws(Errno) { return try HostRecord(of: host.name, system: sysfs.system) } catch {
+            log(
+                .warning,
+                "\(host.name): what the host had for it isn't known: "
+                    + "\(StateFolder.hostRecords.path)/\(host.name): \(error.explained)")
+            return nil
+        }
+    }
+
+    /// - Throws: `PassthroughError.unpowered`; `.host` when it can't be told whether the device is held.
+    static func checkPower(
+        of host: HostDevice, _ record: HostRecord, _ sysfs: Sysfs, _ debugFS: (any DebugFSCalls)?
+    ) throws(PassthroughError) {
+        let losses = HostState(sysfs: sysfs, debugFS: debugFS).losses(since: record)
+        if losses.isEmpty { return }
+        let hold = try PassthroughError.host { () throws(HostDeviceError) in try DeviceHold(of: host, sysfs: sysfs) }
+        // Held by the module, whatever others have.
+        if case .held = hold { return }
+        throw .unpowered(device: host.name, losses, hold)
+    }
+}

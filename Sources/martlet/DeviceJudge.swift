@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import GuestNodes
+internal import HostDevices
+internal import LinuxSystem
+internal import Machine
+
+/// Finds the verdict on each of the host's devices; the host's tree is read once for all of them. For one thread.
+final class DeviceJudge {
+    private let survey: HostSurvey
+    private let sysfs: Sysfs
+    private let tree: HostTree
+
+    init(_ survey: HostSurvey, sysfs: Sysfs) {
+        self.survey = survey
+        self.sysfs = sysfs
+        tree = HostTree(sysfs)
+    }
+
+    /// The device's node in a guest, or why there can be none.
+    /// - Parameter isFull: whether what it depends on is told.
+    func preview(of device: DeviceSurvey, isFull: Bool) -> Result<NodePreview, MachineError> {
+        Result { () throws(MachineError) in
+            try NodePreview(of: [device], tree: tree, tellsDependencies: isFull)
+        }
+    }
+
+    /// - Parameters:
+    ///   - preview: nil makes one.
+    ///   - hold: nil looks whether the device is held, where that matters.
+    func verdict(
+        on device: DeviceSurvey, _ preview: Result<NodePreview, MachineError>? = nil, hold: DeviceHold? = nil
+    ) -> DeviceVerdict {
+        // Nothing of its node matters then.
+        if case .impossible(let reasons) = device.verdict, preview == nil {
+            return DeviceVerdict(
+                device, node: .failure(.deviceTree(reasons.first ?? "")), hold: .unavailable, name: { _ in nil })
+        }
+        let node: Result<GuestNode, MachineError>
+        switch preview ?? self.preview(of: device, isFull: false) {
+        case .failure(let error): node = .failure(error)
+        case .success(let preview): node = preview.nodes.first.map { .success($0) } ?? .failure(.deviceTree("no node"))
+        }
+        return DeviceVerdict(device, node: node, hold: hold ?? self.hold(of: device), name: survey.device(ofNode:))
+    }
+
+    /// What martlet-hold says of the device; a list that can't be read is said to be so.
+    func hold(of device: DeviceSurvey) -> DeviceHold {
+        do throws(HostDeviceError) { return try DeviceHold(of: device.device, sysfs: sysfs) } catch {
+            StandardError.write("martlet: warning: \(error)\n")
+            return .unavailable
+        }
+    }
+}
