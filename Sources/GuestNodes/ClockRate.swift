@@ -23,7 +23,7 @@ struct ClockRate: Equatable, Sendable {
         var description: String {
             switch self {
             case .fixed: "fixed on the host"
-            case .record(let name): "its rate on the host, where its driver has \(name)"
+            case .record(let name): "noted by martlet bind, from \(name)"
             case .kernel(let name): "its current rate on the host, from /sys/kernel/debug/clk/\(name)"
             case .configuration: "from the configuration"
             case .configurationForAll: "from the configuration's \"*\""

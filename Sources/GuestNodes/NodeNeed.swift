@@ -41,13 +41,18 @@ public enum NodeNeed: Equatable, Sendable {
     /// In a few words, with the key or the command that mends it.
     public var description: String {
         switch self {
-        case .clocks(let names): "clocks \(names.joined(separator: ", ")) (device_tree.clocks)"
+        case .clocks(let names): "clocks \(Self.list(names))(device_tree.clocks)"
         case .others(let providers):
             "pass also \(providers.map { String($0.path.split(separator: "/").last ?? "/") }.joined(separator: ", "))"
-        case .resets(let names): "resets \(names.joined(separator: ", ")) (device_tree.overlay)"
+        case .resets(let names): "resets \(Self.list(names))(device_tree.overlay)"
         case .registerBlocks(let properties, _): "register block \(properties.joined(separator: ", "))"
         case .powerDomains(let count): "its \(count) power domains kept on (martlet-hold)"
         }
+    }
+
+    /// Nothing where the property couldn't be taken apart.
+    private static func list(_ names: [String]) -> String {
+        names.isEmpty ? "" : names.joined(separator: ", ") + " "
     }
 }
 

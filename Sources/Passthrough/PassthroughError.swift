@@ -90,7 +90,7 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
             indented(
                 ["\(device): off now: \(losses.map(\.description).joined(separator: ", "))"]
                     + PowerLoss.remedy(for: device, hold)
-                    + ["or set allow_unpowered to true, if the device works without"])
+                    + ["or set allow_unpowered to true if the device works without it"])
         case .unconfinedDMA(let device, let master):
             """
             \(device): it has no IOMMU, and \(master) may do DMA

@@ -57,12 +57,14 @@ struct Bind: ParsableCommand {
     private static func warn(of device: HostDevice, _ parent: ParentDriver?) {
         if let parent {
             StandardError.write(
-                "martlet: \(device.name): made by the driver \(parent.driver) of \(parent.device), and goes with that\n"
-                    + "  for a guest whose own driver makes it: martlet devices \(parent.device)\n")
+                "martlet: \(device.name): the driver \(parent.driver) of \(parent.device) makes this device, and takes it "
+                    + "away when it is unbound\n"
+                    + "  if the guest's driver makes it too, pass \(parent.device) instead: "
+                    + "martlet devices \(parent.device)\n")
         }
         // A note that can't be read is `devices`' and `run`'s to tell.
         for gap in (try? HostRecord(of: device.name, system: LinuxKernel()))?.gaps ?? [] {
-            StandardError.write("martlet: warning: \(device.name): its \(gap.what) aren't noted: \(gap.text)\n")
+            StandardError.write("martlet: warning: \(device.name): can't note its \(gap.what): \(gap.text)\n")
         }
     }
 

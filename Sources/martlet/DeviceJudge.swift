@@ -33,15 +33,10 @@ final class DeviceJudge {
         on device: DeviceSurvey, _ preview: Result<NodePreview, MachineError>? = nil, hold: DeviceHold? = nil
     ) -> DeviceVerdict {
         // Nothing of its node matters then.
-        if case .impossible(let reasons) = device.verdict, preview == nil {
-            return DeviceVerdict(
-                device, node: .failure(.deviceTree(reasons.first ?? "")), hold: .unavailable, name: { _ in nil })
+        if case .impossible = device.verdict, preview == nil {
+            return DeviceVerdict(device, node: .success(nil), hold: .unavailable, name: { _ in nil })
         }
-        let node: Result<GuestNode, MachineError>
-        switch preview ?? self.preview(of: device, isFull: false) {
-        case .failure(let error): node = .failure(error)
-        case .success(let preview): node = preview.nodes.first.map { .success($0) } ?? .failure(.deviceTree("no node"))
-        }
+        let node = (preview ?? self.preview(of: device, isFull: false)).map(\.nodes.first)
         return DeviceVerdict(device, node: node, hold: hold ?? self.hold(of: device), name: survey.device(ofNode:))
     }
 

@@ -39,7 +39,7 @@ struct DeviceTable {
 
         func text(_ count: Int) -> String {
             switch self {
-            case .transport: "\(count) virtio \(count == 1 ? "transport" : "transports") with nothing behind"
+            case .transport: "\(count) virtio \(count == 1 ? "transport" : "transports") without a device"
             case .part: "\(count) \(count == 1 ? "part" : "parts") of the host or of each CPU"
             case .console: "\(count) \(count == 1 ? "console" : "consoles")"
             }
@@ -68,7 +68,7 @@ struct DeviceTable {
     private var footnote: String {
         let gaps = devices.flatMap { $0.survey.record?.gaps ?? [] }
         return gaps.contains { $0.errno == .permissionDenied || $0.errno == .notPermitted }
-            ? "\nthe host's clocks can't be read: run it as root" : ""
+            ? "\ncan't read the host's clocks: run this as root" : ""
     }
 
     private var table: String {

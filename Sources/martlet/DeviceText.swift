@@ -59,8 +59,8 @@ struct DeviceText {
         var lines: [String] = []
         if let parent = survey.parent {
             lines += [
-                "  made by: the driver \(parent.driver) of \(parent.device), and goes with that",
-                "    for a guest whose own driver makes it: martlet devices \(parent.device)",
+                "  made by: the driver \(parent.driver) of \(parent.device), which takes it away when it is unbound",
+                "    if the guest's driver makes it too, pass that instead: martlet devices \(parent.device)",
             ]
         }
         guard let record = survey.record else { return lines }
@@ -81,10 +81,10 @@ struct DeviceText {
         }
         if let problem = survey.powerProblem {
             let reason = HostRecord.Gap(what: "clocks", errno: problem).text
-            lines.append("  whether its clocks are on isn't known: \(reason)")
+            lines.append("  can't tell whether its clocks are on: \(reason)")
         }
         for gap in record.gaps {
-            lines.append("  its \(gap.what) aren't known: \(gap.text)")
+            lines.append("  can't read its \(gap.what): \(gap.text)")
         }
         return lines
     }
@@ -93,7 +93,7 @@ struct DeviceText {
         switch power {
         case .on: "on"
         case .off: "off"
-        case .unknown: "on or off"
+        case .unknown: "state unknown"
         }
     }
 

@@ -15,10 +15,6 @@ struct NodeText {
 
     init(_ preview: Result<NodePreview, MachineError>) { self.preview = preview }
 
-    init(_ survey: DeviceSurvey, sysfs: Sysfs) {
-        preview = Result { () throws(MachineError) in try NodePreview(of: [survey], sysfs: sysfs) }
-    }
-
     var lines: [String] {
         switch preview {
         case .failure(let error):

@@ -18,7 +18,7 @@ struct ProblemTests {
     static let devicePath = "a device's path, of at most 4095 bytes without NUL, as /sys/bus/platform/devices/NAME"
     static let deviceKeys =
         "host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree, "
-        + "dma, allow_unsafe_dma, require_reset, reset, vfio_fd"
+        + "dma, allow_unsafe_dma, require_reset, reset, allow_unpowered, vfio_fd"
 
     // MARK: Types
 
@@ -354,7 +354,7 @@ struct ProblemTests {
                   line 6, column 37: machine-config.vcpu_count: found 64; allowed: a whole number from 1 to 32
                   line 6, column 57: machine-config.mem_size_mib: found 1.5; allowed: a whole number from 16 to 1048576
                   line 6, column 62: machine-config.smt: found a key of Firecracker that Martlet doesn't support; allowed: nothing; remove it: set vcpu_count to the number of threads; the guest sees each vCPU as a core
-                  line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree, dma, allow_unsafe_dma, require_reset, reset, vfio_fd; did you mean "no_mmap"?
+                  line 8, column 32: platform-devices[0].no_mmpa: found an unknown key; allowed: host, sysfsdev, no_mmap, interrupts, irqfd, mmap_timeout_ms, storm_limit, eoi, guest_address, label, device_tree, dma, allow_unsafe_dma, require_reset, reset, allow_unpowered, vfio_fd; did you mean "no_mmap"?
                   line 8, column 58: platform-devices[0].irqfd: found 1; allowed: true or false
                   line 9, column 5: platform-devices[1]: found 3; allowed: an object
                   line 10, column 5: platform-devices[2]: found the device "9010000.pl031", which platform-devices[0] has already; allowed: each device once

@@ -45,7 +45,7 @@ import VFIO
     /// Those of them that are told in the log.
     private static let told: [(call: String, text: String)] = [
         ("VFIO_DEVICE_RESET", ": VFIO_DEVICE_RESET failed: EIO"),
-        ("/run/martlet/host-records/", ": what the host had for it isn't known: "),
+        ("/run/martlet/host-records/", ": can't read what bind noted of it: "),
         ("/proc/self/cgroup", "can't read the memory limit of the control group: EIO"),
     ]
 

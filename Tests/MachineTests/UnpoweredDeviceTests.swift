@@ -54,11 +54,11 @@ import Testing
         #expect(
             error?.description == """
                 1000.net: off now: clock core (core_gate)
-                  the host switched that off when its driver went: a guest may read nothing, or bring the host down
-                  have martlet-hold keep it on:
+                  the host switched it off when its driver released the device: a guest's access can crash the host
+                  keep it on with martlet-hold:
                   run: modprobe martlet-hold    # host-module/README.md says how to install it
                   run: martlet bind 1000.net
-                  or set allow_unpowered to true, if the device works without
+                  or set allow_unpowered to true if the device works without it
                 """)
         #expect(kernel.held.isEmpty)
         #expect(try !reads.contains { $0.contains("VFIO_GROUP_GET_DEVICE_FD") })
@@ -82,7 +82,7 @@ import Testing
         _ = try plan()
         kernel.addFile("/run/martlet/host-records/1000.net", "nonsense\n")
         _ = try plan()
-        #expect(host.log.all.contains { $0.hasPrefix("warning: 1000.net: what the host had for it isn't known") })
+        #expect(host.log.all.contains { $0.hasPrefix("warning: 1000.net: can't read what bind noted of it: ") })
     }
 
     @Test func `without a record nothing more is read`() throws {

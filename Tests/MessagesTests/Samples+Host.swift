@@ -37,6 +37,17 @@ extension Messages {
             .sysfs(device: name, path: path, errno: .ioError),
             .sysfs(device: name, path: path, errno: .tooManyOpenFiles),
             .malformedSysfs(device: name, path: path, content: "x"), .binding(device: name, .inUse(SampleHost.group)))
+        add(
+            PowerLoss.clock(.init(name: "core_gate", connection: .named("core"), rate: 24_000_000, power: .on)),
+            .clock(.init(name: "core_gate", connection: .first, rate: 24_000_000, power: .on)),
+            .supply(.init(property: "phy-supply", name: "vcc_phy", folder: "x", microvolts: 3_300_000, power: .on)),
+            .domain(.init(name: "pd_usb", power: .on)))
+        for hold in [DeviceHold.unavailable, .free] {
+            add("PowerLoss.remedy", PowerLoss.remedy(for: name, hold).joined(separator: "\n"))
+        }
+        for errno in [Errno.notSupported, .illegalByteSequence, .permissionDenied, .noSuchFileOrDirectory] {
+            add(HostRecord.Gap(what: "clocks", errno: errno)) { $0.text }
+        }
         try addNotReady()
         addBindingProblems()
         addBindingFailures()

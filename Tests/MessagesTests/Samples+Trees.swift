@@ -55,7 +55,7 @@ extension Messages {
             .noRegions, .guestSPIs, .noInterrupts, .matchesVFIO, .bus, .noBus, .outOfReach, .ownDevice("10200000.sata"),
             .role(.dmaRanges), .status, .host(.pins), .severalPowerDomains(2), .entries([.notPassed("/soc/phy")]),
             .problem(.truncated), .notLookedAt, .goesWith("clocks"), .childInterrupts, .noAddresses, .configuration,
-            .quirk("calxeda,hb-xgmac"), .coherence("/soc"))
+            .quirk("calxeda,hb-xgmac"), .coherence("/soc"), .interface)
         add(
             PropertyRole.DropReason.freshPhandle, .kernelsOwn, .assignedClocks, .dmaRanges, .interruptParent,
             .interruptMap, .idMap
@@ -68,11 +68,17 @@ extension Messages {
             .tooManyCells(provider: "/osc", property: "#clock-cells"), .truncated, .tooManyEntries, .ambiguous)
         add(
             ReferenceOutcome.empty, .passed("/soc/phy"), .clock(hertz: 24_000_000, .fixed, provider: "/osc"),
-            .regulator(microvolts: 3_300_000, provider: "/vcc"), .resetLine(provider: "/reset"),
+            .regulator(microvolts: 3_300_000, provider: "/vcc"),
+            .regulator(microvolts: 1_800_000, isPresent: true, provider: "/vqmmc"), .resetLine(provider: "/reset"),
             .unknownRate(provider: "/osc", .unidentified),
             .unknownVoltage(provider: "/vcc"), .notPassed("/soc/phy"))
         add("ReferenceOutcome.text", ReferenceOutcome.text([.passed("/a"), .notPassed("/b"), .notPassed("/b")]))
-        add(ClockRate.Origin.fixed, .kernel("osc"), .configuration, .configurationForAll, .standIn)
+        add(ClockRate.Origin.fixed, .kernel("osc"), .configuration, .configurationForAll, .standIn, .record("clk_uart0"))
+        add(
+            NodeNeed.clocks(["core", "bus"]), .others([.init(path: "/soc/phy@1000", isRegisterBlock: false)]),
+            .resets(["stmmaceth"]),
+            .registerBlocks(["rockchip,grf"], [.init(path: "/syscon@2000", isRegisterBlock: true)]), .powerDomains(2)
+        ) { $0.description }
         add(ClockRate.Problem.unidentified, .unreadable("osc"), .implausible(0), .badSource)
     }
 }

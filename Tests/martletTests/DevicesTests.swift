@@ -35,6 +35,10 @@ import VFIO
         return DeviceText(device, judge.verdict(on: device, hold: hold), steps: steps, hold: hold).text
     }
 
+    private func nodeText(_ device: DeviceSurvey) throws -> NodeText {
+        NodeText(DeviceJudge(try makeSurvey(), sysfs: host.sysfs).preview(of: device, isFull: true))
+    }
+
     private func judged(_ device: DeviceSurvey) throws -> DeviceVerdict {
         DeviceJudge(try makeSurvey(), sysfs: host.sysfs).verdict(on: device)
     }
@@ -92,7 +96,7 @@ import VFIO
         let lines = try makeTable(makeSurvey()).split(separator: "\n")
         #expect(
             lines.last
-                == "not shown: 2 virtio transports with nothing behind, 1 part of the host or of each CPU (--all)")
+                == "not shown: 2 virtio transports without a device, 1 part of the host or of each CPU (--all)")
         #expect(
             lines.dropFirst().dropLast().map { $0.prefix { $0 != " " } } == [
                 "a000000.virtio_mmio", "a102000.virtio_mmio", "b000000.ethernet", "9010000.pl031",
@@ -232,7 +236,7 @@ import VFIO
                 "iommus": .cells([1, 2]),
             ])
         let survey = try makeSurvey().survey(try HostDevice(host: "9010000.pl031", sysfs: host.sysfs))
-        let node = NodeText(survey, sysfs: host.sysfs)
+        let node = try nodeText(survey)
         let text = node.lines.joined(separator: "\n")
         #expect(text.hasPrefix("  the guest's node, in a guest without other devices:\n    pl031@c000000 {\n"))
         for part in [
@@ -256,7 +260,7 @@ import VFIO
     @Test func `a device without a node says what to do`() throws {
         try host.addDevice("ARMH0011:00", bus: "amba", node: "none", driver: nil, group: 2, [:])
         let survey = try makeSurvey().survey(try HostDevice(host: "ARMH0011:00", sysfs: host.sysfs))
-        let node = NodeText(survey, sysfs: host.sysfs)
+        let node = try nodeText(survey)
         #expect(node.lines.first == "  the guest's node:")
         #expect(node.lines.dropFirst().first?.hasPrefix("    ARMH0011:00: ") == true)
         let record = DeviceRecord(survey, try judged(survey), node.preview)
@@ -325,7 +329,7 @@ import VFIO
             var lines = 0
             let start = threadTime
             let table = DeviceTable(try makeSurvey().devices()) { device in
-                DeviceVerdict(device, node: .failure(.deviceTree("none")), hold: .unavailable) { _ in nil }
+                DeviceVerdict(device, node: .success(nil), hold: .unavailable) { _ in nil }
             }
             lines = table.text.split(separator: "\n").count
             best = min(best, threadTime - start)

@@ -4,8 +4,10 @@
 /*
  * The emulated host's power and reset controller: each of its power domains and resets is a GPIO
  * line, which is to be seen from outside. A domain's line is on while the domain is; a reset's line is
- * on while it is not asserted. Device tree:
- *	compatible = "martlet,lines"; domain-gpios; line-gpios (the resets); #power-domain-cells = #reset-cells = <1>
+ * on while it is not asserted. Its clock is a gate of which the kernel can say whether it is open, as those
+ * of SoCs are: a gate behind a GPIO that sleeps shows as open at all times. Device tree:
+ *	compatible = "martlet,lines"; domain-gpios; line-gpios (the resets);
+ *	#power-domain-cells = #reset-cells = <1>; #clock-cells = <0>
  * The driver "martlet-user" keeps on what a device needs for as long as it has the device. It takes one by
  * "driver_override" only.
  * The devices below a "martlet,bus" come and go with its driver.
@@ -14,6 +16,7 @@
  */
 
 #include <linux/clk.h>
+#include <linux/clk-provider.h>
 #include <linux/err.h>
 #include <linux/gpio/consumer.h>
 #include <linux/module.h>
@@ -37,6 +40,7 @@ struct lines {
 	struct gpio_descs *domain_lines;
 	struct reset_controller_dev resets;
 	struct gpio_descs *reset_lines;
+	u32 gate;
 };
 
 static int domain_on(struct generic_pm_domain *generic)
@@ -104,6 +108,16 @@ static int make_domains(struct device *device, struct lines *lines)
 	return of_genpd_add_provider_onecell(device->of_node, &lines->domains);
 }
 
+static int make_clock(struct device *device, struct lines *lines)
+{
+	struct clk_hw *gate = devm_clk_hw_register_gate(device, "lines-gate", "lines-oscillator", 0,
+							(void __iomem *)&lines->gate, 0, 0, NULL);
+
+	if (IS_ERR(gate))
+		return PTR_ERR(gate);
+	return devm_of_clk_add_hw_provider(device, of_clk_hw_simple_get, gate);
+}
+
 static int lines_probe(struct platform_device *platform)
 {
 	struct device *device = &platform->dev;
@@ -119,6 +133,9 @@ static int lines_probe(struct platform_device *platform)
 	if (IS_ERR(lines->reset_lines))
 		return PTR_ERR(lines->reset_lines);
 	error = make_domains(device, lines);
+	if (error)
+		return error;
+	error = make_clock(device, lines);
 	if (error)
 		return error;
 	lines->resets.ops = &reset_ops;
@@ -148,12 +165,18 @@ static void user_sleep(void *device)
 	pm_runtime_put_sync(device);
 }
 
+static void user_reset(void *control)
+{
+	reset_control_assert(control);
+}
+
 static int user_probe(struct platform_device *platform)
 {
-	static const char *const clocks[] = { "core", "bus" };
+	static const char *const clocks[] = { "core", "bus", "gate" };
 	static const char *const supplies[] = { "main", "io" };
 	struct device *device = &platform->dev;
 	struct dev_pm_domain_list *domains;
+	struct reset_control *control;
 	unsigned int index;
 	int error;
 
@@ -180,7 +203,11 @@ static int user_probe(struct platform_device *platform)
 		if (IS_ERR(clock))
 			return PTR_ERR(clock);
 	}
-	return 0;
+	control = devm_reset_control_get_exclusive(device, NULL);
+	if (IS_ERR(control))
+		return PTR_ERR(control);
+	error = reset_control_deassert(control);
+	return error ? error : devm_add_action_or_reset(device, user_reset, control);
 }
 
 static struct platform_driver user_driver = {

@@ -78,6 +78,12 @@ public struct HostRecord: Equatable, Sendable {
         public var name: String
         /// Whether it was on.
         public var power: Power
+
+        /// Puts both together.
+        public init(name: String, power: Power) {
+            self.name = name
+            self.power = power
+        }
     }
 
     /// What couldn't be read, and so isn't noted.
@@ -96,11 +102,11 @@ public struct HostRecord: Equatable, Sendable {
         /// Why, with what to do.
         public var text: String {
             switch errno {
-            case .notSupported: "this kernel doesn't say who has which clock (Linux 6.6 does)"
+            case .notSupported: "this kernel does not name the users of its clocks: use Linux 6.6 or later"
             case .illegalByteSequence:
-                "what the kernel or martlet bind has written makes no sense; release the device, and bind it again"
+                "\(errno.nameAndText): the file is damaged: release the device, and bind it again"
             case .permissionDenied, .notPermitted:
-                "\(errno.nameAndText): debugfs is for root on the host itself, on a kernel that isn't locked down"
+                "\(errno.nameAndText): run this as root, outside of containers, on a kernel that is not locked down"
             default: "\(errno.nameAndText): mount debugfs at /sys/kernel/debug"
             }
         }

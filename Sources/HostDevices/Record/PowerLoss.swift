@@ -30,8 +30,8 @@ public enum PowerLoss: Equatable, Sendable, CustomStringConvertible {
         let load =
             hold == .free ? [] : ["run: modprobe martlet-hold    # host-module/README.md says how to install it"]
         return [
-            "the host switched that off when its driver went: a guest may read nothing, or bring the host down",
-            "have martlet-hold keep it on:",
+            "the host switched it off when its driver released the device: a guest's access can crash the host",
+            "keep it on with martlet-hold:",
         ] + load + ["run: martlet bind \(ShellText.quoted(device))"]
     }
 }

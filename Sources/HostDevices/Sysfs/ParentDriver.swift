@@ -13,6 +13,12 @@ public struct ParentDriver: Equatable, Sendable {
     /// Drivers of plain buses, which have no part in the devices on them.
     private static let ofBuses: Set<String> = ["simple-pm-bus", "ti-sysc", "vfio-platform", "vfio-amba"]
 
+    /// Puts both together.
+    public init(device: String, driver: String) {
+        self.device = device
+        self.driver = driver
+    }
+
     /// Nil for a device that the kernel has made by itself from the device tree.
     /// - Throws: `HostDeviceError.sysfs`: a link can't be read.
     public init?(of device: HostDevice, sysfs: Sysfs) throws(HostDeviceError) {

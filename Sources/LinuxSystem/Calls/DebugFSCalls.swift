@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-internal import CLinux
 public import SystemPackage
 
 /// Reads debugfs where it isn't mounted. Apart from `SystemCalls`: it is done before a guest runs, and only for a
@@ -15,14 +14,4 @@ public protocol DebugFSCalls: SystemCalls {
     ///   before Linux 5.2, and what open(2) and read(2) give.
     /// - SeeAlso: fsopen(2), fsmount(2)
     func readDebugFS(_ path: String, limit: Int) throws(Errno) -> [UInt8]
-}
-
-// What each call does is written at its protocol.
-// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
-extension LinuxKernel: DebugFSCalls {
-    public func readDebugFS(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
-        // A mount that is in no place is reached through its descriptor alone.
-        let root = OwnedDescriptor(adopting: try retrying { clinux_open_debugfs() }, of: self)
-        return try readFile("/proc/self/fd/\(root.rawValue)/\(path)", limit: limit)
-    }
 }

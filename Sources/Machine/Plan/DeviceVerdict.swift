@@ -24,11 +24,11 @@ public struct DeviceVerdict: Sendable {
     public let passAlso: [String]
 
     /// - Parameters:
-    ///   - node: its node in a guest, explained, or why it has none.
+    ///   - node: its node in a guest, explained; nil where it has none, or why it can't be made.
     ///   - hold: whether the host keeps it powered.
     ///   - name: the device that is made of a node, by its path in the host's tree.
     public init(
-        _ survey: DeviceSurvey, node: Result<GuestNode, MachineError>, hold: DeviceHold, name: (String) -> String?
+        _ survey: DeviceSurvey, node: Result<GuestNode?, MachineError>, hold: DeviceHold, name: (String) -> String?
     ) {
         var isHeld = false
         if case .held = hold { isHeld = true }
@@ -39,11 +39,14 @@ public struct DeviceVerdict: Sendable {
         case (.impossible(let reasons), _):
             self.reasons = reasons
             nodeNeeds = []
-        case (_, .success(let node)):
+        case (_, .success(nil)):
+            reasons = ["it has no device tree node"]
+            nodeNeeds = []
+        case (_, .success(let node?)):
             reasons = []
             nodeNeeds = node.needs(isHeld: isHeld)
         case (_, .failure(let error)):
-            reasons = ["\(error)".split(separator: "\n").first.map(String.init) ?? "it has no node"]
+            reasons = ["\(error)".split(separator: "\n").first.map(String.init) ?? "its node can't be made"]
             nodeNeeds = []
         }
         var others: [String] = []
@@ -75,28 +78,28 @@ public struct DeviceVerdict: Sendable {
             case .clocks(let names):
                 let rates = names.map { "\"\($0)\": 0" }.joined(separator: ", ")
                 lines += [
-                    "a driver probably doesn't start without the rates of its clocks, in Hz in the configuration:",
+                    "a driver probably requires the rates of its clocks: set them in Hz in the configuration:",
                     "\"device_tree\": {\"clocks\": {\(rates)}}, or {\"*\": 24000000} where no rate matters",
                 ]
             case .others:
                 lines += [
-                    "a driver probably doesn't start without other devices: pass them through as well",
+                    "a driver probably requires other devices: pass them through too",
                     "run: martlet devices \(passAlso.map(ShellText.quoted).joined(separator: " "))",
                 ]
             case .resets(let names):
                 let list = names.joined(separator: ", ")
                 lines.append(
-                    "a driver probably insists on its resets (\(list)): add a reset controller by device_tree.overlay")
+                    "a driver probably requires its resets (\(list)): add a reset controller by device_tree.overlay")
             case .registerBlocks(let properties, let providers):
                 let names = properties.joined(separator: ", ")
                 let paths = providers.map(\.path).joined(separator: ", ")
                 lines += [
-                    "a driver probably insists on registers that it shares with others of the host's (\(names)):",
-                    "pass \(paths) as well, but only where nothing else on the host uses it",
+                    "a driver probably requires registers that other drivers of the host use as well (\(names)):",
+                    "pass \(paths) through too, if nothing else on the host uses it",
                 ]
             case .powerDomains:
                 lines += [
-                    "the kernel attaches none of several power domains by itself: have martlet-hold keep them on",
+                    "the kernel switches on a single power domain only: keep all of them on with martlet-hold",
                     "run: modprobe martlet-hold && martlet bind \(ShellText.quoted(device))",
                 ]
             }

@@ -5,7 +5,7 @@ internal import Configuration
 public import DeviceTree
 public import GuestNodes
 public import HostDevices
-public import LinuxSystem
+internal import LinuxSystem
 internal import Passthrough
 internal import PlatformBus
 
@@ -17,15 +17,10 @@ public struct NodePreview: Sendable {
     /// What they share: fixed clocks and regulators, and the board's reset controller where one of them refers to it.
     public let shared: [Node]
 
-    /// - Parameter sysfs: the host's /sys
-    /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
-    public init(of devices: [DeviceSurvey], sysfs: Sysfs) throws(MachineError) {
-        try self.init(of: devices, tree: HostTree(sysfs))
-    }
-
     /// - Parameters:
     ///   - tree: the host's.
     ///   - tellsDependencies: whether what they depend on is told in full.
+    /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
     public init(
         of devices: [DeviceSurvey], tree: HostTree, tellsDependencies: Bool = true
     ) throws(MachineError) {

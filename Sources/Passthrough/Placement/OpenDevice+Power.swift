@@ -11,7 +11,7 @@ extension OpenDevice {
         do throws(Errno) { return try HostRecord(of: host.name, system: sysfs.system) } catch {
             log(
                 .warning,
-                "\(host.name): what the host had for it isn't known: "
+                "\(host.name): can't read what bind noted of it: "
                     + "\(StateFolder.hostRecords.path)/\(host.name): \(error.explained)")
             return nil
         }
@@ -23,7 +23,7 @@ extension OpenDevice {
     ) throws(PassthroughError) {
         let losses = HostState(sysfs: sysfs, debugFS: debugFS).losses(since: record)
         if losses.isEmpty { return }
-        let hold = try PassthroughError.host { () throws(HostDeviceError) in try DeviceHold(of: host, sysfs: sysfs) }
+        let hold = try mapError(PassthroughError.host, try DeviceHold(of: host, sysfs: sysfs))
         // Held by the module, whatever others have.
         if case .held = hold { return }
         throw .unpowered(device: host.name, losses, hold)

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright 2026 The Martlet authors
+
+internal import CLinux
+public import SystemPackage
+
+// What each call does is written at its protocol.
+// swift-format-ignore: AllPublicDeclarationsHaveDocumentation
+extension LinuxKernel: DebugFSCalls {
+    public func readDebugFS(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
+        // A mount that is in no place is reached through its descriptor alone.
+        let root = OwnedDescriptor(adopting: try retrying { clinux_open_debugfs() }, of: self)
+        return try readFile("/proc/self/fd/\(root.rawValue)/\(path)", limit: limit)
+    }
+}
