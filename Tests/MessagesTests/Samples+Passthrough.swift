@@ -20,7 +20,8 @@ extension Messages {
             path: .relay, problem: .vfio(.failed(device: name, .wireInterrupt(.trigger, 0), .resourceBusy)))
         add(
             PassthroughError.host(.noSysfs(device: name, root: "/sys")),
-            .unpowered(device: name, [.domain(.init(name: "pd_usb", power: .on))], .free), .vfio(.alreadyOpen(device: name)),
+            .unpowered(device: name, [.domain(.init(name: "pd_usb", power: .on))], .free),
+            .vfio(.alreadyOpen(device: name)),
             .node(.noDeviceTreeNode(device: name)), .bus(device: name, .noSPI(name: "interrupt 0", count: 960)),
             .kvm(device: name, .vfioGroup(errno: .invalidArgument)),
             .call(device: name, "eventfd", errno: .tooManyOpenFiles),

@@ -73,7 +73,9 @@ extension Messages {
             .unknownRate(provider: "/osc", .unidentified),
             .unknownVoltage(provider: "/vcc"), .notPassed("/soc/phy"))
         add("ReferenceOutcome.text", ReferenceOutcome.text([.passed("/a"), .notPassed("/b"), .notPassed("/b")]))
-        add(ClockRate.Origin.fixed, .kernel("osc"), .configuration, .configurationForAll, .standIn, .record("clk_uart0"))
+        add(
+            ClockRate.Origin.fixed, .kernel("osc"), .configuration, .configurationForAll, .standIn, .record("clk_uart0")
+        )
         add(
             NodeNeed.clocks(["core", "bus"]), .others([.init(path: "/soc/phy@1000", isRegisterBlock: false)]),
             .resets(["stmmaceth"]),
