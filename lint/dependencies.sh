@@ -47,7 +47,8 @@ mkdir -p "$sample"/Sources/{High,Low,Side}
 printf 'import Foundation\npublic import struct Low.Value\n' >"$sample/Sources/High/Bad.swift"
 printf '// import Low\n' >"$sample/Sources/Low/Good.swift"
 printf '@testable internal import Low\n' >"$sample/Sources/Side/Good.swift"
-found=$(check "$sample" <<'END' || true
+found=$(
+    check "$sample" <<'END' || true
 regular High Sources/High Side
 regular Low Sources/Low
 regular Side Sources/Side Low
