@@ -59,7 +59,7 @@ let package = Package(
             "GuestNodes", ["HostDevices", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
             fixtures: ["Fixtures"])
         + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
-        + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
+        + module("Devices", ["Board", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"])
         + module("Console", ["Board", "LinuxSystem"], tests: ["Devices", "PlatformBus", "KernelFakes"])
         + module(
             "Passthrough",

@@ -55,6 +55,7 @@ extension Messages {
                 isFixed: false),
             .lockedMemory(device: device, needed: 0x1000_0000, limit: 65536),
             .mappings(device: device, wanted: 70000, left: 65535), .heapWithoutIdentity,
+            .registerBlock(path: "/syscon@a017000", errno: .noSuchFileOrDirectory),
             .bankOutOfReach(range, addressBits: 40),
             .bankProblem(device: device, range, range: "\(range)", reason: "the IOMMU can't map them"),
             .noGap(what: "platform bus", bytes: 0x1000_0000),

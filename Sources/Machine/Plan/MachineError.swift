@@ -55,6 +55,8 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case lockedMemory(device: String, needed: UInt64, limit: UInt64)
     /// Devices' DMA needs more mappings than the kernel takes.
     case mappings(device: String, wanted: Int, left: Int)
+    /// The values of a register block of the host can't be read; `path` is its node's.
+    case registerBlock(path: String, errno: Errno)
     /// `dma_heap`, and no device that needs it.
     case heapWithoutIdentity
     /// RAM is beyond the guest-physical addresses of this host.
@@ -88,6 +90,7 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
             case .bus(let error): self = .bus(error)
             case .node(let name, let error): self = .passthrough(.node(.deviceTree(device: name, error)))
             case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
+            case .kvm(let error): self = .kvm(error)
             }
         case let error as PassthroughError: self = .passthrough(error)
         default: self = .deviceTree(.device(device.name, problem: "\(error)"))
@@ -168,6 +171,12 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
             """
             \(device): its DMA needs \(wanted) mappings for the guest's RAM, but the kernel allows \(left)
               run: echo \(max(wanted, 65535)) > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit
+            """
+        case .registerBlock(let path, let errno):
+            """
+            register block \(path): can't read its values from /sys/kernel/debug/regmap: \(errno.explained)
+              run as root, on a kernel with debugfs, while a driver of the host uses the block; or set \
+            device_tree.syscon to "none"
             """
         case .heapWithoutIdentity:
             """

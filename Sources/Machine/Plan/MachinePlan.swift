@@ -122,10 +122,11 @@ public final class MachinePlan: Sendable {
         // Before the passed-through devices, and for the others after them.
         try claims.reserveFixed(board)
         var shared: SharedNodes
+        let tree = HostTree(sysfs)
         do throws(PassthroughError) {
             passthrough = try PlacedDevices(opened, bus: bus, log: log, tracer: tracer)
             placed = passthrough
-            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
+            var generator = NodeGenerator(tree: tree, phandles: phandles)
             let requests = passthrough.nodeRequests
             let nodes = try mapError(PassthroughError.node, try generator.generate(requests))
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
@@ -134,7 +135,9 @@ public final class MachinePlan: Sendable {
             shared = generator.shared
         } catch { throw .passthrough(error) }
         let passedKinds = passthroughNodes.flatMap { $0[property: "compatible"]?.strings ?? [] }
-        devices = try claims.place(BoardDevices.needed(board, beside: passthrough, kinds: passedKinds, shared))
+        devices =
+            try claims.place(BoardDevices.needed(board, beside: passthrough, kinds: passedKinds, shared))
+            + RegisterCopies(shared, tree, sysfs, calls).place(on: bus)
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
         isWhole = true

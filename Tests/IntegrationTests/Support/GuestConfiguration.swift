@@ -156,9 +156,10 @@ struct GuestConfiguration: Encodable {
         var deletions: [String]?
         var clocks: [String: Int]?
         var overlay: String?
+        var syscon: String?
 
         enum CodingKeys: String, CodingKey {
-            case properties, clocks, overlay
+            case properties, clocks, overlay, syscon
             case deletions = "delete"
         }
     }
