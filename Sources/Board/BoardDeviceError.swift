@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 public import DeviceTree
+public import KVM
 public import LinuxSystem
 public import PlatformBus
 
@@ -11,6 +12,8 @@ public enum BoardDeviceError: Error, Sendable {
     case bus(PlatformBusError)
     /// Its node can't be made.
     case node(device: String, DeviceTreeError)
+    /// KVM refused a wire of the device's.
+    case kvm(KVMError)
     /// A system call failed; `call` says which, and for what.
     case call(String, errno: Errno)
 }

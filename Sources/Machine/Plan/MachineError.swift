@@ -87,6 +87,7 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
             switch error {
             case .bus(let error): self = .bus(error)
             case .node(let name, let error): self = .passthrough(.node(.deviceTree(device: name, error)))
+            case .kvm(let error): self = .kvm(error)
             case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
             }
         case let error as PassthroughError: self = .passthrough(error)
