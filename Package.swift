@@ -57,8 +57,15 @@ let package = Package(
         + module(
             "GuestNodes", ["HostDevices", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
             fixtures: ["Fixtures"])
-        + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
-        + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
+        + module(
+            "Board", ["GuestMemory", "PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
+        + module(
+            "Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"],
+            tests: ["GuestMemory", "KVM", "KernelFakes"])
+        + module(
+            "Virtio",
+            ["Board", "GuestMemory", "DeviceOptions", "PlatformBus", "DeviceTree", "KVM", "LinuxSystem"],
+            tests: ["KernelFakes"])
         + module("Console", ["Board", "LinuxSystem"], tests: ["Devices", "PlatformBus", "KernelFakes"])
         + module(
             "Passthrough",
@@ -72,9 +79,9 @@ let package = Package(
         + module(
             "Machine",
             [
-                "Passthrough", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
-                "HostDevices",
-                "DeviceOptions", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CZlib", "CZstd",
+                "Passthrough", "Virtio", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
+                "HostDevices", "DeviceOptions", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem",
+                "CZlib", "CZstd",
             ], tests: ["KernelFakes"])
         + [
             .executableTarget(
@@ -90,9 +97,9 @@ let package = Package(
             .testTarget(
                 name: "MessagesTests",
                 dependencies: [
-                    "martlet", "Machine", "Console", "Configuration", "Passthrough", "Devices", "Board", "GuestMemory",
-                    "GuestNodes", "HostDevices", "PlatformBus", "DeviceTree", "DeviceOptions", "Arm64", "VFIO", "KVM",
-                    "LinuxSystem", "KernelFakes", arguments,
+                    "martlet", "Machine", "Console", "Configuration", "Passthrough", "Virtio", "Devices", "Board",
+                    "GuestMemory", "GuestNodes", "HostDevices", "PlatformBus", "DeviceTree", "DeviceOptions", "Arm64",
+                    "VFIO", "KVM", "LinuxSystem", "KernelFakes", arguments,
                 ], exclude: ["messages.txt"], swiftSettings: strict),
             .target(
                 name: "KernelFakes",
