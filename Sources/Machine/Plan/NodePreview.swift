@@ -20,7 +20,8 @@ public struct NodePreview: Sendable {
     /// - Parameter sysfs: the host's /sys
     /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
     public init(of devices: [DeviceSurvey], sysfs: Sysfs) throws(MachineError) {
-        let board = BoardDevices.all(MachineConfiguration(bootSource: BootSource(kernelImagePath: "")))
+        let board = BoardDevices.all(
+            MachineConfiguration(bootSource: BootSource(kernelImagePath: "")), drives: OpenDrives())
         let layout = try BoardLayout(MachineConfig(), addressBits: 40, devices: board)
         let bus = try layout.makeBus()
         var claims = BoardClaims(bus: bus, layout: layout)
