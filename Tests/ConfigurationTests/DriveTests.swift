@@ -75,6 +75,29 @@ struct DriveTests {
         #expect(problemsOf(drives(#"{"drive_id": "\#(name)", "path_on_host": "b"}"#)).count == 1)
     }
 
+    @Test func `limits are read as Firecracker has them, and a bucket without a limit is none`() throws {
+        let drive = try decode(
+            drives(
+                #"""
+                {"drive_id": "a", "path_on_host": "b", "rate_limiter": {
+                   "bandwidth": {"size": 1048576, "one_time_burst": 4096, "refill_time": 100},
+                   "ops": {"size": 50, "refill_time": 1000, "one_time_burst": null}}}
+                """#)
+        ).drives.first
+        #expect(
+            drive?.limits
+                == RateLimits(
+                    bandwidth: .init(size: 1_048_576, oneTimeBurst: 4096, refillMilliseconds: 100),
+                    operations: .init(size: 50, refillMilliseconds: 1000)))
+        let entropy = try decode(
+            #"{\#(plainBootSource), "entropy": {"rate_limiter": {"ops": {"size": 0, "refill_time": 5}}}}"#)
+        #expect(entropy.entropy?.limits == RateLimits())
+        #expect(problemsOf(drives(#"{"drive_id": "a", "path_on_host": "b", "rate_limiter": {"ops": {}}}"#)) == [])
+        #expect(
+            problemsOf(drives(#"{"drive_id": "a", "path_on_host": "b", "rate_limiter": {"ops": {"size": 1}}}"#))
+                .count == 1)
+    }
+
     @Test func `an empty object is an entropy device, and what says nothing is none`() throws {
         #expect(try decode(#"{\#(plainBootSource), "entropy": {}}"#).entropy == EntropySource())
         #expect(try decode(#"{\#(plainBootSource), "entropy": {"rate_limiter": null}}"#).entropy == EntropySource())

@@ -52,9 +52,7 @@ struct FirecrackerKeyTests {
     }
 
     @Test(arguments: [
-        ("drives[0].rate_limiter", #""drives": [{"drive_id": "a", "path_on_host": "b", "rate_limiter": {"ops": {}}}]"#),
-        ("drives[0].socket", #""drives": [{"drive_id": "a", "path_on_host": "b", "socket": "s"}]"#),
-        ("entropy.rate_limiter", #""entropy": {"rate_limiter": {"ops": {}}}"#),
+        ("drives[0].socket", #""drives": [{"drive_id": "a", "path_on_host": "b", "socket": "s"}]"#)
     ])
     func `so is one of a device`(path: String, section: String) throws {
         let problems = problemsOf("{\(plainBootSource), \(section)}")

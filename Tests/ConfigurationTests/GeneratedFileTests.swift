@@ -70,6 +70,7 @@ extension SchemaCases {
             case "platform-devices.device_tree.": return device(#""host": "a", "device_tree": {\#(member)}"#)
             case "drives.":
                 return #"{\#(plainBootSource), "drives": [{"drive_id": "a", "path_on_host": "b", \#(member)}]}"#
+            case "entropy.": return #"{\#(plainBootSource), "entropy": {\#(member)}}"#
             default: throw NoPlace(path: path)
             }
         }

@@ -78,8 +78,16 @@ enum SchemaCases {
             let members = (others + [#""\#(key)": \#(probe)"#]).joined(separator: ", ")
             configurations.append(#"{\#(plainBootSource), "drives": [{\#(members)}]}"#)
         }
-        for key in FirecrackerKey.entropy.map(\.name) + ["unknown"] {
+        for key in EntropySource.Keys.section.keys.map(\.name) + ["unknown"] {
             configurations.append(#"{\#(plainBootSource), "entropy": {"\#(key)": \#(probe)}}"#)
+        }
+        for key in RateLimits.Keys.section.keys.map(\.name) + ["unknown"] {
+            configurations.append(#"{\#(plainBootSource), "entropy": {"rate_limiter": {"\#(key)": \#(probe)}}}"#)
+        }
+        for key in RateLimits.Bucket.Keys.section.keys.map(\.name) + ["unknown"] {
+            let others = [#""size": 1"#, #""refill_time": 1"#].filter { !$0.contains("\"\(key)\"") }
+            let members = (others + [#""\#(key)": \#(probe)"#]).joined(separator: ", ")
+            configurations.append(#"{\#(plainBootSource), "entropy": {"rate_limiter": {"ops": {\#(members)}}}}"#)
         }
         for key in EndOfInterrupt.Keys.section.keys.map(\.name) + ["unknown"] {
             configurations.append(device(#""host": "x", "eoi": {"\#(key)": \#(probe)}"#))

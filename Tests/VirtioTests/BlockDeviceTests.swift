@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 import Board
+import DeviceOptions
 import DeviceTree
 import KernelFakes
 import LinuxSystem
@@ -197,6 +198,36 @@ import Testing
         }
         #expect(machine.waits { machine.read(.interruptStatus) == 1 })
         #expect(!machine.waitsBriefly { machine.takeInterrupts() > 1 })
+    }
+
+    /// 2 requests at once, and then 10 a second.
+    @Test func `a limit has requests wait, whole or in part, and orders don't wait for it`() throws {
+        let limits = RateLimits(operations: .init(size: 2, refillMilliseconds: 200))
+        let machine = try TestMachine(
+            BlockDevice(
+                id: "a", slot: 0, file: drive.file, cache: .unsafe, engine: .sync, limits: limits, vcpuCount: 1))
+        machine.start()
+        let start = LinuxKernel().monotonicNanoseconds
+        for slot in 0..<4 as Range<UInt64> { machine.offer(0, sector: slot, room: 512, slot: slot) }
+        machine.kick()
+        #expect(machine.waits { machine.driver.usedIndex == 2 }, "the guest is told of what is done")
+        #expect(machine.waits { machine.driver.usedIndex == 4 })
+        #expect(LinuxKernel().monotonicNanoseconds - start >= 199_000_000)
+        // One that has to wait for an hour.
+        let slow = try TestMachine(
+            BlockDevice(
+                id: "a", slot: 0, file: drive.file, cache: .unsafe, engine: .sync,
+                limits: RateLimits(bandwidth: .init(size: 512, refillMilliseconds: 3_600_000)), vcpuCount: 1))
+        slow.start()
+        #expect(slow.run(0, room: 512) == (0, 513))
+        slow.offer(0, room: 512)
+        slow.kick()
+        #expect(!slow.waitsBriefly { slow.driver.usedIndex > 1 })
+        slow.live?.pause()
+        slow.live?.resume()
+        slow.write(.status, 0)
+        #expect(slow.driver.usedIndex == 1)
+        slow.release()
     }
 
     @Test func `a read-only drive takes no writes and offers none`() throws {

@@ -19,6 +19,8 @@ public struct Drive: Equatable, Sendable {
     public var cache = DriveCache.unsafe
     /// How the file is read and written.
     public var engine = DriveEngine.sync
+    /// How much the guest may read and write in a time; nil for any amount.
+    public var limits: RateLimits?
 
     /// A drive with these settings; every other key has its default.
     public init(id: String, path: String, isRootDevice: Bool = false, isReadOnly: Bool = false) {
@@ -71,7 +73,7 @@ public struct Drive: Equatable, Sendable {
             Section(
                 keys: [
                     id.description, path.description, isRootDevice.description, isReadOnly.description,
-                    partitionUUID.description, cache.description, engine.description,
+                    partitionUUID.description, cache.description, engine.description, RateLimits.key,
                 ], lacking: FirecrackerKey.drive)
         }
     }
@@ -84,6 +86,7 @@ public struct Drive: Equatable, Sendable {
         partitionUUID = reader.value(Keys.partitionUUID)
         cache = reader.value(Keys.cache)
         engine = reader.value(Keys.engine)
+        limits = reader.object(RateLimits.key).map { RateLimits($0) }
         reader.noteOthers(than: Keys.section)
     }
 }

@@ -43,16 +43,7 @@ package struct FirecrackerKey: Sendable {
     }
 
     static var drive: [FirecrackerKey] {
-        [
-            FirecrackerKey(
-                name: "rate_limiter",
-                remedy: "limit the control group of martlet by io.max (systemd: IOReadBandwidthMax)"),
-            FirecrackerKey(name: "socket", remedy: "give the file or block device by path_on_host"),
-        ]
-    }
-
-    static var entropy: [FirecrackerKey] {
-        [FirecrackerKey(name: "rate_limiter", remedy: "the host's random numbers don't run out")]
+        [FirecrackerKey(name: "socket", remedy: "give the file or block device by path_on_host")]
     }
 
     static var machineConfig: [FirecrackerKey] {

@@ -16,7 +16,7 @@ extension MachineConfiguration {
             Documentation("Disks of the guest: virtio block devices on files of the host's.", page: "drives.md"))
         static let entropy = KeyDescription(
             "entropy", .device({ EntropySource.Keys.section }),
-            "A virtio source of the host's random numbers for the guest; `{}` is all that it takes.")
+            "A virtio source of the host's random numbers for the guest; `{}` asks for it.")
         static let platformDevices = KeyDescription(
             "platform-devices", .objects({ PlatformDevice.Keys.section }),
             """

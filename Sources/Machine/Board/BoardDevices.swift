@@ -23,9 +23,12 @@ enum BoardDevices {
             devices.append(
                 BlockDevice(
                     id: drive.settings.id, slot: devices.virtioCount, file: drive.file, cache: drive.settings.cache,
-                    engine: drive.settings.engine, vcpuCount: configuration.machineSize.vcpuCount))
+                    engine: drive.settings.engine, limits: drive.settings.limits,
+                    vcpuCount: configuration.machineSize.vcpuCount))
         }
-        if configuration.entropy != nil { devices.append(EntropyDevice(slot: devices.virtioCount)) }
+        if let entropy = configuration.entropy {
+            devices.append(EntropyDevice(slot: devices.virtioCount, limits: entropy.limits))
+        }
         return devices
     }
 

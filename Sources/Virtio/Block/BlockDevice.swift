@@ -30,15 +30,19 @@ public struct BlockDevice: BoardDevice {
     private let file: DriveFile
     private let cache: DriveCache
     private let engine: DriveEngine
+    private let rateLimits: RateLimits?
     private let queueCount: Int
 
     /// - Parameters:
     ///   - id: what the configuration calls it; the guest sees the first 20 bytes as its serial number.
     ///   - slot: its number among the virtio devices of the board, from 0.
+    ///   - limits: how much the guest may read and write in a time; nil for any amount.
     ///   - vcpuCount: it has a queue for each vCPU, up to `queueLimit`.
     public init(
-        id: String, slot: Int, file: DriveFile, cache: DriveCache, engine: DriveEngine, vcpuCount: Int
+        id: String, slot: Int, file: DriveFile, cache: DriveCache, engine: DriveEngine, limits: RateLimits? = nil,
+        vcpuCount: Int
     ) {
+        rateLimits = limits
         self.id = id
         self.slot = slot
         self.file = file
@@ -54,12 +58,14 @@ public struct BlockDevice: BoardDevice {
 
     /// - Throws: `BoardDeviceError.bus`, `.kvm`, `.call` for an eventfd or a thread.
     public func start(at place: Place, in context: DeviceContext) throws(BoardDeviceError) -> any LiveDevice {
-        try LiveVirtioDevice(
+        let limiter = RateLimiter(rateLimits, clock: context.system)
+        return try LiveVirtioDevice(
             name, threads: "drive\(slot)", identity, chainLimit: Int(Self.queueSize), at: place, in: context
         ) {
             switch engine {
             case .sync:
-                BlockHandler(file, limits, name: name, identity: Array(serialNumber), log: context.log)
+                BlockHandler(
+                    file, limits, name: name, identity: serialNumber, limiter: limiter, log: context.log)
             }
         }
     }

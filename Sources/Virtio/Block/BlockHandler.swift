@@ -16,13 +16,20 @@ final class BlockHandler: RequestHandler {
     private let name: String
     private let identity: [UInt8]
     private let log: Log
+    /// Of the drive, over all its queues; nil without limits.
+    private let limiter: RateLimiter?
     /// Room for a header or a range, where the guest can't change it: an address, as pointers aren't sendable.
     private let scratch: UInt
 
     /// - Parameters:
     ///   - name: the drive's in messages.
     ///   - identity: what the guest gets as the drive's serial number.
-    init(_ file: DriveFile, _ limits: BlockRequest.Limits, name: String, identity: [UInt8], log: Log) {
+    ///   - limiter: shared by the drive's queues; nil without limits.
+    init(
+        _ file: DriveFile, _ limits: BlockRequest.Limits, name: String, identity: [UInt8],
+        limiter: RateLimiter? = nil, log: Log
+    ) {
+        self.limiter = limiter
         self.file = file
         self.limits = limits
         self.name = name
@@ -35,6 +42,13 @@ final class BlockHandler: RequestHandler {
     private var memory: UnsafeMutableRawPointer { UnsafeMutableRawPointer(bitPattern: scratch).unsafelyUnwrapped }
 
     deinit { memory.deallocate() }
+
+    func delay(of request: borrowing DescriptorChain) -> UInt64 {
+        guard let limiter else { return 0 }
+        // Without header and status.
+        let byteCount = request.readableCount + request.writableCount
+        return limiter.delay(byteCount: byteCount - min(byteCount, UInt64(BlockRequest.Header.byteCount) + 1))
+    }
 
     func handle(_ request: inout DescriptorChain) throws(QueueFault) -> UInt32 {
         let (readable, writable) = (request.readableCount, request.writableCount)

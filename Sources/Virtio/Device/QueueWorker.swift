@@ -133,7 +133,7 @@ final class QueueWorker: Sendable {
                 change.signal()
                 if now.hasEnd { return }
             }
-            if !isPaused, queue != nil { work(on: &queue, &chain, parts) }
+            if !isPaused, queue != nil { work(on: &queue, &chain, kick, parts) }
             if hasOrders.load(ordering: .acquiring) { continue }
             // It fails for no descriptor that is one.
             _ = try? parts.system.waitUntilReadable(kick.rawValue, milliseconds: -1)
@@ -151,17 +151,28 @@ final class QueueWorker: Sendable {
     }
 
     /// Handles all that is in the queue, until it is empty, broken, or there are orders.
-    private func work(on queue: inout SplitQueue?, _ chain: inout DescriptorChain, _ parts: Parts) {
+    private func work(
+        on queue: inout SplitQueue?, _ chain: inout DescriptorChain, _ kick: EventDescriptor, _ parts: Parts
+    ) {
         guard var current = queue else { return }
         do throws(QueueFault) {
             current.suppressKicks()
             repeat {
-                while try handleBatch(of: &current, &chain, parts.handler) {
-                    if current.publish() { parts.interrupt() }
-                    if hasOrders.load(ordering: .acquiring) {
-                        queue = current
-                        return
+                var count = 0
+                while try current.next(&chain) {
+                    guard waits(for: chain, &current, kick, parts) else {
+                        current.putBack()
+                        break
                     }
+                    current.add(chain.head, written: try parts.handler.handle(&chain))
+                    count += 1
+                    if count.isMultiple(of: Self.batchLimit), current.publish() { parts.interrupt() }
+                    if hasOrders.load(ordering: .acquiring) { break }
+                }
+                if current.publish() { parts.interrupt() }
+                if hasOrders.load(ordering: .acquiring) {
+                    queue = current
+                    return
                 }
             } while try current.wantKick()
             queue = current
@@ -173,16 +184,20 @@ final class QueueWorker: Sendable {
         }
     }
 
-    /// Handles some requests; false when there was none.
-    private func handleBatch(
-        of queue: inout SplitQueue, _ chain: inout DescriptorChain, _ handler: any RequestHandler
-    ) throws(QueueFault) -> Bool {
-        var count = 0
-        while count < Self.batchLimit, try queue.next(&chain) {
-            queue.add(chain.head, written: try handler.handle(&chain))
-            count += 1
-            if hasOrders.load(ordering: .relaxed) { break }
+    /// Waits until a request's time has come. The guest is told of what was done before.
+    /// - Returns: false when there are orders first.
+    private func waits(
+        for request: borrowing DescriptorChain, _ queue: inout SplitQueue, _ kick: EventDescriptor, _ parts: Parts
+    ) -> Bool {
+        while true {
+            let delay = parts.handler.delay(of: request)
+            if delay == 0 { return true }
+            if queue.publish() { parts.interrupt() }
+            if hasOrders.load(ordering: .acquiring) { return false }
+            let milliseconds = CInt(clamping: delay / 1_000_000 + (delay % 1_000_000 == 0 ? 0 : 1))
+            // It fails for no descriptor that is one. A kick that ends the wait is for what comes later.
+            _ = try? parts.system.waitUntilReadable(kick.rawValue, milliseconds: milliseconds)
+            _ = kick.take()
         }
-        return count > 0
     }
 }

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 public import Board
+public import DeviceOptions
 public import DeviceTree
 internal import LinuxSystem
 public import PlatformBus
@@ -22,9 +23,15 @@ public struct EntropyDevice: BoardDevice {
     public var lines: [InterruptTrigger] { [.edge] }
 
     private let slot: Int
+    private let rateLimits: RateLimits?
 
-    /// - Parameter slot: its number among the virtio devices of the board, from 0.
-    public init(slot: Int) { self.slot = slot }
+    /// - Parameters:
+    ///   - slot: its number among the virtio devices of the board, from 0.
+    ///   - limits: how much the guest may have in a time; nil for any amount.
+    public init(slot: Int, limits: RateLimits? = nil) {
+        self.slot = slot
+        rateLimits = limits
+    }
 
     /// - SeeAlso: Devicetree binding virtio/mmio.yaml
     public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {
@@ -35,7 +42,7 @@ public struct EntropyDevice: BoardDevice {
     public func start(at place: Place, in context: DeviceContext) throws(BoardDeviceError) -> any LiveDevice {
         try LiveVirtioDevice(
             name, threads: "entropy", Self.identity, chainLimit: Int(Self.queueSize), at: place, in: context
-        ) { EntropyHandler(context.system) }
+        ) { EntropyHandler(context.system, RateLimiter(rateLimits, clock: context.system)) }
     }
 
     static let identity = Transport.Identity(deviceID: deviceID, features: .ofAll, queueLimits: [queueSize])
@@ -49,8 +56,17 @@ final class EntropyHandler: RequestHandler {
     static let limit = 1 << 16
 
     private let system: any SystemCalls
+    /// Nil without limits.
+    private let limiter: RateLimiter?
 
-    init(_ system: any SystemCalls) { self.system = system }
+    init(_ system: any SystemCalls, _ limiter: RateLimiter? = nil) {
+        self.system = system
+        self.limiter = limiter
+    }
+
+    func delay(of request: borrowing DescriptorChain) -> UInt64 {
+        limiter?.delay(byteCount: min(request.writableCount, UInt64(Self.limit))) ?? 0
+    }
 
     func handle(_ request: inout DescriptorChain) throws(QueueFault) -> UInt32 {
         var done = 0

@@ -75,6 +75,9 @@ struct SplitQueue {
         return true
     }
 
+    /// Puts the chain that was taken last back: it comes again.
+    mutating func putBack() { nextAvailable &-= 1 }
+
     /// Reads the available ring's index; whether there is something new.
     private mutating func seeAvailable() throws(QueueFault) -> Bool {
         // What the entries refer to is read after it.

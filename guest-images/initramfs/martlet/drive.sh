@@ -11,7 +11,8 @@
 for disk in /sys/block/vd*; do
     name=$(basename "$disk")
     echo "martlet-guest: $name serial $(cat "$disk/serial") sectors $(cat "$disk/size") ro $(cat "$disk/ro")"
-    echo "martlet-guest: $name queues $(ls "$disk/mq" | wc -l) cache $(cat "$disk/queue/write_cache")"
+    set -- "$disk"/mq/*
+    echo "martlet-guest: $name queues $# cache $(cat "$disk/queue/write_cache")"
     echo "martlet-guest: $name md5 $(dd if="/dev/$name" bs=1M count=8 2>/dev/null | md5sum | cut -d' ' -f1)"
     if [ "$(cat "$disk/ro")" = 1 ]; then
         if dd if=/dev/zero of="/dev/$name" bs=4096 count=1 conv=fsync 2>/dev/null; then
