@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+import DeviceOptions
+import Glibc
 import LinuxSystem
+import Synchronization
 import Testing
 
 @testable import Virtio
@@ -94,4 +97,44 @@ import Testing
         #expect(longest <= Self.limit)
         #expect(faults > 1000 && requests > 500, "\(faults) faults, \(requests) requests")
     }
+
+    /// What was checked has to be what is used: the rings change between any two looks of the device.
+    @Test func `a guest that writes while the device reads`() throws {
+        let drive = try temporaryDrive(sectors: 16)
+        let machine = try TestMachine(
+            BlockDevice(id: "a", slot: 0, file: drive.file, cache: .writeback, engine: .sync, vcpuCount: 1))
+        let isDone = Atomic<Bool>(false)
+        let memory = machine.memory
+        let layout = machine.driver.layout
+        let writes = Atomic<Int>(0)
+        try withThread { [self] in
+            var numbers = Sequence(4711)
+            while !isDone.load(ordering: .relaxed) {
+                describe(layout, memory, &numbers)
+                memory.store(UInt16(truncatingIfNeeded: numbers.next()), at: layout.available - TestMemory.base + 2)
+                writes.add(1, ordering: .relaxed)
+            }
+        } while: {
+            for round in 0..<400 {
+                machine.start(eventIndex: round % 2 == 0)
+                for _ in 0..<4 {
+                    machine.kick()
+                    usleep(200)
+                }
+            }
+            isDone.store(true, ordering: .relaxed)
+        }
+        #expect(memory.isCanaryIntact)
+        #expect(writes.load(ordering: .relaxed) > 100)
+        machine.start()
+        #expect(machine.run(0, sector: 3, room: 512) == (0, 513))
+        #expect(machine.lines.all.count <= 16, "\(machine.lines.all)")
+    }
+}
+
+/// Runs `body` on a thread of its own while `other` runs.
+private func withThread(_ body: @escaping @Sendable () -> Void, while other: () throws -> Void) throws {
+    let thread = try SystemThread(name: "guest", body)
+    defer { thread.join() }
+    try other()
 }

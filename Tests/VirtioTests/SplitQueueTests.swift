@@ -88,6 +88,19 @@ private final class TestQueue {
         }
     }
 
+    @Test mutating func `an indirect table may be as long as a chain, and no longer`() throws {
+        for count in [Self.limit, Self.limit + 1] {
+            let queue = try queue()
+            memory.store(UInt16(0), at: driver.available + 2)
+            var driver = driver
+            let buffers = (0..<count).map { TestDriver.Buffer(offset: 0x4000 + UInt64($0) * 16, count: 16) }
+            driver.describe(buffers, from: 0, table: 0x7000)
+            driver.describe(0, address: memory.address(0x7000), count: UInt32(count) * 16, flags: 4)
+            driver.offer(0)
+            #expect(queue.fault == (count == Self.limit ? nil : .chainLength(limit: Self.limit)))
+        }
+    }
+
     @Test mutating func `indices wrap`() throws {
         let queue = try queue()
         driver.describe([.init(offset: 0x4000, count: 1)], from: 3)

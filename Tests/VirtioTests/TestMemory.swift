@@ -9,7 +9,7 @@ import Testing
 @testable import Virtio
 
 /// A guest's RAM for tests: a bank between two pages that nothing may touch.
-struct TestMemory {
+struct TestMemory: Sendable {
     static let base: UInt64 = 0x8000_0000
 
     let ram: GuestRAM

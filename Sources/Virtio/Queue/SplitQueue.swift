@@ -113,7 +113,8 @@ struct SplitQueue {
         chain.begin(head)
         var (table, size, index) = (descriptors, UInt32(layout.size), head)
         var isInTable = false
-        for _ in 0..<chainLimit {
+        var left = chainLimit
+        while left > 0 {
             // The index was checked: it is below the size of its table, which is wholly in RAM.
             let descriptor = Descriptor(at: table + 16 * Int(index))
             if descriptor.isIndirect {
@@ -124,9 +125,11 @@ struct SplitQueue {
                 guard let pointer = memory.pointer(descriptor.address, count: UInt64(descriptor.count)) else {
                     throw .buffer(address: descriptor.address, count: descriptor.count)
                 }
+                // It is no buffer, and there is one at most.
                 (table, size, index, isInTable) = (pointer, descriptor.count / 16, 0, true)
                 continue
             }
+            left -= 1
             try memory.append(
                 descriptor.address, count: descriptor.count, isWritable: descriptor.isWritable, to: &chain)
             guard descriptor.hasNext else { return }
