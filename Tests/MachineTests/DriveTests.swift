@@ -57,11 +57,11 @@ import Testing
         #expect(try arguments(bare) == "root=PARTUUID=0eaa91a0-01 ro")
     }
 
-    @Test func `drives are open from the plan to its end, and nothing stays behind`() throws {
+    @Test func `drives are open from the plan to its end, and go newest first, before KVM`() throws {
+        let drives = [Drive(id: "a", path: "/a.img"), Drive(id: "b", path: "/b.img", isRootDevice: true)]
         do {
-            let plan = try host.makePlan(
-                configuration([Drive(id: "a", path: "/a.img"), Drive(id: "b", path: "/b.img")]))
-            #expect(host.kernel.held.filter { $0.hasSuffix(".img") } == ["open /a.img", "open /b.img"])
+            let plan = try host.makePlan(configuration(drives), hypervisor: try host.makeHypervisor())
+            #expect(host.kernel.held == ["open /dev/kvm", "open /a.img", "open /b.img"])
             withExtendedLifetime(plan) {}
         }
         #expect(host.kernel.held == [])

@@ -18,9 +18,11 @@ struct OpenDrives: Sendable {
 
     /// The drive with the root file system first, the others in the configuration's order.
     let all: [Drive]
+    /// Oldest first.
+    private let files: [DriveFile]
 
     /// No drives.
-    init() { all = [] }
+    init() { (all, files) = ([], []) }
 
     /// - Throws: `MachineError.drive` for the first that can't be had; none stays open then.
     init(_ settings: [Configuration.Drive], system: any SystemCalls) throws(MachineError) {
@@ -35,6 +37,7 @@ struct OpenDrives: Sendable {
             for drive in drives.reversed() { drive.file.close() }
             throw .drive(error)
         }
+        files = drives.map(\.file)
         all = drives.filter(\.settings.isRootDevice) + drives.filter { !$0.settings.isRootDevice }
     }
 
@@ -65,5 +68,5 @@ struct OpenDrives: Sendable {
     }
 
     /// Closes them, newest first. A second call does nothing.
-    func close() { for drive in all.reversed() { drive.file.close() } }
+    func close() { for file in files.reversed() { file.close() } }
 }
