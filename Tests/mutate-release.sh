@@ -114,7 +114,6 @@ KVM goes before the drives|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/
 the oldest drive goes first|Machine/Plan/OpenDrives.swift|/Closes them, newest/,/^}/s/files.reversed()/files/
 a virtio device's wires go before its threads|Virtio/Device/LiveVirtioDevice.swift|/^    deinit/,/^    }/{s/registers.end()/XX/;s/resources.releaseAll()/registers.end()/;s/XX/resources.releaseAll()/}
 a virtio device's eventfds are shared by its registers|Virtio/Device/VirtioRegisters.swift|/^    func end/,/^    }/s/^        interrupt.release()//
-a queue's eventfd is shared by its thread|Virtio/Device/QueueWorker.swift|/^    func end/,/^    }/s/kick.release()//
 the kernel's file goes before the initrd's|Machine/Boot/BootFile.swift|/^    \/\/\/ Closes them/,/^    }/{s/initrd?.close()/XX/;s/kernel.close()/initrd?.close()/;s/XX/kernel.close()/}
 the page map goes before the pin|GuestMemory/PhysicalMemory.swift|/^    public func close/,/^    }/{s/pin.release()/XX/;s/map.close()/pin.release()/;s/XX/map.close()/}
 the interrupts' counts go before the devices|Passthrough/Placement/OpenDevices.swift|/^    public func close/,/^    }/{s/^        interruptFile?.close()//;s/^        list.releaseAll()/        interruptFile?.close(); list.releaseAll()/}
