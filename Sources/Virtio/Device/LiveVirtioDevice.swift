@@ -27,39 +27,50 @@ final class LiveVirtioDevice: LiveDevice {
         in context: DeviceContext, handler: () -> any RequestHandler
     ) throws(BoardDeviceError) {
         var stack = ResourceStack()
-        var registers: VirtioRegisters?
         do throws(BoardDeviceError) {
             let interrupt = stack.keep(try Self.event(context))
-            let new = VirtioRegisters(name: name, identity, interrupt: interrupt, log: context.log)
-            registers = new
+            registers = VirtioRegisters(name: name, identity, interrupt: interrupt, log: context.log)
             let gsi = GSI(rawValue: place.lines[0].rawValue)
             stack.keep(
                 try mapError(BoardDeviceError.kvm, try InterruptRoute(context.vm, gsi: gsi, trigger: interrupt)))
-            let memory = QueueMemory(context.memory)
-            let notify = place.windows[0].base.rawValue &+ TransportRegister.queueNotify.rawValue
-            for index in identity.queueLimits.indices {
-                let kick = stack.keep(try Self.event(context))
-                stack.keep(
-                    try mapError(
-                        BoardDeviceError.kvm,
-                        try IOEvent(context.vm, address: notify, length: 4, match: UInt64(index), event: kick)))
-                let parts = QueueWorker.Parts(
-                    memory: memory, handler: handler(), chainLimit: chainLimit,
-                    interrupt: { new.noteUsedBuffers() }, fail: { new.fail(queue: index, $0) },
-                    system: context.system)
-                do { new.add(try QueueWorker(name: "\(threads)-\(index)", kick: kick, parts)) } catch {
-                    throw BoardDeviceError.call("pthread_create", errno: error)
-                }
-            }
-            stack.keep(try context.attach(new, name: name, to: place.windows[0]))
         } catch {
-            registers?.end()
             stack.releaseAll()
             throw error
         }
-        guard let registers else { preconditionFailure("nothing was thrown") }
-        self.registers = registers
+        do throws(BoardDeviceError) {
+            try Self.addQueues(
+                to: registers, &stack, threads: threads, count: identity.queueLimits.count, chainLimit: chainLimit,
+                at: place, in: context, handler: handler)
+            stack.keep(try context.attach(registers, name: name, to: place.windows[0]))
+        } catch {
+            registers.end()
+            stack.releaseAll()
+            throw error
+        }
         resources = stack
+    }
+
+    /// Gives each queue its eventfd, its wire and its thread.
+    private static func addQueues(
+        to registers: VirtioRegisters, _ stack: inout ResourceStack, threads: String, count: Int, chainLimit: Int,
+        at place: Place, in context: DeviceContext, handler: () -> any RequestHandler
+    ) throws(BoardDeviceError) {
+        let memory = QueueMemory(context.memory)
+        let notify = place.windows[0].base.rawValue &+ TransportRegister.queueNotify.rawValue
+        for index in 0..<count {
+            let kick = stack.keep(try event(context))
+            stack.keep(
+                try mapError(
+                    BoardDeviceError.kvm,
+                    try IOEvent(context.vm, address: notify, length: 4, match: UInt64(index), event: kick)))
+            let parts = QueueWorker.Parts(
+                memory: memory, handler: handler(), chainLimit: chainLimit,
+                interrupt: { registers.noteUsedBuffers() }, fail: { registers.fail(queue: index, $0) },
+                system: context.system)
+            do { registers.add(try QueueWorker(name: "\(threads)-\(index)", kick: kick, parts)) } catch {
+                throw BoardDeviceError.call("pthread_create", errno: error)
+            }
+        }
     }
 
     private static func event(_ context: DeviceContext) throws(BoardDeviceError) -> EventDescriptor {

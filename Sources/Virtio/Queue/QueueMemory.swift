@@ -32,6 +32,7 @@ final class QueueMemory: Sendable {
     /// Where `count` bytes from `address` on are in this process; nil when they aren't all in one bank.
     func pointer(_ address: UInt64, count: UInt64) -> UnsafeMutableRawPointer? {
         guard let (host, rest) = place(of: address), count <= rest else { return nil }
+        // Safety: the bytes are in the bank, which self keeps mapped.
         return UnsafeMutableRawPointer(bitPattern: host)
     }
 

@@ -68,6 +68,7 @@ struct SplitQueue {
     mutating func next(_ chain: inout DescriptorChain) throws(QueueFault) -> Bool {
         if nextAvailable == seenAvailable, try !seeAvailable() { return false }
         let slot = Int(nextAvailable & (layout.size &- 1))
+        // Safety: init has checked that the whole ring is in RAM, and the slot is below its size.
         let head = GuestWord.load16(available + 4 + 2 * slot)
         guard head < layout.size else { throw .head(head, size: layout.size) }
         nextAvailable &+= 1
@@ -115,7 +116,7 @@ struct SplitQueue {
         var isInTable = false
         var left = chainLimit
         while left > 0 {
-            // The index was checked: it is below the size of its table, which is wholly in RAM.
+            // Safety: the index was checked: it is below the size of its table, which is wholly in RAM.
             let descriptor = Descriptor(at: table + 16 * Int(index))
             if descriptor.isIndirect {
                 guard layout.usesIndirect, !isInTable, !descriptor.hasNext else { throw .indirect }
@@ -144,6 +145,7 @@ struct SplitQueue {
     /// Puts a chain into the used ring; the guest sees it after `publish`.
     /// - Parameter written: how many bytes the device has written to it.
     mutating func add(_ head: UInt16, written: UInt32) {
+        // Safety: init has checked that the whole ring is in RAM, and the slot is below its size.
         let entry = used + 4 + 8 * Int(nextUsed & (layout.size &- 1))
         GuestWord.store32(UInt32(head), entry)
         GuestWord.store32(written, entry + 4)
@@ -160,6 +162,7 @@ struct SplitQueue {
         // The guest says what it wants and then looks at the index; here it is the other way round.
         GuestWord.fence()
         guard layout.usesEventIndex else { return GuestWord.load16(available) & 1 == 0 }
+        // Safety: the word behind the ring, for which init has checked that there is room.
         let event = GuestWord.load16(available + 4 + 2 * Int(layout.size))
         return (nextUsed &- event) &- 1 < nextUsed &- before
     }
@@ -176,6 +179,7 @@ struct SplitQueue {
     /// - Returns: whether there is one already, for which no kick may come.
     /// - Throws: `QueueFault.availableIndex`.
     mutating func wantKick() throws(QueueFault) -> Bool {
+        // Safety: the word behind the ring, for which init has checked that there is room, or the first of it.
         if layout.usesEventIndex {
             GuestWord.storeReleasing16(nextAvailable, used + 4 + 8 * Int(layout.size))
         } else {

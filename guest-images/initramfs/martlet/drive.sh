@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright 2026 The Martlet authors
 
-# Says of each virtio disk what it is, and the MD5 of its first 8 MiB, and of the entropy device that it gives bytes. Then, by the
-# words of the command line:
+# Says of each virtio disk what it is, and the MD5 of its first 8 MiB, and of the entropy device that it gives bytes.
+# Then, by the words of the command line:
 #   martlet.write=1     writes 1 MiB of lines from 9000000 on to vda at 16 MiB, and reads them back
 #   martlet.blocks=N    reads and writes N MiB in vda's 8 MiB from 32 MiB on, each block checked
 #   martlet.discard=1   gives vda's 16 MiB from 16 MiB on back
