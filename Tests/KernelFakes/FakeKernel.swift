@@ -66,6 +66,14 @@ public final class FakeKernel: Sendable {
         public var programInputs: [String: [UInt8]] = [:]
         /// Those of them that another process has open and shares with nobody.
         public var busyNodes: Set<String> = []
+        /// Files that may not be written to.
+        public var readOnlyFiles: Set<String> = []
+        /// Files that another process has locked.
+        public var lockedFiles: Set<String> = []
+        /// The locks of files, by descriptor, and whether they are exclusive.
+        public var locks: [CInt: Bool] = [:]
+        /// What block devices say of themselves, by path.
+        public var blockDevices: [String: BlockGeometry] = [:]
         /// What was done with descriptors that are waited for, oldest first: "epoll_ctl add timerfd_create read". Apart
         /// from the journal, which is of what is held.
         public var traffic: [String] = []

@@ -7,7 +7,7 @@
 /// `problems` the values are thrown away, so a fallback that stands in for a wrong value is never used.
 ///
 /// A key whose value is `null`, `[]`, `{}` or `false` is absent, as in the files that Firecracker's users have; `false`
-/// is a value where a key takes true or false. Names that the user makes up (`map`) and elements of arrays are no keys.
+/// is a value where a key takes true or false, and `{}` where it asks for a device. Names that the user makes up (`map`) and elements of arrays are no keys.
 ///
 /// Which keys are read shows by itself which ones are known: the object's table is made for messages only.
 ///
@@ -185,6 +185,7 @@ final class ObjectReader {
 
     private static func isAbsent(_ value: JSONValue, _ shape: KeyShape) -> Bool {
         if case .boolean = value, case .boolean = shape { return false }
+        if case .object = value, case .device = shape { return false }
         return value.isEmpty
     }
 

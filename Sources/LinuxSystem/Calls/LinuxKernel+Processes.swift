@@ -109,11 +109,10 @@ extension LinuxKernel {
         }
     }
 
-    public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        // Safety: getrandom writes the bytes that it is told of, and gives as many in one call up to 256.
-        try retrying(ours: "getrandom") { clinux_get_random(&bytes, count) }
-        return bytes
+    public func fillRandom(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        // Safety: getrandom writes no more bytes than it is told of, and checks their addresses.
+        return Int(try retrying { clinux_get_random(base, buffer.count) })
     }
 
     public func ignoreBrokenPipes() throws(Errno) { try check(clinux_ignore_broken_pipes(), ours: "sigaction") }

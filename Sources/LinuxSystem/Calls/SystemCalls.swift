@@ -10,6 +10,6 @@
 /// Types without a kernel of their own to ask (`Clock`, `SystemThread`, `ChangeSignal`, `CurrentProcess`, `LineWriter`)
 /// call the methods of `LinuxKernel`, so that these protocols name all calls there are. `SeamTests` holds them against
 /// the C shims.
-public protocol SystemCalls: FileCalls, OutputCalls, StreamCalls, MemoryCalls, EventCalls, ThreadCalls, ProcessCalls,
-    TerminalCalls, ClockCalls
+public protocol SystemCalls: FileCalls, OutputCalls, StreamCalls, BlockCalls, MemoryCalls, EventCalls, ThreadCalls,
+    ProcessCalls, TerminalCalls, ClockCalls
 {}

@@ -9,6 +9,7 @@ public import KVM
 public import LinuxSystem
 public import Passthrough
 public import PlatformBus
+public import Virtio
 
 /// Why a machine could not be built or could not go on, and what to do about it.
 public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -22,6 +23,8 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case file(key: String, path: String, errno: Errno)
     /// Such a file that is no regular one.
     case fileKind(key: String, path: String, FileError)
+    /// A drive can't be had.
+    case drive(DriveError)
     /// The kernel can't be booted, and what to do.
     case image(path: String, KernelProblem)
     /// Something that goes into RAM is larger than what is left there.
@@ -108,6 +111,7 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
         case .file(let key, let path, let errno):
             "\(key): \(path): \(errno.explained)"
         case .fileKind(let key, let path, let error): "\(key): \(path): \(error)"
+        case .drive(let error): error.description
         case .image(let path, let problem):
             """
             boot-source.kernel_image_path: \(path): \(problem)

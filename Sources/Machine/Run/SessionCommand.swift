@@ -64,11 +64,14 @@ public struct SessionStatus: Sendable {
     public let state: SessionState
     /// Passed-through devices, in the order of the configuration.
     public let devices: [DeviceReport]
+    /// The guest's drives, and what it has done with them.
+    public var drives: [DriveReport] = []
     /// RAM at the host's physical addresses; nil where devices need none such.
     public let memory: MemoryReport?
 
     /// A line for each fact.
     public var lines: [String] {
-        (state == .paused ? ["machine: paused"] : []) + devices.flatMap(\.lines) + (memory?.lines ?? [])
+        (state == .paused ? ["machine: paused"] : []) + devices.flatMap(\.lines) + drives.map(\.line)
+            + (memory?.lines ?? [])
     }
 }
