@@ -297,7 +297,7 @@ extension Integration {
                 try expectPowerOff(result)
                 #expect(result.line("syscon") == "syscon martlet,block syscon ")
                 // PrimeCell RTC (PL031), ARM DDI 0224, 3.3.10: RTCPeriphID0 to 2.
-                #expect(result.line("registers") == "registers 0x00000031 0x00000010 0x00000004")
+                #expect(result.line("registers") == "registers 0x00000031 0x00000010 0x00000014")
                 #expect(result.line("written") == "written 0x12345678")
             }
         }

@@ -106,7 +106,8 @@ public struct RegisterBlock: Equatable, Sendable {
             guard let value = UInt64(String(decoding: digits, as: UTF8.self), radix: 16) else { return nil }
             guard offset <= bytes.count - width else { continue }
             for index in 0..<width {
-                bytes[offset + (isBigEndian ? width - 1 - index : index)] = UInt8(truncatingIfNeeded: value >> (8 * index))
+                bytes[offset + (isBigEndian ? width - 1 - index : index)] = UInt8(
+                    truncatingIfNeeded: value >> (8 * index))
             }
         }
         return hasLines ? bytes : nil
