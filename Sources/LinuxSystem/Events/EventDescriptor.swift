@@ -14,7 +14,7 @@ public final class EventDescriptor: Sendable {
         descriptor = OwnedDescriptor(adopting: try system.createEventDescriptor(), of: system)
     }
 
-    /// Closes it now, for an owner that shares it with no one and names the order in which things go.
+    /// Closes it now, for an owner that doesn't share it and names the order of release.
     func close() { descriptor.close() }
 
     /// Adds one. A counter at its limit stays there: the event is not lost, only merged.

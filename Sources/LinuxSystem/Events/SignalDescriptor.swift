@@ -3,7 +3,9 @@
 
 public import SystemPackage
 
-/// Signals as a readable descriptor (signalfd(2)), blocked in the thread that makes it and in all that it starts.
+/// Signals as a readable descriptor (signalfd(2)).
+///
+/// They are blocked in the thread that creates it, and in all threads that this thread starts.
 public final class SignalDescriptor: Sendable {
     private let descriptor: OwnedDescriptor
     /// The number, for an event loop.
@@ -14,6 +16,6 @@ public final class SignalDescriptor: Sendable {
         descriptor = OwnedDescriptor(adopting: try system.createSignalDescriptor(signals), of: system)
     }
 
-    /// The number of a signal that has arrived, or nil.
+    /// Takes a signal that has arrived and returns its number; nil when there is none.
     public func take() -> CInt? { descriptor.system.takeSignal(from: rawValue) }
 }

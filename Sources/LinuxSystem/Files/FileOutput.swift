@@ -5,7 +5,7 @@ public import SystemPackage
 
 /// Writing whole files and messages.
 public enum FileOutput {
-    /// Writes all bytes, however often that takes.
+    /// Writes all bytes, in as many calls as it takes.
     /// - Throws: what write(2) gives: ENOSPC, EPIPE, EIO.
     public static func write(
         _ bytes: UnsafeRawBufferPointer, to descriptor: CInt, of system: any SystemCalls = LinuxKernel()
@@ -23,7 +23,7 @@ public enum FileOutput {
         }
     }
 
-    /// Writes all bytes, however often that takes.
+    /// Writes all bytes, in as many calls as it takes.
     /// - Throws: what write(2) gives.
     static func write(_ bytes: [UInt8], to descriptor: CInt, of system: any SystemCalls) throws(Errno) {
         var failure: Errno?
@@ -33,7 +33,7 @@ public enum FileOutput {
         if let failure { throw failure }
     }
 
-    /// Writes what can be written.
+    /// Writes as much as possible, and ignores an error.
     public static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) {
         do { try write(bytes, to: descriptor) } catch {}
     }
@@ -48,7 +48,7 @@ public enum FileOutput {
             try? system.closeFile(descriptor)
             throw error
         }
-        // A full disk may show only here, on network file systems.
+        // On a network file system, a full disk may show only here.
         try system.closeFile(descriptor)
     }
 }
