@@ -3,9 +3,9 @@
 
 internal import DeviceOptions
 
-// What several keys together may not say, beyond what a schema can say.
+// Checks of several keys together that a schema can't express.
 extension MachineConfiguration {
-    /// Notes what can't be where RAM is at the host's physical addresses.
+    /// Notes settings that are impossible when RAM is at the host's physical addresses.
     func noteIdentity(_ reader: ObjectReader) {
         guard let index = platformDevices.firstIndex(where: { $0.dma == .identity }) else { return }
         let device = "platform-devices[\(index)].dma \"identity\""
@@ -58,7 +58,8 @@ extension MachineConfiguration {
         }
     }
 
-    /// Linux 6.12 pins what is mapped through an iommufd page by page (iommufd/pages.c), and registers have no pages.
+    /// Notes `peer_to_peer` with iommufd: Linux 6.12 pins mapped memory page by page there (iommufd/pages.c), and
+    /// registers have no pages.
     func notePathOfPeers(_ reader: ObjectReader) {
         let problem: String
         if vfio == .cdev {
@@ -75,7 +76,7 @@ extension MachineConfiguration {
             allowed: "false, or devices by their groups: the kernel maps no registers through /dev/iommu")
     }
 
-    /// Notes each device whose name an earlier one has. Two paths may lead to one device, so names are compared.
+    /// Notes each device with the name of an earlier one. Names are compared, because two paths may lead to one device.
     static func noteRepeatedDevices(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
         guard devices.count > 1 else { return }
         var paths: [String: String] = [:]
