@@ -3,10 +3,10 @@
 
 internal import LinuxSystem
 
-/// Marks at the beginning of each page of a mapping, by which it is known elsewhere. The pages are zero before and
+/// Marks at the beginning of each page of a mapping, by which it can be found elsewhere. The pages are zero before and
 /// after.
 struct PageMarks {
-    /// In bytes: 16 that are nobody else's, and the page's number.
+    /// The length of a mark in bytes: 16 random bytes, and the page's number.
     static let size = 24
 
     let count: UInt64
