@@ -3,7 +3,7 @@
 
 import FoundationEssentials
 
-/// A configuration for `martlet`, as a test wants it.
+/// A configuration for `martlet`.
 struct GuestConfiguration: Encodable {
     struct BootSource: Encodable {
         var kernel: String
@@ -62,7 +62,7 @@ struct GuestConfiguration: Encodable {
             self.sysfsdev = sysfsdev
             self.isTrapped = isTrapped
             self.guestAddress = guestAddress.map { .all($0) }
-            // Nothing is behind that one, which only the configuration can say.
+            // No device is behind this transport; only the configuration can say so.
             if host == HostDevices.virtio { dma = "none" }
         }
 
@@ -107,7 +107,7 @@ struct GuestConfiguration: Encodable {
     }
 
     enum GuestAddress: Encodable {
-        /// What `guest_address` may be without an array.
+        /// The forms of `guest_address` that aren't arrays.
         case all(String)
         case each([String])
 
@@ -120,7 +120,7 @@ struct GuestConfiguration: Encodable {
         }
     }
 
-    /// What `reset` may be.
+    /// The forms of `reset`.
     enum Reset: Encodable {
         case word(String)
         case steps([ResetStep])
