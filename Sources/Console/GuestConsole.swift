@@ -54,7 +54,7 @@ public final class GuestConsole: Sendable {
     ///   - outputDescriptor: usually 1.
     ///   - failed: called at most once for each kind, when the output can't be written or the input can't be watched
     ///     any more.
-    /// - Throws: what eventfd(2) and timerfd_create(2) give.
+    /// - Throws: the errors of eventfd(2) and timerfd_create(2).
     public init(
         input: CInt = 0, outputDescriptor: CInt = 1, system: any SystemCalls = LinuxKernel(),
         failed: @escaping @Sendable (Failure) -> Void

@@ -14,7 +14,7 @@ struct PageMarks {
     private let secret: [UInt8]
 
     /// Writes the marks.
-    /// - Throws: what getrandom(2) gives.
+    /// - Throws: the errors of getrandom(2).
     init(on mapping: MemoryMapping, system: any SystemCalls) throws(Errno) {
         secret = try system.randomBytes(16)
         self.mapping = mapping

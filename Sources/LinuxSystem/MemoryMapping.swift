@@ -20,7 +20,7 @@ public final class MemoryMapping: Sendable {
     public static var pageSize: UInt64 { LinuxKernel.pageSize }
 
     /// Maps `size` bytes of `descriptor` from `offset`, readable and writable.
-    /// - Throws: what mmap(2) gives.
+    /// - Throws: the errors of mmap(2).
     public init(
         of descriptor: CInt, offset: UInt64 = 0, size: UInt64, system: any SystemCalls
     ) throws(Errno) {
@@ -32,7 +32,7 @@ public final class MemoryMapping: Sendable {
     /// Maps parts of `descriptor` one behind the other, and populates all pages at once.
     /// - Parameters:
     ///   - alignment: in bytes, a power of two; the address modulo it equals `remainder`.
-    /// - Throws: what mmap(2) gives.
+    /// - Throws: the errors of mmap(2).
     public init(
         of descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64 = 0, system: any SystemCalls
     ) throws(Errno) {
@@ -48,7 +48,7 @@ public final class MemoryMapping: Sendable {
     }
 
     /// Leaves the memory out of core dumps of this process.
-    /// - Throws: what madvise(2) gives.
+    /// - Throws: the errors of madvise(2).
     public func excludeFromCoreDumps() throws(Errno) { try system.excludeFromCoreDumps(address: address, size: size) }
 
     /// The bytes from `offset`; nil when some of them are outside.

@@ -46,7 +46,7 @@ public final class HostInterruptFile: Sendable {
     private let descriptor: OwnedDescriptor
     private let system: any SystemCalls
 
-    /// - Throws: what open(2) gives.
+    /// - Throws: the errors of open(2).
     public init(_ system: any SystemCalls) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.open(Self.path, .readOnly), of: system)
         self.system = system

@@ -9,7 +9,7 @@ public final class EventDescriptor: Sendable {
     /// The number, for the calls that take one.
     public var rawValue: CInt { descriptor.rawValue }
 
-    /// - Throws: what eventfd(2) gives: EMFILE, ENFILE, ENOMEM.
+    /// - Throws: the errors of eventfd(2): EMFILE, ENFILE, ENOMEM.
     public init(of system: any SystemCalls) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.createEventDescriptor(), of: system)
     }

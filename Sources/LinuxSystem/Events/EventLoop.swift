@@ -35,7 +35,7 @@ public final class EventLoop: Sendable {
     private let sources = Mutex(Sources())
     private let stopping = Atomic<Bool>(false)
 
-    /// - Throws: what epoll_create1(2) and eventfd(2) give.
+    /// - Throws: the errors of epoll_create1(2) and eventfd(2).
     public init(of system: any SystemCalls = LinuxKernel()) throws(Errno) {
         self.system = system
         epoll = OwnedDescriptor(adopting: try system.createPoll(), of: system)
@@ -100,7 +100,7 @@ public final class EventLoop: Sendable {
 
     /// Waits for sources and runs their handlers until `stop` is called.
     /// - Parameter woken: called on this thread after `wake`, once for several calls, and also after `stop`.
-    /// - Throws: what epoll_wait(2) gives, other than EINTR.
+    /// - Throws: the errors of epoll_wait(2), other than EINTR.
     public func run(woken: () -> Void = {}) throws(Errno) {
         let batch = EventBatch()
         while !stopping.load(ordering: .acquiring) {

@@ -11,7 +11,7 @@ public final class SignalDescriptor: Sendable {
     /// The number, for an event loop.
     public var rawValue: CInt { descriptor.rawValue }
 
-    /// - Throws: what signalfd(2) gives.
+    /// - Throws: the errors of signalfd(2).
     public init(signals: [CInt], of system: any SystemCalls = LinuxKernel()) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.createSignalDescriptor(signals), of: system)
     }

@@ -9,7 +9,7 @@ public final class TimerDescriptor: Sendable {
     /// The number, for an event loop.
     public var rawValue: CInt { descriptor.rawValue }
 
-    /// - Throws: what timerfd_create(2) gives.
+    /// - Throws: the errors of timerfd_create(2).
     public init(of system: any SystemCalls = LinuxKernel()) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.createTimer(), of: system)
     }

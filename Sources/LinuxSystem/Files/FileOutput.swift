@@ -6,7 +6,7 @@ public import SystemPackage
 /// Writing whole files and messages.
 public enum FileOutput {
     /// Writes all bytes, in as many calls as it takes.
-    /// - Throws: what write(2) gives: ENOSPC, EPIPE, EIO.
+    /// - Throws: the errors of write(2): ENOSPC, EPIPE, EIO.
     public static func write(
         _ bytes: UnsafeRawBufferPointer, to descriptor: CInt, of system: any SystemCalls = LinuxKernel()
     ) throws(Errno) {
@@ -24,7 +24,7 @@ public enum FileOutput {
     }
 
     /// Writes all bytes, in as many calls as it takes.
-    /// - Throws: what write(2) gives.
+    /// - Throws: the errors of write(2).
     static func write(_ bytes: [UInt8], to descriptor: CInt, of system: any SystemCalls) throws(Errno) {
         var failure: Errno?
         bytes.withUnsafeBytes { buffer in
@@ -39,7 +39,7 @@ public enum FileOutput {
     }
 
     /// Replaces the content of the file at `path`, or creates it.
-    /// - Throws: what open(2), write(2) and close(2) give.
+    /// - Throws: the errors of open(2), write(2) and close(2).
     public static func replace(
         _ path: String, with bytes: [UInt8], of system: any SystemCalls = LinuxKernel()
     ) throws(Errno) {

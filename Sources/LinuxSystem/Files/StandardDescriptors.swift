@@ -9,6 +9,6 @@ public enum StandardDescriptors {
     ///
     /// Otherwise a file that the process opens later could get one of them, and the guest's output could go to a
     /// device.
-    /// - Throws: what open(2) gives.
+    /// - Throws: the errors of open(2).
     public static func reserve() throws(Errno) { try LinuxKernel().reserveStandardDescriptors() }
 }

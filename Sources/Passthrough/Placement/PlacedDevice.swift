@@ -27,7 +27,7 @@ public final class PlacedDevice: Sendable {
         public var mapTimeoutMilliseconds: Int
         /// Where the guest sees its regions.
         public var placement: DevicePlacement
-        /// What the guest's device tree adds to its node of the host's.
+        /// The settings that the guest's node has in addition to the host's node.
         public var node = NodeSettings()
         /// What it may reach by DMA.
         public var dma = VFIODMAMode.automatic
