@@ -58,8 +58,15 @@ let package = Package(
         + module(
             "GuestNodes", ["HostDevices", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KernelFakes"],
             fixtures: ["Fixtures"])
-        + module("Board", ["PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
-        + module("Devices", ["Board", "PlatformBus", "DeviceTree", "LinuxSystem"], tests: ["KVM", "KernelFakes"])
+        + module(
+            "Board", ["GuestMemory", "PlatformBus", "DeviceTree", "KVM", "LinuxSystem"], tests: ["KernelFakes"])
+        + module(
+            "Devices", ["Board", "KVM", "PlatformBus", "DeviceTree", "LinuxSystem"],
+            tests: ["GuestMemory", "KernelFakes"])
+        + module(
+            "Virtio",
+            ["Board", "GuestMemory", "DeviceOptions", "PlatformBus", "DeviceTree", "KVM", "LinuxSystem"],
+            tests: ["KernelFakes"])
         + module("Console", ["Board", "LinuxSystem"], tests: ["Devices", "PlatformBus", "KernelFakes"])
         + module(
             "Passthrough",
@@ -74,7 +81,7 @@ let package = Package(
         + module(
             "Machine",
             [
-                "Passthrough", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
+                "Passthrough", "Virtio", "Devices", "Console", "Board", "Configuration", "GuestMemory", "GuestNodes",
                 "HostDevices", "PlatformBus", "Arm64", "DeviceTree", "VFIO", "KVM", "LinuxSystem", "CZlib", "CZstd",
             ], tests: ["DeviceOptions", "KernelFakes"])
         + [
@@ -95,9 +102,9 @@ let package = Package(
             .testTarget(
                 name: "MessagesTests",
                 dependencies: [
-                    "martlet", "Machine", "Console", "Configuration", "Passthrough", "Devices", "Board", "GuestMemory",
-                    "GuestNodes", "HostDevices", "PlatformBus", "DeviceTree", "DeviceOptions", "Arm64", "VFIO", "KVM",
-                    "LinuxSystem", "KernelFakes", arguments,
+                    "martlet", "Machine", "Console", "Configuration", "Passthrough", "Virtio", "Devices", "Board",
+                    "GuestMemory", "GuestNodes", "HostDevices", "PlatformBus", "DeviceTree", "DeviceOptions", "Arm64",
+                    "VFIO", "KVM", "LinuxSystem", "KernelFakes", arguments,
                 ], exclude: ["messages.txt"], swiftSettings: strict),
             .target(
                 name: "KernelFakes",

@@ -15,8 +15,8 @@ copy=${MARTLET_MUTANTS:-$root/.build/mutants}
 mkdir -p "$copy"
 
 # What the tests of each module that is changed are to notice.
-tests='^(LinuxSystem|GuestMemory|KVM|VFIO|Devices|Passthrough|Machine)Tests\.'
-tests+='.*(Ownership|ReleaseOrder|Sweep|PhysicalMemory|IdentityMemory|MemorySlot|Connection|Placement|DMA|BoardDevice)'
+tests='^(LinuxSystem|GuestMemory|KVM|VFIO|Virtio|Devices|Passthrough|Machine)Tests\.'
+tests+='.*(Ownership|ReleaseOrder|Sweep|PhysicalMemory|IdentityMemory|MemorySlot|Connection|Placement|DMA|BoardDevice|BlockDevice|Drive)'
 
 # Brings the copy up to date; files that are the same keep their times, so that little is built anew.
 refresh() {
@@ -110,6 +110,10 @@ what the devices share goes before their resets|Passthrough/Connection/Connected
 the RAM goes before the devices that write to it|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/{s/passthrough.close()/XX/;s/identity?.close()/passthrough.close()/;s/XX/identity?.close()/}
 KVM goes before the RAM|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/{s/identity?.close()/XX/;s/hypervisor.release()/identity?.close()/;s/XX/hypervisor.release()/}
 the boot's files go after the devices|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/{s/^        bootFiles.*//;s/passthrough.close()/passthrough.close(); bootFiles.withLock { $0.take() }?.close()/}
+KVM goes before the drives|Machine/Plan/MachinePlan.swift|/^    deinit/,/^    }/{s/ drives.close()/ XX/;s/hypervisor.release()/drives.close()/;s/XX/hypervisor.release()/}
+the oldest drive goes first|Machine/Plan/OpenDrives.swift|/Closes them, newest/,/^}/s/files.reversed()/files/
+a virtio device's wires go before its threads|Virtio/Device/LiveVirtioDevice.swift|/^    deinit/,/^    }/{s/registers.end()/XX/;s/resources.releaseAll()/registers.end()/;s/XX/resources.releaseAll()/}
+a virtio device's eventfds are shared by its registers|Virtio/Device/VirtioRegisters.swift|/^    func end/,/^    }/s/^        interrupt.release()//
 the kernel's file goes before the initrd's|Machine/Boot/BootFile.swift|/^    \/\/\/ Closes them/,/^    }/{s/initrd?.close()/XX/;s/kernel.close()/initrd?.close()/;s/XX/kernel.close()/}
 the page map goes before the pin|GuestMemory/PhysicalMemory.swift|/^    public func close/,/^    }/{s/pin.release()/XX/;s/map.close()/pin.release()/;s/XX/map.close()/}
 the interrupts' counts go before the devices|Passthrough/Placement/OpenDevices.swift|/^    public func close/,/^    }/{s/^        interruptFile?.close()//;s/^        list.releaseAll()/        interruptFile?.close(); list.releaseAll()/}

@@ -2,6 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 public import DeviceTree
+public import KVM
 public import LinuxSystem
 public import PlatformBus
 
@@ -13,4 +14,6 @@ public enum BoardDeviceError: Error, Sendable {
     case node(device: String, DeviceTreeError)
     /// A system call failed; `call` says which, and for what.
     case call(String, errno: Errno)
+    /// KVM refuses what the device needs.
+    case kvm(KVMError)
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+package import GuestMemory
 public import KVM
 public import LinuxSystem
 public import PlatformBus
@@ -9,6 +10,8 @@ public import PlatformBus
 public struct DeviceContext: Sendable {
     /// The VM of the device.
     public let vm: VirtualMachine
+    /// The guest's RAM.
+    package let memory: GuestRAM
     /// The bus that dispatches trapped accesses.
     public let bus: BusMap
     /// The event loop that waits for events from outside.
@@ -17,16 +20,21 @@ public struct DeviceContext: Sendable {
     public let console: any ConsoleEnd
     /// The controls for the code that runs the machine.
     public let controls: BoardControls
+    /// Where a device's messages go.
+    public let log: Log
 
     /// Combines the parts.
-    public init(
-        vm: VirtualMachine, bus: BusMap, loop: EventLoop, console: any ConsoleEnd, controls: BoardControls
+    package init(
+        vm: VirtualMachine, memory: GuestRAM, bus: BusMap, loop: EventLoop, console: any ConsoleEnd,
+        controls: BoardControls, log: Log
     ) {
         self.vm = vm
+        self.memory = memory
         self.bus = bus
         self.loop = loop
         self.console = console
         self.controls = controls
+        self.log = log
     }
 
     /// The system calls outside KVM and VFIO.

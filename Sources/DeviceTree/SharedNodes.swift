@@ -26,6 +26,14 @@ public struct SharedNodes: Sendable {
         }
     }
 
+    /// A copy of a block of registers of the host.
+    public struct RegisterCopy: Equatable, Sendable {
+        /// The folder of the block's node in the host's tree.
+        public let folder: String
+        /// The phandle of the copy's node.
+        public let phandle: Phandle
+    }
+
     /// How many lines the controller may have: a bit each of a page of registers.
     public static let resetLineLimit = 4096 * 8
 
@@ -33,6 +41,8 @@ public struct SharedNodes: Sendable {
     public private(set) var resetLines: [ResetLine] = []
     /// The phandle of the board's reset controller; nil where nothing refers to it. Its node is the board's.
     public private(set) var resetController: Phandle?
+    /// The copies of register blocks that devices refer to. Their nodes are the board's.
+    public private(set) var registerCopies: [RegisterCopy] = []
     /// The nodes so far.
     public private(set) var nodes: [Node] = []
     private var phandles: PhandleAllocator
@@ -82,6 +92,14 @@ public struct SharedNodes: Sendable {
         if let known = resetController { return known }
         let phandle = try phandles.allocate()
         resetController = phandle
+        return phandle
+    }
+
+    /// The phandle of the copy of a block of registers, which the board has from now on.
+    package mutating func phandle(ofCopyOf folder: String) throws(DeviceTreeError) -> Phandle {
+        if let known = registerCopies.first(where: { $0.folder == folder }) { return known.phandle }
+        let phandle = try phandles.allocate()
+        registerCopies.append(RegisterCopy(folder: folder, phandle: phandle))
         return phandle
     }
 

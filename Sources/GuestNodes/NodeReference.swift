@@ -46,6 +46,8 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
     case clock(hertz: UInt32, ClockRate.Origin, provider: String)
     /// `isPresent`: it could have another voltage, and has this one.
     case regulator(microvolts: UInt32, isPresent: Bool = false, provider: String)
+    /// A copy of this block of registers of the host.
+    case registerCopy(String)
     /// A line of the guest's reset controller.
     case resetLine(provider: String)
     case unknownRate(provider: String, ClockRate.Problem)
@@ -69,7 +71,7 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
     /// Whether the guest gets it.
     var isCarried: Bool {
         switch self {
-        case .empty, .passed, .clock, .regulator, .resetLine: true
+        case .empty, .passed, .clock, .regulator, .registerCopy, .resetLine: true
         case .unknownRate, .unknownVoltage, .notPassed: false
         }
     }
@@ -81,6 +83,7 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
         case .clock(let hertz, let origin, let provider): "\(provider): a fixed clock of \(hertz) Hz (\(origin))"
         case .regulator(let microvolts, let isPresent, let provider):
             "\(provider): a fixed regulator of \(microvolts) µV" + (isPresent ? " (its voltage on the host now)" : "")
+        case .registerCopy(let provider): "a copy of \(provider)"
         case .resetLine(let provider): "\(provider): a line of the guest's reset controller"
         case .unknownRate(let provider, let problem): "\(provider): \(problem)"
         case .unknownVoltage(let provider): "\(provider): its voltage is not fixed"

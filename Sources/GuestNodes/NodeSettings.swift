@@ -17,6 +17,8 @@ public struct NodeSettings: Equatable, Sendable {
     public var clocks: [String: UInt32]
     /// Whether it is an error when a reference that the device's driver may need can't be carried over.
     public var isStrict: Bool
+    /// Whether references to register blocks of the host lead to copies of them.
+    public var copiesRegisterBlocks: Bool
     /// A name for the node, for overlays to refer to.
     public var label: String?
 
@@ -26,12 +28,13 @@ public struct NodeSettings: Equatable, Sendable {
     /// Nothing but what is said.
     public init(
         properties: [Property] = [], deletions: [String] = [], clocks: [String: UInt32] = [:], isStrict: Bool = false,
-        label: String? = nil
+        copiesRegisterBlocks: Bool = false, label: String? = nil
     ) {
         self.properties = properties
         self.deletions = deletions
         self.clocks = clocks
         self.isStrict = isStrict
+        self.copiesRegisterBlocks = copiesRegisterBlocks
         self.label = label
     }
 }

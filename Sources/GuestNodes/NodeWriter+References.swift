@@ -78,7 +78,7 @@ extension NodeWriter {
     private func needsLook(_ property: Property, _ rule: ReferenceRule) -> Bool {
         switch rule.kind {
         case .clock, .supply, .reset: true
-        case .link: explains || settings.isStrict || passed.mayContain(property.value)
+        case .link: explains || settings.isStrict || settings.copiesRegisterBlocks || passed.mayContain(property.value)
         case .host(.power):
             // One cell is one domain.
             explains || passed.mayContain(property.value) || property.value.bytes.count > 4
@@ -113,7 +113,12 @@ extension NodeWriter {
             }
             return .regulator(microvolts: lowest, provider: provider)
         case .reset: return .resetLine(provider: provider)
-        case .link, .host: return .notPassed(provider)
+        case .link:
+            if settings.copiesRegisterBlocks, RegisterBlock(at: reference.provider, of: tree) != nil {
+                return .registerCopy(provider)
+            }
+            return .notPassed(provider)
+        case .host: return .notPassed(provider)
         }
     }
 
@@ -155,6 +160,9 @@ extension NodeWriter {
                     phandle: try shared.regulator(
                         provider: provider, name: name ?? String(provider.split(separator: "/").last ?? "supply"),
                         microvolts: microvolts))
+            case .registerCopy:
+                value.append(phandle: try shared.phandle(ofCopyOf: reference.provider))
+                value.append(cells: reference.arguments)
             case .resetLine:
                 guard let line = try shared.add(.init(device: request.name, isOwn: isOwn)) else {
                     value.append(cell: 0)

@@ -110,7 +110,7 @@ struct DeviceTreeSettingsTests {
                     "\(path).clocks.c: found \"1\"; allowed: a whole number from 1 to 4294967295",
                     "\(path).overlay: found \"\"; allowed: \(TextRule.path.allowed)",
                     "\(path).strict: found 1; allowed: true or false",
-                    "\(path).overlays: found an unknown key; allowed: properties, delete, clocks, overlay, strict; did you mean "
+                    "\(path).overlays: found an unknown key; allowed: properties, delete, clocks, overlay, strict, syscon; did you mean "
                         + "\"overlay\"?",
                 ].sorted())
     }

@@ -27,11 +27,10 @@ struct FirecrackerKeyTests {
     }
 
     @Test(arguments: [
-        ("drives", #"[{"drive_id": "rootfs", "path_on_host": "a", "is_root_device": true, "rate_limiter": null}]"#),
         ("network-interfaces", #"[{"iface_id": "eth0", "host_dev_name": "tap0"}]"#),
         ("vsock", #"{"guest_cid": 3, "uds_path": "v.sock"}"#), ("balloon", #"{"amount_mib": 0}"#),
         ("pmem", #"[{"id": "a"}]"#), ("memory-hotplug", #"{"total_size_mib": 1024}"#),
-        ("entropy", #"{"rate_limiter": {}}"#), ("entropy", "{}"), ("logger", #"{"log_path": "fc.log"}"#),
+        ("logger", #"{"log_path": "fc.log"}"#),
         ("metrics", #"{"metrics_path": "fc.metrics"}"#), ("mmds-config", #"{"network_interfaces": ["eth0"]}"#),
         ("serial", #"{"serial_out_path": "a"}"#), ("cpu-config", #""template.json""#),
     ])
@@ -52,6 +51,15 @@ struct FirecrackerKeyTests {
         #expect(problems.first?.hasPrefix("machine-config.\(key): \(Self.prefix)") == true, "\(problems)")
     }
 
+    @Test(arguments: [
+        ("drives[0].socket", #""drives": [{"drive_id": "a", "path_on_host": "b", "socket": "s"}]"#)
+    ])
+    func `so is one of a device`(path: String, section: String) throws {
+        let problems = problemsOf("{\(plainBootSource), \(section)}")
+        #expect(problems.count == 1)
+        #expect(problems.first?.hasPrefix("\(path): \(Self.prefix)") == true, "\(problems)")
+    }
+
     @Test func `the keys are Firecracker's only where Firecracker has them`() {
         #expect(problemsOf(#"{\#(plainBootSource), "smt": false}"#).first?.contains("an unknown key") == true)
         #expect(problemsOf(machine(#""drives": []"#)).first?.contains("an unknown key") == true)
@@ -61,15 +69,17 @@ struct FirecrackerKeyTests {
     @Test func `no key is Martlet's and lacking`() {
         let own = Set(MachineConfiguration.Keys.section.keys.map(\.name) + MachineConfig.Keys.section.keys.map(\.name))
         #expect(own.isDisjoint(with: (FirecrackerKey.root + FirecrackerKey.machineConfig).map(\.name)))
+        #expect(Set(Drive.Keys.section.keys.map(\.name)).isDisjoint(with: FirecrackerKey.drive.map(\.name)))
     }
 
     @Test func `every part is told once, in the order of the text`() {
         let problems = problemsOf(
             #"""
-            {"drives": [{"drive_id": "a"}, {"drive_id": "b"}], \#(plainBootSource),
-             "machine-config": {"smt": true, "vcpu_count": 2}, "vsock": {"guest_cid": 3}, "entropy": {}}
+            {"network-interfaces": [{"iface_id": "a"}, {"iface_id": "b"}], \#(plainBootSource),
+             "machine-config": {"smt": true, "vcpu_count": 2}, "vsock": {"guest_cid": 3}, "balloon": {"amount_mib": 1}}
             """#)
         #expect(
-            problems.map { String($0.prefix { $0 != ":" }) } == ["drives", "machine-config.smt", "vsock", "entropy"])
+            problems.map { String($0.prefix { $0 != ":" }) }
+                == ["network-interfaces", "machine-config.smt", "vsock", "balloon"])
     }
 }

@@ -68,6 +68,9 @@ extension SchemaCases {
             case "machine-config.": return machine(member)
             case "platform-devices.": return key.name == "host" ? device(member) : device(#""host": "a", \#(member)"#)
             case "platform-devices.device_tree.": return device(#""host": "a", "device_tree": {\#(member)}"#)
+            case "drives.":
+                return #"{\#(plainBootSource), "drives": [{"drive_id": "a", "path_on_host": "b", \#(member)}]}"#
+            case "entropy.": return #"{\#(plainBootSource), "entropy": {\#(member)}}"#
             default: throw NoPlace(path: path)
             }
         }

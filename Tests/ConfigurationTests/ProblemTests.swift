@@ -234,11 +234,11 @@ struct ProblemTests {
     @Test(arguments: [
         (
             #"{\#(plainBootSource), "boot_source": {}}"#,
-            #"boot_source: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?"#
+            #"boot_source: found an unknown key; allowed: boot-source, machine-config, drives, entropy, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?"#
         ),
         (
             #"{\#(plainBootSource), "drivers": []}"#,
-            "drivers: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart"
+            #"drivers: found an unknown key; allowed: boot-source, machine-config, drives, entropy, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "drives"?"#
         ),
         (
             machine(#""vcpus_count": 2"#),
@@ -265,7 +265,7 @@ struct ProblemTests {
         let devices = #""platform-devices": [{"host": "a", "x": 1}, {"host": "b", "y": 1, "no_mmpa": true}]"#
         #expect(
             problemsOf(#"{\#(plainBootSource), "one": 1, \#(devices), "machine-config": {"vcpus": 2, "ram": 3}}"#) == [
-                "one: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, "
+                "one: found an unknown key; allowed: boot-source, machine-config, drives, entropy, platform-devices, device-tree, vfio, "
                     + "iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart",
                 "platform-devices[0].x: found an unknown key; allowed: \(Self.deviceKeys)",
                 "platform-devices[1].y: found an unknown key; allowed: the keys listed for platform-devices[0].x",
@@ -347,7 +347,7 @@ struct ProblemTests {
         #expect(
             error.description == #"""
                 test.json: 12 problems in the configuration
-                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?
+                  line 2, column 3: bootsource: found an unknown key; allowed: boot-source, machine-config, drives, entropy, platform-devices, device-tree, vfio, iommufd_fd, peer_to_peer, on_reset, power_key, allow_unreset_restart; did you mean "boot-source"?
                   line 3, column 18: boot-source.kernel_image_path: found nothing; allowed: a path of 1 to 4095 bytes without NUL (this key is required)
                   line 4, column 18: boot-source.boot_args: found "é\n"; allowed: one line of at most 2047 bytes without NUL
                   line 4, column 40: boot-source.initrd_path: found 7; allowed: a path of 1 to 4095 bytes without NUL

@@ -73,6 +73,22 @@ enum SchemaCases {
             if key != "host" { configurations.append(device(#""host": "x", "\#(key)": \#(probe)"#)) }
             if key != "sysfsdev" { configurations.append(device(#""sysfsdev": "/x", "\#(key)": \#(probe)"#)) }
         }
+        for key in Drive.Keys.section.keys.map(\.name) + FirecrackerKey.drive.map(\.name) + ["unknown"] {
+            let others = [#""drive_id": "a""#, #""path_on_host": "b""#].filter { !$0.contains(key) }
+            let members = (others + [#""\#(key)": \#(probe)"#]).joined(separator: ", ")
+            configurations.append(#"{\#(plainBootSource), "drives": [{\#(members)}]}"#)
+        }
+        for key in EntropySource.Keys.section.keys.map(\.name) + ["unknown"] {
+            configurations.append(#"{\#(plainBootSource), "entropy": {"\#(key)": \#(probe)}}"#)
+        }
+        for key in RateLimits.Keys.section.keys.map(\.name) + ["unknown"] {
+            configurations.append(#"{\#(plainBootSource), "entropy": {"rate_limiter": {"\#(key)": \#(probe)}}}"#)
+        }
+        for key in RateLimits.Bucket.Keys.section.keys.map(\.name) + ["unknown"] {
+            let others = [#""size": 1"#, #""refill_time": 1"#].filter { !$0.contains("\"\(key)\"") }
+            let members = (others + [#""\#(key)": \#(probe)"#]).joined(separator: ", ")
+            configurations.append(#"{\#(plainBootSource), "entropy": {"rate_limiter": {"ops": {\#(members)}}}}"#)
+        }
         for key in EndOfInterrupt.Keys.section.keys.map(\.name) + ["unknown"] {
             configurations.append(device(#""host": "x", "eoi": {"\#(key)": \#(probe)}"#))
             if key != "offset" {
@@ -134,6 +150,12 @@ enum SchemaCases {
         reset(
             #"{"step": "delay", "delay_ms": 5000}, {"step": "poll", "offset": 0, "timeout_ms": 5000}, "#
                 + #"{"step": "delay", "delay_ms": 1}"#),
+        drives(#"{"drive_id": "a", "path_on_host": "b"}, {"drive_id": "a", "path_on_host": "c"}"#),
+        drives(
+            #"{"drive_id": "a", "path_on_host": "b", "is_root_device": true}, "#
+                + #"{"drive_id": "c", "path_on_host": "d", "is_root_device": true}"#),
+        #"{"boot-source": {"kernel_image_path": "a", "boot_args": "\#(String(repeating: "n", count: 2031))"}, "#
+            + #""drives": [{"drive_id": "a", "path_on_host": "b", "is_root_device": true}]}"#,
         device(#""host": "a", "irqfd": false, "interrupts": "relay""#),
         device(#""host": "a", "interrupts": "irqfd", "storm_limit": 1"#),
         device(#""host": "a", "label": "x"}, {"host": "b", "label": "x""#),
@@ -159,6 +181,8 @@ enum SchemaCases {
         identity(#""huge_pages": "None", "dma_heap": "linux,cma""#),
         identity(#""huge_pages": "1G", "mem_size_mib": 2048"#),
     ]
+
+    private static func drives(_ drives: String) -> String { #"{\#(plainBootSource), "drives": [\#(drives)]}"# }
 
     private static func reset(_ steps: String) -> String { device(#""host": "a", "reset": [\#(steps)]"#) }
 

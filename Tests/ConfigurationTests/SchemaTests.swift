@@ -86,7 +86,7 @@ struct SchemaTests {
                 .merging(type("integer")) { $1 }
         case .placement, .address, .property, .cpuList, .number64:
             expected["anyOf"] = try #require(try property.member("anyOf"), "\(path)").value
-        case .object(let section):
+        case .object(let section), .device(let section):
             for (keyword, value) in type("object") { #expect(try property.member(keyword)?.value == value, "\(path)") }
             return try compare(property, with: section(), path: path)
         case .objects(let section):

@@ -4,6 +4,7 @@
 import Board
 import DeviceTree
 import Glibc
+import GuestMemory
 import KVM
 import KernelFakes
 import LinuxSystem
@@ -116,7 +117,9 @@ final class TestConsole: ConsoleEnd {
 
     private func context(_ bus: BusMap, _ loop: EventLoop) throws -> DeviceContext {
         let vm = try VirtualMachine(try Hypervisor(calls: kernel), addressBits: 32)
-        return DeviceContext(vm: vm, bus: bus, loop: loop, console: console, controls: controls)
+        return DeviceContext(
+            vm: vm, memory: try GuestRAM([]), bus: bus, loop: loop, console: console, controls: controls,
+            log: .silent)
     }
 
     @Test(arguments: [SerialPort() as any BoardDevice, RealTimeClock(), PowerKey(), ResetController(actions: [nil])])

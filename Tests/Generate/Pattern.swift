@@ -13,6 +13,8 @@ enum Pattern {
         case .path, .clockName: #"^[^\u0000]*$"#
         case .devicePath: #"^(?!/*\#(end)|([^\u0000]*/)?\.{1,2}/*\#(end))[^\u0000]*$"#
         case .deviceName, .heapName: #"^(?!\.{1,2}\#(end))[^/\u0000]*$"#
+        case .driveID: #"^[a-zA-Z0-9_-]+\#(end)"#
+        case .partitionUUID: #"^[0-9a-fA-F-]+\#(end)"#
         case .bootArguments: #"^[^\u0000\r\n]*\#(end)"#
         case .label: #"^[a-zA-Z_][a-zA-Z0-9_]*\#(end)"#
         case .deviceLabel: "^(?!(\(TextRule.boardLabels.joined(separator: "|")))\(end))\(of(.label).dropFirst())"

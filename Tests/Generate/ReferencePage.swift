@@ -24,8 +24,8 @@ enum ReferencePage {
         for key in root.keys {
             guard let section = key.section else { continue }
             text += "\n## `\(key.name)`\n\n"
-            text += wrapped(prose(key)) + (value(key).map { wrapped($0) } ?? "") + "\n"
-            text += list(section.keys, indent: 0)
+            text += wrapped(prose(key)) + (value(key).map { wrapped($0) } ?? "")
+            if !section.keys.isEmpty { text += "\n" + list(section.keys, indent: 0) }
         }
         text += "\n## At the top\n\n" + list(root.keys.filter { $0.section == nil }, indent: 0)
         text += "\n## Keys of Firecracker's that Martlet lacks\n\n"
@@ -52,7 +52,7 @@ enum ReferencePage {
         var text = key.shape.allowed
         switch key.shape {
         case .choice, .choiceOrObjects, .numberAmong: text = "One of \(text)"
-        case .object: return key.isRequired ? "*Required.*" : nil
+        case .object, .device: return key.isRequired ? "*Required.*" : nil
         default: text = text.prefix(1).uppercased() + text.dropFirst()
         }
         if key.isRequired { return "*\(text); required.*" }
@@ -81,7 +81,6 @@ enum ReferencePage {
     private static func lacking(_ section: Section, path: String) -> String {
         section.lacking.map { key in
             var text = "- `\(path)\(key.name)`: \(key.remedy)."
-            if key.isDeviceWhenEmpty { text += " `{}` asks for the device, and is refused, too." }
             if let word = key.emptyWord { text += " `\"\(word)\"` says nothing, too." }
             return wrapped(text)
         }.joined()

@@ -64,7 +64,6 @@ enum SchemaWriter {
     }
 
     private static func emptiness(of key: FirecrackerKey) -> String {
-        if key.isDeviceWhenEmpty { return "emptyDevice" }
         return key.emptyWord == nil ? "empty" : "emptyWord"
     }
 
@@ -122,7 +121,7 @@ enum SchemaWriter {
                     ["type": "array", "minItems": .number(1), "items": numbers],
                 ])
         case .property: return choice(true, property)
-        case .object(let section):
+        case .object(let section), .device(let section):
             return [type("object", isRequired)] + content(of: section(), mayBeEmpty: !isRequired)
         case .objects(let section):
             let items: Members = [("type", "object")] + content(of: section(), mayBeEmpty: false)
@@ -203,13 +202,6 @@ enum SchemaWriter {
                 ]
             ),
             (
-                "emptyDevice",
-                [
-                    "description": "A key of Firecracker's that Martlet lacks, where {} asks for the device.",
-                    "enum": [.null, false, []],
-                ]
-            ),
-            (
                 "emptyWord",
                 [
                     "description": "A key of Firecracker's that Martlet lacks, where a word means none.",
@@ -252,7 +244,8 @@ extension KeyDescription {
     /// The table of the object, or of each object in the array, that is the key's value; nil for other values.
     var section: Section? {
         switch shape {
-        case .object(let section), .objects(let section), .choiceOrObjects(_, _, _, let section): section()
+        case .object(let section), .objects(let section), .device(let section), .choiceOrObjects(_, _, _, let section):
+            section()
         default: nil
         }
     }

@@ -282,6 +282,26 @@ extension Integration {
             }
         }
 
+        /// The block's values come from the kernel's own list of registers, and the guest's writes stay with the guest.
+        @Test func `a guest gets a copy of a register block that its device refers to`() throws {
+            let device = HoldModule.needy
+            try HoldModule.makeDevicesWhole()
+            try martlet(["bind", device])
+            defer { _ = try? martlet(["release", device]) }
+            var given = GuestConfiguration.Device(device)
+            given.dma = "none"
+            given.deviceTree = .init(syscon: "copy")
+
+            for _ in 0..<2 {
+                let result = try Guest.run(.linux("syscon", devices: [given]))
+                try expectPowerOff(result)
+                #expect(result.line("syscon") == "syscon martlet,block syscon ")
+                // PrimeCell RTC (PL031), ARM DDI 0224, 3.3.10: RTCPeriphID0 to 2.
+                #expect(result.line("registers") == "registers 0x00000031 0x00000010 0x00000004")
+                #expect(result.line("written") == "written 0x12345678")
+            }
+        }
+
         /// As on a host that has no debugfs: it is mounted for `bind` alone, and in no place.
         @Test func `bind reads debugfs where it isn't mounted`() throws {
             let device = HoldModule.needy

@@ -26,6 +26,7 @@ extension FakeKernel: SystemCalls {
             let keepsMemory =
                 (what.hasPrefix(Self.memoryPrefix) || what.hasPrefix(Self.heapPrefix))
                 && state.mappings.values.contains { $0.descriptor == descriptor }
+            state.locks[descriptor] = nil
             // Otherwise the loop would get events of the next file with that number.
             if state.watched[descriptor] != nil { state.journal.append(.release("close of a watched \(what)")) }
             state.watched = state.watched.filter { $0.key != descriptor && $0.value.poll != descriptor }
@@ -92,6 +93,9 @@ extension FakeKernel: SystemCalls {
         // A descriptor of the test itself.
         if name(of: descriptor) == "?" { return try LinuxKernel().fileStatus(descriptor) }
         try step("fstat \(name(of: descriptor))")
+        if withState({ $0.blockDevices["\($0.descriptors[descriptor]?.dropFirst("open ".count) ?? "")"] != nil }) {
+            return FileStatus(kind: .blockDevice, size: 0)
+        }
         guard let content = content(of: descriptor) else { return FileStatus(kind: .characterDevice, size: 0) }
         return FileStatus(kind: .regular, size: UInt64(content.count))
     }
@@ -167,9 +171,10 @@ extension FakeKernel: SystemCalls {
         if !isWhole { throw .noMemory }
     }
 
-    public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+    public func fillRandom(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
         try step("getrandom")
-        return (0..<count).map { _ in UInt8.random(in: 0...255) }
+        for index in buffer.indices { buffer[index] = UInt8.random(in: 0...255) }
+        return buffer.count
     }
 
     public func setAffinity(_ cpus: [Int]) throws(Errno) {

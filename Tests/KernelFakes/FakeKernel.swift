@@ -66,6 +66,14 @@ public final class FakeKernel: Sendable {
         public var programInputs: [String: [UInt8]] = [:]
         /// The paths in `devices` that another process has open exclusively.
         public var busyNodes: Set<String> = []
+        /// Files that can't be written to.
+        public var readOnlyFiles: Set<String> = []
+        /// Files that another process has locked.
+        public var lockedFiles: Set<String> = []
+        /// The locks of files, by descriptor, and whether they are exclusive.
+        public var locks: [CInt: Bool] = [:]
+        /// The geometry of each block device, by path.
+        public var blockDevices: [String: BlockGeometry] = [:]
         /// The calls on descriptors that are waited for, oldest first: "epoll_ctl add timerfd_create read". Apart from
         /// the journal, which has only held resources.
         public var traffic: [String] = []

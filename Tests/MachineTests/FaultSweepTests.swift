@@ -67,6 +67,7 @@ import VFIO
             interrupts: [.edge], properties: ["compatible": .string("virtio,mmio")])
         host.add("3000.dma", group: 5, file: 2)
         host.kernel.withState { state in
+            for path in ["/a.img", "/b.img"] { state.files[path] = [UInt8](repeating: 1, count: 1024) }
             state.vfio.lockedMemoryLimit = 1 << 30
             state.kernelLog = []
         }
@@ -76,12 +77,14 @@ import VFIO
     /// Builds the machine on `host`, as `martlet run` does, and lets go of it.
     /// - Returns: the calls until it stood.
     private func setUp(_ host: FakeHost) throws -> Int {
-        let configuration = host.configuration(
+        var configuration = host.configuration(
             vcpus: 2,
             devices: [
                 .named("1000.net"), .named("2000.transport", noMmap: true, dma: .none),
                 .named("3000.dma", noMmap: true),
             ])
+        configuration.drives = [Drive(id: "a", path: "/a.img"), Drive(id: "b", path: "/b.img", isReadOnly: true)]
+        configuration.entropy = EntropySource()
         let hypervisor = try host.makeHypervisor()
         let plan = try host.makePlan(configuration, hypervisor: hypervisor)
         let machine = try MicroVM(

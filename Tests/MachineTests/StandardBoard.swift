@@ -10,7 +10,8 @@ import PlatformBus
 
 /// The board's own devices when the configuration says nothing of them.
 var standardDevices: [any BoardDevice] {
-    BoardDevices.all(MachineConfiguration(bootSource: BootSource(kernelImagePath: "/Image")))
+    BoardDevices.all(
+        MachineConfiguration(bootSource: BootSource(kernelImagePath: "/Image")), drives: OpenDrives())
 }
 
 extension BoardLayout {

@@ -41,11 +41,16 @@ import Testing
 
     private var reads: [String] {
         get throws {
-            let calls = CallLog()
-            kernel.withState { $0.beforeCall = { calls.note($0) } }
+            let calls = CallLog<String>()
+            kernel.withState { state in
+                state.beforeCall = {
+                    calls.note($0)
+                    return nil
+                }
+            }
             defer { kernel.withState { $0.beforeCall = nil } }
             _ = try? plan()
-            return calls.all
+            return calls.calls
         }
     }
 
@@ -113,15 +118,5 @@ import Testing
         #expect(check.problems == [])
         #expect(check.facts.suffix(2).first == "1000.net: will probably work")
         #expect(check.facts.last == "2000.uart: probably needs clocks baud (device_tree.clocks)")
-    }
-}
-
-/// Calls of a fake, for one test.
-private final class CallLog: Sendable {
-    private let calls = Mutex<[String]>([])
-    var all: [String] { calls.withLock { $0 } }
-    func note(_ call: String) -> Errno? {
-        calls.withLock { $0.append(call) }
-        return nil
     }
 }

@@ -19,8 +19,8 @@ struct MessageTests {
         "GuestAddress", "GuestRange", "SPI", "IOVARange", "CoreRegister", "SystemRegister", "CPUList", "Errno",
         // Devicetree source and files of Martlet's own.
         "Tree", "Node", "PropertyValue", "FormerBinding", "HostRecord",
-        // A number of bytes in a table; a line of the log; a fate, whose text is its cause's.
-        "UInt64", "Line", "PropertyFate",
+        // A number of bytes in a table; a line of the log; a fate, whose text is its cause's; a byte for the guest.
+        "UInt64", "Line", "PropertyFate", "BlockRequest.Status",
     ]
 
     @Test func `the golden file has what the program says`() throws {
@@ -109,6 +109,7 @@ struct MessageTests {
         try messages.addPassthrough()
         try messages.addMachine()
         messages.addKernels()
+        messages.addVirtio()
         try messages.addReports()
         try messages.addCommands()
         for loose in try SourceTexts(folder: sources).loose.sorted(by: { ($0.place, $0.text) < ($1.place, $1.text) }) {

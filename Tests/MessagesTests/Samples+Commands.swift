@@ -112,6 +112,7 @@ extension Messages {
                 missing("clocks", ["core", "bus"], .clock), missing("resets", ["0"], .reset),
                 missing("power-domains", ["a", "b"], .host(.power)),
                 missing("phys", ["0"], .link, [.init(path: "/phy@1000", isRegisterBlock: false)]),
+                missing("syscon", ["0"], .link, [.init(path: "/syscon@2000", isRegisterBlock: true)]),
             ])
     }
 

@@ -29,7 +29,7 @@ extension Messages {
             .deviceTree(.tree(.noPhandleLeft)),
             .file(key: "boot-source.initrd_path", path: "initrd", errno: .noSuchFileOrDirectory),
             .fileKind(key: "boot-source.initrd_path", path: "initrd", .wrongKind(.directory)),
-            .image(path: "Image", .noImage),
+            .drive(.kind(.fifo, key: "drives[0].path_on_host", path: "disk.img")), .image(path: "Image", .noImage),
             .doesNotFit(what: "the kernel Image", bytes: 0x4000_0000, available: 0x1000_0000),
             .addressSpace(mebibytes: 0x10_0000, base: BoardLayout.ramBase, addressBits: 40),
             .addressSpace(mebibytes: 0x10_0000, base: GuestAddress(0x4000_0000), addressBits: 40),
@@ -55,6 +55,7 @@ extension Messages {
                 isFixed: false),
             .lockedMemory(device: device, needed: 0x1000_0000, limit: 65536),
             .mappings(device: device, wanted: 70000, left: 65535), .heapWithoutIdentity,
+            .registerBlock(path: "/syscon@a017000", errno: .noSuchFileOrDirectory),
             .bankOutOfReach(range, addressBits: 40),
             .bankProblem(device: device, range, range: "\(range)", reason: "the IOMMU can't map them"),
             .noGap(what: "platform bus", bytes: 0x1000_0000),
@@ -79,7 +80,8 @@ extension Messages {
     private mutating func addBoardErrors() {
         let text: (BoardDeviceError) -> String = { "\(MachineError(PowerKey(), $0))" }
         add(
-            BoardDeviceError.bus(.noSPI(name: "sample", count: 960)), .node(device: "sample", .noPhandleLeft),
+            BoardDeviceError.bus(.noSPI(name: "sample", count: 960)),
+            .kvm(.ioeventfd(address: 0x0A00_0050, errno: .noSpace)), .node(device: "sample", .noPhandleLeft),
             .call("timerfd_create", errno: .tooManyOpenFiles), text: text)
     }
 

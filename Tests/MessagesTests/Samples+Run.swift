@@ -4,6 +4,7 @@
 import DeviceTree
 import LinuxSystem
 import Passthrough
+import Virtio
 
 @testable import GuestMemory
 @testable import Machine
@@ -49,8 +50,11 @@ extension Messages {
         report.restartRefusal = "10000000.edu: the host's kernel can't reset the device"
         report.arguments = Self.arguments
         report.memory = Self.memory
+        var counts = DriveCounts()
+        (counts.reads, counts.bytesRead, counts.errors) = (812, 25_165_824, 1)
+        report.drives = [DriveReport(id: "rootfs", path: "/srv/rootfs.ext4", counts: counts)]
         add(RunReport.self, report.text)
-        let status = SessionStatus(state: .paused, devices: [], memory: Self.memory)
+        let status = SessionStatus(state: .paused, devices: [], drives: report.drives, memory: Self.memory)
         add(SessionStatus.self, status.lines.joined(separator: "\n"))
     }
 

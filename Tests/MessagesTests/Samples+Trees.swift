@@ -69,7 +69,7 @@ extension Messages {
         add(
             ReferenceOutcome.empty, .passed("/soc/phy"), .clock(hertz: 24_000_000, .fixed, provider: "/osc"),
             .regulator(microvolts: 3_300_000, provider: "/vcc"),
-            .regulator(microvolts: 1_800_000, isPresent: true, provider: "/vqmmc"), .resetLine(provider: "/reset"),
+            .regulator(microvolts: 1_800_000, isPresent: true, provider: "/vqmmc"), .resetLine(provider: "/reset"), .registerCopy("/syscon@ff770000"),
             .unknownRate(provider: "/osc", .unidentified),
             .unknownVoltage(provider: "/vcc"), .notPassed("/soc/phy"))
         add("ReferenceOutcome.text", ReferenceOutcome.text([.passed("/a"), .notPassed("/b"), .notPassed("/b")]))

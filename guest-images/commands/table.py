@@ -120,6 +120,9 @@ HERE = [
     Row(
         "dtc -@ -O dtb -o FILE configs/overlays/rtc.dtso", {"FILE": "{work}/rtc.dtbo"},
         after=["cmp {work}/rtc.dtbo configs/overlays/rtc.dtbo"], printed=False),
+    Row(
+        "truncate -s 4G disk.img", {"disk.img": "{work}/disk.img"},
+        after=["test $(stat -c %s {work}/disk.img) = 4294967296"]),
     Row("make demo", prints=[r"alarms armed 3 received 3 interrupts 3", r"^demo: ok$"]),
     Row("make arm-host RUN=FILE", {"FILE": "{work}/ok.sh"}, prints=[r"^run-42$"], printed=False),
     Row(

@@ -7,7 +7,7 @@
  * on while it is not asserted. Its clock is a gate of which the kernel can say whether it is open, as those
  * of SoCs are: a gate behind a GPIO that sleeps shows as open at all times. Device tree:
  *	compatible = "martlet,lines"; domain-gpios; line-gpios (the resets);
- *	#power-domain-cells = #reset-cells = <1>; #clock-cells = <0>
+ *	#power-domain-cells = #reset-cells = <1>; #clock-cells = <0>; martlet,block (a syscon that it uses)
  * The driver "martlet-user" keeps on what a device needs for as long as it has the device. It takes one by
  * "driver_override" only.
  * The devices below a "martlet,bus" come and go with its driver.
@@ -19,6 +19,7 @@
 #include <linux/clk-provider.h>
 #include <linux/err.h>
 #include <linux/gpio/consumer.h>
+#include <linux/mfd/syscon.h>
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/of_platform.h>
@@ -122,6 +123,7 @@ static int lines_probe(struct platform_device *platform)
 {
 	struct device *device = &platform->dev;
 	struct lines *lines = devm_kzalloc(device, sizeof(*lines), GFP_KERNEL);
+	struct regmap *block;
 	int error;
 
 	if (!lines)
@@ -138,6 +140,9 @@ static int lines_probe(struct platform_device *platform)
 	error = make_clock(device, lines);
 	if (error)
 		return error;
+	block = syscon_regmap_lookup_by_phandle(device->of_node, "martlet,block");
+	if (IS_ERR(block))
+		return PTR_ERR(block);
 	lines->resets.ops = &reset_ops;
 	lines->resets.owner = THIS_MODULE;
 	lines->resets.of_node = device->of_node;

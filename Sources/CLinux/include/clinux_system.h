@@ -243,3 +243,21 @@ int clinux_wait(int process, bool blocks);
 int clinux_kill(int process);
 /// Waits until one of two can be read: bits 0 and 1 say which; 0 on time-out, or -errno. A negative number is no descriptor.
 int clinux_poll_either(int first, int second, int timeout_milliseconds);
+
+// Drives: clinux_block.c.
+
+/// preadv2(2) and pwritev2(2) of `count` structs iovec.
+long clinux_preadv(int fd, const void *_Nonnull segments, int count, off_t offset);
+long clinux_pwritev(int fd, const void *_Nonnull segments, int count, off_t offset);
+int clinux_synchronize_data(int fd);
+/// Takes the lock of the whole file (F_OFD_SETLK), exclusive or shared; -EAGAIN if another opening has it.
+int clinux_lock_whole_file(int fd, bool exclusive);
+/// Sizes of a block device in bytes, and whether it is read-only: 0 or 1.
+int clinux_block_geometry(int fd, uint64_t *_Nonnull size, uint32_t *_Nonnull logical, uint32_t *_Nonnull physical,
+                          int *_Nonnull read_only);
+/// fallocate(2) of a part of a regular file: without its space, or as zeroes.
+int clinux_punch_hole(int fd, off_t offset, off_t length);
+int clinux_zero_range(int fd, off_t offset, off_t length);
+/// BLKDISCARD and BLKZEROOUT of a part of a block device.
+int clinux_block_discard(int fd, uint64_t offset, uint64_t length);
+int clinux_block_zero(int fd, uint64_t offset, uint64_t length);

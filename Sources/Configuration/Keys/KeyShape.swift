@@ -27,6 +27,8 @@ package enum KeyShape: Sendable {
     // Functions: the tables of an object that isn't in the text are never created.
     case object(@Sendable () -> Section)
     case objects(@Sendable () -> Section)
+    /// An object that asks for a device even without a key: `{}` doesn't count as absent.
+    case device(@Sendable () -> Section)
     /// One of several words, or an array of at most `limit` objects.
     case choiceOrObjects(@Sendable () -> [String], default: @Sendable () -> String, limit: Int, @Sendable () -> Section)
     /// An object whose keys the user chooses.
@@ -64,7 +66,7 @@ package enum KeyShape: Sendable {
         case .descriptor:
             "the number of a descriptor that Martlet is started with, "
                 + "from \(Self.firstDescriptor) to \(Self.lastDescriptor)"
-        case .object, .map: "an object"
+        case .object, .device, .map: "an object"
         case .objects: "an array of objects"
         case .list(let elements): "an array, of each element: \(elements().allowed)"
         }

@@ -7,8 +7,8 @@
 /// `problems`, all values are discarded, so the fallback of a wrong value is never used.
 ///
 /// A key whose value is `null`, `[]`, `{}` or `false` counts as absent, because the files of Firecracker's users have
-/// such keys; `false` is a value for a key that takes true or false. Names that the user chooses (`map`) and elements
-/// of arrays are not keys.
+/// such keys; `false` is a value for a key that takes true or false, and `{}` for a key that asks for a device. Names
+/// that the user chooses (`map`) and elements of arrays are not keys.
 ///
 /// The keys that are read are the known keys: the object's table is created only for messages.
 ///
@@ -186,6 +186,7 @@ final class ObjectReader {
 
     private static func isAbsent(_ value: JSONValue, _ shape: KeyShape) -> Bool {
         if case .boolean = value, case .boolean = shape { return false }
+        if case .object = value, case .device = shape { return false }
         return value.isEmpty
     }
 

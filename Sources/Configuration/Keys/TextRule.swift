@@ -25,6 +25,10 @@ package enum TextRule: Sendable {
     case clockName
     /// A heap's name, as /dev/dma_heap lists it.
     case heapName
+    /// A drive's name.
+    case driveID
+    /// A partition's identity, as Linux's command line takes it.
+    case partitionUUID
 
     /// The greatest length in bytes of UTF-8, without the NUL that the kernel requires behind it.
     package var maximumByteCount: Int {
@@ -35,6 +39,10 @@ package enum TextRule: Sendable {
         // COMMAND_LINE_SIZE, arch/arm64/include/uapi/asm/setup.h, is 2048 with the NUL: Linux copies the device tree's
         // bootargs with strscpy (early_init_dt_scan_chosen, drivers/of/fdt.c) and drops the rest without an error.
         case .bootArguments: 2047
+        // Firecracker's limit.
+        case .driveID: 64
+        // A UUID's length; an MBR's partitions have shorter ones (Linux, block/early-lookup.c).
+        case .partitionUUID: 36
         // Devicetree Specification v0.4, 6.2.
         case .label, .deviceLabel: 31
         // The limit of a file name in a live tree: some bindings exceed the specification's 31.
@@ -60,6 +68,8 @@ package enum TextRule: Sendable {
         case .nodePart: "a property or child node as \"dmas\" or \"mdio/phy@1\", of 1 to \(maximumByteCount) characters"
         case .heapName:
             "a heap's name as in /dev/dma_heap, of 1 to \(maximumByteCount) bytes without '/' and NUL"
+        case .driveID: "a name of 1 to \(maximumByteCount) letters, digits, '_' and '-'"
+        case .partitionUUID: "a partition's UUID of 1 to \(maximumByteCount) hexadecimal digits and '-'"
         case .clockName: "a clock's name of 1 to \(maximumByteCount) bytes without NUL"
         }
     }
@@ -82,6 +92,8 @@ package enum TextRule: Sendable {
             return bytes.split(separator: 0x2F, omittingEmptySubsequences: false).allSatisfy {
                 Self.isNodePart($0, besides: ",._+?#-@")
             }
+        case .driveID: return Self.isNodePart(bytes, besides: "_-")
+        case .partitionUUID: return !bytes.isEmpty && bytes.allSatisfy { AddressText.isHexadecimal($0) || $0 == 0x2D }
         case .clockName: return !bytes.isEmpty
         }
     }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
+public import DeviceOptions
+
 /// `platform-devices[].device_tree`: facts about a device's node that the host's node doesn't have.
 public struct DeviceTreeSettings: Equatable, Sendable {
     /// Properties to add to the node; each replaces one with the same name.
@@ -15,16 +17,28 @@ public struct DeviceTreeSettings: Equatable, Sendable {
     /// Whether a reference that can't be kept is an error; otherwise it is left out.
     public var isStrict: Bool
 
+    /// How references to register blocks that drivers of the host share are handled.
+    public var registerBlocks: RegisterBlocks
+
     /// Combines the parts.
     public init(
         properties: [DeviceTreeProperty] = [], deletions: [String] = [], clocks: [String: UInt32] = [:],
-        overlay: String? = nil, isStrict: Bool = false
+        overlay: String? = nil, isStrict: Bool = false, registerBlocks: RegisterBlocks = .none
     ) {
         self.properties = properties
         self.deletions = deletions
         self.clocks = clocks
         self.overlay = overlay
         self.isStrict = isStrict
+        self.registerBlocks = registerBlocks
+    }
+
+    /// Whether references to register blocks lead to copies of them.
+    public var copiesRegisterBlocks: Bool {
+        switch registerBlocks {
+        case .none: false
+        case .copy: true
+        }
     }
 
     enum Keys {
@@ -61,11 +75,19 @@ public struct DeviceTreeSettings: Equatable, Sendable {
         static let isStrict = Key.boolean(
             "strict", default: false,
             "Refuse a device with references that can't be carried over; they are left out otherwise.")
+        static let registerBlocks = Key<RegisterBlocks>.choice(
+            "syscon", default: .none,
+            Documentation(
+                """
+                What becomes of references to register blocks that several of the host's drivers share (`syscon`): \
+                `"none"`, they are left out; `"copy"`, the guest gets a copy of each block in memory, with the values \
+                that the host's has when Martlet starts. What the guest writes stays in the copy.
+                """, page: "device-tree.md"))
 
         static var section: Section {
             Section(keys: [
                 properties.description, deletions.description, clocks.description, overlay.description,
-                isStrict.description,
+                isStrict.description, registerBlocks.description,
             ])
         }
     }
@@ -76,6 +98,7 @@ public struct DeviceTreeSettings: Equatable, Sendable {
         clocks = Dictionary(reader.map(Keys.clocks).map { ($0.name, $0.value) }) { first, _ in first }
         overlay = reader.value(Keys.overlay).map { ConfigurationPath.resolve($0, in: folder) }
         isStrict = reader.value(Keys.isStrict)
+        registerBlocks = reader.value(Keys.registerBlocks)
         reader.noteOthers(than: Keys.section)
         for name in deletions where properties.contains(where: { $0.name == name }) {
             reader.note(

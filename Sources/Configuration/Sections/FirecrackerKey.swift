@@ -8,15 +8,12 @@ package struct FirecrackerKey: Sendable {
     package let name: String
     /// What to do instead.
     package let remedy: String
-    /// Whether `{}` asks for a device; for other keys it means nothing.
-    package var isDeviceWhenEmpty = false
     /// The word that means nothing, as the empty values do; nil if there is none.
     package var emptyWord: String?
 
     /// Whether `value` asks for a feature that Martlet doesn't have.
     func isValue(_ value: JSONValue) -> Bool {
         switch value {
-        case .object(let members) where members.isEmpty: isDeviceWhenEmpty
         case .string(let text): text != emptyWord
         default: !value.isEmpty
         }
@@ -25,10 +22,6 @@ package struct FirecrackerKey: Sendable {
     // Computed, not stored: only a file with such a key needs it.
     static var root: [FirecrackerKey] {
         [
-            FirecrackerKey(
-                name: "drives",
-                remedy: "boot from an initrd (boot-source.initrd_path), or pass a disk controller through "
-                    + "(platform-devices)"),
             FirecrackerKey(
                 name: "network-interfaces", remedy: "pass a network controller through (platform-devices)"),
             FirecrackerKey(
@@ -39,9 +32,6 @@ package struct FirecrackerKey: Sendable {
             FirecrackerKey(
                 name: "memory-hotplug", remedy: "set machine-config.mem_size_mib to the most that the guest needs"),
             FirecrackerKey(
-                name: "entropy", remedy: "the guest gets a fresh random seed at each start (rng-seed)",
-                isDeviceWhenEmpty: true),
-            FirecrackerKey(
                 name: "logger", remedy: "messages go to standard error; choose them by martlet run --log-level LEVEL"),
             FirecrackerKey(
                 name: "metrics", remedy: "use martlet run --report FILE, or send SIGUSR1 while the guest runs"),
@@ -50,6 +40,10 @@ package struct FirecrackerKey: Sendable {
             FirecrackerKey(name: "serial", remedy: "the serial port is standard input and output; redirect these"),
             FirecrackerKey(name: "cpu-config", remedy: "the guest has the features of the host's CPUs"),
         ]
+    }
+
+    static var drive: [FirecrackerKey] {
+        [FirecrackerKey(name: "socket", remedy: "give the file or block device by path_on_host")]
     }
 
     static var machineConfig: [FirecrackerKey] {

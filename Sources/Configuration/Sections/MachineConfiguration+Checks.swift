@@ -21,6 +21,34 @@ extension MachineConfiguration {
         }
     }
 
+    /// Notes drives of the same name, a second root device, and a command line without room for `root=`.
+    func noteDrives(_ readers: [ObjectReader]) {
+        var paths: [String: String] = [:]
+        var root: String?
+        for (drive, reader) in zip(drives, readers) {
+            if let first = paths[drive.id] {
+                reader.note(
+                    Drive.Keys.id.name, found: "\"\(drive.id)\", which \(first) has already",
+                    allowed: "each drive_id once")
+            } else if !drive.id.isEmpty {
+                paths[drive.id] = reader.path
+            }
+            guard let words = drive.rootArguments else { continue }
+            if let root {
+                reader.note(
+                    Drive.Keys.isRootDevice.name, found: "true, which \(root) has already",
+                    allowed: "one root device")
+            }
+            root = root ?? reader.path
+            let limit = TextRule.bootArguments.maximumByteCount
+            if let text = bootSource.bootArguments, text.utf8.count + 1 + words.utf8.count > limit {
+                reader.note(
+                    Drive.Keys.isRootDevice.name, found: "true, with \(text.utf8.count) bytes of boot_args",
+                    allowed: "boot_args of at most \(limit - 1 - words.utf8.count) bytes: \"\(words)\" is added")
+            }
+        }
+    }
+
     static func noteRepeatedLabels(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
         var paths: [String: String] = [:]
         for (device, reader) in zip(devices, readers) {

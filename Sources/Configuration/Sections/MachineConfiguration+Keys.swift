@@ -11,6 +11,12 @@ extension MachineConfiguration {
         static let machineSize = KeyDescription(
             "machine-config", .object({ MachineConfig.Keys.section }),
             "How large the virtual machine is, and where its parts are.")
+        static let drives = KeyDescription(
+            "drives", .objects({ Drive.Keys.section }),
+            Documentation("Disks of the guest: virtio block devices on files of the host's.", page: "drives.md"))
+        static let entropy = KeyDescription(
+            "entropy", .device({ EntropySource.Keys.section }),
+            "A virtio source of the host's random numbers for the guest; `{}` asks for it.")
         static let platformDevices = KeyDescription(
             "platform-devices", .objects({ PlatformDevice.Keys.section }),
             """
@@ -63,7 +69,8 @@ extension MachineConfiguration {
         static var section: Section {
             Section(
                 keys: [
-                    bootSource, machineSize, platformDevices, deviceTree, vfio.description, iommufd.description,
+                    bootSource, machineSize, drives, entropy, platformDevices, deviceTree, vfio.description,
+                    iommufd.description,
                     peerToPeer.description, onReset.description, powerKey.description,
                     allowsUnresetRestart.description,
                 ], lacking: FirecrackerKey.root)
@@ -81,8 +88,9 @@ package enum ConfigurationReference {
         """
         A virtual machine for `martlet run`: a superset of Firecracker's configuration file. Relative paths are \
         relative to the file's folder. A key that is null, [], {} or false is as good as absent, unless it is \
-        required; false is the value of a key that takes true or false. Whole numbers are written without fraction or \
-        exponent. Beyond what a schema can say: a device may be listed once only, and so may a label; lengths are \
+        required; false is the value of a key that takes true or false, and {} asks for an entropy device. Whole numbers are written without fraction or \
+        exponent. Beyond what a schema can say: a device may be listed once only, and so may a label and a drive_id; one drive at most has is_root_device, for \
+        which boot_args leaves room; lengths are \
         limited in bytes of UTF-8, irqfd false excludes interrupts irqfd and relay, storm_limit excludes interrupts \
         irqfd and eventfd, a property is set or deleted but not both, no descriptor may be given twice, vfio group \
         excludes descriptors, mem_size_mib is a multiple of huge_pages, which excludes dma_heap, cpus has each CPU \

@@ -19,6 +19,10 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var bootSource: BootSource
     /// The section `machine-config`.
     public var machineSize: MachineConfig
+    /// The section `drives`, in its order.
+    public var drives: [Drive] = []
+    /// The section `entropy`; nil for no such device.
+    public var entropy: EntropySource?
     /// The section `platform-devices`, in its order.
     public var platformDevices: [PlatformDevice]
     /// The section `device-tree`.
@@ -93,11 +97,14 @@ public struct MachineConfiguration: Equatable, Sendable {
 
     private init(_ reader: ObjectReader, folder: String) {
         let deviceReaders = reader.objects(Keys.platformDevices)
+        let driveReaders = reader.objects(Keys.drives)
         bootSource =
             reader.object(Keys.bootSource).map { BootSource($0, folder: folder) } ?? BootSource(kernelImagePath: "")
         let machineReader = reader.object(Keys.machineSize)
         machineSize = machineReader.map(MachineConfig.init) ?? MachineConfig()
         platformDevices = deviceReaders.map { PlatformDevice($0, folder: folder) }
+        drives = driveReaders.map { Drive($0, folder: folder) }
+        entropy = reader.object(Keys.entropy).map { EntropySource($0) }
         deviceTree =
             reader.object(Keys.deviceTree).map { DeviceTreeFiles($0, folder: folder) } ?? DeviceTreeFiles()
         vfio = reader.value(Keys.vfio)
@@ -109,6 +116,7 @@ public struct MachineConfiguration: Equatable, Sendable {
         reader.noteOthers(than: Keys.section)
         Self.noteRepeatedDevices(platformDevices, deviceReaders)
         Self.noteRepeatedLabels(platformDevices, deviceReaders)
+        noteDrives(driveReaders)
         noteDescriptors(reader, deviceReaders)
         if let machineReader { noteIdentity(machineReader) }
         if peerToPeer { notePathOfPeers(reader) }

@@ -109,11 +109,10 @@ extension LinuxKernel {
         }
     }
 
-    public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        // Safety: getrandom writes at most `count` bytes, and up to 256 it writes all of them in one call.
-        try retrying(ours: "getrandom") { clinux_get_random(&bytes, count) }
-        return bytes
+    public func fillRandom(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
+        guard let base = buffer.baseAddress else { return 0 }
+        // Safety: getrandom writes at most `buffer.count` bytes, and checks their addresses.
+        return Int(try retrying { clinux_get_random(base, buffer.count) })
     }
 
     public func ignoreBrokenPipes() throws(Errno) { try check(clinux_ignore_broken_pipes(), ours: "sigaction") }

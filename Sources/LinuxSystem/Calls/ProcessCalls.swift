@@ -16,8 +16,10 @@ public protocol ProcessCalls: Sendable {
         _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
     ) throws(Errno) -> ProgramRun
 
-    /// Bytes of the kernel's random number generator, 256 at most (getrandom(2)).
-    func randomBytes(_ count: Int) throws(Errno) -> [UInt8]
+    /// Fills `buffer` with bytes of the kernel's random number generator (getrandom(2)). The memory may be the guest's:
+    /// EFAULT is thrown like all others.
+    /// - Returns: how many there are: all up to 256, and from there on as many as come before a signal.
+    func fillRandom(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
 
     /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
     func ignoreBrokenPipes() throws(Errno)
@@ -34,6 +36,18 @@ extension ProcessCalls {
     /// Runs a program without standard input.
     public func run(_ program: String, _ arguments: [String], outputLimit: Int) throws(Errno) -> ProgramRun {
         try run(program, arguments, input: [], outputLimit: outputLimit)
+    }
+
+    /// Bytes of the kernel's random number generator, 256 at most.
+    public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var result: Result<Int, Errno> = .success(0)
+        // Safety: the buffer is valid for the closure, and is filled within its bounds.
+        bytes.withUnsafeMutableBytes { buffer in
+            do throws(Errno) { result = .success(try fillRandom(buffer)) } catch { result = .failure(error) }
+        }
+        _ = try result.get()
+        return bytes
     }
 }
 

@@ -9,6 +9,6 @@
 ///
 /// Types that are given no kernel (`Clock`, `SystemThread`, `ChangeSignal`, `CurrentProcess`, `LineWriter`) call the
 /// methods of `LinuxKernel`, so that these protocols name every call. `SeamTests` compares them with the C shims.
-public protocol SystemCalls: FileCalls, OutputCalls, StreamCalls, MemoryCalls, EventCalls, ThreadCalls, ProcessCalls,
-    TerminalCalls, ClockCalls
+public protocol SystemCalls: FileCalls, OutputCalls, StreamCalls, BlockCalls, MemoryCalls, EventCalls, ThreadCalls,
+    ProcessCalls, TerminalCalls, ClockCalls
 {}

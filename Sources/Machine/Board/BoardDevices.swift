@@ -7,15 +7,28 @@ internal import DeviceTree
 internal import Devices
 internal import Passthrough
 internal import PlatformBus
+internal import Virtio
 
 /// The board's own devices. To add one, add its line here.
 enum BoardDevices {
     /// Those that a machine has, in the order in which they are placed and started.
-    static func all(_ configuration: MachineConfiguration) -> [any BoardDevice] {
+    /// - Parameter drives: the files of the drives, open.
+    static func all(_ configuration: MachineConfiguration, drives: OpenDrives) -> [any BoardDevice] {
         var devices: [any BoardDevice] = [SerialPort(), RealTimeClock()]
         if configuration.powerKey { devices.append(PowerKey()) }
         // Only the nodes of the passed-through devices say whether it is needed, and by then it has to have its place.
         if !configuration.platformDevices.isEmpty { devices.append(ResetController()) }
+        // The drive with the root file system is the first, so that it is /dev/vda.
+        for drive in drives.all {
+            devices.append(
+                BlockDevice(
+                    id: drive.settings.id, slot: devices.virtioCount, file: drive.file, cache: drive.settings.cache,
+                    engine: drive.settings.engine, limits: drive.settings.limits,
+                    vcpuCount: configuration.machineSize.vcpuCount))
+        }
+        if let entropy = configuration.entropy {
+            devices.append(EntropyDevice(slot: devices.virtioCount, limits: entropy.limits))
+        }
         return devices
     }
 
@@ -50,4 +63,9 @@ enum BoardDevices {
             passed.devices.first { $0.name == line.device }?.addResetLine(resets: line.isOwn)
         }
     }
+}
+
+extension [any BoardDevice] {
+    /// How many of them are virtio devices, which have a slot each.
+    fileprivate var virtioCount: Int { count { $0 is BlockDevice || $0 is EntropyDevice } }
 }

@@ -22,7 +22,8 @@ extension PlacedDevice.Settings {
         node = NodeSettings(
             properties: device.deviceTree.properties.map { Property($0.name, PropertyValue($0.value)) },
             deletions: device.deviceTree.deletions, clocks: device.deviceTree.clocks,
-            isStrict: device.deviceTree.isStrict, label: device.label)
+            isStrict: device.deviceTree.isStrict,
+            copiesRegisterBlocks: device.deviceTree.copiesRegisterBlocks, label: device.label)
     }
 }
 

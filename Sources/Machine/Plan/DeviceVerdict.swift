@@ -95,7 +95,8 @@ public struct DeviceVerdict: Sendable {
                 let paths = providers.map(\.path).joined(separator: ", ")
                 lines += [
                     "a driver probably requires registers that other drivers of the host use as well (\(names)):",
-                    "pass \(paths) through too, if nothing else on the host uses it",
+                    "if it only has to find there what the host has set: \"device_tree\": {\"syscon\": \"copy\"}",
+                    "else pass \(paths) through too, if nothing else on the host uses it",
                 ]
             case .powerDomains:
                 lines += [

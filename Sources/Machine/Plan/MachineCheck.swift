@@ -39,6 +39,7 @@ public struct MachineCheck: Sendable {
         // The machine without devices, then each device alone.
         var plain = configuration
         plain.platformDevices = []
+        plain.drives = []
         plain.deviceTree = DeviceTreeFiles()
         plain.iommufd = nil
         plain.machineSize.dmaHeap = nil
@@ -48,6 +49,7 @@ public struct MachineCheck: Sendable {
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
             demands = note { try plan.load() }?.boot.demands
         }
+        problems += OpenDrives.problems(configuration.drives, system: calls).map(\.description)
         problems += TreeAdditions.problems(of: configuration, system: calls, log: log).map(\.description)
         let bindingProblems =
             note { () throws(HostDeviceError) in try Self.bindingProblems(configuration, calls) }

@@ -9,6 +9,7 @@ public import KVM
 public import LinuxSystem
 public import Passthrough
 public import PlatformBus
+public import Virtio
 
 /// Why a machine could not be built or could not go on, and what to do about it.
 public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -22,6 +23,8 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case file(key: String, path: String, errno: Errno)
     /// Such a file that is no regular one.
     case fileKind(key: String, path: String, FileError)
+    /// A drive can't be had.
+    case drive(DriveError)
     /// The kernel can't be booted, and what to do.
     case image(path: String, KernelProblem)
     /// Something that goes into RAM is larger than what is left there.
@@ -55,6 +58,8 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case lockedMemory(device: String, needed: UInt64, limit: UInt64)
     /// Devices' DMA needs more mappings than the kernel takes.
     case mappings(device: String, wanted: Int, left: Int)
+    /// The values of a register block of the host can't be read; `path` is its node's.
+    case registerBlock(path: String, errno: Errno)
     /// `dma_heap`, and no device that needs it.
     case heapWithoutIdentity
     /// RAM is beyond the guest-physical addresses of this host.
@@ -88,6 +93,7 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
             case .bus(let error): self = .bus(error)
             case .node(let name, let error): self = .passthrough(.node(.deviceTree(device: name, error)))
             case .call(let call, let errno): self = .call("\(call) (\(device.name))", errno: errno)
+            case .kvm(let error): self = .kvm(error)
             }
         case let error as PassthroughError: self = .passthrough(error)
         default: self = .deviceTree(.device(device.name, problem: "\(error)"))
@@ -105,6 +111,7 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
         case .file(let key, let path, let errno):
             "\(key): \(path): \(errno.explained)"
         case .fileKind(let key, let path, let error): "\(key): \(path): \(error)"
+        case .drive(let error): error.description
         case .image(let path, let problem):
             """
             boot-source.kernel_image_path: \(path): \(problem)
@@ -168,6 +175,12 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
             """
             \(device): its DMA needs \(wanted) mappings for the guest's RAM, but the kernel allows \(left)
               run: echo \(max(wanted, 65535)) > /sys/module/vfio_iommu_type1/parameters/dma_entry_limit
+            """
+        case .registerBlock(let path, let errno):
+            """
+            register block \(path): can't read its values from /sys/kernel/debug/regmap: \(errno.explained)
+              run as root, on a kernel with debugfs, while a driver of the host uses the block; or set \
+            device_tree.syscon to "none"
             """
         case .heapWithoutIdentity:
             """

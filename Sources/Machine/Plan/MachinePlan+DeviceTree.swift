@@ -16,9 +16,10 @@ extension MachinePlan {
         let elsewhere = passthrough.devices.flatMap(\.ranges).filter { range in
             !layout.windows.contains { $0.contains(range) }
         }
+        let words = bootArguments
         let board = BoardDeviceTree(
             layout: layout, busRanges: layout.windows + elsewhere, vcpuCount: configuration.machineSize.vcpuCount,
-            interruptController: version, boot: boot, bootArguments: configuration.bootSource.bootArguments,
+            interruptController: version, boot: boot, bootArguments: words.written,
             randomSeed: try mapError(MachineError.call("getrandom"), try calls.randomBytes(32)),
             controllerPhandle: controllerPhandle)
         var tree = board.tree(devices: boardNodes, clocks: sharedNodes, passedThrough: passthroughNodes)
@@ -29,11 +30,21 @@ extension MachinePlan {
             tree = try additions.apply(to: tree, names: names, log: log)
         }
         let arguments = BootArguments(
-            of: tree, configured: configuration.bootSource.bootArguments, base: additions?.base?.bootArguments)
+            of: tree, configured: words.configured, base: words.base)
         if let arguments, let problem = KernelConsoles(passedThrough: passthroughNodes).problem(with: arguments) {
             log(.warning, problem)
         }
         do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree(.tree(error)) }
+    }
+
+    /// The command lines of the configuration and of the base tree, each with what the root device adds, and the one
+    /// that goes into the tree; nil for the base tree's as it is.
+    private var bootArguments: (written: String?, configured: String?, base: String?) {
+        let (configured, base) = (configuration.bootSource.bootArguments, additions?.base?.bootArguments)
+        guard let root = drives.all.first?.settings.rootArguments else { return (configured, configured, base) }
+        func added(_ text: String) -> String { text.isEmpty ? root : "\(text) \(root)" }
+        let own = configured.map(added) ?? (base == nil ? root : nil)
+        return (own ?? base.map(added), own, base.map(added))
     }
 
     /// The device tree that `MicroVM` would boot with, from a host that need not have KVM.

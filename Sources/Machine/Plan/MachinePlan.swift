@@ -35,6 +35,8 @@ public final class MachinePlan: Sendable {
     let passthrough: PlacedDevices
     /// RAM for devices that address the host's physical memory; nil where there are none.
     let identity: IdentityMemory?
+    /// The files of the guest's drives, open for all its starts.
+    let drives: OpenDrives
     /// The board's own devices, in the order in which they are started.
     let devices: [(device: any BoardDevice, place: Place)]
     /// Whether devices' DMA needs RAM to stay where it is.
@@ -70,6 +72,11 @@ public final class MachinePlan: Sendable {
         } else {
             do { controllerPhandle = try phandles.allocate() } catch { throw .deviceTree(.tree(error)) }
         }
+        let openDrives = try OpenDrives(configuration.drives, system: calls)
+        drives = openDrives
+        var isWhole = false
+        // As in deinit, which doesn't run when this throws.
+        defer { if !isWhole { openDrives.close() } }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
         // Without it the report says that the interrupts weren't counted.
         let interrupts = configuration.platformDevices.isEmpty ? nil : try? HostInterruptFile(calls)
@@ -87,9 +94,7 @@ public final class MachinePlan: Sendable {
         } catch { throw .passthrough(error) }
         var placed: PlacedDevices?
         var memory: IdentityMemory?
-        var isWhole = false
         defer {
-            // As in deinit, which doesn't run when this throws.
             if !isWhole {
                 placed?.close()
                 opened.close()
@@ -98,7 +103,7 @@ public final class MachinePlan: Sendable {
         }
         pinsMemory = demands != nil
         let size = configuration.machineSize
-        let board = BoardDevices.all(configuration)
+        let board = BoardDevices.all(configuration, drives: openDrives)
         identity = try Self.identityMemory(size, opened, calls, log)
         memory = identity
         if let identity {
@@ -122,10 +127,11 @@ public final class MachinePlan: Sendable {
         // Before the passed-through devices, and for the others after them.
         try claims.reserveFixed(board)
         var shared: SharedNodes
+        let tree = HostTree(sysfs)
         do throws(PassthroughError) {
             passthrough = try PlacedDevices(opened, bus: bus, log: log, tracer: tracer)
             placed = passthrough
-            var generator = NodeGenerator(tree: HostTree(sysfs), phandles: phandles)
+            var generator = NodeGenerator(tree: tree, phandles: phandles)
             let requests = passthrough.nodeRequests
             let nodes = try mapError(PassthroughError.node, try generator.generate(requests))
             if log.threshold <= .info { Self.logOmissions(nodes, log) }
@@ -134,7 +140,9 @@ public final class MachinePlan: Sendable {
             shared = generator.shared
         } catch { throw .passthrough(error) }
         let passedKinds = passthroughNodes.flatMap { $0[property: "compatible"]?.strings ?? [] }
-        devices = try claims.place(BoardDevices.needed(board, beside: passthrough, kinds: passedKinds, shared))
+        devices =
+            try claims.place(BoardDevices.needed(board, beside: passthrough, kinds: passedKinds, shared))
+            + RegisterCopies(shared, tree, sysfs, calls).place(on: bus)
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
         isWhole = true
@@ -145,6 +153,7 @@ public final class MachinePlan: Sendable {
         bootFiles.withLock { $0.take() }?.close()
         passthrough.close()
         identity?.close()
+        drives.close()
         hypervisor.release()
     }
 

@@ -24,7 +24,8 @@ public struct NodePreview: Sendable {
     public init(
         of devices: [DeviceSurvey], tree: HostTree, tellsDependencies: Bool = true
     ) throws(MachineError) {
-        let board = BoardDevices.all(MachineConfiguration(bootSource: BootSource(kernelImagePath: "")))
+        let board = BoardDevices.all(
+            MachineConfiguration(bootSource: BootSource(kernelImagePath: "")), drives: OpenDrives())
         let layout = try BoardLayout(MachineConfig(), addressBits: 40, devices: board)
         let bus = try layout.makeBus()
         var claims = BoardClaims(bus: bus, layout: layout)

@@ -77,9 +77,9 @@ extension MicroVM {
         profile.mark("passthrough")
 
         let context = DeviceContext(
-            vm: vm, bus: plan.bus, loop: loop,
+            vm: vm, memory: memory, bus: plan.bus, loop: loop,
             console: ConnectedConsole(console: console, loop: loop) { queue.send(.key($0)) },
-            controls: controls)
+            controls: controls, log: plan.log)
         var live: [any LiveDevice] = [devices]
         for (device, place) in plan.devices {
             let started: any LiveDevice

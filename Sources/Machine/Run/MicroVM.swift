@@ -97,6 +97,7 @@ final class MicroVM: Sendable {
         facts += plan.identity?.report().lines ?? []
         if let reason = plan.memoryPlacement.reason { facts.append(reason) }
         facts += parts.withLock { $0?.devices.reports() ?? [] }.flatMap(\.lines)
+        facts += plan.drives.facts
         if let line = arguments?.line { facts.append(line) }
         return facts + plan.additionFacts
     }
@@ -124,7 +125,8 @@ final class MicroVM: Sendable {
         return (
             outcome.end,
             RunReport(
-                end: outcome.end, devices: devices, memory: plan.identity?.report(moved: outcome.moved),
+                end: outcome.end, devices: devices, drives: plan.drives.reports,
+                memory: plan.identity?.report(moved: outcome.moved),
                 arguments: arguments?.source == .configuration ? nil : arguments, exits: outcome.exits,
                 unclaimedReads: outcome.unclaimedReads, unclaimedWrites: outcome.unclaimedWrites,
                 droppedConsoleBytes: console.output.droppedByteCount, profile: profile.marks,
@@ -174,6 +176,7 @@ final class MicroVM: Sendable {
             status: { [plan, queue] in
                 SessionStatus(
                     state: queue.state, devices: plan.passthrough.withFaults(devices.reports()),
+                    drives: plan.drives.reports,
                     memory: plan.identity?.report())
             }, tell: tell)
         let loop = parts.loop

@@ -11,6 +11,8 @@ public struct RunReport: Sendable, Encodable {
     public let end: GuestEnd
     /// Passed-through devices, in the order of the configuration.
     public let devices: [DeviceReport]
+    /// The guest's drives: the one with the root file system, then the others in the order of the configuration.
+    public var drives: [DriveReport] = []
     /// RAM at the host's physical addresses; nil when no device needs that.
     public var memory: MemoryReport?
     /// The guest kernel's command line, if it isn't the configuration's own.
@@ -40,7 +42,7 @@ public struct RunReport: Sendable, Encodable {
     private var detail: String? { end.detail ?? restartRefusal.map { "not restarted: \($0)" } }
 
     private enum CodingKeys: String, CodingKey {
-        case exit, devices, memory, exits, unclaimed, profile, restarts, pauses
+        case exit, devices, drives, memory, exits, unclaimed, profile, restarts, pauses
         case arguments = "boot_args"
         case droppedConsoleBytes = "dropped_console_bytes"
         case droppedLogLines = "dropped_log_lines"
@@ -62,6 +64,7 @@ public struct RunReport: Sendable, Encodable {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: detail), forKey: .exit)
         try container.encode(devices, forKey: .devices)
+        if !drives.isEmpty { try container.encode(drives, forKey: .drives) }
         try container.encodeIfPresent(memory, forKey: .memory)
         try container.encodeIfPresent(arguments, forKey: .arguments)
         try container.encode(exits, forKey: .exits)
@@ -77,6 +80,7 @@ public struct RunReport: Sendable, Encodable {
     public var text: String {
         var lines = ["guest: \(end.name)" + (detail.map { " (\($0))" } ?? "")]
         for device in devices { lines += device.lines }
+        for drive in drives { lines.append(drive.line) }
         if let memory { lines += memory.lines }
         if let line = arguments?.line { lines.append(line) }
         lines.append(

@@ -64,11 +64,14 @@ public struct SessionStatus: Sendable {
     public let state: SessionState
     /// Passed-through devices, in the order of the configuration.
     public let devices: [DeviceReport]
+    /// The guest's drives, and the counts of its requests to them.
+    public var drives: [DriveReport] = []
     /// RAM at the host's physical addresses; nil when no device needs that.
     public let memory: MemoryReport?
 
     /// The status as text, one line for each fact.
     public var lines: [String] {
-        (state == .paused ? ["machine: paused"] : []) + devices.flatMap(\.lines) + (memory?.lines ?? [])
+        (state == .paused ? ["machine: paused"] : []) + devices.flatMap(\.lines) + drives.map(\.line)
+            + (memory?.lines ?? [])
     }
 }

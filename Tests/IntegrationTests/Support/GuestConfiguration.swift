@@ -39,6 +39,29 @@ struct GuestConfiguration: Encodable {
         }
     }
 
+    struct Drive: Encodable {
+        var id: String
+        var path: String
+        var isRootDevice: Bool?
+        var isReadOnly: Bool?
+        var cache: String?
+
+        init(_ id: String, _ path: String, isReadOnly: Bool? = nil, cache: String? = nil) {
+            self.id = id
+            self.path = path
+            self.isReadOnly = isReadOnly
+            self.cache = cache
+        }
+
+        enum CodingKeys: String, CodingKey {
+            case id = "drive_id"
+            case path = "path_on_host"
+            case isRootDevice = "is_root_device"
+            case isReadOnly = "is_read_only"
+            case cache = "cache_type"
+        }
+    }
+
     struct Device: Encodable, ExpressibleByStringLiteral {
         var host: String?
         var sysfsdev: String?
@@ -156,9 +179,10 @@ struct GuestConfiguration: Encodable {
         var deletions: [String]?
         var clocks: [String: Int]?
         var overlay: String?
+        var syscon: String?
 
         enum CodingKeys: String, CodingKey {
-            case properties, clocks, overlay
+            case properties, clocks, overlay, syscon
             case deletions = "delete"
         }
     }
@@ -187,6 +211,9 @@ struct GuestConfiguration: Encodable {
     var source: BootSource
     var size = Size()
     var devices: [Device] = []
+    var drives: [Drive]?
+    /// An entropy device has no settings.
+    var entropy: [String: String]?
     var deviceTree: DeviceTreeFiles?
     var vfio: String?
     var iommufd: Int?
@@ -200,6 +227,7 @@ struct GuestConfiguration: Encodable {
         case source = "boot-source"
         case size = "machine-config"
         case devices = "platform-devices"
+        case drives, entropy
         case vfio
         case iommufd = "iommufd_fd"
         case peerToPeer = "peer_to_peer"

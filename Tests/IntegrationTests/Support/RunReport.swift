@@ -97,6 +97,18 @@ struct RunReport: Decodable {
         let nisvAborted: Int
     }
 
+    struct Drive: Decodable {
+        let driveId: String
+        let pathOnHost: String
+        let reads: Int
+        let writes: Int
+        let flushes: Int
+        let discards: Int
+        let bytesRead: Int
+        let bytesWritten: Int
+        let errors: Int
+    }
+
     struct Exits: Decodable {
         let mmioReads: Int
         let mmioWrites: Int
@@ -120,6 +132,7 @@ struct RunReport: Decodable {
     let bootArgs: BootArguments?
     let unclaimed: Unclaimed
     let devices: [Device]
+    let drives: [Drive]?
     let memory: Memory?
     let exits: Exits
     let restarts: Int
