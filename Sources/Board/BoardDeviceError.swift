@@ -14,6 +14,6 @@ public enum BoardDeviceError: Error, Sendable {
     case node(device: String, DeviceTreeError)
     /// A system call failed; `call` says which, and for what.
     case call(String, errno: Errno)
-    /// KVM refuses what the device needs.
+    /// KVM refused a request for the device.
     case kvm(KVMError)
 }

@@ -20,7 +20,7 @@ public struct DeviceContext: Sendable {
     public let console: any ConsoleEnd
     /// The controls for the code that runs the machine.
     public let controls: BoardControls
-    /// Where a device's messages go.
+    /// The receiver of the devices' messages.
     public let log: Log
 
     /// Combines the parts.

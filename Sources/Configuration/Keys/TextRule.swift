@@ -27,7 +27,7 @@ package enum TextRule: Sendable {
     case heapName
     /// A drive's name.
     case driveID
-    /// A partition's identity, as Linux's command line takes it.
+    /// A partition's identity, as on Linux's command line.
     case partitionUUID
 
     /// The greatest length in bytes of UTF-8, without the NUL that the kernel requires behind it.
@@ -41,7 +41,7 @@ package enum TextRule: Sendable {
         case .bootArguments: 2047
         // Firecracker's limit.
         case .driveID: 64
-        // A UUID's length; an MBR's partitions have shorter ones (Linux, block/early-lookup.c).
+        // The length of a UUID; the identities of an MBR's partitions are shorter (Linux, block/early-lookup.c).
         case .partitionUUID: 36
         // Devicetree Specification v0.4, 6.2.
         case .label, .deviceLabel: 31

@@ -33,7 +33,7 @@ public struct DeviceTreeSettings: Equatable, Sendable {
         self.registerBlocks = registerBlocks
     }
 
-    /// Whether references to register blocks lead to copies of them.
+    /// Whether references to register blocks are changed to copies of the blocks.
     public var copiesRegisterBlocks: Bool {
         switch registerBlocks {
         case .none: false

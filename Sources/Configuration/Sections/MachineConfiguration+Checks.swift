@@ -21,7 +21,7 @@ extension MachineConfiguration {
         }
     }
 
-    /// Notes drives of the same name, a second root device, and a command line without room for `root=`.
+    /// Notes drives with the same name, a second root device, and a command line without room for `root=`.
     func noteDrives(_ readers: [ObjectReader]) {
         var paths: [String: String] = [:]
         var root: String?

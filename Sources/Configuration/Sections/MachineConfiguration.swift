@@ -21,7 +21,7 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var machineSize: MachineConfig
     /// The section `drives`, in its order.
     public var drives: [Drive] = []
-    /// The section `entropy`; nil for no such device.
+    /// The section `entropy`; nil for no entropy device.
     public var entropy: EntropySource?
     /// The section `platform-devices`, in its order.
     public var platformDevices: [PlatformDevice]

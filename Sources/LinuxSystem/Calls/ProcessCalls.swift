@@ -16,9 +16,10 @@ public protocol ProcessCalls: Sendable {
         _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
     ) throws(Errno) -> ProgramRun
 
-    /// Fills `buffer` with bytes of the kernel's random number generator (getrandom(2)). The memory may be the guest's:
-    /// EFAULT is thrown like all others.
-    /// - Returns: how many there are: all up to 256, and from there on as many as come before a signal.
+    /// Fills `buffer` with bytes of the kernel's random number generator (getrandom(2)).
+    ///
+    /// The memory may be the guest's: EFAULT is thrown like all other errors.
+    /// - Returns: how many bytes were filled: all, if there are at most 256; otherwise a signal may end it early.
     func fillRandom(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
 
     /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
@@ -38,7 +39,7 @@ extension ProcessCalls {
         try run(program, arguments, input: [], outputLimit: outputLimit)
     }
 
-    /// Bytes of the kernel's random number generator, 256 at most.
+    /// Bytes of the kernel's random number generator; at most 256.
     public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var result: Result<Int, Errno> = .success(0)

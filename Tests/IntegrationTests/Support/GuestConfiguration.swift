@@ -212,7 +212,7 @@ struct GuestConfiguration: Encodable {
     var size = Size()
     var devices: [Device] = []
     var drives: [Drive]?
-    /// An entropy device has no settings.
+    /// The settings of an entropy device; it has none.
     var entropy: [String: String]?
     var deviceTree: DeviceTreeFiles?
     var vfio: String?
