@@ -52,7 +52,7 @@ extension NodeWriter {
         }
     }
 
-    /// Adds the configuration's clocks when the host's tree can't be read for them.
+    /// Adds the configuration's clocks when the host's tree doesn't show which clocks the device has.
     /// - Parameter names: `clock-names` of the host's node; if nil, the configuration's keys are the names, unless they
     ///   are indices.
     mutating func writeConfiguredClocks(names: [String]?, to node: inout Node) throws(DeviceTreeError) {

@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// A range of host memory, or of a device's registers, that the guest accesses without exits.
 ///
-/// `remove` takes it from the guest, and throws when the kernel refuses. So does the `deinit`, which can't throw.
+/// `remove` takes it from the guest, and throws when the kernel refuses. The `deinit` does the same without an error.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.35 KVM_SET_USER_MEMORY_REGION
 public final class MemorySlot: Sendable {

@@ -82,8 +82,7 @@ struct GzipStream: ~Copyable {
     private mutating func fill(_ count: Int) throws(MachineError) -> Int {
         let rest = Int(stream.pointee.avail_in)
         guard rest < count else { return rest }
-        // Safety: the rest is inside the buffer, and source and target may overlap; next_in and avail_in stay inside
-        // it.
+        // Safety: the rest is inside the buffer, and the two may overlap; next_in and avail_in stay inside it.
         if rest > 0, let start = stream.pointee.next_in {
             input.copyMemory(from: UnsafeRawBufferPointer(start: start, count: rest))
         }
