@@ -202,7 +202,7 @@ private struct HostUsesReader {
         return found
     }
 
-    /// Reads lines such as "/dev/sda2                               partition  1048572         0               -2".
+    /// Reads lines such as "/dev/sda2                               partition	1048572		0		-2".
     func swaps() throws(HostDeviceError) -> Found {
         var found: Found = []
         for line in try lines("swaps")?.dropFirst() ?? [] {

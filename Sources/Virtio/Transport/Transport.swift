@@ -214,7 +214,7 @@ struct Transport: Equatable, Sendable {
             return .reset
         }
         let wanted = DeviceStatus(rawValue: value)
-        // Only a reset clears bits; only the device sets NEEDS_RESET.
+        // Only a reset clears bits; only the device sets DEVICE_NEEDS_RESET.
         guard wanted.isSuperset(of: status.subtracting(.needsReset)) else { return .none }
         if wanted.contains(.failed) { status.insert(.failed) }
         if wanted.contains(.acknowledge) { status.insert(.acknowledge) }
