@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What TCR_EL1 and a TTBR say about one half of the address space.
+/// The settings of TCR_EL1 and a TTBR for one half of the address space.
 struct AddressHalf {
-    /// Bytes of a page: 4, 16 or 64 KiB.
+    /// The size of a page: 4, 16 or 64 KiB.
     enum Granule { case kibibytes4, kibibytes16, kibibytes64 }
 
     let isUpper: Bool
     let tableBase: UInt64
     /// TxSZ: 64 less the number of address bits.
     let sizeOffset: UInt64
-    /// nil for the reserved value.
+    /// Nil for the reserved value.
     let granule: Granule?
     /// EPDx.
     let isDisabled: Bool

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A class of the A64 encoding: which instruction words belong to it, and how the words of it are read.
+/// A class of the A64 encoding: the instruction words that belong to it, and how to decode them.
 struct EncodingClass: Sendable {
-    /// How to take a word of the class apart, or what it is that isn't emulated.
+    /// How to decode a word of the class, or why it isn't emulated.
     enum Kind: Equatable, Sendable {
         case unsignedImmediate
         case unscaledImmediate
@@ -25,20 +25,19 @@ struct EncodingClass: Sendable {
     let mask: UInt32
     let value: UInt32
     let kind: Kind
-    /// What a message calls it.
+    /// The name in messages.
     let name: StaticString
     /// The class's name in the Arm ARM's encoding index.
     let section: StaticString
 
-    /// The class that `word` belongs to: the first row that matches. nil for one that is no load or store, as far as
-    /// known.
+    /// The class of `word`: the first row that matches. Nil for a word that isn't a known load or store.
     static func of(_ word: UInt32) -> EncodingClass? {
         for row in table where word & row.mask == row.value { return row }
         return nil
     }
 
     // The sections are those of the Arm Architecture Reference Manual (DDI 0487), C4.1 A64 instruction set encoding,
-    // "Loads and Stores", whose numbers change with its issues and whose titles don't. A class within a class comes
+    // "Loads and Stores"; their numbers differ between issues, their titles don't. A class within another class comes
     // first.
     static let table: [EncodingClass] = [
         EncodingClass(
@@ -84,7 +83,7 @@ struct EncodingClass: Sendable {
             mask: 0x3fff_fc00, value: 0x38bf_c000, kind: .acquire, name: "LDAPR",
             section: "C4.1 Atomic memory operations"),
 
-        // Not emulated, but called by name.
+        // Not emulated; listed so that messages can name them.
         EncodingClass(
             mask: 0x3fa0_0000, value: 0x0800_0000, kind: .notEmulated, name: "an exclusive load or store",
             section: "C4.1 Load/store exclusive register"),

@@ -4,14 +4,14 @@
 extension LoadStore {
     /// Why an instruction word has no `LoadStore`.
     public enum NotEmulated: Error, Equatable, Sendable, CustomStringConvertible {
-        /// A load or store that can't be done as accesses of at most 8 bytes, such as an exclusive.
+        /// A load or store that can't be split into accesses of at most 8 bytes, such as an exclusive.
         case unsupported(String)
-        /// The Arm ARM leaves open what it does (CONSTRAINED UNPREDICTABLE), for instance a load into its own
+        /// The Arm ARM doesn't define its effect (CONSTRAINED UNPREDICTABLE), for example a load into its own
         /// written-back base.
         case unpredictable(String)
-        /// A word that is in the encoding's class but no instruction.
+        /// A word of the encoding's class that isn't an instruction.
         case unallocated(String)
-        /// No load or store.
+        /// Not a load or store.
         case unknown
 
         /// The reason in a few words.
@@ -25,9 +25,11 @@ extension LoadStore {
         }
     }
 
-    /// Takes an A64 instruction word apart. Any word may come: there is an answer for all.
+    /// Decodes an A64 instruction word.
     ///
-    /// - Throws: `NotEmulated`, the reason.
+    /// Every word has a result or an error.
+    ///
+    /// - Throws: `NotEmulated` with the reason.
     public static func decode(_ word: UInt32) throws(NotEmulated) -> LoadStore {
         guard let row = EncodingClass.of(word) else { throw .unknown }
         let fields = Fields(word: word)
@@ -52,8 +54,8 @@ extension LoadStore {
         return result
     }
 
-    /// Arm ARM, C6.2 and C7.2: the CONSTRAINED UNPREDICTABLE cases of each of the instructions; appendix K1 says what
-    /// may happen.
+    /// Whether this is one of the CONSTRAINED UNPREDICTABLE cases of the instructions (Arm ARM, C6.2 and C7.2; appendix
+    /// K1 lists the possible effects).
     private var isUnpredictable: Bool {
         if case .load = operation, let secondRegister, secondRegister == register { return true }
         guard indexing != .offset, file == .general, case .register(let number) = base, number != 31 else {
@@ -63,7 +65,7 @@ extension LoadStore {
     }
 }
 
-/// The fields of a load's or store's word, by their names in the Arm ARM.
+/// The fields of a load or store instruction, with their names in the Arm ARM.
 private struct Fields {
     let word: UInt32
 
@@ -84,7 +86,7 @@ private struct Fields {
 
     private var base: LoadStore.Base { .register(rn) }
 
-    /// A form with one register, whose size and opc fields say what it moves; nil where they say nothing.
+    /// A form with one register, whose size and opc fields define the transfer; nil if they define none.
     func single(
         _ offset: LoadStore.Offset, _ indexing: LoadStore.Indexing, hasPrefetch: Bool = true
     ) -> LoadStore? {
@@ -135,7 +137,7 @@ private struct Fields {
 
     func literal() -> LoadStore? {
         let offset = LoadStore.Offset.immediate(signed(5, 19) * 4)
-        // Where the others have the size, this class has its opc.
+        // This class has opc in the bits that are the size in the others.
         switch (size, isVector) {
         case (0...1, false), (0...2, true):
             return LoadStore(
@@ -153,12 +155,12 @@ private struct Fields {
         let isLoad = bits(22, 1) == 1
         var operation: LoadStore.Operation = isLoad ? .load(.zero) : .store
         let bytes: UInt8
-        // Where the others have the size, this class has its opc.
+        // This class has opc in the bits that are the size in the others.
         switch (size, isVector) {
         case (0...2, true): bytes = 4 << UInt8(size)
         case (0, false): bytes = 4
         case (1, false):
-            // LDPSW. The store's place is taken by STGP, which writes a tag besides.
+            // LDPSW. In place of a store there is STGP, which also writes a tag.
             guard isLoad, !isNoAllocate else { return nil }
             operation = .load(.signTo64)
             bytes = 4

@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// One load or store of the A64 instruction set as a value: what it moves, from or to where, and what it leaves in its
-/// base.
+/// One load or store of the A64 instruction set as a value.
 ///
-/// The instruction's own order is kept: `accesses` go to memory in that order, then the registers are written, then the
-/// base. Acquire and release forms are plain accesses here: a trapped access is complete before the next instruction
-/// begins.
+/// It has the transfer, the address, and the new value of the base.
+///
+/// The order is that of the instruction: `accesses` go to memory in their order, then the registers are written, then
+/// the base. Acquire and release forms are plain accesses here, because a trapped access is complete before the next
+/// instruction begins.
 ///
 /// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), C3.2 Loads and stores, and C6.2 and C7.2 for each
 ///   instruction
 public struct LoadStore: Equatable, Sendable {
-    /// What it does.
+    /// The kind of instruction.
     public enum Operation: Equatable, Sendable {
         case load(Extension)
         case store
-        /// A hint: no access, no change of any register.
+        /// A hint: no access, and no register changes.
         case prefetch
     }
 
-    /// What becomes of a loaded element that is narrower than its register.
+    /// How a loaded element that is narrower than its register is extended.
     public enum Extension: Equatable, Sendable {
-        /// Zeros above it, up to the register's end: also in the upper half of an X register when a W is loaded.
+        /// With zeros up to the register's end; a load of a W register also clears the upper half of the X register.
         case zero
-        /// The sign up to bit 31, zeros above that.
+        /// With the sign up to bit 31, and zeros above that.
         case signTo32
-        /// The sign up to bit 63.
+        /// With the sign up to bit 63.
         case signTo64
     }
 
-    /// Which registers it moves.
+    /// The registers of the transfer.
     public enum File: Equatable, Sendable {
         /// X0 to X30; number 31 is the zero register.
         case general
@@ -37,7 +38,7 @@ public struct LoadStore: Equatable, Sendable {
         case vector
     }
 
-    /// What the address begins with.
+    /// The base of the address.
     public enum Base: Equatable, Sendable {
         /// X0 to X30; number 31 is the current stack pointer.
         case register(UInt8)
@@ -45,7 +46,7 @@ public struct LoadStore: Equatable, Sendable {
         case programCounter
     }
 
-    /// What is added to the base.
+    /// The offset from the base.
     public enum Offset: Equatable, Sendable {
         case immediate(Int64)
         /// X0 to X30, or the zero register for 31: extended, then shifted left.
@@ -64,9 +65,9 @@ public struct LoadStore: Equatable, Sendable {
         case sxtx
     }
 
-    /// When the offset is added, and whether the sum stays in the base.
+    /// When the offset is added, and whether the base register changes.
     public enum Indexing: Equatable, Sendable {
-        /// Before the access; the base stays.
+        /// Before the access; the base doesn't change.
         case offset
         /// Before the access; the base becomes the address.
         case preIndexed
@@ -76,16 +77,16 @@ public struct LoadStore: Equatable, Sendable {
 
     /// One access to memory: at most 8 bytes of one register.
     public struct Access: Equatable, Sendable {
-        /// Where, in bytes from the address.
+        /// The offset from the address in bytes.
         public let offset: UInt64
-        /// How many bytes: 1, 2, 4 or 8.
+        /// The number of bytes: 1, 2, 4 or 8.
         public let bytes: UInt8
         /// The register's number.
         public let register: UInt8
         /// Whether it is the upper half of a 128-bit register.
         public let isUpperHalf: Bool
 
-        /// Puts the parts together.
+        /// Combines the parts.
         public init(offset: UInt64, bytes: UInt8, register: UInt8, isUpperHalf: Bool = false) {
             self.offset = offset
             self.bytes = bytes
@@ -96,24 +97,24 @@ public struct LoadStore: Equatable, Sendable {
 
     /// Load, store or prefetch.
     public var operation: Operation
-    /// The registers that it moves.
+    /// The kind of registers.
     public var file: File
-    /// How many bytes of each register: 1, 2, 4, 8, or 16 (vector registers only).
+    /// The number of bytes of each register: 1, 2, 4, 8, or 16 (vector registers only).
     public var elementBytes: UInt8
     /// The register, or the first of a pair.
     public var register: UInt8
     /// The second register of a pair.
     public var secondRegister: UInt8?
-    /// What the address begins with.
+    /// The base of the address.
     public var base: Base
-    /// What is added to the base.
+    /// The offset from the base.
     public var offset: Offset
-    /// Whether and when the base takes the new address.
+    /// Whether and when the base register changes.
     public var indexing: Indexing
-    /// LDTR and its like: with the rights of EL0, whatever the exception level.
+    /// LDTR and similar: with the permissions of EL0, whatever the exception level.
     public var isUnprivileged: Bool
 
-    /// Puts the parts together.
+    /// Combines the parts.
     public init(
         _ operation: Operation, _ file: File = .general, elementBytes: UInt8, register: UInt8,
         secondRegister: UInt8? = nil, base: Base, offset: Offset = .immediate(0), indexing: Indexing = .offset,
@@ -130,15 +131,15 @@ public struct LoadStore: Equatable, Sendable {
         self.isUnprivileged = isUnprivileged
     }
 
-    /// How many bytes it moves in all, at consecutive addresses: at most 32; 0 for a prefetch.
+    /// The total number of bytes, at consecutive addresses: at most 32; 0 for a prefetch.
     public var byteCount: UInt64 {
         operation == .prefetch ? 0 : UInt64(elementBytes) * (secondRegister == nil ? 1 : 2)
     }
 
-    /// What it does to memory, in order; empty for a prefetch.
+    /// Its accesses to memory, in order; empty for a prefetch.
     ///
-    /// The pseudocode of each instruction accesses the first register's element, then the second's. One of 128 bits is
-    /// two accesses here, the lower address first.
+    /// The pseudocode of each instruction accesses the first register's element, then the second's. An element of 128
+    /// bits becomes two accesses, the lower address first.
     public var accesses: [Access] {
         if operation == .prefetch { return [] }
         let single = min(elementBytes, 8)
@@ -156,12 +157,12 @@ public struct LoadStore: Equatable, Sendable {
         return accesses
     }
 
-    /// Where the first access goes, and what the base register holds afterwards (nil where it stays as it is).
+    /// The address of the first access, and the new value of the base register (nil if it doesn't change).
     ///
-    /// Addresses wrap around at 2^64, as the architecture's do.
+    /// Addresses wrap around at 2^64, as in the architecture.
     /// - Parameters:
     ///   - base: the value of `base`.
-    ///   - index: the value of the offset register, where there is one.
+    ///   - index: the value of the offset register, if there is one.
     public func address(base: UInt64, index: UInt64 = 0) -> (address: UInt64, newBase: UInt64?) {
         let sum = base &+ displacement(index)
         return switch indexing {
@@ -185,7 +186,7 @@ public struct LoadStore: Equatable, Sendable {
         }
     }
 
-    /// What a general register holds after `value`, an element's bits with zeros above, was loaded into it.
+    /// The value of a general register after a load of `value`, an element's bits with zeros above.
     public func extended(_ value: UInt64) -> UInt64 {
         guard case .load(let kind) = operation, kind != .zero, elementBytes < 8 else { return value }
         let unused = 64 - UInt64(elementBytes) * 8

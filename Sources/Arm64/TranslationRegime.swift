@@ -5,19 +5,19 @@ internal import LinuxSystem
 
 /// The stage 1 translation of a guest at EL1 and EL0: its registers, and the walk through its tables.
 ///
-/// The tables belong to the guest and may say anything: a walk reads at most five descriptors and never traps.
+/// The tables belong to the guest and may have any content: a walk reads at most five descriptors and never traps.
 ///
 /// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), D8 The AArch64 Virtual Memory System Architecture, and the
 ///   pseudocode's shared/translation/vmsa_addrcalc; the registers are in its part D, AArch64 System register
 ///   descriptions
 public struct TranslationRegime: Equatable, Sendable {
-    /// What the address is used for: tags in the top byte may be ignored for data only.
+    /// The use of the address: tags in the top byte may be ignored only for data.
     public enum Use: Sendable {
         case instruction
         case data
     }
 
-    /// Where an address leads.
+    /// The result of a translation.
     public struct Result: Equatable, Sendable {
         /// The guest-physical address (IPA).
         public let address: UInt64
@@ -26,7 +26,7 @@ public struct TranslationRegime: Equatable, Sendable {
         /// Whether a store may go there (AP[2], DBM and the tables' limits).
         public let isWritable: Bool
 
-        /// Puts the parts together.
+        /// Combines the parts.
         public init(address: UInt64, isUserAccessible: Bool, isWritable: Bool) {
             self.address = address
             self.isUserAccessible = isUserAccessible
@@ -34,17 +34,19 @@ public struct TranslationRegime: Equatable, Sendable {
         }
     }
 
-    /// Why an address leads nowhere. `level` is that of the descriptor: -1 to 3.
+    /// Why an address has no translation.
+    ///
+    /// `level` is that of the descriptor: -1 to 3.
     public enum Fault: Error, Equatable, Sendable, CustomStringConvertible {
-        /// The address belongs to neither half, or its half is switched off (TCR_EL1.EPD0, EPD1).
+        /// The address is in neither half, or its half is disabled (TCR_EL1.EPD0, EPD1).
         case outsideRegime
-        /// An invalid or reserved descriptor.
+        /// A descriptor is invalid or reserved.
         case invalid(level: Int)
         /// A table, or the result, is beyond the size that TCR_EL1.IPS allows.
         case addressSize(level: Int)
-        /// A descriptor lies where the reader has no memory.
+        /// A descriptor is at an address without memory.
         case noMemory(address: UInt64)
-        /// A setting that isn't followed here, by the name of its register's field.
+        /// A setting that isn't supported here, by the name of its register's field.
         case unsupported(String)
 
         /// The fault in a few words.
@@ -61,16 +63,16 @@ public struct TranslationRegime: Equatable, Sendable {
 
     /// SCTLR_EL1.
     public var control: UInt64
-    /// TCR_EL1; of no matter with the MMU off, as the two below.
+    /// TCR_EL1; ignored with the MMU off, like the next two.
     public var translationControl: UInt64
     /// TTBR0_EL1: the tables of the lower half.
     public var tableBase0: UInt64
     /// TTBR1_EL1: the tables of the upper half.
     public var tableBase1: UInt64
-    /// TCR2_EL1; 0 for a CPU that doesn't have it.
+    /// TCR2_EL1; 0 for a CPU without it.
     public var translationControl2: UInt64
 
-    /// The regime that these registers make.
+    /// The regime of these registers.
     public init(
         control: UInt64, translationControl: UInt64 = 0, tableBase0: UInt64 = 0, tableBase1: UInt64 = 0,
         translationControl2: UInt64 = 0
@@ -85,29 +87,32 @@ public struct TranslationRegime: Equatable, Sendable {
     /// SCTLR_EL1.M.
     public var isEnabled: Bool { control & 1 != 0 }
 
-    /// Whether data is big-endian at EL0 (SCTLR_EL1.E0E) or EL1 (EE). Instructions never are.
+    /// Whether data is big-endian at EL0 (SCTLR_EL1.E0E) or EL1 (EE).
+    ///
+    /// Instructions never are.
     public func isBigEndian(atEL0: Bool) -> Bool { control & (atEL0 ? 1 << 24 : 1 << 25) != 0 }
 
-    /// Whether access permissions come from PIR_EL1 and PIRE0_EL1 (TCR2_EL1.PIE), so that `Result` doesn't know them.
+    /// Whether access permissions come from PIR_EL1 and PIRE0_EL1 (TCR2_EL1.PIE), so that those in `Result` don't
+    /// count.
     public var hasIndirectPermissions: Bool { translationControl2 & 1 << 1 != 0 }
 
-    /// Takes `address` through the tables.
+    /// Translates `address` with the tables.
     ///
-    /// Permissions and the access flag don't stop it.
-    /// - Parameter read: the 8 bytes at a guest-physical address, little-endian; nil where there is no memory.
+    /// Permissions and the access flag are not checked.
+    /// - Parameter read: returns the 8 bytes at a guest-physical address, little-endian; nil if there is no memory.
     public func translate(
         _ address: UInt64, for use: Use, read: (UInt64) -> UInt64?
     ) throws(Fault) -> Result {
         let half = AddressHalf(self, upper: address & 1 << 55 != 0)
         let hasTag = half.ignoresTopByte && (use == .data || !half.tagsDataOnly)
         guard isEnabled else {
-            // AArch64.S1DisabledOutput: the output is the input, and each of its bits from the largest address size up
-            // must be zero.
+            // AArch64.S1DisabledOutput: the output equals the input, and all bits above the largest address size must
+            // be zero.
             let plain = hasTag ? address & (1 << 56 - 1) : address
             guard plain >> 52 == 0 else { throw .addressSize(level: 0) }
             return Result(address: plain, isUserAccessible: true, isWritable: true)
         }
-        // The tables are big-endian too then.
+        // In this case the tables are big-endian too.
         guard !isBigEndian(atEL0: false) else { throw .unsupported("SCTLR_EL1.EE") }
         guard translationControl2 & 1 << 5 == 0 else { throw .unsupported("TCR2_EL1.D128") }
         guard !half.isDisabled else { throw .outsideRegime }

@@ -3,7 +3,7 @@
 
 internal import LinuxSystem
 
-/// A walk through the tables of one half of the address space, with its parameters.
+/// A walk through the tables of one half of the address space.
 struct TranslationWalk {
     /// The number of address bits that the tables resolve.
     let inputBits: UInt64
@@ -11,10 +11,10 @@ struct TranslationWalk {
     private let granule: AddressHalf.Granule
     private let granuleBits: UInt64
     private let outputBits: UInt64
-    /// The 52-bit descriptor format of 4 and 16 KiB granules (FEAT_LPA2, TCR_EL1.DS).
+    /// Whether 4 and 16 KiB granules use the 52-bit descriptor format (FEAT_LPA2, TCR_EL1.DS).
     private let isWide: Bool
-    /// TCR_EL1.HA and HD: the hardware makes a page with DBM writable at the first store (FEAT_HAFDBS). HD counts with
-    /// HA only.
+    /// TCR_EL1.HA and HD: at the first store the hardware makes a page with DBM writable (FEAT_HAFDBS). HD has an
+    /// effect only with HA.
     private let managesDirtyState: Bool
     private let startLevel: Int
     private let table: UInt64
@@ -32,7 +32,7 @@ struct TranslationWalk {
             }
         managesDirtyState = control & 1 << 39 != 0 && control & 1 << 40 != 0
         isWide = granule != .kibibytes64 && control & 1 << 59 != 0
-        // TCR_EL1.IPS. What a descriptor can't express needs no limit.
+        // TCR_EL1.IPS. An address that doesn't fit into a descriptor needs no limit.
         let size = control >> 32 & 7
         outputBits =
             switch size {
@@ -44,8 +44,8 @@ struct TranslationWalk {
             case 5: 48
             default: 52
             }
-        // Up to 52 bits with FEAT_LPA2, or FEAT_LVA and 64 KiB; down to 16 (17) with FEAT_TTST. Outside of that an
-        // implementation may do as it likes.
+        // Up to 52 bits with FEAT_LPA2, or with FEAT_LVA and 64 KiB; down to 16 (17) with FEAT_TTST. Beyond that the
+        // behaviour is implementation defined.
         let smallest: UInt64 = granule == .kibibytes64 || isWide ? 12 : 16
         guard (smallest...(granule == .kibibytes64 ? 47 : 48)).contains(half.sizeOffset) else {
             throw .unsupported("the value \(half.sizeOffset) of TCR_EL1.T\(half.isUpper ? 1 : 0)SZ")
@@ -54,7 +54,7 @@ struct TranslationWalk {
         let stride = granuleBits - 3
         let levels = (inputBits - 1 - granuleBits) / stride
         startLevel = 3 - Int(levels)
-        // The first table may be smaller than a page; one of 52 bits is aligned to 64 bytes at least.
+        // The first table may be smaller than a page; with 52-bit addresses it is aligned to at least 64 bytes.
         let hasHighBits = isWide || (granule == .kibibytes64 && size == 6)
         let tableBits = inputBits - (levels * stride + granuleBits) + 3
         let alignment = hasHighBits ? max(tableBits, 6) : tableBits
@@ -71,7 +71,7 @@ struct TranslationWalk {
         var isWritable = true
         try check(table, at: startLevel)
         for level in startLevel...3 {
-            // How many bits are below the index of this level, and how many are in it.
+            // The number of bits below the index of this level, and in the index.
             let shift = granuleBits + (granuleBits - 3) * UInt64(3 - level)
             let indexBits = min(granuleBits - 3, inputBits - shift)
             let entry = table + (address >> shift & (1 << indexBits - 1)) * 8
@@ -81,14 +81,14 @@ struct TranslationWalk {
                 table = output(descriptor, lowBits: granuleBits)
                 try check(table, at: level)
                 if !half.ignoresTableLimits {
-                    // APTable, unless TCR_EL1.HPDx says otherwise.
+                    // APTable, unless TCR_EL1.HPDx disables it.
                     if descriptor & 1 << 61 != 0 { isUserAccessible = false }
                     if descriptor & 1 << 62 != 0 { isWritable = false }
                 }
             case 1 where isBlockLevel(level), 3:
                 let base = output(descriptor, lowBits: shift)
                 try check(base, at: level)
-                // AP[2], unless DBM says that it stands for "clean".
+                // AP[2], unless with DBM it means "clean".
                 let isReadOnly = descriptor & 1 << 7 != 0 && !(managesDirtyState && descriptor & 1 << 51 != 0)
                 return TranslationRegime.Result(
                     address: base | address & (1 << shift - 1),
@@ -100,7 +100,7 @@ struct TranslationWalk {
         throw .invalid(level: 3)
     }
 
-    /// The levels at which a block may be.
+    /// Whether a descriptor of this level may be a block.
     private func isBlockLevel(_ level: Int) -> Bool {
         switch granule {
         case .kibibytes4: level == 1 || level == 2 || level == 0 && isWide

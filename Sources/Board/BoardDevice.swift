@@ -4,14 +4,13 @@
 public import DeviceTree
 public import PlatformBus
 
-/// The one door for devices: what a device needs from the board, what the guest's device tree says of it, and how it
-/// comes alive.
+/// An emulated device of the board: its requests, its device-tree nodes, and its start.
 ///
-/// `MachinePlan` gives each device of its list a place, in order, and `MicroVM` starts them in the same order. A new
-/// device is one type of this kind, its section of the configuration, and one line in that list.
+/// `MachinePlan` gives each device of its list a place, in order, and `MicroVM` starts them in the same order. To add a
+/// device, add a type that conforms to this protocol, its section of the configuration, and one line in that list.
 ///
-/// A value of this kind holds nothing of a VM. It may be started more than once: each restart of the guest starts it
-/// anew.
+/// A value of such a type holds nothing of a VM. It may be started more than once: each restart of the guest starts it
+/// again.
 public protocol BoardDevice: Sendable {
     /// Why the device can't be described or started.
     associatedtype Failure: Error
@@ -22,14 +21,14 @@ public protocol BoardDevice: Sendable {
     var windows: [WindowRequest] { get }
     /// The interrupts that it raises, in the order of `Place.lines`.
     var lines: [InterruptTrigger] { get }
-    /// The `compatible` of a passed-through device that takes this one's place; nil where both may be there.
+    /// The `compatible` of a passed-through device that replaces this one; nil if both may exist.
     var substitute: String? { get }
 
-    /// The nodes that tell the guest of it.
-    /// - Parameter shared: hands out fixed clocks and phandles.
+    /// The device's nodes for the guest.
+    /// - Parameter shared: allocates fixed clocks and phandles.
     func nodes(at place: Place, shared: inout SharedNodes) throws(Failure) -> [Node]
 
-    /// Brings the device to life in a VM that is built and doesn't run yet.
+    /// Starts the device in a VM that is built and doesn't run yet.
     func start(at place: Place, in context: DeviceContext) throws(Failure) -> any LiveDevice
 }
 
@@ -38,27 +37,30 @@ extension BoardDevice {
     public var windows: [WindowRequest] { [] }
     /// None.
     public var lines: [InterruptTrigger] { [] }
-    /// Nothing takes its place.
+    /// Nothing replaces it.
     public var substitute: String? { nil }
 }
 
-/// A device of a machine that exists. Letting go of it takes it off the board: it is released before everything that
-/// was started earlier.
+/// A device of a machine that exists.
 ///
-/// `pause` and `resume` come in turns, on the event loop's thread, while no vCPU runs.
+/// Releasing it removes it from the board. It is released before everything that was started earlier.
+///
+/// `pause` and `resume` are called alternately, on the event loop's thread, while no vCPU runs.
 public protocol LiveDevice: AnyObject, Sendable {
-    /// Keeps what comes from outside (time, keys, packets) from the guest until `resume`. Nothing of it may be lost.
-    /// The interrupt line keeps its level; the VM keeps what is pending.
+    /// Keeps events from outside (time, keys, packets) from the guest until `resume`, without losing any.
+    ///
+    /// The interrupt line keeps its level; the VM keeps pending interrupts.
     func pause()
-    /// Lets the guest have what has come meanwhile, and what comes from now on.
+    /// Passes the delayed events, and new ones, to the guest.
     func resume()
-    /// Silences the device: no interrupt and, as far as the device has a reset, no DMA comes from it any more. The
-    /// vCPUs have stopped. A second call does nothing.
+    /// Silences the device: it raises no more interrupts and, if it has a reset, does no more DMA.
+    ///
+    /// The vCPUs have stopped before. A second call does nothing.
     func quiesce()
 }
 
 extension LiveDevice {
-    /// Does nothing: it acts only when the guest does.
+    /// Does nothing: the device acts only when the guest does.
     public func pause() {}
     /// Does nothing.
     public func resume() {}

@@ -8,12 +8,12 @@ public import PlatformBus
 
 /// Why an emulated device can't be described or started.
 public enum BoardDeviceError: Error, Sendable {
-    /// Its address range has a handler already.
+    /// Its address range already has a handler.
     case bus(PlatformBusError)
-    /// Its node can't be made.
+    /// Its node can't be created.
     case node(device: String, DeviceTreeError)
     /// A system call failed; `call` says which, and for what.
     case call(String, errno: Errno)
-    /// KVM refuses what the device needs.
+    /// KVM refused a request for the device.
     case kvm(KVMError)
 }

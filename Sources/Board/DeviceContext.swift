@@ -6,24 +6,24 @@ public import KVM
 public import LinuxSystem
 public import PlatformBus
 
-/// What a device finds when it comes alive: the VM, its bus, and the threads and channels of its host.
+/// The environment of a device that starts: the VM, its bus, and the host's side.
 public struct DeviceContext: Sendable {
-    /// The VM that it is a part of.
+    /// The VM of the device.
     public let vm: VirtualMachine
     /// The guest's RAM.
     package let memory: GuestRAM
-    /// Takes handlers of trapped accesses.
+    /// The bus that dispatches trapped accesses.
     public let bus: BusMap
-    /// The thread that waits for what happens outside.
+    /// The event loop that waits for events from outside.
     public let loop: EventLoop
     /// The user's end of the guest's console.
     public let console: any ConsoleEnd
-    /// What a device offers to whoever runs the machine.
+    /// The controls for the code that runs the machine.
     public let controls: BoardControls
-    /// Where a device's messages go.
+    /// The receiver of the devices' messages.
     public let log: Log
 
-    /// Puts the parts together.
+    /// Combines the parts.
     package init(
         vm: VirtualMachine, memory: GuestRAM, bus: BusMap, loop: EventLoop, console: any ConsoleEnd,
         controls: BoardControls, log: Log
@@ -37,36 +37,42 @@ public struct DeviceContext: Sendable {
         self.log = log
     }
 
-    /// The kernel, for calls outside KVM and VFIO.
+    /// The system calls outside KVM and VFIO.
     public var system: any SystemCalls { vm.system }
 
-    /// Has `handler` take the trapped accesses to a window of the device, for as long as the result lives.
-    /// - Parameter name: the device's, which owns the window.
-    /// - Throws: `BoardDeviceError.bus` where something else handles the window.
+    /// Makes `handler` handle the trapped accesses to a window of the device, for as long as the result lives.
+    /// - Parameter name: the name of the device, which owns the window.
+    /// - Throws: `BoardDeviceError.bus` when the window already has a handler.
     public func attach(
         _ handler: any MMIODevice, name: String, to window: GuestRange
     ) throws(BoardDeviceError) -> BusAttachment {
         do { return try BusAttachment(handler, name: name, range: window, on: bus) } catch { throw .bus(error) }
     }
 
-    /// The wire to the interrupt controller for `spi`.
+    /// The line of `spi` to the interrupt controller.
     public func line(_ spi: SPI) -> any InterruptLine { KVMInterruptLine(vm: vm, spi: spi) }
 }
 
-/// The user's end of the guest's console. One device at a time is connected to it.
+/// The user's end of the guest's console.
+///
+/// One device at a time is connected to it.
 public protocol ConsoleEnd: Sendable {
-    /// Takes a byte from the guest, on a vCPU thread. It may wait for a slow reader, but not forever.
+    /// Takes a byte from the guest, on a vCPU thread.
+    ///
+    /// It may wait for a slow reader, but only for a limited time.
     func transmit(_ byte: UInt8)
-    /// The guest has read all that it had: `receive` may be offered more. Called on a vCPU thread; it only signals.
+    /// Tells that the guest has read all of its input, so that `receive` may get more.
+    ///
+    /// Called on a vCPU thread; it only signals.
     func inputReady()
-    /// Feeds what the user types to `receive`, on the event loop's thread, until `disconnect`.
+    /// Passes the user's input to `receive`, on the event loop's thread, until `disconnect`.
     /// - Parameter receive: returns how many of the bytes it took, from the first on.
     /// - Throws: the errno of epoll_ctl(2); the console is not connected then.
     func connect(_ receive: @escaping @Sendable ([UInt8]) -> Int) throws(Errno)
     /// Keeps what the user types until `resume`.
     func pause()
-    /// Feeds `receive` again, on the event loop's thread.
+    /// Passes input to `receive` again, on the event loop's thread.
     func resume()
-    /// Feeds nothing any more, and writes what is left of the guest's output.
+    /// Stops passing input, and writes the rest of the guest's output.
     func disconnect()
 }

@@ -4,13 +4,13 @@
 internal import KVM
 internal import PlatformBus
 
-/// An emulated device's wire to KVM's interrupt controller.
+/// An emulated device's line to KVM's interrupt controller.
 struct KVMInterruptLine: InterruptLine {
     let vm: VirtualMachine
     let spi: SPI
 
     func setLevel(_ high: Bool) {
-        // KVM_IRQ_LINE fails only for an SPI that the vGIC doesn't have, and the bus hands out none of those.
+        // KVM_IRQ_LINE fails only for an SPI that the vGIC doesn't have, and the bus never allocates one of those.
         do { try vm.setInterruptLine(GSI(rawValue: spi.rawValue), high: high) } catch {}
     }
 

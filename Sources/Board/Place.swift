@@ -6,17 +6,17 @@ public import PlatformBus
 
 /// An address range that a device of the board needs.
 public struct WindowRequest: Equatable, Sendable {
-    /// Where the range goes.
+    /// The requested address of the range.
     public enum Address: Equatable, Sendable {
-        /// At this address; something else there is an error, unless RAM is at the host's physical addresses.
+        /// At this address; an overlap is an error, unless RAM is at the host's physical addresses.
         case fixed(GuestAddress)
-        /// At this address, or at the nearest one that is free.
+        /// At this address, or at the nearest free one.
         case preferred(GuestAddress)
     }
 
-    /// In bytes.
+    /// The size in bytes.
     public let size: UInt64
-    /// Where the range goes.
+    /// The requested address of the range.
     public let address: Address
 
     /// A range of `size` bytes.
@@ -25,7 +25,7 @@ public struct WindowRequest: Equatable, Sendable {
         self.address = address
     }
 
-    /// Whether it stays at one address.
+    /// Whether its address is fixed.
     public var isFixed: Bool {
         switch address {
         case .fixed: true
@@ -33,7 +33,7 @@ public struct WindowRequest: Equatable, Sendable {
         }
     }
 
-    /// The address that it has on a board without anything in the way.
+    /// The address on a board where nothing else is in the way.
     public var usual: GuestAddress {
         switch address {
         case .fixed(let usual), .preferred(let usual): usual
@@ -41,20 +41,21 @@ public struct WindowRequest: Equatable, Sendable {
     }
 }
 
-/// What a device of the board got: its address ranges and interrupts, in the order of its requests.
+/// The place of a device of the board: its address ranges and interrupts, in the order of its requests.
 public struct Place: Equatable, Sendable {
-    /// Where the guest sees its registers.
+    /// The addresses of its registers in the guest.
     public var windows: [GuestRange]
     /// Its interrupts.
     public var lines: [SPI]
 
-    /// A place of these parts.
+    /// Creates a place from its parts.
     public init(windows: [GuestRange] = [], lines: [SPI] = []) {
         self.windows = windows
         self.lines = lines
     }
 
-    /// "pl061@9030000": a node's name with the address of the first window (Devicetree Specification v0.4, 2.2.1.1).
+    /// A node's name with the address of the first window, such as "pl061@9030000" (Devicetree Specification v0.4,
+    /// 2.2.1.1).
     public func nodeName(_ base: String) -> String {
         windows.first.map { base + "@" + String($0.base.rawValue, radix: 16) } ?? base
     }

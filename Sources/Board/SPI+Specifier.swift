@@ -4,8 +4,10 @@
 public import PlatformBus
 
 extension SPI {
-    /// The cells of this interrupt's specifier: kind (0 for an SPI), number, flags (1 for a rising edge, 4 for a high
-    /// level). Devicetree binding interrupt-controller/arm,gic-v3.yaml, `#interrupt-cells`.
+    /// The cells of this interrupt's specifier.
+    ///
+    /// They are the kind (0 for an SPI), the number, and the flags (1 for a rising edge, 4 for a high level).
+    /// Devicetree binding interrupt-controller/arm,gic-v3.yaml, `#interrupt-cells`.
     public func specifier(_ trigger: InterruptTrigger) -> [UInt32] {
         [0, rawValue, trigger.specifierFlags]
     }

@@ -4,13 +4,13 @@
 internal import Board
 package import LinuxSystem
 
-/// A console on a machine's event loop, as a device of the board sees it.
+/// A console on a machine's event loop, in the form that a device of the board uses.
 package struct ConnectedConsole: ConsoleEnd {
     private let console: GuestConsole
     private let loop: EventLoop
     private let command: @Sendable (ConsoleInput.Command) -> Void
 
-    /// - Parameter command: what Ctrl-A and a letter do; on the loop's thread.
+    /// - Parameter command: called on the loop's thread for Ctrl-A and a command's letter.
     package init(
         console: GuestConsole, loop: EventLoop, command: @escaping @Sendable (ConsoleInput.Command) -> Void
     ) {

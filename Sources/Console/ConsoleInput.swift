@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Finds the user's commands to the monitor in what is typed; the rest is the guest's.
+/// Finds the user's commands to Martlet in the typed input; the rest is for the guest.
 ///
-/// `Ctrl-A x` quits, `Ctrl-A p` presses the power key, `Ctrl-A z` pauses the guest and lets it go on, `Ctrl-A Ctrl-A`
-/// sends one Ctrl-A; after any other byte both go to the guest. A Ctrl-A at the end of the input waits for what comes
-/// next, so the value has to be kept from read to read.
+/// `Ctrl-A x` quits, `Ctrl-A p` presses the power key, `Ctrl-A z` pauses or resumes the guest, `Ctrl-A Ctrl-A` sends
+/// one Ctrl-A. Before any other byte the Ctrl-A goes to the guest with that byte. A Ctrl-A at the end of the input
+/// waits for the next byte, so the value must be kept between reads.
 public struct ConsoleInput: Sendable {
-    /// What the user wants of the monitor.
+    /// A command of the user to Martlet.
     public enum Command: Sendable {
         /// End the guest at once.
         case quit
         /// Press the guest's power key.
         case pressPowerKey
-        /// Pause the guest, or let it go on where it is paused.
+        /// Pause the guest, or resume it if it is paused.
         case togglePause
     }
 
@@ -24,9 +24,9 @@ public struct ConsoleInput: Sendable {
     /// A parser at the beginning of the input.
     public init() {}
 
-    /// Takes what was read.
+    /// Parses bytes that were read.
     ///
-    /// - Returns: the bytes for the guest, and the commands in their order; what was typed after `quit` is dropped.
+    /// - Returns: the bytes for the guest, and the commands in their order; input after `quit` is dropped.
     public mutating func parse(_ bytes: some Sequence<UInt8>) -> (guestBytes: [UInt8], commands: [Command]) {
         var guestBytes: [UInt8] = []
         var commands: [Command] = []

@@ -7,36 +7,36 @@ internal import Synchronization
 /// The guest's serial output, on its way to a terminal, pipe, socket or file.
 ///
 /// Bytes are collected and written at each newline, at each 512 bytes, and by `flush`. A write never waits in the
-/// kernel. When the reader is so slow that the buffer is full, the vCPU waits for it as it would for a real serial
-/// line, but not forever: without any progress for 100 ms, or after 6 s of waiting in all since the buffer was last
+/// kernel. If the reader is so slow that the buffer is full, the vCPU waits for it as it would for a real serial line,
+/// but for a limited time: after 100 ms without progress, or after 6 s of waiting in total since the buffer was last
 /// empty, bytes are dropped and counted until there is room again.
 ///
-/// When writing fails for good (a closed pipe, a full disk, a terminal that was hung up) that is reported once, all
-/// output is dropped from then on, and the guest lives on.
+/// If writing fails permanently (a closed pipe, a full disk, a terminal that was hung up), this is reported once, all
+/// further output is dropped, and the guest runs on.
 public final class ConsoleOutput: Sendable {
-    /// The number of bytes that wait for a slow reader before the vCPU has to.
+    /// The number of bytes that wait for a slow reader before the vCPU has to wait.
     public static let capacity = 64 * 1024
 
     static let flushThreshold = 512
     static let stallLimitNanoseconds: UInt64 = 100_000_000
-    /// 64 KiB in 6 s is what a serial line of 115200 baud carries: no reader needs to be slower.
+    /// A serial line of 115200 baud carries 64 KiB in 6 s: no reader needs to be slower.
     static let waitLimitNanoseconds: UInt64 = 6_000_000_000
 
     private struct State {
         /// At most `capacity` bytes, the oldest first.
         var pending: [UInt8] = []
-        /// The bytes that came since a write was last tried.
+        /// The bytes that were added since the last attempt to write.
         var untried = 0
-        /// `requestFlush` was called, and `flush` wasn't yet.
+        /// Whether `requestFlush` was called, and `flush` wasn't called since.
         var flushRequested = false
         /// False after a failure and after `close`.
         var isOpen = true
         var dropped: UInt64 = 0
-        /// When a vCPU first found the buffer full without a write getting through since.
+        /// When a vCPU first found the buffer full, if no write has succeeded since.
         var stalledSince: UInt64?
-        /// What vCPUs have waited since the buffer was last empty.
+        /// How long vCPUs have waited since the buffer was last empty, in nanoseconds.
         var waited: UInt64 = 0
-        /// Patience is over: until a write gets through, bytes are dropped without waiting.
+        /// Whether the wait limit is reached: until a write succeeds, bytes are dropped without waiting.
         var isStuck = false
     }
 
@@ -47,21 +47,23 @@ public final class ConsoleOutput: Sendable {
         case failed(Errno)
     }
 
-    // Owned by this object. Writes are made with the lock held, which keeps the bytes in order; they don't wait.
-    // Waiting, and the two closures, are outside the lock.
+    // Owned by this object. Writes are made with the lock held, which keeps the bytes in order; they don't wait. Waits,
+    // and calls of the two closures, are outside the lock.
     private let state = Mutex(State())
     private let descriptor: NonBlockingOutput
     private let requestFlush: @Sendable () -> Void
     private let onFailure: @Sendable (Errno) -> Void
 
-    /// Writes to what `descriptor` refers to: it stays the caller's, its flags aren't touched, and it must stay open
-    /// for as long as this object lives. The process has to ignore SIGPIPE: see `CurrentProcess.setUpSignals`.
+    /// Writes to the file of `descriptor`.
+    ///
+    /// The descriptor stays the caller's and must stay open for as long as this object lives; its flags don't change.
+    /// The process must ignore SIGPIPE: see `CurrentProcess.setUpSignals`.
     ///
     /// - Parameters:
     ///   - requestFlush: called when bytes stay in the buffer (a prompt has no newline, a reader is slow), once until
-    ///     `flush` is called. It runs on a vCPU thread, or on the thread that calls `flush`; it should have `flush`
-    ///     called some milliseconds later, by a timer.
-    ///   - onFailure: called at most once, with the reason for which no more output is written.
+    ///     `flush` is called. It runs on a vCPU thread, or on the thread that calls `flush`. It should start a timer
+    ///     that calls `flush` some milliseconds later.
+    ///   - onFailure: called at most once, with the reason why no more output is written.
     public init(
         descriptor: CInt, of system: any SystemCalls = LinuxKernel(), requestFlush: @escaping @Sendable () -> Void,
         onFailure: @escaping @Sendable (Errno) -> Void
@@ -71,7 +73,7 @@ public final class ConsoleOutput: Sendable {
         self.onFailure = onFailure
     }
 
-    /// The number of bytes that the guest sent and that were never written.
+    /// The number of bytes that the guest sent and that were dropped.
     public var droppedByteCount: UInt64 { state.withLock { $0.dropped } }
 
     /// Takes a byte from the guest; see the type for how long that may take.
@@ -93,7 +95,7 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// Writes what there is room for, without waiting.
+    /// Writes as much as there is room for, without waiting.
     public func flush() {
         let step: Step = state.withLock { state in
             state.flushRequested = false
@@ -107,9 +109,11 @@ public final class ConsoleOutput: Sendable {
         }
     }
 
-    /// Writes what is left, and takes no more. What the reader doesn't take in time is dropped.
+    /// Writes the rest, and accepts no more bytes.
     ///
-    /// - Parameter timeoutMilliseconds: how long a slow reader is waited for in all.
+    /// Bytes that the reader doesn't take in time are dropped.
+    ///
+    /// - Parameter timeoutMilliseconds: how long to wait for a slow reader in total.
     public func close(timeoutMilliseconds: UInt32 = 1000) {
         let deadline = Clock.monotonicNanoseconds &+ UInt64(timeoutMilliseconds) * 1_000_000
         while true {
@@ -156,7 +160,7 @@ public final class ConsoleOutput: Sendable {
         return noteLeftovers(&state)
     }
 
-    /// How long a vCPU may wait for room; nil when it has to drop its byte.
+    /// How long a vCPU may wait for room; nil if it must drop its byte.
     private func patience(_ state: inout State) -> CInt? {
         if state.isStuck { return nil }
         let now = Clock.monotonicNanoseconds
@@ -171,7 +175,7 @@ public final class ConsoleOutput: Sendable {
             min(Self.stallLimitNanoseconds - stalled, Self.waitLimitNanoseconds - state.waited))
     }
 
-    /// Writes until nothing is left or the reader takes no more; a failure is returned once and shuts the output.
+    /// Writes until nothing is left or the reader takes no more. A failure is returned once, and closes the output.
     private func drain(_ state: inout State) -> Errno? {
         state.untried = 0
         var written = 0
@@ -212,7 +216,7 @@ public final class ConsoleOutput: Sendable {
         state.pending = []
     }
 
-    /// Rounded up, so that a wait of this length reaches its deadline.
+    /// Rounded up, so that the wait reaches its deadline.
     private static func milliseconds(_ nanoseconds: UInt64) -> CInt {
         CInt(clamping: nanoseconds / 1_000_000 + 1)
     }

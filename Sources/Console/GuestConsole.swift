@@ -4,12 +4,12 @@
 public import LinuxSystem
 internal import Synchronization
 
-/// The user's end of the guest's serial port: standard input and output, raw while a terminal is there.
+/// The user's end of the guest's serial port: standard input and output, with a terminal in raw mode.
 ///
-/// Ownership: `state` under its lock. Input is read on the event loop's thread only; vCPU threads write through
-/// `output`, which guards itself, and call `inputReady`, which only signals.
+/// Ownership: `state` under its lock. Input is read only on the event loop's thread; vCPU threads write through
+/// `output`, which has its own lock, and call `inputReady`, which only signals.
 public final class GuestConsole: Sendable {
-    /// What doesn't work any more; the guest goes on without it.
+    /// A part of the console that has failed; the guest runs on without it.
     public enum Failure: Sendable, Equatable {
         case input(Errno)
         case output(Errno)
@@ -17,28 +17,28 @@ public final class GuestConsole: Sendable {
 
     private struct State {
         var parser = ConsoleInput()
-        /// Bytes that the guest has not had room for, oldest first.
+        /// Bytes for which the guest had no room yet, oldest first.
         var pending: [UInt8] = []
-        /// Takes bytes for the guest; returns how many. Nil while no device is connected.
+        /// Passes bytes to the guest; returns how many it took. Nil while no device is connected.
         var receive: (@Sendable ([UInt8]) -> Int)?
         var loop: EventLoop?
-        /// Made for the first look at the input.
+        /// Created at the first read.
         var reader: NonBlockingInput?
-        /// While the input is watched.
+        /// Present while the input is watched.
         var inputSource: EventSource?
-        /// Of `room` and of `flushTimer`.
+        /// The sources of `room` and of `flushTimer`.
         var roomSource: EventSource?
         var flushSource: EventSource?
         /// False at the end of the input.
         var isOpen = true
-        /// The guest is paused: what is typed waits, but for the commands to the monitor.
+        /// Whether the guest is paused: typed input waits, except commands to Martlet.
         var isPaused = false
-        /// What Ctrl-A and a letter do.
+        /// Called for Ctrl-A and a command's letter.
         var command: (@Sendable (ConsoleInput.Command) -> Void)?
     }
 
-    /// Input beyond it waits where it comes from. Generous, since Ctrl-A x must get through to a guest that doesn't
-    /// read.
+    /// How many bytes may wait here; further input waits at its source. Generous, because Ctrl-A x must be found even
+    /// if the guest doesn't read.
     static let pendingLimit = 65536
 
     package let output: ConsoleOutput
@@ -54,7 +54,7 @@ public final class GuestConsole: Sendable {
     ///   - outputDescriptor: usually 1.
     ///   - failed: called at most once for each kind, when the output can't be written or the input can't be watched
     ///     any more.
-    /// - Throws: what eventfd(2) and timerfd_create(2) give.
+    /// - Throws: the errors of eventfd(2) and timerfd_create(2).
     public init(
         input: CInt = 0, outputDescriptor: CInt = 1, system: any SystemCalls = LinuxKernel(),
         failed: @escaping @Sendable (Failure) -> Void
@@ -70,12 +70,12 @@ public final class GuestConsole: Sendable {
             onFailure: { failed(.output($0)) })
     }
 
-    /// A prompt waits this long for the rest of its line.
+    /// How long a prompt waits for the rest of its line.
     private static let flushDelay: UInt64 = 5_000_000
 
-    /// Joins the console to a device of the guest's; input is watched from now on.
+    /// Connects the console to a device of the guest; input is watched from then on.
     /// - Parameters:
-    ///   - receive: takes what the user types, and returns how many of the bytes it took.
+    ///   - receive: takes the user's input, and returns how many of the bytes it took.
     ///   - command: called on the loop's thread when the user types Ctrl-A and a command's letter.
     func connect(
         to loop: EventLoop, receive: @escaping @Sendable ([UInt8]) -> Int,
@@ -95,14 +95,14 @@ public final class GuestConsole: Sendable {
             if flushTimer.take() { output.flush() }
         }
         state.withLock { $0.flushSource = flushSource }
-        // The first look at the input is the loop's, like all others.
+        // The loop's thread makes the first read, as all others.
         room.signal()
     }
 
-    /// Takes the console away from the guest and writes what is left, for a second at most.
+    /// Disconnects the console from the guest and writes the rest of the output, for at most a second.
     package func disconnect() {
         state.withLock { state in
-            // Before what they watch is closed.
+            // Before the descriptors that they watch are closed.
             (state.inputSource, state.flushSource, state.roomSource) = (nil, nil, nil)
             state.reader = nil
             state.receive = nil
@@ -112,20 +112,20 @@ public final class GuestConsole: Sendable {
         output.close()
     }
 
-    /// Keeps what is typed from the guest until `resume`. Commands to the monitor are still found, for as long as no
-    /// more than `pendingLimit` bytes wait before them.
+    /// Keeps typed input from the guest until `resume`. Commands to Martlet are still found, unless `pendingLimit`
+    /// bytes wait before them.
     func pause() { state.withLock { $0.isPaused = true } }
 
-    /// Gives the guest what has waited, from the event loop's next turn on.
+    /// Passes the waiting input to the guest, from the event loop's next turn on.
     func resume() {
         state.withLock { $0.isPaused = false }
         room.signal()
     }
 
-    /// The guest has read all that it had: called on a vCPU thread.
+    /// The guest has read all of its input: called on a vCPU thread.
     func inputReady() { room.signal() }
 
-    /// Gives the guest what waits, then watches the input for as long as there is room for more.
+    /// Passes waiting input to the guest, then watches for more if there is room.
     private func pump() {
         state.withLock { state in
             feed(&state)
@@ -150,8 +150,8 @@ public final class GuestConsole: Sendable {
                     state.isOpen = false
                     return failed(.input(error))
                 }
-                // EPERM: epoll knows no regular files and no /dev/null, since they are always ready. They come in a
-                // piece at a time.
+                // EPERM: epoll doesn't accept regular files and /dev/null, which are always ready. They are read piece
+                // by piece.
                 let commands = read(&state)
                 for command in commands { state.command?(command) }
                 if !commands.contains(.quit), state.isOpen { room.signal() }
@@ -159,7 +159,7 @@ public final class GuestConsole: Sendable {
         }
     }
 
-    /// A terminal whose foreground is another process's isn't read: the kernel would stop this process.
+    /// Whether the input may be read: reading a terminal from the background would stop this process.
     private var isOurs: Bool { !system.isTerminal(input) || system.isForeground(input) }
 
     private func readInput() {
@@ -172,7 +172,7 @@ public final class GuestConsole: Sendable {
         for command in commands { perform?(command) }
     }
 
-    /// Reads what is there, and returns the user's commands to the monitor.
+    /// Reads the available input, and returns the user's commands to Martlet.
     private func read(_ state: inout State) -> [ConsoleInput.Command] {
         guard let reader = state.reader else { return [] }
         var buffer = [UInt8](repeating: 0, count: 1024)

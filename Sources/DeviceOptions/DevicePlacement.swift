@@ -3,9 +3,9 @@
 
 /// Where the guest sees a device's regions.
 public struct DevicePlacement: Equatable, Sendable {
-    /// Where one region goes.
+    /// The place of one region.
     public enum Region: Equatable, Sendable {
-        /// Where there is room in the platform bus's window, on its natural alignment.
+        /// An allocated place in the platform bus's window, with its natural alignment.
         case automatic
         /// At this guest-physical address in bytes, a multiple of 4096.
         case fixed(UInt64)
@@ -13,23 +13,23 @@ public struct DevicePlacement: Equatable, Sendable {
         case host
     }
 
-    /// By the region's index.
+    /// The places of the first regions, by the region's index.
     public var regions: [Region]
-    /// For the regions behind those.
+    /// The place of every further region.
     public var others: Region
 
-    /// The first regions where `regions` says, all behind them where `others` says.
+    /// The first regions are placed by `regions`, all further ones by `others`.
     public init(_ regions: [Region] = [], others: Region = .automatic) {
         self.regions = regions
         self.others = others
     }
 
-    /// Every region is allocated.
+    /// Every region gets an allocated address.
     public static var automatic: DevicePlacement { DevicePlacement() }
 
-    /// The first region at `address`, a guest-physical one in bytes; the others are allocated.
+    /// The first region is at `address`, a guest-physical one in bytes; the others get allocated addresses.
     public static func fixed(_ address: UInt64) -> DevicePlacement { DevicePlacement([.fixed(address)]) }
 
-    /// Every region at the host's own address.
+    /// Every region is at the host's own address.
     public static var host: DevicePlacement { DevicePlacement(others: .host) }
 }

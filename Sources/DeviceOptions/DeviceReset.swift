@@ -3,16 +3,16 @@
 
 /// How a device is reset: when it is opened, between two guests, and at the end.
 public enum DeviceReset: Equatable, Sendable {
-    /// By VFIO where the host's kernel can; else by the recipe that Martlet has for the device's `compatible`; else
-    /// not.
+    /// By VFIO, if the host's kernel can reset it; otherwise by Martlet's recipe for the device's `compatible`;
+    /// otherwise not at all.
     case automatic
-    /// Not by Martlet.
+    /// Not at all by Martlet.
     case none
     /// By these steps, in this order.
     case steps([ResetStep])
 
-    /// How many steps there may be.
+    /// The largest number of steps.
     public static var stepLimit: Int { 64 }
-    /// How long a reset may take in all, in milliseconds.
+    /// How long a reset may take in total, in milliseconds.
     public static var limitMilliseconds: Int { 10_000 }
 }

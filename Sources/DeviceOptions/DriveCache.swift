@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What a drive does for the guest's data to survive a crash of the host; the words are the configuration's and
-/// Firecracker's.
+/// Whether the guest can make sure that its data survives a crash of the host.
+///
+/// The words are those of the configuration and of Firecracker.
 public enum DriveCache: String, CaseIterable, Sendable {
-    /// The guest can't have its data written to the disk: it is there when the host wants.
+    /// The guest can't flush its data to the disk: the host writes it at some time.
     case unsafe = "Unsafe"
-    /// What the guest flushes is on the disk when its flush returns.
+    /// When the guest's flush returns, the flushed data is on the disk.
     case writeback = "Writeback"
 }

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Where a device's interrupt status lives: on the eventfd path only an access to it ends an interrupt.
+/// The place of a device's interrupt status: on the eventfd path only an access to it ends an interrupt.
 public struct EndOfInterrupt: Equatable, Sendable {
     /// The region's index.
     public var region: Int
-    /// In bytes from the region's base.
+    /// The offset from the region's base, in bytes.
     public var offset: UInt64
-    /// In bytes, at least 1.
+    /// The length in bytes, at least 1.
     public var length: UInt64
 
     /// `length` bytes at `offset` of the region with this index.

@@ -3,6 +3,6 @@
 
 /// How long after an interrupt on the eventfd path a device's regions are mapped again.
 public enum MapTimeout {
-    /// In milliseconds, where nobody says otherwise; QEMU's VFIO has the same.
+    /// The default in milliseconds; QEMU's VFIO has the same.
     public static var defaultMilliseconds: Int { 1100 }
 }

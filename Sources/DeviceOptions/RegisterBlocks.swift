@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What becomes of a device's references to register blocks that several of the host's drivers share (`syscon`).
+/// How a device's references to register blocks that several of the host's drivers share (`syscon`) are handled.
 public enum RegisterBlocks: String, CaseIterable, Sendable {
-    /// They are left out, unless the block is passed through as well.
+    /// They are left out, unless the block is passed through too.
     case none
-    /// The guest gets copies of the blocks in memory, with the values that the host's have now.
+    /// The guest gets copies of the blocks in memory, with the current values of the host's blocks.
     case copy
 }

@@ -3,13 +3,14 @@
 
 /// What a device may reach by DMA.
 public enum VFIODMAMode: String, CaseIterable, Sendable {
-    /// The guest's memory where an IOMMU sees to it. Where there is none it is untranslated: only for devices that do
-    /// no DMA.
+    /// The guest's memory, if there is an IOMMU.
+    ///
+    /// Without one DMA is untranslated: only for devices that do no DMA.
     case automatic = "auto"
-    /// The guest's memory, behind an IOMMU or not at all.
+    /// The guest's memory, through an IOMMU; a device without one is refused.
     case iommu
-    /// Nothing: behind an IOMMU, DMA faults.
+    /// Nothing: behind an IOMMU, all DMA faults.
     case none
-    /// The host's physical memory, all of it, without an IOMMU: the guest's RAM is where it is on the host.
+    /// All of the host's physical memory, without an IOMMU: the guest's RAM is at its host-physical addresses.
     case identity
 }

@@ -15,7 +15,7 @@ public struct CellCounts: Equatable, Sendable {
         self.size = size
     }
 
-    /// What holds in a node that says nothing: two cells for an address, one for a size.
+    /// The counts for a node without these properties: two cells for an address, one for a size.
     public static var unspecified: CellCounts { CellCounts(address: 2, size: 1) }
 }
 
@@ -24,7 +24,7 @@ public struct CellCounts: Equatable, Sendable {
 public struct RegisterBlock: Equatable, Sendable {
     /// The first byte's address on the parent's bus.
     public var address: UInt64
-    /// The length in bytes; 0 where the bus has no sizes (`#size-cells` of 0).
+    /// The length in bytes; 0 if the bus has no sizes (`#size-cells` of 0).
     public var size: UInt64
 
     /// A block of `size` bytes from `address`.
@@ -34,12 +34,12 @@ public struct RegisterBlock: Equatable, Sendable {
     }
 }
 
-/// One entry of a `ranges` property: where a range of a bus's addresses lies in its parent's.
+/// One entry of a `ranges` property: the place of a range of a bus's addresses in its parent's address space.
 /// - SeeAlso: Devicetree Specification v0.4, 2.3.8
 public struct BusRange: Equatable, Sendable {
     /// The first address on the bus itself.
     public var child: UInt64
-    /// The same place as the parent sees it.
+    /// The same address on the parent's bus.
     public var parent: UInt64
     /// The length in bytes.
     public var size: UInt64
@@ -58,7 +58,7 @@ extension PropertyValue {
     /// - Throws: `DeviceTreeError.numberTooWide`, `.unsupportedCellCount` (only 0, 1 and 2 cells can be written).
     public static func reg(_ blocks: [RegisterBlock], counts: CellCounts) throws(DeviceTreeError) -> PropertyValue {
         var value = PropertyValue()
-        // Two cells at most for each number.
+        // At most two cells for each number.
         value.reserve(byteCount: blocks.count * 16)
         for block in blocks {
             try value.append(block.address, cellCount: counts.address, field: "reg address")
@@ -85,7 +85,7 @@ extension PropertyValue {
         return value
     }
 
-    /// The value as the blocks of a `reg` property.
+    /// Reads the value as the blocks of a `reg` property.
     ///
     /// Nil unless its length is a multiple of an entry's, and the counts are at most 2 and not both 0.
     /// - Parameter counts: The cell counts of the parent of the node that has the property.
@@ -105,8 +105,8 @@ extension PropertyValue {
 }
 
 extension Node {
-    /// The node's own `#address-cells` and `#size-cells`, with the specification's 2 and 1 for what is not there.
-    /// - Throws: `DeviceTreeError.invalidCellCount` where one is not a cell of 0 to 4 (Linux's `OF_MAX_ADDR_CELLS`).
+    /// The node's own `#address-cells` and `#size-cells`; the specification's 2 and 1 if they are missing.
+    /// - Throws: `DeviceTreeError.invalidCellCount` when one is not a cell of 0 to 4 (Linux's `OF_MAX_ADDR_CELLS`).
     public func cellCounts() throws(DeviceTreeError) -> CellCounts {
         CellCounts(
             address: try cellCount("#address-cells") ?? CellCounts.unspecified.address,

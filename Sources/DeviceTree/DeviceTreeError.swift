@@ -4,35 +4,35 @@
 internal import CFDT
 public import LinuxSystem
 
-/// What can go wrong with a devicetree.
+/// What is wrong with a devicetree.
 public enum DeviceTreeError: Error, Equatable, Sendable {
-    /// A node's name is against the rules; `parent` is the path of the node above it.
+    /// A node's name breaks the rules; `parent` is the path of the node above it.
     case invalidNodeName(String, parent: String, NameProblem)
-    /// A property's name is against the rules.
+    /// A property's name breaks the rules.
     case invalidPropertyName(String, node: String, NameProblem)
     /// Two children of a node have the same name.
     case duplicateNode(path: String)
-    /// A node has two properties of one name.
+    /// A node has two properties with the same name.
     case duplicateProperty(String, node: String)
-    /// A number needs more cells than there are for it.
+    /// A number doesn't fit into its cells.
     case numberTooWide(UInt64, cellCount: Int, field: String)
-    /// Numbers of so many cells can't be written.
+    /// Numbers of this many cells can't be written.
     case unsupportedCellCount(Int, field: String)
     /// `#address-cells` or `#size-cells` of a node isn't one cell of 0 to 4.
     case invalidCellCount(property: String, node: String)
     /// A memory reservation of 0 bytes, which would end the list.
     case emptyReservation(address: UInt64)
-    /// A tree is over a limit; `place` says where: a path in the tree or of the host.
+    /// A tree exceeds a limit; `place` is a path in the tree or of the host.
     case limitExceeded(LimitKind, limit: Int, place: String)
-    /// Bytes that are no devicetree blob; `offset` counts from the blob's start.
+    /// The bytes are not a devicetree blob; `offset` counts from the blob's start.
     case malformedBlob(BlobProblem, offset: Int)
     /// A file or folder of the host's live tree can't be read.
     case unreadable(path: String, Errno)
-    /// An overlay, by its name, is no good or can't be applied.
+    /// An overlay, by its name, is invalid or can't be applied.
     case overlay(String, OverlayProblem)
     /// All 4,294,967,294 phandles are taken.
     case noPhandleLeft
-    /// libfdt failed where it should not; `code` is what it returned, an `FDT_ERR_` number negated.
+    /// libfdt failed unexpectedly; `code` is its result, a negated `FDT_ERR_` number.
     case library(code: Int32)
 
     /// Which of `Tree.Limits` was exceeded.
@@ -44,15 +44,15 @@ public enum DeviceTreeError: Error, Equatable, Sendable {
 
     /// What is wrong with a blob.
     public enum BlobProblem: Equatable, Sendable {
-        /// Fewer bytes than a header has, or than the header says; `needed` is how many there should be.
+        /// The blob is shorter than a header, or than its header says; `needed` is the right length.
         case truncated(count: Int, needed: Int)
-        /// Not version 17, nor compatible with it.
+        /// The blob is neither of version 17 nor compatible with it.
         case unsupportedVersion(UInt32)
-        /// libfdt refuses it; `code` is what it returned, an `FDT_ERR_` number negated.
+        /// libfdt refuses the blob; `code` is its result, a negated `FDT_ERR_` number.
         case library(code: Int32)
-        /// A property's length leads out of the blob, or back.
+        /// A property's length leads out of the blob, or backwards.
         case badLength
-        /// Nodes or properties where none may be, or ends without beginnings.
+        /// Nodes or properties in the wrong place, or ends without beginnings.
         case misplacedToken
     }
 }
@@ -105,7 +105,7 @@ extension DeviceTreeError: CustomStringConvertible {
 }
 
 extension DeviceTreeError.BlobProblem: CustomStringConvertible {
-    /// The problem in words.
+    /// The problem as text.
     public var description: String {
         switch self {
         case .truncated(let count, let needed): return "it has \(count) bytes and needs \(needed)"
@@ -118,7 +118,7 @@ extension DeviceTreeError.BlobProblem: CustomStringConvertible {
 }
 
 extension OverlayProblem: CustomStringConvertible {
-    /// What is wrong, and what to do about it, to stand behind the overlay's name.
+    /// The problem and what to do about it; it follows the overlay's name.
     public var description: String {
         let compileAgain = "compile it again with dtc -@"
         switch self {

@@ -2,33 +2,34 @@
 // Copyright 2026 The Martlet authors
 
 extension Tree {
-    /// How big and how deep a tree may be, for reading as for writing.
+    /// The largest size and depth of a tree, for reading and writing.
     public struct Limits: Equatable, Sendable {
-        /// Nodes on the way from the root to the deepest node, both counted.
+        /// The largest number of nodes from the root to the deepest node, both included.
         ///
-        /// 63: Linux leaves out what lies deeper (`FDT_MAX_DEPTH` in drivers/of/fdt.c).
+        /// 63: Linux ignores deeper nodes (`FDT_MAX_DEPTH` in drivers/of/fdt.c).
         public var depth = 63
-        /// Nodes in all.
+        /// The largest number of nodes.
         public var nodeCount = 65536
-        /// Bytes of a blob; of a host's live tree, bytes of all property values. Never more than 2³¹ − 1.
+        /// The largest size of a blob in bytes; for a host's live tree, of all property values together. Never more
+        /// than 2³¹ − 1.
         ///
-        /// 2 MiB: arm64 Linux boots with no bigger one (Documentation/arch/arm64/booting.rst, section 2).
+        /// 2 MiB: arm64 Linux doesn't boot with a larger one (Documentation/arch/arm64/booting.rst, section 2).
         public var byteCount = 2 << 20
-        /// Characters of a node's name before "@".
+        /// The largest length of a node's name before "@", in characters.
         ///
-        /// 31 is the specification's; some trees of real boards hold longer ones, which Linux and dtc accept.
+        /// 31 is the specification's limit; some trees of real boards have longer names, which Linux and dtc accept.
         public var nodeNameLength = 31
-        /// Characters of a property's name, and of a node's name with its unit address.
+        /// The largest length of a property's name, and of a node's name with its unit address, in characters.
         ///
-        /// The specification says 31 for properties, but bindings in daily use exceed that
-        /// (`nvidia,pad-autocal-pull-down-offset-3v3-timeout`), as do labels under `__symbols__`. 255 is what a file's
-        /// name holds in a live tree.
+        /// The specification's limit for properties is 31, but common bindings exceed it
+        /// (`nvidia,pad-autocal-pull-down-offset-3v3-timeout`), as do labels under `__symbols__`. 255 is the limit of a
+        /// file name in a live tree.
         public var nameLength = 255
 
-        /// The limits as they stand above.
+        /// The default limits.
         public init() {}
 
-        /// For trees of real boards, and what is made from them: nodes may have longer names.
+        /// The limits for trees of real boards, and trees that are made from them: nodes may have longer names.
         public static var ofHosts: Limits {
             var limits = Limits()
             limits.nodeNameLength = limits.nameLength

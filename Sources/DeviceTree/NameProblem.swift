@@ -6,18 +6,18 @@ internal import LinuxSystem
 /// What is wrong with the name of a node or property.
 /// - SeeAlso: Devicetree Specification v0.4, 2.2.1 and 2.2.4.1
 public enum NameProblem: Equatable, Sendable {
-    /// No characters where some are needed.
+    /// There are no characters where some are needed.
     case empty
-    /// "@" with nothing behind it.
+    /// Nothing follows "@".
     case emptyUnitAddress
     /// Longer than the limit, or than what the specification allows.
     case tooLong(length: Int, limit: Int)
-    /// A byte that may not stand in such a name, or not at its start.
+    /// A byte that isn't allowed in such a name, or not at its start.
     case character(UInt8)
 
-    /// The problem of a node's name, or nil. The root's name, which is empty, is not for this check.
+    /// The problem of a node's name; nil if there is none. Not for the root, whose name is empty.
     ///
-    /// More than the specification's letters are accepted in front: digits, and the "_" of `__symbols__`.
+    /// In addition to the specification's letters, a name may begin with a digit, or with "_" as in `__symbols__`.
     static func ofNode(_ name: String, limits: Tree.Limits) -> NameProblem? {
         let bytes = name.utf8.span
         var baseLength = bytes.count
@@ -39,7 +39,7 @@ public enum NameProblem: Equatable, Sendable {
         return baseLength == bytes.count - 1 ? .emptyUnitAddress : nil
     }
 
-    /// The problem of a property's name, or nil.
+    /// The problem of a property's name; nil if there is none.
     static func ofProperty(_ name: String, limits: Tree.Limits) -> NameProblem? {
         let bytes = name.utf8.span
         for index in bytes.indices where !isPropertyCharacter(bytes[index]) { return .character(bytes[index]) }
@@ -47,8 +47,8 @@ public enum NameProblem: Equatable, Sendable {
         return bytes.count <= limits.nameLength ? nil : .tooLong(length: bytes.count, limit: limits.nameLength)
     }
 
-    // A bit for each byte below 0x40, and from there to 0x7F: names are checked at each start of a guest, and one look
-    // at a mask is far cheaper than comparing with range after range.
+    // A bit for each byte below 0x40, and from there to 0x7F. Names are checked at each start of a guest, and one mask
+    // is much faster than many comparisons with ranges.
 
     /// Letters, digits and "+", ",", "-", ".", "_".
     private static func isNodeCharacter(_ byte: UInt8) -> Bool {
@@ -56,7 +56,7 @@ public enum NameProblem: Equatable, Sendable {
         return byte < 0x80 && (mask >> UInt64(byte & 0x3F)) & 1 == 1
     }
 
-    /// The same, and "#" and "?".
+    /// The characters of a node's name, and "#" and "?".
     private static func isPropertyCharacter(_ byte: UInt8) -> Bool {
         let mask: UInt64 = byte < 0x40 ? 0x83FF_7808_0000_0000 : 0x07FF_FFFE_87FF_FFFE
         return byte < 0x80 && (mask >> UInt64(byte & 0x3F)) & 1 == 1
@@ -64,7 +64,7 @@ public enum NameProblem: Equatable, Sendable {
 }
 
 extension NameProblem: CustomStringConvertible {
-    /// The problem in words, to stand behind the name.
+    /// The problem as text, which follows the name.
     public var description: String {
         switch self {
         case .empty: return "is empty"

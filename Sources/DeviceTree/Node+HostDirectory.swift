@@ -4,17 +4,16 @@
 public import LinuxSystem
 
 extension Node {
-    /// Reads a node of the host's live tree: a folder of the kind of /sys/firmware/devicetree/base.
+    /// Reads a node of the host's live tree: a folder below /sys/firmware/devicetree/base.
     ///
     /// Files are properties and folders are child nodes, both in the order of their names. The `name` property, which
-    /// the kernel makes up, is left out.
+    /// the kernel adds, is left out.
     /// - Parameters:
-    ///   - path: The folder. Links such as a device's `of_node` are better resolved first, as they hide the node's
-    ///     name.
+    ///   - path: The folder. Resolve links such as a device's `of_node` first, because they hide the node's name.
     ///   - name: The node's name; by default the last part of `path`. Pass "" for the root.
-    ///   - descending: Whether child nodes are read too; without, the node has properties only.
-    ///   - system: The kernel that is asked.
-    ///   - limits: How big and deep the node may be.
+    ///   - descending: Whether child nodes are read too; otherwise the node has only properties.
+    ///   - system: The system calls that are used.
+    ///   - limits: The largest size and depth of the node.
     /// - Throws: `DeviceTreeError.unreadable`, `.limitExceeded`, `.invalidNodeName`, `.invalidPropertyName`
     /// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-firmware-ofw
     public init(

@@ -3,8 +3,7 @@
 
 /// A node of a devicetree: a name, properties and child nodes, both in order.
 ///
-/// A plain value that can be built and taken apart freely; names and duplicates are checked when a tree is written or
-/// read.
+/// A plain value that can be changed freely; names and duplicates are checked when a tree is written or read.
 /// - SeeAlso: Devicetree Specification v0.4, 2.2
 public struct Node: Equatable, Sendable {
     /// The name with its unit address, if any: "serial@9000000". Empty for the root.
@@ -14,14 +13,14 @@ public struct Node: Equatable, Sendable {
     /// The child nodes in the order of the blob.
     public var children: [Node]
 
-    /// A node of these parts.
+    /// A node with these parts.
     public init(_ name: String, properties: [Property] = [], children: [Node] = []) {
         self.name = name
         self.properties = properties
         self.children = children
     }
 
-    /// A node whose properties are written as `["reg": .cells([0]), "status": .string("okay")]`.
+    /// A node whose properties are given as `["reg": .cells([0]), "status": .string("okay")]`.
     public init(_ name: String, _ properties: KeyValuePairs<String, PropertyValue>, children: [Node] = []) {
         self.init(name, properties: properties.map { Property($0.key, $0.value) }, children: children)
     }
@@ -29,15 +28,15 @@ public struct Node: Equatable, Sendable {
     /// The name without its unit address.
     public var baseName: Substring { name.prefix { $0 != "@" } }
 
-    /// What stands behind "@" in the name, or nil.
+    /// The part of the name after "@"; nil if there is none.
     public var unitAddress: Substring? {
         guard let at = name.firstIndex(of: "@") else { return nil }
         return name[name.index(after: at)...]
     }
 
-    /// The value of a property, or nil where there is none.
+    /// The value of a property; nil if there is none.
     ///
-    /// A new value takes the old one's place; a property that was not there goes to the end; nil removes it.
+    /// Setting it replaces the value; a new property is added at the end; nil removes the property.
     public subscript(property name: String) -> PropertyValue? {
         get {
             for property in properties where property.name == name { return property.value }
@@ -65,10 +64,11 @@ public struct Node: Equatable, Sendable {
         }
     }
 
-    /// The place among `children` of the child that `name` means.
+    /// The index in `children` of the child that `name` means.
     ///
-    /// That is the child of exactly this name; or, for a name without "@", the only child with this name and a unit
-    /// address (Devicetree Specification v0.4, 2.2.3: it may be left out where that leaves no doubt).
+    /// That is the child with exactly this name. For a name without "@" it may also be the only child with this name
+    /// and a unit address (Devicetree Specification v0.4, 2.2.3: the unit address may be omitted if the name is
+    /// unambiguous).
     public func childIndex(named name: some StringProtocol) -> Int? {
         if let index = children.firstIndex(where: { $0.name == name }) { return index }
         guard !name.contains("@") else { return nil }
@@ -80,14 +80,14 @@ public struct Node: Equatable, Sendable {
         return found
     }
 
-    /// The child that `name` means, or nil.
-    /// - SeeAlso: `childIndex(named:)` for when the unit address may be left out
+    /// The child that `name` means; nil if there is none.
+    /// - SeeAlso: `childIndex(named:)` for when the unit address may be omitted
     public func child(named name: some StringProtocol) -> Node? {
         childIndex(named: name).map { children[$0] }
     }
 
-    /// Adds a child behind the others.
-    /// - Throws: `DeviceTreeError.duplicateNode` where a child has this very name.
+    /// Adds a child at the end.
+    /// - Throws: `DeviceTreeError.duplicateNode` when a child has exactly this name.
     public mutating func add(_ child: Node) throws(DeviceTreeError) {
         guard !children.contains(where: { $0.name == child.name }) else {
             throw .duplicateNode(path: name.isEmpty ? "/\(child.name)" : "\(name)/\(child.name)")
@@ -95,7 +95,7 @@ public struct Node: Equatable, Sendable {
         children.append(child)
     }
 
-    /// Puts `child` in the place of the child with its very name, or behind the others where there is none.
+    /// Replaces the child that has exactly this name, or adds `child` at the end if there is none.
     public mutating func replace(_ child: Node) {
         if let index = children.firstIndex(where: { $0.name == child.name }) {
             children[index] = child
@@ -104,15 +104,17 @@ public struct Node: Equatable, Sendable {
         }
     }
 
-    /// Takes out the child of exactly this name; nil where there is none.
+    /// Removes the child with exactly this name and returns it; nil if there is none.
     @discardableResult
     public mutating func removeChild(named name: String) -> Node? {
         guard let index = children.firstIndex(where: { $0.name == name }) else { return nil }
         return children.remove(at: index)
     }
 
-    /// The node below this one at a path such as "soc/serial@9000000", or nil; slashes at its ends change nothing.
-    /// - SeeAlso: `childIndex(named:)` for when a unit address may be left out
+    /// The node below this one at a path such as "soc/serial@9000000"; nil if there is none.
+    ///
+    /// Slashes at the ends of the path are ignored.
+    /// - SeeAlso: `childIndex(named:)` for when the unit address may be omitted
     public func node(at path: String) -> Node? {
         var node = self
         for name in path.split(separator: "/") {
@@ -122,7 +124,9 @@ public struct Node: Equatable, Sendable {
         return node
     }
 
-    /// Changes the node below this one at a path in place; returns nil, without calling `change`, where there is none.
+    /// Changes the node below this one at a path in place.
+    ///
+    /// Returns nil, without calling `change`, if there is none.
     @discardableResult
     public mutating func update<Result, Failure: Error>(
         at path: String, _ change: (inout Node) throws(Failure) -> Result

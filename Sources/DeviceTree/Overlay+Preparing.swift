@@ -2,12 +2,12 @@
 // Copyright 2026 The Martlet authors
 
 extension Overlay {
-    /// The overlay as libfdt is to apply it to `base`.
+    /// The overlay in the form in which libfdt can apply it to `base`.
     ///
-    /// Where it gives a label to a node that has a phandle already, in the tree or by an earlier fragment, its
-    /// references lead to that phandle: libfdt would write the new one over it, and the others' references would lead
-    /// nowhere (1.7 sees to nodes of the tree, and no release to those of other fragments). Aliases in `target-path`
-    /// become paths.
+    /// If it gives a label to a node that already has a phandle, from the tree or from an earlier fragment, its
+    /// references are changed to that phandle. Otherwise libfdt would overwrite the node's phandle, and other
+    /// references to the node would lose their target (libfdt 1.7 handles nodes of the tree, but no release handles
+    /// nodes of other fragments). Aliases in `target-path` become paths.
     /// - Parameter labels: the paths of `base`'s labels.
     /// - Throws: `OverlayProblem.noAlias`
     func prepared(for base: Tree, labels: [String: String]) throws(OverlayProblem) -> Overlay {
@@ -48,7 +48,7 @@ extension Overlay {
         return beginning + path.dropFirst(alias.count)
     }
 
-    /// Where a fragment goes; nil where that is nowhere, as libfdt will say.
+    /// The place of a fragment's target; nil if it has none, which libfdt will report.
     private func place(of fragment: Node, _ phandles: OverlayPhandles, _ labels: [String: String]) -> [Int]? {
         guard let target = fragment[property: "target"] else {
             return fragment[property: "target-path"]?.string.flatMap(phandles.place(at:))
@@ -63,9 +63,9 @@ extension Overlay {
     }
 }
 
-/// Which phandle each node has, or gets, while an overlay's fragments are laid over a tree.
+/// The phandle of each node while an overlay's fragments are applied to a tree.
 private struct OverlayPhandles {
-    /// The overlay counts its phandles from 1, as the tree does.
+    /// A phandle's number. Overlay and tree both count from 1, so the two are kept apart.
     enum Number: Equatable {
         case tree(Phandle)
         case overlay(Phandle)
@@ -82,8 +82,7 @@ private struct OverlayPhandles {
             children = node.children.map(Place.init)
         }
 
-        /// The child that libfdt takes for one of this name: where there is no "@", the unit address counts for
-        /// nothing.
+        /// The index of the child that libfdt finds for this name: a name without "@" matches any unit address.
         func index(of name: String) -> Int? {
             let isBare = !name.utf8.contains(UInt8(ascii: "@"))
             let length = name.utf8.count
@@ -96,12 +95,12 @@ private struct OverlayPhandles {
     }
 
     private var root: Place
-    /// What stands for a phandle of the overlay whose node has another already.
+    /// The replacement for each phandle of the overlay whose node already has another phandle.
     private(set) var replaced: [UInt32: Number] = [:]
 
     init(_ tree: Tree) { root = Place(tree.root) }
 
-    /// The indices on the way to the node at an absolute path.
+    /// The child indices from the root to the node at an absolute path.
     func place(at path: String) -> [Int]? {
         var (place, indices) = (root, [Int]())
         for name in path.split(separator: "/") {
@@ -112,7 +111,7 @@ private struct OverlayPhandles {
         return indices
     }
 
-    /// The indices on the way to the first node with a phandle.
+    /// The child indices from the root to the first node with a phandle.
     func place(of number: Number) -> [Int]? {
         func search(_ place: Place) -> [Int]? {
             if place.number == number { return [] }
@@ -124,7 +123,8 @@ private struct OverlayPhandles {
         return search(root)
     }
 
-    /// Lays a fragment's content over the node at `place`. Nodes that have a phandle there lose their own.
+    /// Applies a fragment's content to the node at `place`. Nodes that already have a phandle there lose the
+    /// fragment's.
     mutating func merge(_ node: inout Node, at place: [Int]) {
         var top = Place(Node(""))
         swap(&top, &root)
@@ -159,8 +159,8 @@ private struct OverlayPhandles {
         }
     }
 
-    /// Changes the references of `node` to phandles that were replaced. Those that are the tree's now are no longer
-    /// among `places`, to whose phandles libfdt adds.
+    /// Changes the references of `node` to phandles that were replaced. References that now use the tree's phandles are
+    /// removed from `places`, because libfdt adds an offset to the phandles there.
     func redirect(_ node: inout Node, _ places: inout Node) {
         for name in places.properties.map(\.name) {
             guard var bytes = node[property: name]?.bytes else {
@@ -169,7 +169,7 @@ private struct OverlayPhandles {
             }
             var own: [UInt32] = []
             for offset in places[property: name]?.cells ?? [] {
-                // `Overlay` has found that a cell is there.
+                // `Overlay` has checked that a cell is there.
                 let cell = Int(offset)..<Int(offset) + 4
                 guard let number = PropertyValue.bytes(Array(bytes[cell])).cell.flatMap({ replaced[$0] }) else {
                     own.append(offset)

@@ -3,36 +3,38 @@
 
 internal import LinuxSystem
 
-/// A devicetree overlay, read and checked: fragments that are laid over nodes of a tree, and the labels that they want
-/// of it.
+/// A devicetree overlay, read and checked: fragments that are applied to nodes of a tree, and the tree's labels that it
+/// refers to.
 ///
-/// libfdt trusts what `__fixups__` and `__local_fixups__` say of places in the overlay. So each is checked here, from
-/// whatever source the blob is, before libfdt gets to see it.
+/// libfdt trusts the places in the overlay that `__fixups__` and `__local_fixups__` name. So each is checked here,
+/// wherever the blob comes from, before libfdt uses it.
 /// - SeeAlso: dtc, Documentation/dt-object-internal.txt
 public struct Overlay: Equatable, Sendable {
-    /// A place that is to hold the phandle of the node with a label.
+    /// A place that gets the phandle of the node with a label.
     public struct Reference: Equatable, Sendable {
-        /// The label of a node of the tree that the overlay is for.
+        /// The label of a node in the tree to which the overlay is applied.
         public var label: String
-        /// The path of the overlay's node that refers to it.
+        /// The path of the overlay's node with the reference.
         public var node: String
-        /// The property that does.
+        /// The property with the reference.
         public var property: String
-        /// In bytes from the property's start.
+        /// The offset in the property, in bytes.
         public var offset: Int
     }
 
-    /// What errors call it: its file.
+    /// The overlay's name in errors: its file.
     public let name: String
-    /// The overlay as the tree that it is.
+    /// The overlay as a tree.
     public internal(set) var tree: Tree
-    /// All labels that it wants, in the order of `__fixups__`.
+    /// All labels that it refers to, in the order of `__fixups__`.
     public let references: [Reference]
 
-    /// 256 KiB: libfdt moves all that is behind a property when it sets one, so a large overlay takes quadratic time.
+    /// 256 KiB: libfdt moves everything behind a property when it sets one, so a large overlay takes quadratic time.
     public static var maximumByteCount: Int { 256 << 10 }
 
-    /// Reads a blob that dtc made of a source with `/plugin/`, from any source: nothing in it is trusted.
+    /// Reads a blob that dtc made from a source with `/plugin/`.
+    ///
+    /// It may come from anywhere: nothing in it is trusted.
     /// - Throws: `DeviceTreeError.overlay`
     public init(parsing blob: [UInt8], name: String) throws(DeviceTreeError) {
         var limits = Tree.Limits.ofHosts
@@ -51,10 +53,10 @@ public struct Overlay: Equatable, Sendable {
         } catch { throw .overlay(name, error) }
     }
 
-    /// The fragments: children of the root with something to lay over a node.
+    /// The fragments: children of the root with an `__overlay__` node.
     var fragments: [Node] { tree.root.children.filter { $0.child(exactly: "__overlay__") != nil } }
 
-    /// `__fixups__`: for each label strings of the form "/path/of/node:property:offset".
+    /// Reads `__fixups__`: for each label, strings of the form "/path/of/node:property:offset".
     private static func references(of tree: Tree) throws(OverlayProblem) -> [Reference] {
         guard let fixups = tree.root.child(exactly: "__fixups__") else { return [] }
         var references: [Reference] = []
@@ -74,7 +76,8 @@ public struct Overlay: Equatable, Sendable {
         return references
     }
 
-    /// `__local_fixups__`: nodes and properties as in the overlay, each property with offsets in its namesake.
+    /// Checks `__local_fixups__`: it has the overlay's nodes and properties, and each property has the offsets of
+    /// references in the overlay's property.
     private static func check(_ places: Node, against node: Node, at path: String) throws(OverlayProblem) {
         for property in places.properties {
             guard let offsets = property.value.cells, let value = node[property: property.name],
@@ -89,11 +92,11 @@ public struct Overlay: Equatable, Sendable {
         }
     }
 
-    /// What libfdt takes for strings without looking for their ends.
+    /// Checks the values that libfdt reads as strings without looking for their ends.
     private static func checkTexts(of tree: Tree) throws(OverlayProblem) {
         for fragment in tree.root.children where fragment.child(exactly: "__overlay__") != nil {
             if fragment[property: "target"] != nil { continue }
-            // An alias may stand for the path's beginning; it is looked up in the tree.
+            // The path may begin with an alias, which is looked up in the tree.
             guard fragment[property: "target-path"]?.string?.isEmpty == false else {
                 throw .badTarget(fragment: "/\(fragment.name)")
             }
@@ -109,45 +112,46 @@ public struct Overlay: Equatable, Sendable {
         return !overflow && end <= value.bytes.count
     }
 
-    /// Digits only: libfdt would take signs and blanks.
+    /// A number of digits only: libfdt would also accept signs and blanks.
     private static func decimal(_ text: Substring) -> Int? {
         text.utf8.allSatisfy { UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 } ? Int(text) : nil
     }
 }
 
-/// What is wrong with an overlay, or keeps it from being applied.
+/// Why an overlay is invalid or can't be applied.
 public indirect enum OverlayProblem: Error, Equatable, Sendable {
-    /// It is no good tree.
+    /// It is not a valid tree.
     case tree(DeviceTreeError)
-    /// A tree in which nothing is to be laid over anything.
+    /// The tree has no fragments.
     case noFragment
     /// There is no `target`, and `target-path` is neither a path nor an alias.
     case badTarget(fragment: String)
-    /// `__symbols__` gives a label what is no path.
+    /// The value of a label in `__symbols__` is not a path.
     case badSymbol(String)
-    /// `__fixups__` names a place that isn't in the overlay; nil where it isn't even text.
+    /// `__fixups__` names a place that isn't in the overlay; nil if it isn't text.
     case badReference(label: String, place: String?)
     /// `__local_fixups__` names a place that isn't in the overlay; nil for a node.
     case badLocalReference(node: String, property: String?)
-    /// The tree has no such label; it has the known ones.
+    /// The tree has no such label; `known` are its labels.
     case unknownLabel(String, node: String, property: String, known: [String])
     /// The tree has no node at the fragment's `target-path`.
     case noTarget(fragment: String, path: String)
-    /// The tree has no such alias, or none that is a path, for the fragment's `target-path`; it has the known ones.
+    /// The fragment's `target-path` begins with an alias that the tree doesn't have, or that is not a path; `known` are
+    /// the tree's aliases.
     case noAlias(fragment: String, alias: String, known: [String])
-    /// libfdt gave a node of the tree another phandle, and references to it lead nowhere now.
+    /// libfdt gave a node of the tree another phandle, so references to it have lost their target.
     case phandleLost(node: String)
-    /// libfdt refuses it; `code` is what it returned, an `FDT_ERR_` number negated.
+    /// libfdt refuses it; `code` is its result, a negated `FDT_ERR_` number.
     case library(code: Int32)
 }
 
 extension Node {
-    /// The child of this very name: in an overlay no unit address is left out.
+    /// The child with exactly this name: overlays don't omit unit addresses.
     public func child(exactly name: some StringProtocol) -> Node? { children.first { $0.name == name } }
 }
 
 extension Tree {
-    /// The node at an absolute path in which nothing is left out.
+    /// The node at an absolute path without omitted unit addresses.
     func node(exactly path: Substring) -> Node? {
         guard path.utf8.first == UInt8(ascii: "/") else { return nil }
         if path == "/" { return root }

@@ -3,16 +3,17 @@
 
 internal import CFDT
 
-/// Where the nodes of a blob are that have phandles: far cheaper than the tree when all that is wanted is a few of
-/// them.
+/// The places of the nodes with phandles in a blob.
+///
+/// Much cheaper than a whole tree if only a few nodes are needed.
 public struct PhandleIndex: Sendable {
     private let blob: [UInt8]
-    /// Offsets into the structure block. The first node in document order wins.
+    /// Offsets into the structure block. If two nodes have the same phandle, the first in document order counts.
     private var offsets: [UInt32: CInt] = [:]
 
-    /// How many of a blob's first bytes an index needs. Blobs in memory are often padded by far more than they hold.
+    /// How many bytes of a blob an index needs. Blobs in memory often have much padding.
     ///
-    /// Nil unless the header is that of a version that is supported.
+    /// Nil unless the header has a supported version.
     /// - Parameter header: The first `headerByteCount` bytes.
     public static func byteCount(header: [UInt8]) -> Int? {
         header.withUnsafeBytes { bytes in
@@ -28,7 +29,7 @@ public struct PhandleIndex: Sendable {
     /// The length of a blob's header in bytes.
     public static var headerByteCount: Int { FDTHeader.byteCount }
 
-    /// An index of `blob`, of which `byteCount` bytes are enough; nil where it is no valid blob.
+    /// An index of `blob`, whose first `byteCount` bytes are enough; nil when it is not a valid blob.
     public init?(blob: [UInt8]) {
         guard let needed = Self.byteCount(header: blob), needed <= blob.count else { return nil }
         self.blob = blob
@@ -37,12 +38,12 @@ public struct PhandleIndex: Sendable {
         self.offsets = offsets
     }
 
-    /// The highest phandle; nil where no node has one.
+    /// The highest phandle; nil if no node has one.
     public var highest: Phandle? { offsets.keys.lazy.compactMap(Phandle.init(rawValue:)).max() }
 
-    /// Walks over the structure block; nil where it doesn't hold together.
+    /// Reads the structure block; nil when it is malformed.
     private static func offsets(_ blob: UnsafeRawPointer) -> [UInt32: CInt]? {
-        // Safety, for all of this: both blocks are there to their ends, beyond which libfdt doesn't look.
+        // Safety, for this whole function: both blocks are complete, and libfdt doesn't read beyond them.
         guard fdt_check_header(blob) == 0 else { return nil }
         var offsets: [UInt32: CInt] = [:]
         var offset: CInt = 0
@@ -63,30 +64,30 @@ public struct PhandleIndex: Sendable {
         }
     }
 
-    /// The value of the property at `offset` if that is a phandle.
+    /// The value of the property at `offset` if it is a phandle.
     private static func phandle(_ blob: UnsafeRawPointer, _ offset: CInt) -> UInt32? {
         var name: UnsafePointer<CChar>?
         var length: CInt = 0
         guard let value = fdt_getprop_by_offset(blob, offset, &name, &length), let name, length == 4,
             isPhandle(name)
         else { return nil }
-        // Safety: libfdt has found the four bytes inside the blob.
+        // Safety: libfdt has checked that the four bytes are inside the blob.
         return UInt32(bigEndian: UnsafeRawPointer(value).loadUnaligned(as: UInt32.self))
     }
 
     private static func isPhandle(_ name: UnsafePointer<CChar>) -> Bool {
-        // Almost all names end here, before any string is made.
+        // Most names are excluded here, before a string is created.
         guard name[0] == 0x70 || name[0] == 0x6C else { return false }  // "p" or "l"
         let text = String(cString: name)
         return text == "phandle" || text == "linux,phandle"
     }
 
-    /// The absolute path of the node that has `phandle`, or nil.
+    /// The absolute path of the node with `phandle`; nil if there is none.
     public func path(of phandle: Phandle) -> String? {
         guard let offset = offsets[phandle.rawValue] else { return nil }
         return blob.withUnsafeBytes { bytes in
             guard let start = bytes.baseAddress else { return nil }
-            // Names of up to 63 levels; the longest path of Linux.
+            // Enough for names of up to 63 levels, then for the longest path of Linux.
             for capacity in [256, 4096] {
                 var buffer = [CChar](repeating: 0, count: capacity)
                 // Safety: libfdt writes at most `capacity` bytes, with a NUL at their end.

@@ -4,9 +4,9 @@
 /// A property: a name and its value.
 /// - SeeAlso: Devicetree Specification v0.4, 2.2.4
 public struct Property: Equatable, Sendable {
-    /// The name, with "#" or a vendor's prefix where it has one.
+    /// The name, with "#" or a vendor's prefix if it has one.
     public var name: String
-    /// The value; `.empty` for a boolean property that is true by being there.
+    /// The value; `.empty` for a boolean property, which is true if it exists.
     public var value: PropertyValue
 
     /// A property called `name`.

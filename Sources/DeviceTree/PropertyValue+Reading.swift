@@ -36,16 +36,16 @@ extension PropertyValue {
         return numbers
     }
 
-    /// The value as a reference to a node; nil unless it is one cell that is a phandle.
+    /// The value as a reference to a node; nil unless it is one cell with a valid phandle.
     public var phandle: Phandle? { cell.flatMap(Phandle.init(rawValue:)) }
 
-    /// The value as one string; nil unless it is UTF-8 with one NUL, at its end.
+    /// The value as one string; nil unless it is UTF-8 with only one NUL, at its end.
     public var string: String? {
         guard let strings, strings.count == 1 else { return nil }
         return strings.first
     }
 
-    /// The value as a list of strings; nil unless it is UTF-8 that ends in a NUL. An empty value is no list.
+    /// The value as a list of strings; nil unless it is UTF-8 that ends in a NUL. An empty value isn't a list.
     public var strings: [String]? {
         guard bytes.last == 0 else { return nil }
         var strings: [String] = []
@@ -56,10 +56,13 @@ extension PropertyValue {
         return strings
     }
 
-    /// A reader from the first byte on, for values of mixed parts (a phandle and its arguments, `interrupt-map`).
+    /// A reader that starts at the first byte, for values of mixed parts (a phandle and its arguments,
+    /// `interrupt-map`).
     public var reader: Reader { Reader(bytes: bytes) }
 
-    /// Takes a value apart from front to back. What does not fit gives nil and leaves the position as it is.
+    /// Reads the parts of a value from front to back.
+    ///
+    /// If a part doesn't fit, the result is nil and the position doesn't change.
     public struct Reader: Sendable {
         private let bytes: [UInt8]
         private var position = 0
@@ -88,7 +91,7 @@ extension PropertyValue {
             return phandle
         }
 
-        /// The next number of 0 (then it is 0), 1 or 2 cells; nil for other counts.
+        /// The next number of 0, 1 or 2 cells (of 0 cells it is 0); nil for other counts.
         public mutating func number(cellCount: Int) -> UInt64? {
             guard 0...2 ~= cellCount, remainingByteCount >= 4 * cellCount else { return nil }
             var number: UInt64 = 0

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A property's value: bytes, whose meaning is the property's.
+/// A property's value: bytes whose meaning depends on the property.
 ///
-/// The blob does not say of which type a value is, so neither does this type: it is made from typed parts (`.cells`,
-/// `.string`, `append`) and read as what the binding says it is (`cells`, `string`, `reader`). Numbers are big-endian.
+/// The blob doesn't have the type of a value, so neither does this type: it is made from typed parts (`.cells`,
+/// `.string`, `append`) and read with the type that the binding defines (`cells`, `string`, `reader`). Numbers are
+/// big-endian.
 /// - SeeAlso: Devicetree Specification v0.4, 2.2.4.2
 public struct PropertyValue: Hashable, Sendable {
-    /// The value as it stands in the blob.
+    /// The bytes of the value in the blob.
     public private(set) var bytes: [UInt8]
 
     /// A value of these bytes.
@@ -15,7 +16,7 @@ public struct PropertyValue: Hashable, Sendable {
         self.bytes = bytes
     }
 
-    /// No bytes: a boolean that is true.
+    /// An empty value: a boolean that is true.
     public static var empty: PropertyValue { PropertyValue() }
 
     /// These bytes.
@@ -51,7 +52,7 @@ public struct PropertyValue: Hashable, Sendable {
     /// A reference to a node.
     public static func phandle(_ phandle: Phandle) -> PropertyValue { .cell(phandle.rawValue) }
 
-    /// A string and its NUL. A NUL inside it makes the value a list of strings.
+    /// A string and its NUL. A NUL inside the string makes the value a list of strings.
     public static func string(_ string: String) -> PropertyValue {
         var value = PropertyValue()
         value.append(string: string)
@@ -99,19 +100,19 @@ public struct PropertyValue: Hashable, Sendable {
     /// Adds another value's bytes.
     public mutating func append(_ other: PropertyValue) { bytes.append(contentsOf: other.bytes) }
 
-    /// Makes room for the first part, in one allocation. Later parts rely on the array's doubling, which asking for
-    /// exact room each time would defeat.
+    /// Reserves exact room for the first part, in one allocation. Later parts rely on the array's doubling; exact room
+    /// for each would defeat it.
     mutating func reserve(byteCount: Int) {
         if bytes.isEmpty { bytes.reserveCapacity(byteCount) }
     }
 
-    /// Adds a number in `cellCount` cells, as `#address-cells` and `#size-cells` want it.
+    /// Adds a number in `cellCount` cells, as `#address-cells` and `#size-cells` require.
     ///
     /// - Parameters:
-    ///   - number: 0 where `cellCount` is 0.
+    ///   - number: Must be 0 if `cellCount` is 0.
     ///   - cellCount: 0, 1 or 2.
-    ///   - field: What the number is ("address"), for the error's text.
-    /// - Throws: `DeviceTreeError.numberTooWide`, `.unsupportedCellCount`; the value is then unchanged.
+    ///   - field: The meaning of the number ("address"), for the error's text.
+    /// - Throws: `DeviceTreeError.numberTooWide`, `.unsupportedCellCount`; the value is unchanged then.
     public mutating func append(
         _ number: UInt64, cellCount: Int, field: String = "number"
     ) throws(DeviceTreeError) {

@@ -3,8 +3,9 @@
 
 internal import LinuxSystem
 
-/// The nodes that devices share, for the root of the guest's tree: fixed clocks and regulators. Hands out phandles as
-/// well.
+/// The nodes that devices share, for the root of the guest's tree: fixed clocks and regulators.
+///
+/// It also allocates phandles.
 public struct SharedNodes: Sendable {
     private struct Clock: Equatable {
         let provider: String
@@ -12,14 +13,14 @@ public struct SharedNodes: Sendable {
         let hertz: UInt32
     }
 
-    /// A line of the board's reset controller, by whom it is referred to.
+    /// A line of the board's reset controller, with the device that refers to it.
     public struct ResetLine: Equatable, Sendable {
         /// The device's name on the host.
         public let device: String
-        /// Whether the device's own node has it, and not one below it, which is of a part.
+        /// Whether the line belongs to the device's own node, and not to one below it, which describes a part.
         public let isOwn: Bool
 
-        /// A line of the device.
+        /// Creates a line of the device.
         public init(device: String, isOwn: Bool) {
             self.device = device
             self.isOwn = isOwn
@@ -34,14 +35,14 @@ public struct SharedNodes: Sendable {
         public let phandle: Phandle
     }
 
-    /// How many lines the controller may have: a bit each of a page of registers.
+    /// The largest number of lines of the controller: one bit for each, in a page of registers.
     public static let resetLineLimit = 4096 * 8
 
     /// The reset lines so far, by number.
     public private(set) var resetLines: [ResetLine] = []
-    /// The phandle of the board's reset controller; nil where nothing refers to it. Its node is the board's.
+    /// The phandle of the board's reset controller; nil if nothing refers to it. The board writes its node.
     public private(set) var resetController: Phandle?
-    /// The copies of register blocks that devices refer to. Their nodes are the board's.
+    /// The copies of register blocks to which devices refer. The board writes their nodes.
     public private(set) var registerCopies: [RegisterCopy] = []
     /// The nodes so far.
     public private(set) var nodes: [Node] = []
@@ -49,22 +50,22 @@ public struct SharedNodes: Sendable {
     private var clocks: [(clock: Clock, phandle: Phandle)] = []
     private var regulators: [(provider: String, phandle: Phandle)] = []
 
-    /// - Parameter phandles: avoids those that the board has taken.
+    /// - Parameter phandles: avoids the phandles that the board has taken.
     public init(phandles: PhandleAllocator) { self.phandles = phandles }
 
-    /// A clock of this rate for an emulated device's `clocks` property.
+    /// A clock with this rate for an emulated device's `clocks` property.
     public mutating func reference(hertz: UInt32) throws(DeviceTreeError) -> PropertyValue {
         if let known = clocks.first(where: { $0.clock.hertz == hertz }) { return .phandle(known.phandle) }
         return .phandle(try clock(provider: "", arguments: [], hertz: hertz))
     }
 
-    /// A fixed clock that stands for one of the host's; the same one for all who use that.
+    /// A fixed clock that replaces one of the host's; all devices that use that clock share it.
     package mutating func clock(
         provider: String, arguments: [UInt32], hertz: UInt32
     ) throws(DeviceTreeError) -> Phandle {
         let clock = Clock(provider: provider, arguments: arguments, hertz: hertz)
         if let known = clocks.first(where: { $0.clock == clock }) { return known.phandle }
-        // Linux calls a fixed clock after its node, and wants those names to differ.
+        // Linux names a fixed clock after its node, and requires different names.
         let phandle = try add(
             "clock-\(hertz)",
             ["compatible": .string("fixed-clock"), "#clock-cells": .cell(0), "clock-frequency": .cell(hertz)])
@@ -72,7 +73,7 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
-    /// A fixed regulator that stands for one of the host's.
+    /// A fixed regulator that replaces one of the host's.
     package mutating func regulator(
         provider: String, name: String, microvolts: UInt32
     ) throws(DeviceTreeError) -> Phandle {
@@ -87,7 +88,7 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
-    /// The phandle of the board's reset controller, which has one from now on.
+    /// The phandle of the board's reset controller, which the board must have from now on.
     public mutating func phandleOfResetController() throws(DeviceTreeError) -> Phandle {
         if let known = resetController { return known }
         let phandle = try phandles.allocate()
@@ -95,7 +96,7 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
-    /// The phandle of the copy of a block of registers, which the board has from now on.
+    /// The phandle of the copy of a register block, which the board must have from now on.
     package mutating func phandle(ofCopyOf folder: String) throws(DeviceTreeError) -> Phandle {
         if let known = registerCopies.first(where: { $0.folder == folder }) { return known.phandle }
         let phandle = try phandles.allocate()
@@ -103,7 +104,7 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
-    /// A new line of the board's reset controller; nil when there are too many.
+    /// Adds a line to the board's reset controller; nil when there are too many.
     package mutating func add(
         _ line: ResetLine
     ) throws(DeviceTreeError) -> (controller: Phandle, number: UInt32)? {
@@ -113,16 +114,16 @@ public struct SharedNodes: Sendable {
         return (controller, UInt32(resetLines.count - 1))
     }
 
-    /// Hands out only phandles above the host's from now on.
+    /// Allocates only phandles above the host's from now on.
     package mutating func begin(above highest: Phandle) { phandles.begin(above: highest) }
 
-    /// A phandle for a node of a device.
+    /// Allocates a phandle for a node of a device.
     public mutating func allocate() throws(DeviceTreeError) -> Phandle { try phandles.allocate() }
 
-    /// Whether a number could be handed out as a phandle.
+    /// Whether a number may still be allocated as a phandle.
     package func mayHandOut(_ phandle: Phandle) -> Bool { phandles.mayHandOut(phandle) }
 
-    /// Keeps a number from being handed out as a phandle.
+    /// Reserves a number, so that it isn't allocated as a phandle.
     package mutating func reserve(_ phandle: Phandle) { phandles.reserve(phandle) }
 
     private mutating func add(
@@ -140,7 +141,7 @@ public struct SharedNodes: Sendable {
         return phandle
     }
 
-    /// `name` as it may stand in a node's: lower case, digits and dashes, and not forever.
+    /// `name` in a form that a node's name allows: lower case, digits and dashes, and a limited length.
     private static func nodeName(_ name: String) -> String {
         let letters = name.lowercased().utf8.prefix(16).map { byte in
             let isPlain = UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte || UInt8(ascii: "0")...UInt8(ascii: "9") ~= byte

@@ -37,7 +37,8 @@ extension Node: CustomStringConvertible {
 }
 
 extension PropertyValue: CustomStringConvertible {
-    /// The value as devicetree source: strings where all of it is printable, else cells, else bytes; "" if empty.
+    /// The value as devicetree source: strings if all of it is printable, otherwise cells, otherwise bytes; "" if
+    /// empty.
     public var description: String {
         if bytes.isEmpty { return "" }
         if let strings, strings.allSatisfy(Self.isPrintable) {

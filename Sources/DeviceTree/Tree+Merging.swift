@@ -2,9 +2,11 @@
 // Copyright 2026 The Martlet authors
 
 extension Tree {
-    /// Adds all of `other` to this tree. Nodes are matched by their names; where both have a property, that of `other`
-    /// counts. Reservations are added to those that are there.
-    /// - Returns: what had another value before, in document order.
+    /// Adds everything in `other` to this tree.
+    ///
+    /// Nodes are matched by their names. If both have a property, that of `other` wins. The reservations of `other` are
+    /// added to the existing ones.
+    /// - Returns: the properties whose values were replaced, in document order.
     public mutating func merge(_ other: Tree) -> [ReplacedProperty] {
         for reservation in other.reservations where !reservations.contains(reservation) {
             reservations.append(reservation)
@@ -14,11 +16,11 @@ extension Tree {
         return replaced
     }
 
-    /// A property whose value gave way to another one.
+    /// A property whose value was replaced.
     public struct ReplacedProperty: Equatable, Sendable {
         /// The path of its node.
         public var node: String
-        /// The property.
+        /// The property with its former value.
         public var property: Property
     }
 }

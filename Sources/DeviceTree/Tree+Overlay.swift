@@ -4,8 +4,9 @@
 internal import CFDT
 
 extension Tree {
-    /// The labels of the tree's nodes, in `__symbols__`, and their nodes' paths. Setting it replaces the node; no
-    /// labels remove it.
+    /// The labels of the tree's nodes, from `__symbols__`, and the nodes' paths.
+    ///
+    /// Setting it replaces `__symbols__`; an empty list removes it.
     /// - SeeAlso: dtc, Documentation/dt-object-internal.txt
     public var labels: [(label: String, path: String)] {
         get {
@@ -22,7 +23,7 @@ extension Tree {
     }
 
     /// Gives the node at `path` a phandle if it has none.
-    /// - Returns: the phandle; nil where there is no such node.
+    /// - Returns: the phandle; nil if there is no such node.
     /// - Throws: `DeviceTreeError.noPhandleLeft`
     public mutating func phandle(ofNodeAt path: String) throws(DeviceTreeError) -> Phandle? {
         guard let node = node(at: path) else { return nil }
@@ -33,10 +34,10 @@ extension Tree {
         return phandle
     }
 
-    /// Lays an overlay over the tree, as libfdt does it: its fragments in order, and its own labels become the tree's.
+    /// Applies an overlay to the tree with libfdt: its fragments in order; its own labels become the tree's.
     ///
-    /// Nodes whose labels it wants get a phandle where they have none.
-    /// - Throws: `DeviceTreeError.overlay` with the overlay's name; the tree is then as it was.
+    /// Nodes whose labels the overlay refers to get a phandle if they have none.
+    /// - Throws: `DeviceTreeError.overlay` with the overlay's name; the tree is unchanged then.
     public mutating func apply(_ overlay: Overlay) throws(DeviceTreeError) {
         do throws(OverlayProblem) { self = try applying(overlay) } catch { throw .overlay(overlay.name, error) }
     }
@@ -59,7 +60,7 @@ extension Tree {
             resolved.insert(reference.label)
         }
         let overlay = try overlay.prepared(for: tree, labels: paths)
-        // libfdt puts the overlay's labels there, and wants the node to exist.
+        // libfdt adds the overlay's labels to this node, and requires it to exist.
         if tree.root.child(exactly: "__symbols__") == nil { tree.root.children.append(Node("__symbols__")) }
         let result: Tree
         do throws(DeviceTreeError) {
@@ -76,14 +77,15 @@ extension Tree {
 
     /// - Throws: `DeviceTreeError.library`, `.limitExceeded`
     private static func overlay(_ overlay: [UInt8], on tree: [UInt8]) throws(DeviceTreeError) -> [UInt8] {
-        // Nodes and properties come as they are, names and values once more at most; labels get longer paths.
+        // The result has the nodes and properties of both, and some names and values a second time; the paths of labels
+        // get longer.
         var capacity = tree.count + 2 * overlay.count + 4096
         while true {
-            // libfdt leaves both damaged when it fails, so each attempt has copies.
+            // libfdt damages both blobs when it fails, so each attempt uses copies.
             var copy = overlay
             var code: CInt = 0
-            // Safety: libfdt keeps to the capacity, which fdt_open_into writes into the header, and both blobs are
-            // Martlet's own writing, whose offsets `Overlay` has checked; pack says how much is used.
+            // Safety: libfdt keeps to the capacity, which fdt_open_into writes into the header, and Martlet itself has
+            // written both blobs, whose offsets `Overlay` has checked; pack returns the used size.
             let blob = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
                 buffer.initialize(repeating: 0)
                 code = fdt_open_into(tree, buffer.baseAddress, CInt(clamping: capacity))
@@ -100,10 +102,10 @@ extension Tree {
         }
     }
 
-    /// What libfdt's error most probably is about.
+    /// The most probable cause of libfdt's error.
     private func diagnosis(of code: CInt, _ overlay: Overlay) -> OverlayProblem {
         if code == -FDT_ERR_NOTFOUND || code == -FDT_ERR_BADPATH {
-            // A phandle that was replaced is missed by the fragments that come after.
+            // If a phandle was replaced, later fragments don't find it.
             for fragment in overlay.fragments where fragment.child(exactly: "__overlay__")?.phandle != nil {
                 if let path = target(of: fragment, in: overlay), node(at: path)?.phandle != nil {
                     return .phandleLost(node: path)
@@ -123,7 +125,7 @@ extension Tree {
         return reference.flatMap { reference in labels.first { $0.label == reference.label }?.path }
     }
 
-    /// The path of the first node whose phandle is another, or none, in `other`.
+    /// The path of the first node whose phandle is different or missing in `other`.
     private func firstLostPhandle(in other: Tree) -> String? {
         func search(_ node: Node, _ namesake: Node?, _ path: String) -> String? {
             if let phandle = node.phandle, namesake?.phandle != phandle { return path.isEmpty ? "/" : path }

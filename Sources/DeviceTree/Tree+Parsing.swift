@@ -4,12 +4,14 @@
 internal import CFDT
 
 extension Tree {
-    /// Reads a flattened devicetree blob of version 17, from any source: nothing in it is trusted.
+    /// Reads a flattened devicetree blob of version 17.
+    ///
+    /// It may come from anywhere: nothing in it is trusted.
     ///
     /// - Parameters:
-    ///   - blob: The blob; bytes behind its end, as its header gives it, are ignored.
-    ///   - limits: How big and deep the tree may be.
-    /// - Throws: `DeviceTreeError.malformedBlob`; or what `serialized` would throw for such a tree.
+    ///   - blob: The blob; bytes behind the end that its header declares are ignored.
+    ///   - limits: The largest size and depth of the tree.
+    /// - Throws: `DeviceTreeError.malformedBlob`, or the error that `serialized` would throw for such a tree.
     /// - SeeAlso: Devicetree Specification v0.4, chapter 5
     public init(parsing blob: [UInt8], limits: Limits = Limits()) throws(DeviceTreeError) {
         let result: Result<Tree, DeviceTreeError> = blob.withUnsafeBytes { buffer in
@@ -23,9 +25,9 @@ extension Tree {
         self = try result.get()
     }
 
-    /// - Parameter blob: The address of at least a header's bytes.
+    /// - Parameter blob: The address of at least as many bytes as a header has.
     private init(_ blob: UnsafeRawPointer, byteCount: Int, limits: Limits) throws(DeviceTreeError) {
-        // Safety: the header is there; libfdt looks beyond it only as far as the total size, once that is checked.
+        // Safety: the header is there; libfdt reads beyond it only up to the total size, after checking that.
         let code = fdt_check_header(blob)
         guard code == 0 else { throw .malformedBlob(.library(code: code), offset: 0) }
         let totalSize = Int(FDTHeader.totalSize(blob))
@@ -35,14 +37,14 @@ extension Tree {
         guard totalSize <= limits.byteCount else {
             throw .limitExceeded(.byteCount, limit: limits.byteCount, place: "/")
         }
-        // Before 17 the structure block's length isn't in the header.
+        // Before version 17 the header doesn't have the structure block's length.
         let version = FDTHeader.version(blob)
         guard version >= 17 else { throw .malformedBlob(.unsupportedVersion(version), offset: 20) }
 
         var walk = BlobWalk(blob, limits: limits)
         let root = try walk.readTree()
-        // libfdt's own verdict comes last: up to 1.6.1 its fdt_check_full runs forever on a property whose length wraps
-        // around to the property's own start, which the walk has ruled out by now.
+        // libfdt's own check comes last: up to 1.6.1 its fdt_check_full never ends if a property's length wraps around
+        // to the property's own start, which the walk has excluded by then.
         let verdict = fdt_check_full(blob, byteCount)
         guard verdict == 0 else { throw .malformedBlob(.library(code: verdict), offset: 0) }
         self.init(root: root, reservations: try Self.readReservations(blob))
@@ -63,27 +65,27 @@ extension Tree {
     }
 }
 
-/// Walks over a blob's structure block, once, and builds the tree.
+/// Reads a blob's structure block once, and builds the tree.
 ///
-/// libfdt keeps its reads inside the blob, but not every release sees to it that lengths make sense, so that is done
-/// here. The walk ends because each token lies behind the one before it.
+/// libfdt keeps its reads inside the blob, but not every release checks lengths, so they are checked here. The walk
+/// ends because each token lies behind the previous one.
 private struct BlobWalk {
     private let blob: UnsafeRawPointer
     private let limits: Tree.Limits
     private let structureOffset: Int
     private var offset: CInt = 0
     private var nodeCount = 0
-    /// The nodes from the root to the one at hand: those that were begun and not ended.
+    /// The nodes from the root to the current one: those that were begun and not ended.
     private var open: [Node] = []
 
-    /// - Parameter blob: One whose header libfdt has found good and whose total size is there.
+    /// - Parameter blob: A blob of full length, whose header libfdt has checked.
     init(_ blob: UnsafeRawPointer, limits: Tree.Limits) {
         self.blob = blob
         self.limits = limits
         structureOffset = Int(FDTHeader.structureOffset(blob))
     }
 
-    /// The root node, with all that is below it.
+    /// The root node, with all nodes below it.
     mutating func readTree() throws(DeviceTreeError) -> Node {
         var root: Node?
         while true {
@@ -145,12 +147,12 @@ private struct BlobWalk {
         if let problem = NameProblem.ofProperty(name, limits: limits) {
             throw .invalidPropertyName(name, node: path, problem)
         }
-        // Safety: `length` bytes lie before the next token, which libfdt has found to be inside the blob.
+        // Safety: `length` bytes lie before the next token, which libfdt has found inside the blob.
         let bytes = [UInt8](UnsafeRawBufferPointer(start: value, count: Int(length)))
         open[last].properties.append(Property(name, .bytes(bytes)))
     }
 
-    /// Ends the node at hand; returns it if it is the root.
+    /// Ends the current node; returns it if it is the root.
     private mutating func endNode() throws(DeviceTreeError) -> Node? {
         guard let node = open.last else { throw malformed(.misplacedToken) }
         if let name = firstDuplicate(node.properties, by: { $0.name }) { throw .duplicateProperty(name, node: path) }

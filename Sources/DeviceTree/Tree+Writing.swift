@@ -6,20 +6,21 @@ internal import CFDT
 extension Tree {
     /// The tree as a flattened devicetree blob of version 17.
     ///
-    /// - Throws: `DeviceTreeError` where a name is against the rules, a name is there twice, a reservation is empty, or
-    ///   a limit is exceeded; the first of these that is met.
+    /// - Throws: the first `DeviceTreeError` that is found: a name breaks the rules or is used twice, a reservation is
+    ///   empty, or a limit is exceeded.
     /// - SeeAlso: Devicetree Specification v0.4, chapter 5
     public func serialized(limits: Limits = Limits()) throws(DeviceTreeError) -> [UInt8] {
         let survey = try TreeSurvey(self, limits: limits)
         return try serialized(capacity: survey.byteCount, maximum: limits.byteCount)
     }
 
-    /// Writes the tree, which has been checked, into a buffer of `capacity` bytes, or of twice as many until it fits.
+    /// Writes the tree, which was checked before, into a buffer of `capacity` bytes, and doubles it until the blob
+    /// fits.
     func serialized(capacity: Int, maximum: Int) throws(DeviceTreeError) -> [UInt8] {
         var capacity = min(capacity, Int(Int32.max))
         while true {
             var result: CInt = 0
-            // Safety: libfdt keeps to the capacity it is told, clears all of it first, and returns how much is used.
+            // Safety: libfdt keeps to the given capacity, clears all of it first, and returns the used size.
             let blob = [UInt8](unsafeUninitializedCapacity: capacity) { buffer, count in
                 result = write(to: buffer.baseAddress, capacity: CInt(capacity))
                 count = max(0, Int(result))
@@ -35,8 +36,8 @@ extension Tree {
 
     /// Writes the blob; returns its length, or libfdt's negative error.
     private func write(to blob: UnsafeMutablePointer<UInt8>?, capacity: CInt) -> CInt {
-        // Without FDT_CREATE_FLAG_NO_NAME_DEDUP libfdt searches all names so far, byte by byte, for each property. That
-        // would be most of the work here, to save a few hundred bytes.
+        // Without FDT_CREATE_FLAG_NO_NAME_DEDUP libfdt searches all previous names, byte by byte, for each property.
+        // That would be most of the work here, and would save only a few hundred bytes.
         var result = fdt_create_with_flags(blob, capacity, UInt32(FDT_CREATE_FLAG_NO_NAME_DEDUP))
         guard result == 0 else { return result }
         for reservation in reservations {
@@ -54,7 +55,7 @@ extension Tree {
     }
 
     private static func write(_ node: Node, to blob: UnsafeMutablePointer<UInt8>?) -> CInt {
-        // withCString, for it allocates nothing; passing the string itself may make a copy.
+        // withCString, because it allocates nothing; passing the string itself may copy it.
         var result = node.name.withCString { fdt_begin_node(blob, $0) }
         guard result == 0 else { return result }
         for property in node.properties {
@@ -72,13 +73,13 @@ extension Tree {
     }
 }
 
-/// The fields of a blob's header that libfdt offers only as macros, which Swift can't see.
+/// The fields of a blob's header. libfdt has only macros for them, which Swift can't import.
 /// - SeeAlso: Devicetree Specification v0.4, 5.2
 enum FDTHeader {
-    /// The header's own length.
+    /// The length of the header.
     static var byteCount: Int { 40 }
 
-    // Safety, for all of these: the caller has made sure that there are `byteCount` bytes.
+    // Safety, for all of these: the caller has checked that there are `byteCount` bytes.
     static func magic(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 0) }
     static func totalSize(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 4) }
     static func structureOffset(_ blob: UnsafeRawPointer) -> UInt32 { field(blob, at: 8) }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A devicetree: what a flattened devicetree blob (DTB) holds, as plain values.
+/// A devicetree: the content of a flattened devicetree blob (DTB) as plain values.
 ///
-/// Nothing is checked while a tree is put together; `serialized` checks the whole of it.
-/// The blob's `boot_cpuid_phys` is not kept: it is 0 on arm64.
+/// Nothing is checked while a tree is built; `serialized` checks all of it. The blob's `boot_cpuid_phys` is not kept:
+/// it is 0 on arm64.
 /// - SeeAlso: Devicetree Specification v0.4, chapters 2 and 5
 public struct Tree: Equatable, Sendable {
     /// The root node, whose name is empty.
@@ -12,20 +12,22 @@ public struct Tree: Equatable, Sendable {
     /// Memory that the guest must not use, in the order of the blob's memory reservation block.
     public var reservations: [MemoryReservation]
 
-    /// A tree of `root`, by default an empty one.
+    /// A tree with `root`, which is empty by default.
     public init(root: Node = Node(""), reservations: [MemoryReservation] = []) {
         self.root = root
         self.reservations = reservations
     }
 
-    /// The node at an absolute path ("/soc/serial@9000000", "/"), or nil.
-    /// - SeeAlso: `Node.child(named:)` for when a unit address may be left out
+    /// The node at an absolute path ("/soc/serial@9000000", "/"); nil if there is none.
+    /// - SeeAlso: `Node.child(named:)` for when a unit address may be omitted
     public func node(at path: String) -> Node? {
         guard path.utf8.first == UInt8(ascii: "/") else { return nil }
         return root.node(at: path)
     }
 
-    /// Changes the node at an absolute path in place; returns nil, without calling `change`, where there is none.
+    /// Changes the node at an absolute path in place.
+    ///
+    /// Returns nil, without calling `change`, if there is none.
     @discardableResult
     public mutating func update<Result, Failure: Error>(
         at path: String, _ change: (inout Node) throws(Failure) -> Result
@@ -34,7 +36,9 @@ public struct Tree: Equatable, Sendable {
         return try root.update(at: path, change)
     }
 
-    /// The absolute path of the node that has `phandle`, or nil. The first one in document order wins.
+    /// The absolute path of the node with `phandle`; nil if there is none.
+    ///
+    /// If several have it, the first in document order counts.
     public func path(of phandle: Phandle) -> String? {
         Self.path(of: phandle, in: root, at: "")
     }
@@ -48,7 +52,7 @@ public struct Tree: Equatable, Sendable {
     }
 }
 
-/// A range of physical memory that the guest's kernel must leave alone.
+/// A range of physical memory that the guest's kernel must not use.
 /// - SeeAlso: Devicetree Specification v0.4, 5.3
 public struct MemoryReservation: Equatable, Sendable {
     /// The first byte's physical address.

@@ -1,26 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Checks a whole tree before it is written, and finds out how long its blob will be.
+/// Checks a whole tree before it is written, and computes the length of its blob.
 ///
-/// The length is exact as long as libfdt lays blobs out as it does, so that the buffer, which libfdt clears, need be
-/// neither too big nor grown.
+/// The length is exact for libfdt's current layout of blobs, so that the buffer, which libfdt clears, is neither too
+/// large nor has to grow.
 struct TreeSurvey {
     /// The blob's length in bytes.
     private(set) var byteCount: Int
 
     private let limits: Tree.Limits
     private var nodeCount = 0
-    /// The names from the root to the node at hand, for errors.
+    /// The names from the root to the current node, for errors.
     private var names: [String] = []
 
-    /// - Throws: `DeviceTreeError` for the first thing that is wrong with the tree.
+    /// - Throws: `DeviceTreeError` for the first problem of the tree.
     init(_ tree: Tree, limits: Tree.Limits) throws(DeviceTreeError) {
         // libfdt counts in C's int.
         var limits = limits
         limits.byteCount = min(limits.byteCount, Int(Int32.max))
         self.limits = limits
-        // The header of 40 bytes, aligned as the memory reservation block is; that block with its end; FDT_END.
+        // The header of 40 bytes, aligned as the memory reservation block requires; that block with its end; FDT_END.
         byteCount = 48 + 16 + 4
         for reservation in tree.reservations {
             guard reservation.size != 0 else { throw .emptyReservation(address: reservation.address) }
@@ -33,10 +33,10 @@ struct TreeSurvey {
         try visit(tree.root)
     }
 
-    /// The path of the node at hand.
+    /// The path of the current node.
     private var path: String { TreeSurvey.path(names) }
 
-    /// The path that these names, the root's empty one first, make.
+    /// The path of these names, of which the first is the root's empty one.
     static func path(_ names: some Collection<String>) -> String {
         names.count > 1 ? names.joined(separator: "/") : "/"
     }
@@ -86,9 +86,10 @@ struct TreeSurvey {
     }
 }
 
-/// The first name that an earlier element has as well, or nil.
+/// The first name that an earlier element has too; nil if there is none.
 func firstDuplicate<Element>(_ elements: [Element], by name: (Element) -> String) -> String? {
-    // Nodes are small as a rule: comparing each with each then beats hashing. Big ones must not take quadratic time.
+    // Most nodes are small, and then comparing all pairs is faster than hashing. Large ones must not take quadratic
+    // time.
     guard elements.count > 16 else {
         for (index, element) in elements.enumerated() {
             for earlier in elements[..<index] where name(earlier) == name(element) { return name(element) }

@@ -10,9 +10,9 @@ struct HostClock: WallClock {
     var seconds: Int64 { Clock.realtimeSeconds }
 }
 
-/// A one-shot timer on a timerfd, watched by the machine's event loop: an RTC's alarm, the end of a key's press.
+/// A one-shot timer on a timerfd, watched by the machine's event loop: an RTC's alarm, the end of a key press.
 ///
-/// Ownership: the handler to call is set once, before the VM runs; it and the pause are under `Handler.state`'s lock.
+/// Ownership: the handler is set once, before the VM runs; the handler and the pause are under `Handler.state`'s lock.
 final class ClockTimer: AlarmTimer {
     private let source: EventSource
     private let timer: Share<TimerDescriptor>
@@ -22,7 +22,7 @@ final class ClockTimer: AlarmTimer {
         private struct State {
             var expired: (@Sendable () -> Void)?
             var isPaused = false
-            /// It has expired during the pause.
+            /// The timer has expired during the pause.
             var isDue = false
         }
 
@@ -32,7 +32,7 @@ final class ClockTimer: AlarmTimer {
 
         func pause() { state.withLock { $0.isPaused = true } }
 
-        /// Calls the handler, or notes that `resume` has to.
+        /// Calls the handler; during a pause it only notes that `resume` must call it.
         func fire() {
             let expired = state.withLock { state in
                 if state.isPaused { state.isDue = true }
@@ -63,24 +63,26 @@ final class ClockTimer: AlarmTimer {
         self.handler = handler
     }
 
-    /// The loop's handler goes before the timer, and that before the source, which has a share of the loop.
+    /// Removes the loop's handler first, then closes the timer, then releases the source, which has a share of the
+    /// loop.
     deinit {
         source.stop()
         timer.release()
     }
 
-    /// What to call on the event loop's thread when the timer expires.
+    /// Sets the handler, which the event loop's thread calls when the timer expires.
     func onExpiry(_ body: @escaping @Sendable () -> Void) { handler.set(body) }
 
-    /// Keeps an expiry until `resume`. Nobody may arm the timer meanwhile.
+    /// Delays an expiry until `resume`. The timer must not be armed meanwhile.
     func pause() { handler.pause() }
 
-    /// Calls the handler for an expiry that has come since `pause`, on this thread, which is the event loop's.
+    /// Calls the handler if the timer has expired since `pause`. It runs on this thread, which must be the event
+    /// loop's.
     func resume() { handler.resume() }
 
     func arm(afterSeconds seconds: UInt32) { arm(nanoseconds: UInt64(seconds) * 1_000_000_000) }
 
-    /// Expires once, so long from now.
+    /// Expires once, this long from now.
     func arm(nanoseconds: UInt64) { timer.object?.arm(nanoseconds: nanoseconds) }
 
     func disarm() { timer.object?.disarm() }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// The registers of a 16550A UART, without locks and call-outs: what each read and write does to the others.
+/// The registers of a 16550A UART, without locks and callbacks: the effects of each read and write on the others.
 ///
-/// Sections in comments are those of the datasheet of National Semiconductor's PC16550D (June 1995).
+/// Sections in comments are those of the data sheet of National Semiconductor's PC16550D (June 1995).
 struct NS16550ARegisters {
     // MARK: Bits
 
@@ -45,7 +45,7 @@ struct NS16550ARegisters {
         static let implemented = Self(rawValue: 0x1f)
     }
 
-    /// Section 8.8. The lower half says what has changed since the last read.
+    /// Section 8.8. The lower half shows what has changed since the last read.
     struct ModemStatus: OptionSet {
         let rawValue: UInt8
         static let ringTrailingEdge = Self(rawValue: 0x04)
@@ -53,7 +53,7 @@ struct NS16550ARegisters {
         static let dataSetReady = Self(rawValue: 0x20)
         static let ring = Self(rawValue: 0x40)
         static let carrierDetect = Self(rawValue: 0x80)
-        /// A terminal is always there and always ready.
+        /// The inputs from a terminal, which is always connected and ready.
         static let connected: Self = [.clearToSend, .dataSetReady, .carrierDetect]
     }
 
@@ -76,29 +76,29 @@ struct NS16550ARegisters {
     private var receiveTrigger = 1
     private var received = ReceiveQueue()
 
-    // MARK: Seen from the device
+    // MARK: For the device
 
     /// Whether the INTR pin is high.
     var interruptPending: Bool { interrupt != nil }
 
-    /// How many bytes can come in from outside without an overrun. In loopback mode the receiver is cut off from the
-    /// outside (section 8.7, bit 4), so none.
+    /// How many bytes can come from outside without an overrun. None in loopback mode, which disconnects the receiver
+    /// from the outside (section 8.7, bit 4).
     var room: Int { isLoopback ? 0 : capacity - received.count }
 
-    /// No byte waits to be read.
+    /// Whether all received bytes were read.
     var isDrained: Bool { received.count == 0 }
 
-    /// A byte arrives; the caller has seen that there is `room`.
+    /// Receives a byte; the caller has checked that there is `room`.
     mutating func receive(_ byte: UInt8) {
         received.append(byte)
     }
 
-    /// The byte that `write` returned is gone, and the holding register is empty again.
+    /// Call it when the byte that `write` returned was sent: the holding register is empty again.
     mutating func transmitted() {
         transmitterEmptied = true
     }
 
-    /// What a read of the register at `offset` gives; it has side effects on most of them.
+    /// The result of a read of the register at `offset`; for most registers it has side effects.
     mutating func read(_ offset: UInt64) -> UInt8 {
         switch offset {
         case 0 where showsDivisor: UInt8(truncatingIfNeeded: divisor)
@@ -117,7 +117,7 @@ struct NS16550ARegisters {
 
     /// Writes the register at `offset`.
     ///
-    /// - Returns: the byte that leaves the transmitter, if one does: call `transmitted` when it is gone.
+    /// - Returns: the byte that leaves the transmitter, if there is one: call `transmitted` after it was sent.
     mutating func write(_ offset: UInt64, _ value: UInt8) -> UInt8? {
         switch offset {
         case 0 where showsDivisor: divisor = divisor & 0xff00 | UInt16(value)
@@ -139,13 +139,13 @@ struct NS16550ARegisters {
     private var isLoopback: Bool { modemControl.contains(.loop) }
     private var capacity: Int { fifoEnabled ? Self.fifoSize : 1 }
 
-    /// The source that the IIR names: the pending one of the highest priority (section 8.5).
+    /// The source in the IIR: the pending one with the highest priority (section 8.5).
     private var interrupt: Interrupt? {
         if interruptEnable.contains(.lineStatus), overrun { return .lineStatus }
         if interruptEnable.contains(.receivedData), received.count > 0 {
             if !fifoEnabled || received.count >= receiveTrigger { return .receivedData }
-            // Section 8.10: bytes below the trigger level interrupt when four character times have passed. Terminal
-            // input comes with no time of its own, so that they have passed at once: no timer, and no delay for the
+            // Section 8.10: bytes below the trigger level raise an interrupt after four character times. Input from a
+            // terminal has no timing of its own, so the time counts as passed at once: no timer, and no delay for the
             // user.
             return .characterTimeout
         }
@@ -156,13 +156,14 @@ struct NS16550ARegisters {
 
     private mutating func readInterruptIdentification() -> UInt8 {
         let source = interrupt
-        // Section 8.5: reading the IIR takes this interrupt back, but only if it is the one that was read.
+        // Section 8.5: reading the IIR clears this interrupt, but only if it is the one that was read.
         if source == .transmitterEmpty { transmitterEmptied = false }
         return (source?.rawValue ?? 0x01) | (fifoEnabled ? 0xc0 : 0)
     }
 
     private mutating func readLineStatus() -> UInt8 {
-        // The transmitter is always empty: the output has its own buffer, and what it can't take it waits for or drops.
+        // The transmitter is always empty: the output has its own buffer, and when that is full it waits or drops
+        // bytes.
         var status: LineStatus = [.holdingRegisterEmpty, .transmitterEmpty]
         if received.count > 0 { status.insert(.dataReady) }
         if overrun { status.insert(.overrun) }
@@ -184,7 +185,7 @@ struct NS16550ARegisters {
         return nil
     }
 
-    /// Section 8.7, bit 4: "data that is transmitted is immediately received". This is the only way to an overrun,
+    /// Section 8.7, bit 4: "data that is transmitted is immediately received". An overrun is possible only here,
     /// because `receive` is not called without room.
     private mutating func loopBack(_ value: UInt8) {
         if received.count < capacity {
@@ -197,7 +198,7 @@ struct NS16550ARegisters {
     }
 
     private mutating func writeInterruptEnable(_ new: InterruptEnable) {
-        // The interrupt condition is a level inside: enabling it while the transmitter is empty raises it at once.
+        // Internally the interrupt condition is a level: enabling it while the transmitter is empty raises it at once.
         // Drivers start transmission this way, and Linux tests for it (8250_port.c, "BUG_TXEN" and "BUG_THRE").
         if new.contains(.transmitterEmpty), !interruptEnable.contains(.transmitterEmpty) { transmitterEmptied = true }
         interruptEnable = new
@@ -205,7 +206,8 @@ struct NS16550ARegisters {
 
     private mutating func writeFIFOControl(_ value: UInt8) {
         let enable = value & 0x01 != 0
-        // Section 8.4, bit 0: changing the mode clears the FIFOs, and the other bits count only while it is set.
+        // Section 8.4, bit 0: changing the mode clears the FIFOs, and the other bits have an effect only while it is
+        // set.
         if enable != fifoEnabled {
             fifoEnabled = enable
             received.removeAll()
@@ -220,7 +222,7 @@ struct NS16550ARegisters {
         modemControl = new
         var inputs: ModemStatus = .connected
         if new.contains(.loop) {
-            // Section 8.7: the four outputs are wired to the four inputs.
+            // Section 8.7: the four outputs are connected to the four inputs.
             inputs = []
             if new.contains(.requestToSend) { inputs.insert(.clearToSend) }
             if new.contains(.dataTerminalReady) { inputs.insert(.dataSetReady) }
@@ -236,7 +238,7 @@ struct NS16550ARegisters {
     }
 }
 
-/// The bytes received and not yet read: a ring as large as the FIFO, allocated once.
+/// The bytes that were received and not yet read: a ring of the FIFO's size, allocated once.
 private struct ReceiveQueue {
     private var bytes = [UInt8](repeating: 0, count: NS16550ARegisters.fifoSize)
     private var head = 0

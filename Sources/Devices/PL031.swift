@@ -4,25 +4,27 @@
 public import PlatformBus
 import Synchronization
 
-/// The time of day, which an RTC counts in.
+/// The time of day, for an RTC.
 public protocol WallClock: Sendable {
     /// Seconds since 1970-01-01 00:00 UTC.
     var seconds: Int64 { get }
 }
 
-/// A timer that wakes an RTC for its alarm. It is called with the RTC's lock held, and must not call back from there.
+/// A timer for an RTC's alarm.
+///
+/// It is called with the RTC's lock held, and must not call back from there.
 public protocol AlarmTimer: Sendable {
-    /// Calls the RTC's `alarmExpired` once, `afterSeconds` (at least 1) from now; it replaces what was armed before.
+    /// Calls the RTC's `alarmExpired` once, `afterSeconds` (at least 1) from now. It replaces an earlier alarm.
     func arm(afterSeconds: UInt32)
 
-    /// Forgets what was armed. An expiry that is already under way does no harm.
+    /// Cancels the alarm. An expiry that is already being delivered does no harm.
     func disarm()
 }
 
-/// A real-time clock with an alarm: Arm's PrimeCell PL031, already running at reset and set to the wall clock.
+/// A real-time clock with an alarm: Arm's PrimeCell PL031, running from reset and set to the wall clock.
 ///
-/// The guest may set its own time; it moves this clock only. The counter has 32 bits and wraps; an alarm is due when
-/// counter and match register are equal, so one that lies behind the counter comes after it has wrapped.
+/// If the guest sets the time, only this clock changes. The counter has 32 bits and wraps. An alarm is due when counter
+/// and match register are equal, so a match behind the counter is due after the counter has wrapped.
 ///
 /// Source: Arm DDI 0224 (PrimeCell Real Time Clock PL031), chapter 3.
 public final class PL031: MMIODevice {
@@ -42,7 +44,7 @@ public final class PL031: MMIODevice {
     }
 
     private struct State {
-        /// What the counter is ahead of the wall clock, in seconds.
+        /// How far the counter is ahead of the wall clock, in seconds.
         var offset: Int64 = 0
         var match: UInt32 = 0
         var load: UInt32 = 0
@@ -54,14 +56,14 @@ public final class PL031: MMIODevice {
         var lineIsHigh = false
     }
 
-    // Owned by this device. Line and timer are driven with the lock held, so that they see changes in the order in
-    // which they happened; neither may call back.
+    // Owned by this device. Line and timer are driven with the lock held, so that they get changes in the right order;
+    // neither may call back.
     private let state = Mutex(State())
     private let line: any InterruptLine
     private let clock: any WallClock
     private let timer: any AlarmTimer
 
-    /// A clock that shows what `clock` does.
+    /// A clock that shows the time of `clock`.
     ///
     /// - Parameters:
     ///   - line: level-triggered, high while the alarm's interrupt is raised and not masked.
@@ -72,13 +74,15 @@ public final class PL031: MMIODevice {
         self.timer = timer
     }
 
-    /// The timer has expired. One that comes early, or belonged to an alarm that has been moved since, raises nothing.
+    /// Call it when the timer has expired.
+    ///
+    /// An early expiry, or one of an alarm that was moved since, raises no interrupt.
     public func alarmExpired() {
         let now = clock.seconds
         state.withLock { state in
             guard let deadline = state.deadline else { return }
             if now < deadline {
-                // The wall clock was set back meanwhile, or runs a little slower than the timer.
+                // The wall clock was set back in the meantime, or is a little slower than the timer.
                 timer.arm(afterSeconds: Self.clamp(deadline &- now))
                 return
             }
@@ -88,12 +92,16 @@ public final class PL031: MMIODevice {
         }
     }
 
-    /// A guest's load: any part of a register, of any width. A doubleword has zeros above the register.
+    /// A guest's load: any part of a register, of any width.
+    ///
+    /// In a doubleword the bits above the register are zero.
     public func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         UInt64(readRegister(offset & ~3)) >> ((offset & 3) * 8)
     }
 
-    /// A guest's store: a whole aligned register. Anything else is ignored, as the peripheral bus has no byte strobes.
+    /// A guest's store: a whole aligned register.
+    ///
+    /// Other stores are ignored, because the peripheral bus has no byte strobes.
     public func write(offset: UInt64, width: AccessWidth, value: UInt64) {
         guard width == .word, let register = Register(rawValue: offset) else { return }
         let value = UInt32(truncatingIfNeeded: value)
@@ -110,8 +118,8 @@ public final class PL031: MMIODevice {
             case .interruptMask:
                 state.interruptEnabled = value & 1 != 0
             case .interruptClear:
-                // Bit 0 clears, by the manual, which leaves the others open; guests that write another one expect the
-                // same.
+                // According to the manual bit 0 clears the interrupt, and other bits are undefined; some guests write
+                // another bit to clear it.
                 if value != 0 { state.interruptRaised = false }
             case .control:
                 break  // Section 3.3.4: once the counter runs, writes have no effect.
@@ -167,8 +175,8 @@ public final class PL031: MMIODevice {
         line.setLevel(level)
     }
 
-    /// PeriphID0-3 and PCellID0-3, a byte in each word (sections 3.3.9 and 3.3.10): part 0x031, designer 0x41 (Arm),
-    /// revision 1. Without them Linux's AMBA bus doesn't find a driver.
+    /// PeriphID0-3 and PCellID0-3, one byte in each word (sections 3.3.9 and 3.3.10): part 0x031, designer 0x41 (Arm),
+    /// revision 1. Linux's AMBA bus needs them to find a driver.
     private static func identification(_ offset: UInt64) -> UInt32 {
         switch offset {
         case 0xfe0: 0x31

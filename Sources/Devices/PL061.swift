@@ -4,15 +4,17 @@
 public import PlatformBus
 import Synchronization
 
-/// A GPIO block of eight lines: Arm's PrimeCell PL061. `setInput` drives a line from outside; what the guest drives as
-/// an output goes nowhere.
+/// A GPIO block of eight lines: Arm's PrimeCell PL061.
+///
+/// `setInput` drives a line from outside; the guest's outputs aren't connected.
 ///
 /// Source: Arm DDI 0190 (PrimeCell General Purpose Input/Output PL061), chapters 2 and 3.
 public final class PL061: MMIODevice {
     /// The size of the register block in bytes.
     public static let byteCount: UInt64 = 0x1000
 
-    /// Offsets in bytes (DDI 0190, table 3-1). Below 0x400 each is the data register, masked by address bits 9:2.
+    /// Offsets in bytes (DDI 0190, table 3-1). Every offset below 0x400 is the data register, masked by address bits
+    /// 9:2.
     private enum Register: UInt64 {
         case direction = 0x400
         case interruptSense = 0x404
@@ -26,9 +28,9 @@ public final class PL061: MMIODevice {
     }
 
     private struct State {
-        /// What the outside drives, a bit for each line.
+        /// The levels that are driven from outside, one bit for each line.
         var inputs: UInt8 = 0
-        /// What the guest drives, where `direction` has a 1.
+        /// The levels that the guest drives, where `direction` has a 1.
         var outputs: UInt8 = 0
         var direction: UInt8 = 0
         /// 1: level, 0: edge.
@@ -37,23 +39,23 @@ public final class PL061: MMIODevice {
         /// 1: rising edge or high level, 0: falling edge or low level.
         var event: UInt8 = 0
         var mask: UInt8 = 0
-        /// Edges that were seen and not cleared.
+        /// Edges that were detected and not cleared.
         var edges: UInt8 = 0
         var modeControl: UInt8 = 0
         /// The level that the interrupt line was last driven to.
         var lineIsHigh = false
 
         var levels: UInt8 { inputs & ~direction | outputs & direction }
-        /// Section 3.3.7: an edge stays until it is cleared, a level is what the line is.
+        /// Section 3.3.7: an edge stays until it is cleared; a level follows its line.
         var raw: UInt8 { edges & ~sense | ~(levels ^ event) & sense }
     }
 
-    // Owned by this device. The line is driven with the lock held, so that it sees changes in their order; it may not
-    // call back.
+    // Owned by this device. The line is driven with the lock held, so that it gets changes in the right order; it must
+    // not call back.
     private let state = Mutex(State())
     private let line: any InterruptLine
 
-    /// A block just out of reset: all lines are inputs, all interrupts masked.
+    /// A block in its reset state: all lines are inputs, all interrupts are masked.
     /// - Parameter line: level-triggered, high while an interrupt is raised and not masked.
     public init(line: any InterruptLine) { self.line = line }
 
@@ -65,12 +67,16 @@ public final class PL061: MMIODevice {
         }
     }
 
-    /// A guest's load: any part of a register, of any width. A doubleword has zeros above the register.
+    /// A guest's load: any part of a register, of any width.
+    ///
+    /// In a doubleword the bits above the register are zero.
     public func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         UInt64(readRegister(offset & ~3)) >> ((offset & 3) * 8)
     }
 
-    /// A guest's store to an aligned register. The registers have eight bits, so a byte is enough.
+    /// A guest's store to an aligned register.
+    ///
+    /// The registers have eight bits, so a byte is enough.
     public func write(offset: UInt64, width: AccessWidth, value: UInt64) {
         guard offset & 3 == 0 else { return }
         let value = UInt8(truncatingIfNeeded: value)
@@ -94,7 +100,7 @@ public final class PL061: MMIODevice {
         }
     }
 
-    /// Makes a change, notes the edges that it brings, and drives the interrupt line.
+    /// Makes a change, records the edges that it causes, and drives the interrupt line.
     private func change(_ body: (inout State) -> Void) {
         state.withLock { state in
             let before = state.levels

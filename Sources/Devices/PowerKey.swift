@@ -8,14 +8,15 @@ public import PlatformBus
 internal import Synchronization
 
 /// The board's power key: line 3 of a PL061, described to the guest as a `gpio-keys` key with the code KEY_POWER.
-/// Pressing it asks the guest to shut down; systemd-logind, elogind and acpid do so.
+///
+/// A press asks the guest to shut down; systemd-logind, elogind and acpid do so.
 public struct PowerKey: BoardDevice {
-    /// The PL061's line that the key is at.
+    /// The PL061's line of the key.
     static let gpio = 3
     /// KEY_POWER of include/uapi/linux/input-event-codes.h.
     static let code: UInt32 = 116
-    /// How long a press lasts, in nanoseconds: gpio-keys takes nothing for a press that is shorter than 5 ms, its
-    /// default debounce interval (binding input/gpio-keys.yaml, `debounce-interval`).
+    /// How long a press lasts, in nanoseconds: gpio-keys ignores a press shorter than 5 ms, its default debounce
+    /// interval (binding input/gpio-keys.yaml, `debounce-interval`).
     static let pressNanoseconds: UInt64 = 100_000_000
 
     /// Its name in messages.
@@ -31,7 +32,7 @@ public struct PowerKey: BoardDevice {
     public init() {}
 
     /// - SeeAlso: Devicetree bindings gpio/pl061-gpio.yaml and input/gpio-keys.yaml
-    /// - Throws: `BoardDeviceError.node` when there is no phandle left.
+    /// - Throws: `BoardDeviceError.node` when no phandle is left.
     public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {
         let phandle: Phandle
         do { phandle = try shared.allocate() } catch { throw .node(device: name, error) }
@@ -50,7 +51,7 @@ public struct PowerKey: BoardDevice {
                 // Active high.
                 "gpios": .cells([phandle.rawValue, UInt32(Self.gpio), 0]),
             ])
-        // Not called gpio-keys, as a device of the host's that is passed through may be.
+        // Not named gpio-keys, because a passed-through device may have that name.
         return [block, Node("power-key", ["compatible": .string("gpio-keys")], children: [key])]
     }
 
@@ -60,7 +61,7 @@ public struct PowerKey: BoardDevice {
     }
 }
 
-/// A power key on the bus. A timer lets go of it.
+/// A power key on the bus; a timer ends each press.
 ///
 /// Ownership: `state` under its lock, which is held while line and timer follow it.
 private final class LivePowerKey: LiveDevice {
@@ -94,14 +95,14 @@ private final class LivePowerKey: LiveDevice {
 
     private func letGo() {
         state.withLock { state in
-            // The timer had expired when the pause came: the press lasts.
+            // The timer expired just before the pause: the press lasts until `resume`.
             if state.isPaused { return }
             state.isPressed = false
             block.setInput(PowerKey.gpio, high: false)
         }
     }
 
-    /// A press lasts as long as the pause: a guest that is told of both ends at once sees none.
+    /// A press lasts at least as long as the pause: a guest that sees both changes at once would see no press.
     func pause() {
         state.withLock { state in
             state.isPaused = true
@@ -109,7 +110,7 @@ private final class LivePowerKey: LiveDevice {
         }
     }
 
-    /// The press begins anew.
+    /// The press starts again.
     func resume() {
         state.withLock { state in
             state.isPaused = false

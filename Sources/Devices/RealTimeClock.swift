@@ -6,8 +6,9 @@ public import DeviceTree
 internal import LinuxSystem
 public import PlatformBus
 
-/// The board's clock: a PL031 that shows the host's time. Guests use the first PL031 that they find, so a real one that
-/// is passed through takes its place.
+/// The board's clock: a PL031 that shows the host's time.
+///
+/// Guests use the first PL031 that they find, so a passed-through one replaces it.
 public struct RealTimeClock: BoardDevice {
     /// Its name in messages.
     public let name = "RTC"
@@ -17,14 +18,14 @@ public struct RealTimeClock: BoardDevice {
     }
     /// The alarm (RTCINTR).
     public var lines: [InterruptTrigger] { [.level] }
-    /// A passed-through PL031 takes its place.
+    /// A passed-through PL031 replaces it.
     public var substitute: String? { "arm,pl031" }
 
     /// A clock that runs from the start.
     public init() {}
 
     /// - SeeAlso: Devicetree bindings rtc/arm,pl031.yaml and arm/primecell.yaml
-    /// - Throws: `BoardDeviceError.node` when there is no phandle left for its clock.
+    /// - Throws: `BoardDeviceError.node` when no phandle is left for its clock.
     public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {
         var node = Node(
             place.nodeName("rtc"),
@@ -43,8 +44,8 @@ public struct RealTimeClock: BoardDevice {
 }
 
 extension SharedNodes {
-    /// The `clocks` and `clock-names` of an emulated primecell: Linux's AMBA bus enables `apb_pclk` before it looks at
-    /// the device, and never asks for its rate (binding arm/primecell.yaml).
+    /// The `clocks` and `clock-names` of an emulated PrimeCell: Linux's AMBA bus enables `apb_pclk` before it probes
+    /// the device, and never reads its rate (binding arm/primecell.yaml).
     mutating func primecellClock(of device: String) throws(BoardDeviceError) -> [Property] {
         do {
             return [
@@ -67,7 +68,7 @@ private final class LiveClock: LiveDevice {
         attachment = try context.attach(clock, name: name, to: place.windows[0])
     }
 
-    /// The clock goes on, as the host's does. An alarm that falls due comes after `resume`.
+    /// The clock keeps running, as the host's does. An alarm that is due during the pause comes after `resume`.
     func pause() { timer.pause() }
     func resume() { timer.resume() }
 }

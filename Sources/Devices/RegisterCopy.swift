@@ -7,8 +7,10 @@ internal import KVM
 internal import LinuxSystem
 internal import PlatformBus
 
-/// A copy of a block of registers that several of the host's drivers share (`syscon`): memory of the guest, with the
-/// values that the host's block had. Drivers find there what the host has set. What the guest writes stays in the copy.
+/// A copy of a block of registers that several of the host's drivers share (`syscon`).
+///
+/// It is memory of the guest with the values of the host's block, so that drivers find the host's settings. A write of
+/// the guest changes only the copy.
 public struct RegisterCopy: BoardDevice {
     /// Its name in messages: "register block /syscon@a017000".
     public let name: String
@@ -17,10 +19,10 @@ public struct RegisterCopy: BoardDevice {
     private let phandle: Phandle
 
     /// - Parameters:
-    ///   - path: the block's node in the host's tree.
-    ///   - properties: those of the node, but for `reg`.
-    ///   - bytes: the values, as they lie in memory.
-    ///   - phandle: what devices refer to it by.
+    ///   - path: the path of the block's node in the host's tree.
+    ///   - properties: the properties of the node, except `reg`.
+    ///   - bytes: the values, as they are in memory.
+    ///   - phandle: the phandle by which devices refer to it.
     public init(path: String, properties: [Property], bytes: [UInt8], phandle: Phandle) {
         name = Self.name(path)
         self.properties = properties
@@ -28,7 +30,7 @@ public struct RegisterCopy: BoardDevice {
         self.phandle = phandle
     }
 
-    /// The name in messages of the copy of the block at `path` of the host's tree.
+    /// The name in messages of the copy of the block at `path` in the host's tree.
     public static func name(_ path: String) -> String { "register block \(path)" }
 
     /// - SeeAlso: Devicetree binding mfd/syscon.yaml
@@ -60,7 +62,7 @@ private final class LiveRegisterCopy: LiveDevice {
             of: context.system)
         let mapping = try mapError(
             failed("mmap"), try MemoryMapping(of: memory.rawValue, size: window.size, system: context.system))
-        // Safety: the window is as large, and no vCPU runs yet.
+        // Safety: the window is at least as large, and no vCPU runs yet.
         mapping.bytes(at: 0, count: UInt64(bytes.count))?.copyBytes(from: bytes)
         slot = try mapError(
             BoardDeviceError.kvm, try MemorySlot(context.vm, at: window.base.rawValue, mapping: mapping))

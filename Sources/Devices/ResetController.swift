@@ -5,8 +5,9 @@ public import Board
 public import DeviceTree
 internal import PlatformBus
 
-/// The board's reset controller: one for all passed-through devices, there when one of their nodes refers to it. The
-/// guest's kernel needs CONFIG_RESET_SIMPLE.
+/// The board's reset controller, shared by all passed-through devices.
+///
+/// It exists when a node of theirs refers to it. The guest's kernel needs CONFIG_RESET_SIMPLE.
 public struct ResetController: BoardDevice {
     /// Its name in messages.
     public let name = "reset controller"
@@ -14,15 +15,15 @@ public struct ResetController: BoardDevice {
     public var windows: [WindowRequest] {
         [WindowRequest(size: ResetRegisters.byteCount, .preferred(GuestAddress(0x0904_0000)))]
     }
-    /// What an assertion of each line does, by its number.
+    /// The function that an assertion of each line calls, by the line's number.
     private let actions: [(@Sendable () -> Void)?]
 
-    /// - Parameter actions: what an assertion of each line does, by its number, on a vCPU's thread; it returns when
-    ///   that is done. Nil for nothing.
+    /// - Parameter actions: the function that an assertion of each line calls on a vCPU's thread, by the line's number;
+    ///   it returns when the reset is done. Nil for a line without effect.
     public init(actions: [(@Sendable () -> Void)?] = []) { self.actions = actions }
 
     /// - SeeAlso: Devicetree binding reset/snps,dw-reset.txt
-    /// - Throws: `BoardDeviceError.node` when there is no phandle left.
+    /// - Throws: `BoardDeviceError.node` when no phandle is left.
     public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {
         var node = Node(
             place.nodeName("reset-controller"),

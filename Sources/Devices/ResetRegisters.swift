@@ -4,35 +4,39 @@
 public import PlatformBus
 internal import Synchronization
 
-/// The registers of a reset controller: a bit for each line, in words of 32, low while the line is asserted.
+/// The registers of a reset controller: one bit for each line, in words of 32 bits; 0 while the line is asserted.
 ///
-/// Linux's driver reads a word, changes a bit and writes it back, under a spin lock with interrupts off, so each
-/// write has to be done soon.
+/// Linux's driver reads a word, changes a bit and writes it back, under a spin lock with interrupts off, so each write
+/// must be fast.
 /// - SeeAlso: Devicetree binding reset/snps,dw-reset.txt; Linux, drivers/reset/reset-simple.c
 public final class ResetRegisters: MMIODevice {
     /// The size of the register block in bytes.
     public static let byteCount: UInt64 = 0x1000
 
-    /// What a line's assertion calls, on the vCPU's thread; nil for a line that does nothing.
+    /// The function that a line's assertion calls on the vCPU's thread; nil for a line without effect.
     private let actions: [(@Sendable () -> Void)?]
-    /// Guarded by the lock, which isn't held while a line's action runs: all lines are deasserted at first.
+    /// Guarded by the lock, which isn't held while a line's action runs. At first all lines are deasserted.
     private let words: Mutex<[UInt32]>
 
-    /// - Parameter actions: what an assertion of each line does, by its number; it returns when that is done.
+    /// - Parameter actions: the function that an assertion of each line calls, by the line's number; it returns when
+    ///   the reset is done.
     public init(actions: [(@Sendable () -> Void)?]) {
         self.actions = Array(actions.prefix(Int(Self.byteCount) * 8))
         words = Mutex([UInt32](repeating: .max, count: (self.actions.count + 31) / 32))
     }
 
-    /// A guest's load: any part of a register, of any width. A doubleword has zeros above the register, and there are
-    /// zeros behind the last line's word.
+    /// A guest's load: any part of a register, of any width.
+    ///
+    /// In a doubleword the bits above the register are zero, as are the words behind that of the last line.
     public func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         let index = Int(clamping: offset / 4)
         let word = words.withLock { words in words.indices.contains(index) ? words[index] : 0 }
         return UInt64(word) >> (offset % 4 * 8)
     }
 
-    /// A guest's store: a whole aligned register. Anything else is ignored.
+    /// A guest's store: a whole aligned register.
+    ///
+    /// Other stores are ignored.
     public func write(offset: UInt64, width: AccessWidth, value: UInt64) {
         guard width == .word, offset % 4 == 0 else { return }
         let index = Int(clamping: offset / 4)

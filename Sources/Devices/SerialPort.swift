@@ -6,11 +6,11 @@ public import DeviceTree
 internal import LinuxSystem
 public import PlatformBus
 
-/// The board's serial port: an ns16550a that is joined to the user's console.
+/// The board's serial port: an ns16550a that is connected to the user's console.
 public struct SerialPort: BoardDevice {
-    /// The name that the guest's `/aliases` and overlays know it by is `serial0` or `serial`.
+    /// Its name in messages. The guest's `/aliases` and overlays call it `serial0` or `serial`.
     public let name = "serial port"
-    /// A page of 4 KiB, of which the port has 8 bytes.
+    /// A page of 4 KiB, of which the port uses 8 bytes.
     public var windows: [WindowRequest] {
         [WindowRequest(size: NS16550A.byteCount, .fixed(GuestAddress(0x0900_0000)))]
     }
@@ -22,7 +22,7 @@ public struct SerialPort: BoardDevice {
 
     /// - SeeAlso: Devicetree binding serial/8250.yaml
     public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {
-        // A byte to each register is what the binding assumes, so `reg-shift` and `reg-io-width` are left out.
+        // The binding's default is one byte for each register, so `reg-shift` and `reg-io-width` are omitted.
         [
             Node(
                 place.nodeName("serial"),

@@ -3,19 +3,20 @@
 
 public import LinuxSystem
 
-/// Why a guest can't have its RAM, or whether it has stayed where it was. `description` says what to do, by the
-/// configuration's keys.
+/// Why a guest can't have its RAM, or why it isn't known whether its RAM has moved.
+///
+/// `description` says what to do, with the configuration's keys.
 public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The host can't give that much, or a call failed.
+    /// The host can't provide that much, or a call failed.
     case memory(mebibytes: UInt64, call: String, errno: Errno)
-    /// No RAM whose place in the host's memory stays, for a device that needs it; `isChoice` when the configuration
-    /// says from where.
+    /// There is no RAM that stays at its host-physical addresses, which this device needs; `isChoice` when the
+    /// configuration chose its source.
     case identityMemory(device: String, mebibytes: Int, [PhysicalMemoryError], isChoice: Bool)
-    /// RAM of huge pages that there aren't.
+    /// There are not enough huge pages for the RAM.
     case hugePages(mebibytes: UInt64, PhysicalMemoryError)
-    /// RAM at the host's physical addresses is in more pieces than a guest's kernel takes.
+    /// RAM at the host's physical addresses is in more pieces than a guest's kernel supports.
     case tooManyBanks(Int, limit: Int)
-    /// Whether RAM has stayed where it was can't be told.
+    /// It can't be checked whether RAM has moved.
     case memoryCheck(PhysicalMemoryError)
 
     /// What failed, on what, why, and what to do.
@@ -49,7 +50,7 @@ public enum GuestMemoryError: Error, Equatable, Sendable, CustomStringConvertibl
         }
     }
 
-    /// How memory is had in few pieces.
+    /// How to get memory in few pieces.
     package static let wholeness =
         "reserve huge pages at boot (hugepages= on the host's kernel command line), or set "
         + "machine-config.huge_pages to \"1G\", or set machine-config.dma_heap"

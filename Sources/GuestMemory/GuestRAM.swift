@@ -4,16 +4,16 @@
 package import LinuxSystem
 package import PlatformBus
 
-/// The guest's RAM: banks of memfd-backed memory, each at its guest-physical address.
+/// The guest's RAM: banks of memory, backed by a memfd or a DMA heap, each at its guest-physical address.
 ///
-/// Written by the loader before the VM runs; from then on it belongs to the guest, and only `InstructionEmulator` reads
+/// The loader writes it before the VM runs. From then on it belongs to the guest, and only `InstructionEmulator` reads
 /// it.
 package final class GuestRAM: Sendable {
     package struct Bank: Sendable {
         package let range: GuestRange
         package let mapping: MemoryMapping
 
-        /// A bank of memory that there is already.
+        /// A bank of existing memory.
         package init(range: GuestRange, mapping: MemoryMapping) {
             self.range = range
             self.mapping = mapping
@@ -24,9 +24,9 @@ package final class GuestRAM: Sendable {
     package let banks: [Bank]
 
     /// - Parameters:
-    ///   - hugePageSize: the pages that it is made of, in bytes; nil for ordinary ones.
-    ///   - isDumped: whether a core dump of this process has it: the guest's secrets would be in the dump.
-    /// - Throws: `GuestMemoryError.memory` when the host can't give that much, or a call fails; `.hugePages`.
+    ///   - hugePageSize: the size of its pages in bytes; nil for ordinary pages.
+    ///   - isDumped: whether a core dump of this process contains it, with the guest's secrets.
+    /// - Throws: `GuestMemoryError.memory` when the host can't provide that much, or a call fails; `.hugePages`.
     package convenience init(
         _ ranges: [GuestRange], hugePageSize: UInt64? = nil, isDumped: Bool = false, system: any SystemCalls
     ) throws(GuestMemoryError) {
@@ -49,8 +49,8 @@ package final class GuestRAM: Sendable {
         try self.init(banks, isDumped: isDumped)
     }
 
-    /// Memory that there is already.
-    /// - Throws: `GuestMemoryError.memory` when it can't be left out of core dumps.
+    /// Creates RAM from existing memory.
+    /// - Throws: `GuestMemoryError.memory` when it can't be excluded from core dumps.
     package init(_ banks: [Bank], isDumped: Bool = false) throws(GuestMemoryError) {
         self.banks = banks
         if isDumped { return }
@@ -59,7 +59,7 @@ package final class GuestRAM: Sendable {
         }
     }
 
-    /// For `mapError`: which call failed, and for how much.
+    /// Adds the call and the size to an errno, for `mapError`.
     private static func failed(_ call: String, _ range: GuestRange) -> (Errno) -> GuestMemoryError {
         { .memory(mebibytes: range.size >> 20, call: call, errno: $0) }
     }

@@ -4,11 +4,11 @@
 public import LinuxSystem
 internal import SystemPackage
 
-/// Memory made of pages from the kernel's pool of huge pages.
+/// Memory that consists of pages from the kernel's pool of huge pages.
 ///
 /// - SeeAlso: Linux, Documentation/admin-guide/mm/hugetlbpage.rst
 public enum HugePages {
-    /// A memfd of `size` bytes of huge pages, none of which it has yet.
+    /// Creates a memfd of `size` bytes of huge pages, none of which is allocated yet.
     /// - Parameter pageSize: in bytes, a power of two.
     /// - Throws: `PhysicalMemoryError.noSuchPages`, `.notWholePages`, `.controlGroup`, `.call`.
     public static func file(
@@ -30,7 +30,7 @@ public enum HugePages {
         }
     }
 
-    /// Beyond the limit of a control group a page that is touched ends the process (SIGBUS).
+    /// Checks the limits first: above a control group's limit, touching a page ends the process (SIGBUS).
     private static func checkControlGroups(
         _ size: UInt64, _ pageSize: UInt64, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) {
@@ -44,8 +44,8 @@ public enum HugePages {
         if let low { throw .controlGroup(size: pageSize, wanted: size, low) }
     }
 
-    /// Maps all of such a file, for which the kernel takes the pages from the pool.
-    /// - Parameter isPopulated: whether the pages are there at once, and not as they are touched.
+    /// Maps all of such a file; the kernel reserves its pages from the pool.
+    /// - Parameter isPopulated: whether all pages are allocated at once, or only when they are touched.
     /// - Throws: `PhysicalMemoryError.tooFewPages`, `.call`.
     public static func map(
         _ file: CInt, size: UInt64, pageSize: UInt64, isPopulated: Bool, system: any SystemCalls
@@ -55,7 +55,7 @@ public enum HugePages {
                 ? try MemoryMapping(of: file, parts: [0..<size], alignment: pageSize, system: system)
                 : try MemoryMapping(of: file, size: size, system: system)
         } catch .noMemory {
-            // They are set aside when they are mapped (mm/hugetlb.c, hugetlb_reserve_pages).
+            // The pages are reserved by mmap (mm/hugetlb.c, hugetlb_reserve_pages).
             throw tooFew(size / pageSize, pageSize, system)
         } catch { throw .call("mmap", error) }
     }

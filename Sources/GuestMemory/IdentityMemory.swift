@@ -5,24 +5,27 @@ package import LinuxSystem
 package import PlatformBus
 internal import Synchronization
 
-/// The guest's RAM where devices address the host's physical memory: each piece of it is a bank, at the guest-physical
-/// address that is its physical one on the host, so that a device's untranslated DMA lands where the guest means.
+/// The guest's RAM for devices that address the host's physical memory.
 ///
-/// Ownership: the plan has it, for as long as its devices are open. Its content is the guest's while one runs; the plan
+/// Each piece of it is a bank whose guest-physical address equals its host-physical address, so that a device's
+/// untranslated DMA reaches the memory that the guest means.
+///
+/// Ownership: the plan owns it for as long as its devices are open. Its content belongs to the running guest; the plan
 /// clears it between two guests.
 package final class IdentityMemory: Sendable {
     let memory: PhysicalMemory
-    /// The same addresses, to the host and to the guest. In ascending order.
+    /// The same addresses for the host and the guest, in ascending order.
     package let banks: [GuestRange]
-    /// Whether a guest has had it. Atomic for want of a `var` in a class that is Sendable: one thread builds machines.
+    /// Whether a guest has used it. Atomic only because a Sendable class can't have a `var`: one thread builds
+    /// machines.
     private let isUsed = Atomic<Bool>(false)
 
-    /// Linux keeps the memory of its device tree in a table of so many entries until it can allocate (mm/memblock.c,
-    /// INIT_MEMBLOCK_REGIONS).
+    /// Until it can allocate memory, Linux keeps the memory of its device tree in a table of this many entries
+    /// (mm/memblock.c, INIT_MEMBLOCK_REGIONS).
     static let bankLimit = 128
 
-    /// Takes RAM from what the user says, or from what is there: the larger the pages the better, and heaps last, since
-    /// others may need them more.
+    /// Allocates RAM from the configured source, or from an available one: the largest pages first, and heaps last,
+    /// because other programs may need them more.
     /// - Parameters:
     ///   - heap: the name of a DMA heap; nil without one.
     ///   - hugePageSize: the size of the pages in bytes; nil for any.
@@ -56,30 +59,29 @@ package final class IdentityMemory: Sendable {
     private static func sources(_ heap: String?, _ hugePageSize: UInt64?) -> [PhysicalMemory.Source] {
         if let heap { return [.heap(heap)] }
         if let hugePageSize { return [.hugePages(size: hugePageSize)] }
-        // The names that the default area of contiguous memory has: drivers/dma-buf/heaps/cma_heap.c, of Linux 6.12 and
-        // before.
+        // Names of the default area of contiguous memory: drivers/dma-buf/heaps/cma_heap.c, up to Linux 6.12.
         return [.hugePages(size: 1 << 30), .hugePages(size: 2 << 20), .heap("linux,cma"), .heap("reserved")]
     }
 
-    /// RAM for a guest: zero, as at a power-on.
-    /// - Throws: what `GuestRAM` throws.
+    /// RAM for a guest, filled with zeros as at a power-on.
+    /// - Throws: the errors of `GuestRAM`.
     package func guestRAM(isDumped: Bool) throws(GuestMemoryError) -> GuestRAM {
         if isUsed.exchange(true, ordering: .relaxed) { memory.clear() }
         return try GuestRAM(
             zip(banks, memory.banks).map { GuestRAM.Bank(range: $0, mapping: $1.mapping) }, isDumped: isDumped)
     }
 
-    /// Lets go of the memory. A second call does nothing.
+    /// Releases the memory. A second call does nothing.
     package func close() { memory.close() }
 
-    /// The first address of RAM that isn't what it was; nil when all are.
-    /// - Throws: `GuestMemoryError.memoryCheck` when it can't be told.
+    /// The first address of RAM that has moved; nil if none has.
+    /// - Throws: `GuestMemoryError.memoryCheck` when it can't be checked.
     package func firstMoved() throws(GuestMemoryError) -> GuestAddress? {
         do { return try memory.firstMoved().map { GuestAddress($0) } } catch { throw .memoryCheck(error) }
     }
 
-    /// What it is, for the report.
-    /// - Parameter moved: an address that isn't what it was.
+    /// The facts about the memory, for the report.
+    /// - Parameter moved: an address that has moved.
     package func report(moved: GuestAddress? = nil) -> MemoryReport {
         MemoryReport(
             source: memory.source.description, banks: banks.map { .init(address: $0.base.description, size: $0.size) },

@@ -4,17 +4,17 @@
 internal import LinuxSystem
 internal import SystemPackage
 
-/// /proc/kcore, the kernel's memory as an ELF core file: where contiguous memory of a heap is found by what is in it,
-/// since Linux 6.9 and later tell nobody where it is (drivers/dma-buf/heaps/cma_heap.c maps bare page frames, which
-/// pagemap leaves out).
+/// /proc/kcore, the kernel's memory as an ELF core file. It is searched for marks to find the place of a heap's
+/// contiguous memory: from Linux 6.9 on no interface shows it (drivers/dma-buf/heaps/cma_heap.c maps bare page frames,
+/// which pagemap omits).
 struct KernelCore: ~Copyable {
-    /// RAM as the file has it.
+    /// A range of RAM in the file.
     struct Segment: Equatable {
         /// The first byte's physical address.
         let address: UInt64
         /// In bytes.
         let size: UInt64
-        /// Where it is in the file.
+        /// The offset in the file.
         let offset: UInt64
     }
 
@@ -25,14 +25,14 @@ struct KernelCore: ~Copyable {
     private let system: any SystemCalls
     private let segments: [Segment]
 
-    /// Where the memory with these marks begins, which is contiguous: each page is looked at.
+    /// Finds the first address of the contiguous memory with these marks; every page is checked.
     /// - Throws: `PhysicalMemoryError.heapAddress`.
     static func find(
         _ marks: PageMarks, heap: String, system: any SystemCalls
     ) throws(PhysicalMemoryError) -> UInt64 {
         do throws(Errno) {
             let core = try KernelCore(system: system)
-            // CMA aligns what is large to CONFIG_CMA_ALIGNMENT, 1 MiB by default.
+            // CMA aligns large allocations to CONFIG_CMA_ALIGNMENT, 1 MiB by default.
             for step in [1 << 20, MemoryMapping.pageSize] {
                 if let address = try core.first(marks[0], step: step), try core.holds(marks, at: address) {
                     return address
@@ -68,7 +68,7 @@ struct KernelCore: ~Copyable {
         }
     }
 
-    /// The first address, of multiples of `step`, where `mark` is.
+    /// The first multiple of `step` at which `mark` is.
     private func first(_ mark: [UInt8], step: UInt64) throws(Errno) -> UInt64? {
         for segment in segments {
             let (end, overflow) = segment.address.addingReportingOverflow(segment.size)
@@ -110,7 +110,7 @@ struct KernelCore: ~Copyable {
         var done = 0
         let descriptor = file.rawValue
         bytes.withUnsafeMutableBytes { buffer in
-            // Safety: the buffer is the array's own, for the length of the closure.
+            // Safety: the buffer is the array's own, and valid for the whole closure.
             do throws(Errno) { done = try system.pread(descriptor, buffer, at: offset) } catch { failure = error }
         }
         if let failure { throw failure }
@@ -120,7 +120,7 @@ struct KernelCore: ~Copyable {
 }
 
 extension [UInt8] {
-    /// The little-endian number of `count` bytes at `offset`, which the array has.
+    /// The little-endian number of `count` bytes at `offset`, which must be in the array.
     fileprivate func number(_ offset: Int, _ count: Int) -> UInt64 {
         (0..<count).reduce(0) { $0 | UInt64(self[offset + $1]) << UInt64($1 * 8) }
     }

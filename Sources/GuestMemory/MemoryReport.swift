@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// The guest's RAM at the host's physical addresses: what it is, and whether it has stayed there.
+/// The report of the guest's RAM at the host's physical addresses: its source, and whether it has moved.
 public struct MemoryReport: Sendable, Equatable, Encodable {
     /// A contiguous piece of RAM.
     public struct Bank: Sendable, Equatable, Encodable {
-        /// To the host and to the guest.
+        /// The address, which is the same for the host and the guest.
         public let address: String
         /// In bytes.
         public let size: UInt64
@@ -15,11 +15,11 @@ public struct MemoryReport: Sendable, Equatable, Encodable {
     public let source: String
     /// In ascending order.
     public let banks: [Bank]
-    /// Whether nothing on the host can move it.
+    /// Whether it is pinned, so that the host can't move it.
     public let isPinned: Bool
-    /// Why not.
+    /// Why it isn't pinned.
     public let notPinned: String?
-    /// The first address that isn't what it was; nil when all are.
+    /// The first address that has moved; nil if none has.
     public let moved: String?
 
     enum CodingKeys: String, CodingKey {
@@ -28,7 +28,7 @@ public struct MemoryReport: Sendable, Equatable, Encodable {
         case notPinned = "not_pinned"
     }
 
-    /// The report as text, a line for each fact.
+    /// The report as text, one line for each fact.
     public var lines: [String] {
         let total = banks.reduce(0) { $0 + $1.size } >> 20
         let pieces = banks.count == 1 ? "one piece" : "\(banks.count) pieces"

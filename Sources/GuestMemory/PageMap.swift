@@ -4,11 +4,11 @@
 public import LinuxSystem
 public import SystemPackage
 
-/// Where the pages of this process are in the host's memory.
+/// The physical addresses of this process's pages.
 ///
 /// - SeeAlso: Linux, Documentation/admin-guide/mm/pagemap.rst
 public final class PageMap: Sendable {
-    /// What the kernel says of a page.
+    /// The kernel's entry for a page.
     public struct Entry: Equatable, Sendable {
         private let rawValue: UInt64
 
@@ -16,14 +16,14 @@ public final class PageMap: Sendable {
 
         /// Whether it is in memory: bit 63.
         public var isPresent: Bool { rawValue >> 63 == 1 }
-        /// The number of its page frame: bits 54:0. 0 for a reader who may not know it.
+        /// The number of its page frame: bits 54:0. 0 for a reader that may not see it.
         public var frame: UInt64 { rawValue & (1 << 55 - 1) }
     }
 
     private let file: OwnedDescriptor
     private let system: any SystemCalls
 
-    /// - Throws: what opening /proc/self/pagemap gives: ENOENT for a kernel without CONFIG_PROC_PAGE_MONITOR.
+    /// - Throws: the errors of opening /proc/self/pagemap: ENOENT for a kernel without CONFIG_PROC_PAGE_MONITOR.
     public init(system: any SystemCalls) throws(Errno) {
         file = OwnedDescriptor(adopting: try system.open("/proc/self/pagemap", .readOnly), of: system)
         self.system = system
@@ -34,13 +34,13 @@ public final class PageMap: Sendable {
 
     /// The physical addresses of pieces of memory.
     /// - Parameters:
-    ///   - granule: the distance from one to the next in bytes, a multiple of the page's size.
+    ///   - granule: the distance between two addresses in bytes, a multiple of the page size.
     /// - Throws: `PhysicalMemoryError.call`, `.notPresent`, `.addressesHidden`.
     public func physicalAddresses(
         of mapping: MemoryMapping, granule: UInt64
     ) throws(PhysicalMemoryError) -> [UInt64] {
         let pageSize = MemoryMapping.pageSize
-        // Entries of neighbours come with one call, those of huge pages are far from each other.
+        // One call reads the entries of neighbours; those of huge pages are far apart.
         let entriesAtOnce = granule == pageSize ? 4096 : 1
         var addresses: [UInt64] = []
         var offset: UInt64 = 0
@@ -53,7 +53,7 @@ public final class PageMap: Sendable {
             for entry in entries {
                 guard entry.isPresent else { throw .notPresent }
                 guard entry.frame != 0 else { throw .addressesHidden }
-                // Arm has physical addresses of 52 bits at most (Arm ARM, DDI 0487, D8.1): the product fits.
+                // Arm has physical addresses of at most 52 bits (Arm ARM, DDI 0487, D8.1), so the product fits.
                 addresses.append(entry.frame &* pageSize)
             }
             offset += UInt64(count) * granule
@@ -67,7 +67,7 @@ public final class PageMap: Sendable {
         var failure: Errno?
         var byteCount = 0
         values.withUnsafeMutableBytes { bytes in
-            // Safety: the buffer is the array's own, for the length of the closure.
+            // Safety: the buffer is the array's own, and valid for the whole closure.
             do throws(Errno) { byteCount = try system.pread(descriptor, bytes, at: position) } catch { failure = error }
         }
         if let failure { throw failure }

@@ -3,10 +3,10 @@
 
 internal import LinuxSystem
 
-/// Marks at the beginning of each page of a mapping, by which it is known elsewhere. The pages are zero before and
+/// Marks at the beginning of each page of a mapping, by which it can be found elsewhere. The pages are zero before and
 /// after.
 struct PageMarks {
-    /// In bytes: 16 that are nobody else's, and the page's number.
+    /// The length of a mark in bytes: 16 random bytes, and the page's number.
     static let size = 24
 
     let count: UInt64
@@ -14,7 +14,7 @@ struct PageMarks {
     private let secret: [UInt8]
 
     /// Writes the marks.
-    /// - Throws: what getrandom(2) gives.
+    /// - Throws: the errors of getrandom(2).
     init(on mapping: MemoryMapping, system: any SystemCalls) throws(Errno) {
         secret = try system.randomBytes(16)
         self.mapping = mapping

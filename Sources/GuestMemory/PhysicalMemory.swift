@@ -4,26 +4,26 @@
 public import LinuxSystem
 public import SystemPackage
 
-/// Memory whose place in the host's memory is known and stays: in as many banks as it has pieces, each of them
-/// contiguous in this process, too. All of it is zero.
+/// Memory that stays at known host-physical addresses.
 ///
-/// Ownership: immutable but for its content, whose owner is whoever runs the guest in it. The memory goes when the last
-/// user of its mappings goes, and this.
+/// It has a bank for each of its pieces, each of them contiguous in this process, too. All of it is zero at first.
 ///
-/// What keeps it in place: a heap's memory is the kernel's own. Huge pages are neither swapped nor compacted, but they
-/// are moved to make room for another's contiguous memory, off memory that is taken away or found bad, and by
-/// move_pages(2). A long-term pin forbids that, and an io_uring's registered buffers are the one thing in the kernel
-/// that gives one without a device of a driver. Where there is no io_uring the pages are held and not pinned, and
-/// `firstMoved` finds out.
+/// Ownership: immutable except for its content, which belongs to the code that runs the guest. The memory is freed when
+/// this object and the last user of its mappings are released.
+///
+/// A heap's memory can't move, because it belongs to the kernel. Huge pages are neither swapped nor compacted. But the
+/// kernel moves them to make room for other contiguous memory, away from memory that is removed or found bad, and by
+/// move_pages(2). A long-term pin forbids that. Without a device of a driver, only the registered buffers of io_uring
+/// give one. Without io_uring the pages are held but not pinned, and `firstMoved` detects a move.
 public final class PhysicalMemory: Sendable {
-    /// Where it is from.
+    /// Where the memory comes from.
     public enum Source: Equatable, Sendable, CustomStringConvertible {
         /// The pool of huge pages of this many bytes.
         case hugePages(size: UInt64)
         /// The heap of this name below /dev/dma_heap.
         case heap(String)
 
-        /// As messages name it.
+        /// The source as messages name it.
         public var description: String {
             switch self {
             case .hugePages(let size): "\(PhysicalMemoryError.text(size)) pages"
@@ -32,21 +32,21 @@ public final class PhysicalMemory: Sendable {
         }
     }
 
-    /// A piece of it.
+    /// A contiguous piece of the memory.
     public struct Bank: Sendable {
         /// Its first byte's physical address.
         public let address: UInt64
-        /// What this process sees of it.
+        /// The mapping of the piece in this process.
         public let mapping: MemoryMapping
     }
 
-    /// Where it was taken from.
+    /// Where it was allocated from.
     public let source: Source
-    /// In ascending order, free of overlaps. Empty once it was closed.
+    /// In ascending order, free of overlaps. Empty after `close`.
     public var banks: [Bank] { list.all }
-    /// Why it is held and not pinned; nil for what is pinned, or the kernel's own.
+    /// Why it isn't pinned; nil for memory that is pinned, or is the kernel's own.
     public let pinFailure: Errno?
-    /// The distance of the addresses that pagemap is asked for, in bytes; nil for memory that it doesn't show.
+    /// The distance of the addresses that are looked up in pagemap, in bytes; nil for memory that it doesn't show.
     private let granule: UInt64?
     private let list: OwnedList<Bank>
     private let pin: Share<Pin>
@@ -64,11 +64,11 @@ public final class PhysicalMemory: Sendable {
         deinit { system.unpin(descriptor) }
     }
 
-    /// In bytes.
+    /// The size in bytes.
     public var size: UInt64 { banks.reduce(0) { $0 + $1.mapping.size } }
 
-    /// Takes `size` bytes from `source`.
-    /// - Throws: `PhysicalMemoryError`; nothing stays taken.
+    /// Allocates `size` bytes from `source`.
+    /// - Throws: `PhysicalMemoryError`; nothing stays allocated then.
     public convenience init(size: UInt64, from source: Source, system: any SystemCalls) throws(PhysicalMemoryError) {
         switch source {
         case .hugePages(let pageSize): try self.init(size, pageSize: pageSize, system)
@@ -91,14 +91,14 @@ public final class PhysicalMemory: Sendable {
         self.pinFailure = pinFailure
     }
 
-    /// Gives the file its pages, pins them and finds out where they are.
+    /// Allocates the file's pages, pins them and finds their addresses.
     private static func takePages(
         of file: CInt, _ size: UInt64, _ pageSize: UInt64, _ map: PageMap, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> (pages: [UInt64], pin: Pin?, pinFailure: Errno?) {
         let whole = try HugePages.map(file, size: size, pageSize: pageSize, isPopulated: true, system: system)
         var pin: Pin?
         var pinFailure: Errno?
-        // First of all: pinning may move pages to where they may stay.
+        // First of all: pinning may move pages.
         do throws(Errno) { pin = try Pin(whole, system: system) } catch { pinFailure = error }
         return (try map.physicalAddresses(of: whole, granule: pageSize), pin, pinFailure)
     }
@@ -115,8 +115,9 @@ public final class PhysicalMemory: Sendable {
         pinFailure = nil
     }
 
-    /// Lets go of the banks, newest first, then of the pin and the page map. Who has a share of a bank's mapping keeps
-    /// the memory, but not in its place. A second call does nothing.
+    /// Releases the banks, newest first, then the pin and the page map.
+    ///
+    /// If other code has a share of a bank's mapping, the memory stays, but may move. A second call does nothing.
     public func close() {
         list.releaseAll()
         pin.release()
@@ -125,7 +126,7 @@ public final class PhysicalMemory: Sendable {
 
     deinit { close() }
 
-    /// Where a heap's memory is, and how it can be asked for again.
+    /// The place of a heap's memory, and how to look it up again.
     private static func place(
         of file: CInt, _ size: UInt64, heap name: String, _ map: PageMap, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> (runs: [PhysicalRun], granule: UInt64?) {
@@ -133,7 +134,7 @@ public final class PhysicalMemory: Sendable {
         let whole = try mapError(
             PhysicalMemoryError.call("mmap of the heap \(name)"),
             try MemoryMapping(of: file, size: size, system: system))
-        // Writing them touches each page, without which pagemap knows none.
+        // Writing the marks touches each page; pagemap shows no other pages.
         let marks = try mapError(PhysicalMemoryError.call("getrandom"), try PageMarks(on: whole, system: system))
         defer { marks.erase() }
         do throws(PhysicalMemoryError) {
@@ -163,8 +164,8 @@ public final class PhysicalMemory: Sendable {
         }
     }
 
-    /// Maps each run with the same remainder by `alignment` as its physical address, so that KVM can map it in large
-    /// blocks.
+    /// Maps each run so that its address has the same remainder by `alignment` as its physical address. KVM can then
+    /// map it in large blocks.
     private static func map(
         _ runs: [PhysicalRun], of file: CInt, alignment: UInt64, _ system: any SystemCalls
     ) throws(PhysicalMemoryError) -> [Bank] {
@@ -180,9 +181,10 @@ public final class PhysicalMemory: Sendable {
         return banks
     }
 
-    /// The first address that isn't where it was when the memory was taken; nil when all are. What a heap gave can't
-    /// move, and where pagemap doesn't show it nothing is asked.
-    /// - Throws: `PhysicalMemoryError` when pagemap can't be read; a page that is no longer in memory has moved.
+    /// The first address that has moved since the memory was allocated; nil if none has.
+    ///
+    /// A heap's memory can't move; it isn't checked where pagemap doesn't show it.
+    /// - Throws: `PhysicalMemoryError` when pagemap can't be read; a page that is no longer in memory counts as moved.
     public func firstMoved() throws(PhysicalMemoryError) -> UInt64? {
         guard let granule else { return nil }
         for bank in banks {
@@ -191,7 +193,7 @@ public final class PhysicalMemory: Sendable {
                 addresses = try map.physicalAddresses(of: bank.mapping, granule: granule)
             } catch .notPresent { return bank.address }
             for (index, address) in addresses.enumerated() {
-                // Inside the bank, whose end fits into 64 bits.
+                // No overflow: the address is inside the bank, whose end fits into 64 bits.
                 let expected = bank.address &+ UInt64(index) &* granule
                 if address != expected { return expected }
             }
@@ -199,11 +201,11 @@ public final class PhysicalMemory: Sendable {
         return nil
     }
 
-    /// Makes all of it zero again.
+    /// Fills all of it with zeros.
     public func clear() {
         for bank in banks {
-            // Safety: the range is the mapping's own, which the bank keeps alive; memset doesn't care for who else
-            // writes.
+            // Safety: the range is the mapping's own, which the bank keeps alive; memset works even if other code
+            // writes at the same time.
             bank.mapping.bytes(at: 0, count: bank.mapping.size)?.initializeMemory(as: UInt8.self, repeating: 0)
         }
     }

@@ -4,25 +4,25 @@
 public import LinuxSystem
 public import SystemPackage
 
-/// Why there is no memory whose place in the host's memory is known and stays.
+/// Why there is no memory that stays at known host-physical addresses.
 public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The kernel has no huge pages of this many bytes.
     case noSuchPages(size: UInt64)
-    /// The pool of huge pages is too small; `total` is nil where sysfs doesn't say.
+    /// The pool of huge pages is too small; `total` is nil when sysfs doesn't have it.
     case tooFewPages(size: UInt64, wanted: UInt64, free: UInt64, total: UInt64?)
-    /// This process's control group may not have as many huge pages; in bytes.
+    /// This process's control group doesn't allow as many huge pages; in bytes.
     case controlGroup(size: UInt64, wanted: UInt64, ControlGroups.Limit)
-    /// The memory is no multiple of the page's size.
+    /// The memory's size is not a multiple of the page size.
     case notWholePages(size: UInt64)
-    /// There is no such heap; these there are.
+    /// There is no such heap; `others` are those that exist.
     case noSuchHeap(String, others: [String])
-    /// The heap, as it is, can't give that much.
+    /// The heap can't provide that much at the moment.
     case heapIsFull(String, size: UInt64)
     /// /proc/self/pagemap shows no addresses to this process.
     case addressesHidden
     /// A page that was just touched isn't in memory.
     case notPresent
-    /// Where a heap's memory is can't be told.
+    /// The physical address of a heap's memory can't be found.
     case heapAddress(String, reason: String)
     /// A system call, by name.
     case call(String, Errno)
@@ -55,7 +55,7 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         }
     }
 
-    /// What to do about it; nil where the text says it.
+    /// What to do about it; nil when `description` already says it.
     public var remedy: String? {
         switch self {
         case .tooFewPages(let size, let wanted, let free, let total):
@@ -76,6 +76,6 @@ public enum PhysicalMemoryError: Error, Equatable, Sendable, CustomStringConvert
         size >> 30 > 0 ? "\(size >> 30) GiB" : "\(size >> 20) MiB"
     }
 
-    /// For `mapError`: which call failed.
+    /// Adds the name of the call to an errno, for `mapError`.
     static func call(_ name: String) -> (Errno) -> PhysicalMemoryError { { .call(name, $0) } }
 }

@@ -1,23 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Memory that is contiguous in the host's memory, put together from pages of a file.
+/// A contiguous range of the host's physical memory, composed of pages of a file.
 public struct PhysicalRun: Equatable, Sendable {
     /// Its first byte's physical address.
     public let address: UInt64
-    /// The parts of the file that it is made of, lowest address first.
+    /// The parts of the file in the run, lowest address first.
     public private(set) var parts: [Range<UInt64>]
 
     /// In bytes.
     public var size: UInt64 { parts.reduce(0) { $0 + ($1.upperBound - $1.lowerBound) } }
 
-    /// A run of its own.
+    /// Creates a run from its parts.
     public init(address: UInt64, parts: [Range<UInt64>]) {
         self.address = address
         self.parts = parts
     }
 
-    /// The longest runs that a file's pages make, in ascending order.
+    /// The longest runs of a file's pages, in ascending order.
     /// - Parameters:
     ///   - pages: the physical address of each page, in the file's order.
     ///   - pageSize: in bytes.

@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 extension BindingNumbers {
-    /// The ends of names that say in which unit the number is.
+    /// The endings of names that give the unit of a number.
     /// - SeeAlso: dt-schema, schemas/property-units.yaml
     private static let units = [
         "-bits", "-bps", "-bp", "-bytes", "-celsius", "-db", "-femtofarads", "-hz", "-kBps", "-kpascal", "-mhz",
@@ -10,7 +10,8 @@ extension BindingNumbers {
         "-nanoamp", "-ns", "-ohms", "-percent", "-picofarads", "-ps", "-sec", "-us",
     ]
 
-    /// Whether a property of this name is a number. The list is searched from its beginning: hardly anything asks.
+    /// Whether a property with this name is a number. The list is searched from its beginning, because this is rarely
+    /// needed.
     static func contains(_ name: String) -> Bool {
         if units.contains(where: name.hasSuffix) { return true }
         return names.utf8.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }.contains {

@@ -4,20 +4,20 @@
 internal import DeviceTree
 internal import HostDevices
 
-/// How fast a clock of the host runs now.
+/// The current rate of a clock of the host.
 struct ClockRate: Equatable, Sendable {
-    /// How it is known.
+    /// Where the rate comes from.
     enum Origin: Equatable, Sendable, CustomStringConvertible {
-        /// The clock's own node says so, or that of its source.
+        /// The clock's own node, or that of its source, has the rate.
         case fixed
-        /// The host's driver had the clock of this name, at that rate.
+        /// The host's driver had the clock with this name, at that rate.
         case record(String)
-        /// The host's kernel says so of the clock of this name.
+        /// The host's kernel reports it for the clock with this name.
         case kernel(String)
         case configuration
-        /// From the configuration's word on all clocks whose rates aren't known.
+        /// The configuration's rate for all clocks whose rates aren't known.
         case configurationForAll
-        /// Nobody knows it, and nobody asks for it.
+        /// A placeholder: the rate isn't known, and no driver reads it.
         case standIn
 
         var description: String {
@@ -32,15 +32,15 @@ struct ClockRate: Equatable, Sendable {
         }
     }
 
-    /// Why it isn't.
+    /// Why the rate isn't known.
     enum Problem: Error, Equatable, Sendable, CustomStringConvertible {
-        /// Not fixed, and its node doesn't say what the kernel calls it.
+        /// The rate isn't fixed, and the clock's node doesn't have its name in the kernel.
         case unidentified
-        /// Not fixed, and the kernel's word on this name can't be had.
+        /// The rate isn't fixed, and the kernel's rate for this name can't be read.
         case unreadable(String)
-        /// More than a device tree can say of a fixed clock, or nothing.
+        /// The rate is 0, or too large for a fixed clock in a device tree.
         case implausible(UInt64)
-        /// Its source can't be followed.
+        /// The clock's source can't be found.
         case badSource
 
         var description: String {
@@ -56,22 +56,22 @@ struct ClockRate: Equatable, Sendable {
     let hertz: UInt32
     let origin: Origin
 
-    /// The bus clock of a primecell (ARM's AMBA peripherals), without which Linux tries no driver on it.
+    /// The bus clock of a PrimeCell (Arm's AMBA peripherals); without it Linux probes no driver for the device.
     /// - SeeAlso: Linux, drivers/amba/bus.c (amba_get_enable_pclk)
     static let primecellClock = "apb_pclk"
-    /// Stands in for it where its rate isn't known.
+    /// The placeholder's rate, if the real rate isn't known.
     static let primecellRate: UInt32 = 24_000_000
 }
 
 extension HostTree {
-    /// The rate of the clock that `reference` means.
-    /// - Parameter recorded: what the host's driver had for it.
+    /// The rate of the clock that `reference` refers to.
+    /// - Parameter recorded: the clock that the host's driver had.
     /// - SeeAlso: bindings clock/fixed-clock.yaml, clock/fixed-factor-clock.yaml, clock/clock-bindings.txt
     ///   (clock-output-names, clock-indices); Linux, drivers/clk/clk.c (clk_debug_create_one)
     func rate(
         of reference: NodeReference, recorded: HostRecord.Clock? = nil, depth: Int = 0
     ) throws(DeviceTreeError) -> Result<ClockRate, ClockRate.Problem> {
-        // Clocks made from each other in a circle must come to an end.
+        // The search must end even if the clocks form a circle.
         guard depth < 16 else { return .failure(.badSource) }
         let provider = reference.provider
         let compatible = try property("compatible", of: provider)?.strings ?? []
@@ -103,13 +103,13 @@ extension HostTree {
         else { return .failure(.badSource) }
         switch try rate(of: source, depth: depth + 1) {
         case .success(let rate):
-            // 32 bits by 32 bits can't overflow.
+            // The product of two 32-bit numbers can't overflow.
             return Self.rate(UInt64(rate.hertz) * UInt64(multiplier) / UInt64(divisor), rate.origin)
         case .failure(let problem): return .failure(problem)
         }
     }
 
-    /// What the host's kernel calls the clock: the entry of the provider's `clock-output-names`.
+    /// The name of the clock in the host's kernel: an entry of the provider's `clock-output-names`.
     private func kernelName(of reference: NodeReference) throws(DeviceTreeError) -> String? {
         guard reference.arguments.count <= 1,
             let names = try property("clock-output-names", of: reference.provider)?.strings

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What the driver of a device probably insists on, by its `compatible`: what the bindings require, but for well-known
-/// exceptions.
+/// What the driver of a device probably requires, by the device's `compatible`: the requirements of the bindings, with
+/// known exceptions.
 struct DriverDemands {
-    /// What the first name that the bindings know requires, and what it may have; nil where they know none.
+    /// The properties that the first known name requires, and those that are optional; nil if the bindings have none of
+    /// the names.
     private let known: (required: Set<Substring>, optional: Set<Substring>)?
     private let compatible: [String]
     private let properties: [String]
 
     /// - Parameters:
     ///   - compatible: most specific first.
-    ///   - properties: the names of those that the device has in the guest.
+    ///   - properties: the names of the properties that the device has in the guest.
     init(compatible: [String], properties: [String]) {
         self.compatible = compatible
         self.properties = properties
@@ -24,24 +25,26 @@ struct DriverDemands {
         }
     }
 
-    /// A driver of which nothing is known most often wants its clocks.
+    /// Whether the driver requires its clocks. Most drivers do, so this is true for an unknown one.
     var clocks: Bool { exception("clocks") ?? known.map { $0.required.contains("clocks") } ?? true }
 
-    /// Most drivers take a device without resets for one that needs none.
+    /// Whether the driver requires its resets. Most drivers also work without them, so this is false for an unknown
+    /// one.
     var resets: Bool { exception("resets") ?? known?.required.contains("resets") ?? false }
 
-    /// Whether it needs what another property refers to.
+    /// Whether the driver requires the target of another property.
     func needs(_ property: String) -> Bool {
         if let exception = exception(property) { return exception }
         switch property {
-        // Nearly all go on by programmed I/O; a trigger, a hint, what a console says.
+        // Nearly all drivers work without them: they use programmed I/O, or the property is a trigger, a hint, or a
+        // console's information.
         case "dmas", "interrupts-extended", "extcon", "nvmem-cells", "leds", "remote-endpoint": return false
         case "phys": return known.map { $0.required.contains("phys") } ?? true
         default: return known?.required.contains(Substring(property)) ?? false
         }
     }
 
-    /// What drivers of Linux do, where the bindings have it otherwise.
+    /// The known behaviour of Linux's drivers where it differs from the bindings.
     private func exception(_ property: String) -> Bool? {
         for name in compatible {
             if let found = Self.exceptions.first(where: { $0.compatible == name && $0.property == property }) {
@@ -51,7 +54,7 @@ struct DriverDemands {
         return nil
     }
 
-    /// Needed all the same, unless there is another property in the place of it.
+    /// Properties that a driver requires against its binding, unless it has the property `unless`.
     /// - SeeAlso: Linux 6.12, the driver of each
     private static let exceptions: [(compatible: String, property: String, unless: String?)] = [
         // drivers/net/ethernet/stmicro/stmmac/dwmac-imx.c, imx_dwmac_parse_dt

@@ -3,20 +3,22 @@
 
 public import DeviceTree
 
-/// Why a guest can't have a node for a device. `description` says which device, why, and what to do about it.
+/// Why a guest can't have a node for a device.
+///
+/// `description` says which device, why, and what to do about it.
 public enum GuestNodeError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The host's tree can't be read, or what would be written is no device tree.
+    /// The host's tree can't be read, or the result isn't a valid device tree.
     case deviceTree(device: String, DeviceTreeError)
     /// The host booted without a device tree, so nothing describes the device to the guest.
     case noDeviceTreeNode(device: String)
-    /// `strict` is on, and these references of its node can't be carried over.
+    /// `strict` is true, but these references of its node can't be kept.
     case missingReferences(device: String, [String])
     /// The configuration has rates for clocks that the device doesn't have.
     case unknownClocks(device: String, [String], known: [String])
-    /// What its driver needs, going by its `compatible`, is not there.
+    /// The node lacks what the driver requires according to its `compatible`.
     case incompleteNode(device: String, compatible: String, String)
 
-    /// What failed and why, and what to do.
+    /// What failed, why, and what to do.
     public var description: String {
         switch self {
         case .deviceTree(let device, let error): "\(device): \(error)"

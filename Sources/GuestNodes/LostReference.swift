@@ -3,40 +3,41 @@
 
 public import DeviceTree
 
-/// A phandle in a property that is known to hold some, by which nothing can be found: no node has it, or the node takes
-/// no interrupts.
+/// A phandle without a target in a property that is known to hold phandles.
+///
+/// No node has it, or the node isn't an interrupt controller.
 public struct LostReference: Equatable, Sendable {
-    /// Why it leads nowhere.
+    /// Why it has no target.
     public enum Reason: Equatable, Sendable {
         /// No node has the phandle.
         case noNode
-        /// The node that has it is no interrupt controller: it has no `#interrupt-cells`.
+        /// The node with the phandle is not an interrupt controller: it has no `#interrupt-cells`.
         case noController
     }
 
-    /// The path of the node that refers.
+    /// The path of the node with the reference.
     public let node: String
-    /// The property that does.
+    /// The property with the reference.
     public let property: String
-    /// The number that stands there; 0xFFFFFFFF is no phandle, and leads nowhere either.
+    /// The number in the property; 0xFFFFFFFF is not a valid phandle, and has no target either.
     public let phandle: UInt32
-    /// Why it leads nowhere.
+    /// Why it has no target.
     public let reason: Reason
-    /// Whether the phandles follow one another without arguments between them.
+    /// Whether the property has only phandles, without arguments between them.
     public let isPlain: Bool
     /// Whether neither the node nor one above it is disabled.
     public let isEnabled: Bool
 
-    /// Whether the node's interrupts, or those that it passes on, never come without it.
+    /// Whether interrupts of the node, or those that it passes on, can't arrive without it.
     public var isInterrupt: Bool { Self.interruptProperties.contains(property) }
 
-    /// Tells it from others of a tree.
+    /// Identifies it among the references of a tree.
     public var key: String { "\(node) \(property) \(phandle)" }
 
     private static let interruptProperties = ["interrupt-parent", "interrupts-extended", "interrupt-map"]
 
     /// Every such reference of `tree`, in document order.
-    /// - Parameter others: nodes that the tree will have besides.
+    /// - Parameter others: further nodes that the tree will have.
     public static func all(in tree: Tree, besides others: [Node] = []) -> [LostReference] {
         var search = ReferenceSearch()
         for node in others { search.add(node) }
@@ -52,7 +53,7 @@ public struct LostReference: Equatable, Sendable {
 }
 
 extension Tree {
-    /// Takes the properties of these references out, each with the one that names its entries.
+    /// Removes the properties of these references, each with the property that names its entries.
     public mutating func remove(_ references: [LostReference]) {
         if references.isEmpty { return }
         root.remove(Set(references.map { "\($0.node) \($0.property)" }), at: "")
@@ -71,15 +72,15 @@ extension Node {
     }
 }
 
-/// Looks at each reference of a tree.
+/// Examines each reference of a tree.
 private struct ReferenceSearch {
-    /// The nodes with phandles; the first in document order wins.
+    /// The nodes with phandles; if two have the same one, the first in document order counts.
     private var providers: [UInt32: Node] = [:]
     private(set) var lost: [LostReference] = []
-    /// What each name means, so that it is looked up once.
+    /// The rule of each property name, so that it is looked up only once.
     private var rules: [String: ReferenceRule?] = [:]
 
-    /// Children of the root whose properties are names and texts, not what bindings say.
+    /// Children of the root whose properties are names and texts, and don't follow the bindings.
     private static let textNodes = ["aliases", "chosen", "__symbols__", "__fixups__", "__local_fixups__"]
 
     mutating func add(_ node: Node) {
@@ -108,7 +109,8 @@ private struct ReferenceSearch {
     static func rule(_ name: String) -> ReferenceRule? {
         switch name {
         case "assigned-clocks", "assigned-clock-parents": return ReferenceRule(property: "clocks")
-        // Pins of a state; other names that begin like this are registers of a pin controller.
+        // Only `pinctrl-` with a number holds pins of a state; other names with this beginning are registers of a pin
+        // controller.
         case _ where name.hasPrefix("pinctrl-") && UInt8(name.dropFirst(8)) == nil: return nil
         default: return ReferenceRule(property: name)
         }
@@ -122,7 +124,7 @@ private struct ReferenceSearch {
         switch property.name {
         case "interrupt-map": found = inInterruptMap(value, of: node)
         case "msi-map", "iommu-map": found = inIDMap(value)
-        // The cells of a hog are its controller's, without a phandle (binding gpio/gpio.txt).
+        // A GPIO hog has only cells of its own controller, without a phandle (binding gpio/gpio.txt).
         case "gpios" where node[property: "gpio-hog"] != nil: return
         case "interrupt-parent":
             found = value.cell.flatMap { cell in problem(ofParent: cell).map { [(cell, $0)] } } ?? []
@@ -139,7 +141,7 @@ private struct ReferenceSearch {
         }
     }
 
-    /// Some vendors have names and texts where common bindings have phandles.
+    /// Whether the value is text: some vendors have names and texts where common bindings have phandles.
     private static func isText(_ value: PropertyValue) -> Bool {
         value.strings?.allSatisfy { !$0.isEmpty && $0.utf8.allSatisfy { UInt8(ascii: " ")...UInt8(ascii: "~") ~= $0 } }
             == true
@@ -151,8 +153,8 @@ private struct ReferenceSearch {
         return parent[property: "#interrupt-cells"] == nil ? .noController : nil
     }
 
-    /// Entries of a phandle and its arguments. Behind a phandle that leads nowhere, where as many cells follow as its
-    /// node says, the rest can't be told.
+    /// Entries of a phandle and its arguments. If the number of arguments depends on a node that doesn't exist, the
+    /// rest of the list can't be read.
     private func inList(_ value: PropertyValue, _ rule: ReferenceRule) -> [(UInt32, LostReference.Reason)] {
         var found: [(UInt32, LostReference.Reason)] = []
         var reader = value.reader
@@ -166,18 +168,18 @@ private struct ReferenceSearch {
             switch rule.arguments {
             case .fixed(let fixed): count = UInt32(fixed)
             case .between(let counts) where counts.count == 1: count = UInt32(counts.lowerBound)
-            // How many numbers follow isn't known, so neither is where the next entry begins.
+            // The number of arguments isn't known, so the place of the next entry isn't known either.
             case .rest, .between: return found
             case .counted(let name, let otherwise):
                 count = provider.flatMap { $0[property: name]?.cell ?? otherwise.map { UInt32($0) } }
             }
-            // Linux takes no more (include/linux/of.h, MAX_PHANDLE_ARGS).
+            // Linux accepts no more (include/linux/of.h, MAX_PHANDLE_ARGS).
             guard let count, count <= 16 else { return found }
             for _ in 0..<count { _ = reader.cell() }
         }
     }
 
-    /// Entries of a first ID, a phandle, the first ID there and a count: bindings pci/pci-msi.txt and pci-iommu.txt.
+    /// Entries of a first ID, a phandle, the target's first ID and a count: bindings pci/pci-msi.txt and pci-iommu.txt.
     private func inIDMap(_ value: PropertyValue) -> [(UInt32, LostReference.Reason)] {
         var found: [(UInt32, LostReference.Reason)] = []
         var reader = value.reader
@@ -187,7 +189,7 @@ private struct ReferenceSearch {
         return found
     }
 
-    /// Entries of a child's address and interrupt, a phandle, and the address and interrupt there.
+    /// Entries of a child's address and interrupt, a phandle, and the target's address and interrupt.
     /// - SeeAlso: Devicetree Specification v0.4, 2.4.3.1
     private func inInterruptMap(_ value: PropertyValue, of node: Node) -> [(UInt32, LostReference.Reason)] {
         guard let address = node[property: "#address-cells"]?.cell, address <= 4,
@@ -198,7 +200,7 @@ private struct ReferenceSearch {
             for _ in 0..<address + interrupt { _ = reader.cell() }
             guard let phandle = reader.cell(), phandle != 0 else { return [] }
             if let reason = problem(ofParent: phandle) { return [(phandle, reason)] }
-            // Linux takes an absent #address-cells for 0 here (drivers/of/irq.c).
+            // Here Linux reads a missing #address-cells as 0 (drivers/of/irq.c).
             let parentAddress = providers[phandle]?[property: "#address-cells"]?.cell ?? 0
             guard let parentInterrupt = providers[phandle]?[property: "#interrupt-cells"]?.cell, parentAddress <= 4,
                 parentInterrupt <= 16

@@ -4,25 +4,25 @@
 public import DeviceTree
 public import HostDevices
 
-/// Makes the guest's nodes of passed-through devices from the host's.
+/// Generates the guest's nodes of passed-through devices from the host's.
 ///
-/// Everything is copied but what refers to other nodes or says where the device is: that is rewritten to what the guest
-/// has, or left out with a reason. All devices of a guest are done together, as they can refer to each other. Nothing
-/// of the host's tree is trusted: what doesn't make sense is left out, or an error.
+/// Everything is copied except references to other nodes and the device's place. These are rewritten for the guest, or
+/// left out with a reason. All devices of a guest are handled together, because they may refer to each other. The
+/// host's tree isn't trusted: malformed parts are left out, or are an error.
 /// - SeeAlso: Devicetree Specification v0.4, chapter 2; Linux, Documentation/devicetree/bindings
 public struct NodeGenerator {
-    /// The nodes for the root of the guest's tree. Emulated devices take their clocks from here too.
+    /// The shared nodes for the root of the guest's tree. Emulated devices use its clocks too.
     public var shared: SharedNodes
     private let tree: HostTree
     private let explains: Bool
     private let tellsDependencies: Bool
 
     /// - Parameters:
-    ///   - tree: The host's.
-    ///   - phandles: Avoids those that the board has taken.
-    ///   - explains: Whether to look up what is only of interest to people: what left-out properties refer to, and what
-    ///     providers need themselves. It costs far more reads.
-    ///   - tellsDependencies: Whether what providers need is part of that.
+    ///   - tree: The host's tree.
+    ///   - phandles: Avoids the phandles that the board has taken.
+    ///   - explains: Whether to look up facts that only people need: the targets of left-out properties, and the needs
+    ///     of providers. It costs many more reads.
+    ///   - tellsDependencies: Whether that includes the needs of providers.
     public init(
         tree: HostTree, phandles: PhandleAllocator, explains: Bool = false, tellsDependencies: Bool = true
     ) {
@@ -54,11 +54,11 @@ public struct NodeGenerator {
             passed = writer.passed
             drafts.append(writer)
         }
-        // Only now is it known which nodes are referred to.
+        // Only now it is known which nodes are referred to.
         return drafts.map { $0.finished(passed) }
     }
 
-    /// No phandle of the host's may lead to another node in the guest, should one be copied.
+    /// Avoids the host's phandles: one that is copied by mistake must not lead to another node in the guest.
     private mutating func beginAboveTheHosts(_ sources: [NodeSource]) throws(GuestNodeError) {
         guard let first = sources.first(where: \.isOnHost) else { return }
         do throws(DeviceTreeError) {
@@ -79,7 +79,8 @@ public struct NodeGenerator {
             do throws(DeviceTreeError) {
                 source = try NodeSource(request, tree: tree, others: devices)
             } catch { throw .deviceTree(device: request.name, error) }
-            // Without a node on the host all depends on the user, and a node without this is of no use to any driver.
+            // Without a node on the host, all properties come from the user, and no driver matches a node without
+            // `compatible`.
             let isUsers = request.settings.properties.contains { $0.name == "compatible" }
             guard source.isOnHost || isUsers else { throw .noDeviceTreeNode(device: request.name) }
             if let path = request.path { passed.add(source.node, path) }
@@ -88,7 +89,7 @@ public struct NodeGenerator {
         return sources
     }
 
-    /// The host's name for the node with the guest's address.
+    /// The host's name of the node, with the guest's address.
     private func uniqueName(_ source: NodeSource, others: [NodeWriter]) -> String {
         let address = source.request.regions.first.map { "@" + String($0.base.rawValue, radix: 16) } ?? ""
         let base = source.isOnHost ? String(source.node.baseName) : Self.nodeName(source.request.name)
@@ -101,7 +102,7 @@ public struct NodeGenerator {
         return name
     }
 
-    /// A device's name as it may stand in a tree: "ARMH0011:00" is "ARMH0011-00".
+    /// A device's name in the form that a tree allows: "ARMH0011:00" becomes "ARMH0011-00".
     private static func nodeName(_ device: String) -> String {
         let letters = device.utf8.prefix(31).map { byte in
             let isPlain =

@@ -4,24 +4,23 @@
 internal import DeviceTree
 internal import HostDevices
 
-/// A reference, or some of a list's, of the device's own node that the guest can't have.
+/// A reference of the device's own node, or several entries of a list, that the guest can't have.
 struct MissingReference: Equatable {
     let property: String
-    /// Entries of the property that names them, or their indices.
+    /// The names of the entries, or their indices.
     let names: [String]
-    /// The nodes that they lead to, each once.
+    /// The nodes that the entries refer to, each once.
     let providers: [NodeNeed.Provider]
     let kind: ReferenceRule.Kind
     /// How many entries the property has.
     let count: Int
 }
 
-/// What a guest's driver probably doesn't start without, and the guest's node doesn't have.
+/// Something that a guest's driver probably requires, and that the guest's node doesn't have.
 public enum NodeNeed: Equatable, Sendable {
     /// A node of the host that a device refers to.
     public struct Provider: Equatable, Sendable {
-        /// The path of the node that a device is made of: the one that is referred to, or the first above that has
-        /// registers.
+        /// The path of the node of a device: the one that is referred to, or the first node above it with registers.
         public let path: String
         /// Whether it is a block of registers that several of the host's drivers share (`syscon`).
         public let isRegisterBlock: Bool
@@ -29,16 +28,16 @@ public enum NodeNeed: Equatable, Sendable {
 
     /// The rates of these clocks, by name or index.
     case clocks([String])
-    /// These nodes, passed through as well.
+    /// These nodes must be passed through too.
     case others([Provider])
     /// Its reset lines, which the guest's reset controller can't have: by name or index.
     case resets([String])
     /// These register blocks, by the properties that refer to them.
     case registerBlocks([String], [Provider])
-    /// So many power domains, kept on by the host.
+    /// The host must keep this many power domains on.
     case powerDomains(Int)
 
-    /// In a few words, with the key or the command that mends it.
+    /// A few words, with the key or the command that solves it.
     public var description: String {
         switch self {
         case .clocks(let names): "clocks \(Self.list(names))(device_tree.clocks)"
@@ -50,15 +49,16 @@ public enum NodeNeed: Equatable, Sendable {
         }
     }
 
-    /// Nothing where the property couldn't be taken apart.
+    /// The names as text; empty if the property couldn't be read.
     private static func list(_ names: [String]) -> String {
         names.isEmpty ? "" : names.joined(separator: ", ") + " "
     }
 }
 
 extension GuestNode {
-    /// What its driver probably doesn't start without; empty unless the node was explained. A power domain or two that
-    /// the host holds are no need.
+    /// What its driver probably requires; empty unless explanations were requested.
+    ///
+    /// Power domains that the host holds don't count.
     /// - Parameter isHeld: whether the host keeps the device powered.
     public func needs(isHeld: Bool = false) -> [NodeNeed] {
         let demands = DriverDemands(
@@ -74,7 +74,7 @@ extension GuestNode {
                 if missing.property == "power-domains", missing.count > 1, !isHeld {
                     needs.append(.powerDomains(missing.count))
                 }
-            // Linux has a dummy in its place.
+            // Linux uses a dummy supply instead.
             case .supply, .host: break
             case .link:
                 guard demands.needs(missing.property) else { continue }
@@ -94,8 +94,8 @@ extension GuestNode {
 }
 
 extension NodeWriter {
-    /// Remembers what is lost of a property of the device's own node.
-    /// - Parameter outcomes: empty where the property can't be taken apart.
+    /// Records the lost entries of a property of the device's own node.
+    /// - Parameter outcomes: empty if the property can't be read.
     mutating func demand(
         _ property: Property, _ rule: ReferenceRule, _ names: [String]?, _ references: [NodeReference?],
         _ outcomes: [ReferenceOutcome], place: String

@@ -4,36 +4,36 @@
 internal import DeviceTree
 internal import PlatformBus
 
-/// What is true of a device, but not said by its node or by VFIO. Data only: a new device needs a line in the table.
+/// Facts about a device that neither its node nor VFIO has. Only data: to add a device, add a line to the table.
 struct NodeQuirk: Sendable {
     let compatible: String
-    /// Properties that the guest's node has in any case.
+    /// Properties that the guest's node always gets.
     var properties: [Property] = []
-    /// What its interrupts are, whatever VFIO says.
+    /// The trigger of its interrupts, whatever VFIO reports.
     var trigger: InterruptTrigger?
-    /// How many regions its driver needs.
+    /// The number of regions that its driver requires.
     var regionCount: Int?
-    /// How many clocks its driver needs.
+    /// The number of clocks that its driver requires.
     var clockCount: Int?
-    /// Properties that its driver doesn't start without.
+    /// Properties that its driver requires.
     var required: [String] = []
 
-    // QEMU knew these two (hw/arm/sysbus-fdt.c).
+    // QEMU supported these two (hw/arm/sysbus-fdt.c).
     private static let table = [
         NodeQuirk(
             compatible: "calxeda,hb-xgmac", properties: [Property("dma-coherent", .empty)], trigger: .level),
-        // Five regions where the host's node has MAC and PHY in one (binding net/amd-xgbe.txt).
+        // Five regions if the host's node describes MAC and PHY together (binding net/amd-xgbe.txt).
         NodeQuirk(
             compatible: "amd,xgbe-seattle-v1a", regionCount: 5, clockCount: 2,
             required: ["clock-names", "phy-mode", "amd,speed-set"]),
     ]
 
-    /// What is known of a device with these names.
+    /// The quirks of a device with these names.
     static func all(for compatible: [String]) -> [NodeQuirk] {
         table.filter { compatible.contains($0.compatible) }
     }
 
-    /// What `node` lacks, in words; nil where it has all that its driver needs.
+    /// What `node` lacks, as text; nil if it has everything that its driver requires.
     func problem(of node: Node, regionCount: Int) -> String? {
         if let wanted = self.regionCount, wanted != regionCount {
             return "it has \(regionCount) regions, and its driver needs \(wanted)"

@@ -8,21 +8,21 @@ internal import LinuxSystem
 /// An entry of a property that refers to other nodes.
 struct NodeReference: Equatable {
     let phandle: Phandle
-    /// The folder of the node that it leads to.
+    /// The folder of the node that it refers to.
     let provider: String
     let arguments: [UInt32]
     /// The numbers before the phandle.
     var leading: [UInt32] = []
 }
 
-/// Why a property can't be taken apart into its entries.
+/// Why a property can't be split into its entries.
 enum ReferenceProblem: Error, Equatable, Sendable, CustomStringConvertible {
     case noSuchNode(UInt32)
     case noCellCount(provider: String, property: String)
     case tooManyCells(provider: String, property: String)
     case truncated
     case tooManyEntries
-    /// It can be taken apart in several ways.
+    /// There are several ways to split it.
     case ambiguous
 
     var description: String {
@@ -37,24 +37,24 @@ enum ReferenceProblem: Error, Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What an entry became in the guest.
+/// The outcome of an entry for the guest.
 enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
-    /// It was empty on the host too.
+    /// It is empty on the host too.
     case empty
-    /// Points to the guest's copy of this node of the host.
+    /// It refers to the guest's copy of this node of the host.
     case passed(String)
     case clock(hertz: UInt32, ClockRate.Origin, provider: String)
-    /// `isPresent`: it could have another voltage, and has this one.
+    /// `isPresent`: its voltage isn't fixed, and this is the current one.
     case regulator(microvolts: UInt32, isPresent: Bool = false, provider: String)
-    /// A copy of this block of registers of the host.
+    /// It refers to a copy of this block of registers of the host.
     case registerCopy(String)
-    /// A line of the guest's reset controller.
+    /// It refers to a line of the guest's reset controller.
     case resetLine(provider: String)
     case unknownRate(provider: String, ClockRate.Problem)
     case unknownVoltage(provider: String)
     case notPassed(String)
 
-    /// The outcomes in order, each run of equal losses once.
+    /// The outcomes in order as text; a run of equal losses appears once.
     static func text(_ outcomes: [ReferenceOutcome]) -> String {
         var runs: [(text: String, count: Int)] = []
         for outcome in outcomes {
@@ -68,7 +68,7 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
         return runs.map { $0.count == 1 ? $0.text : "\($0.text) (\($0.count) times)" }.joined(separator: "; ")
     }
 
-    /// Whether the guest gets it.
+    /// Whether the guest gets the entry.
     var isCarried: Bool {
         switch self {
         case .empty, .passed, .clock, .regulator, .registerCopy, .resetLine: true
@@ -92,26 +92,26 @@ enum ReferenceOutcome: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// What a device needs of another node of the host, and what that needs in turn.
+/// Another node of the host that a device needs, and the needs of that node.
 public struct NodeDependency: Equatable, Sendable {
-    /// The property that says so, of the device or of the provider above: "clocks".
+    /// The property with the reference, of the device or of the provider above: "clocks".
     public let property: String
-    /// What the entry is called there (`clock-names`), if anything.
+    /// The name of the entry (in `clock-names`), if it has one.
     public let name: String?
     /// The node that is referred to, as its path in the host's tree.
     public let provider: String
     /// The cells that follow the phandle.
     public let arguments: [UInt32]
-    /// What the guest gets in its place; empty for what only the host needs.
+    /// The guest's replacement; empty if only the host needs it.
     public let outcome: String
-    /// What the provider needs itself; told once for each provider of a device.
+    /// The needs of the provider itself; they are listed once for each provider of a device.
     public let dependencies: [NodeDependency]
-    /// Whether what the provider needs is told further up.
+    /// Whether the needs of the provider are listed further up.
     public let isToldAbove: Bool
 }
 
 extension HostTree {
-    /// Takes the value of a reference apart; nil stands for an empty entry.
+    /// Splits the value of a reference into entries; nil stands for an empty entry.
     func references(
         _ value: PropertyValue, _ rule: ReferenceRule, _ passed: PassedNodes
     ) throws(DeviceTreeError) -> Result<[NodeReference?], ReferenceProblem> {
@@ -157,7 +157,7 @@ extension HostTree {
         return try folder(of: phandle)
     }
 
-    /// What follows the phandles of a value, where a range is all that is known of it.
+    /// The number of cells after each phandle of a value, if only a range is known.
     private func known(
         _ arguments: ReferenceRule.Arguments, _ value: PropertyValue, _ passed: PassedNodes
     ) throws(DeviceTreeError) -> Result<ReferenceRule.Arguments, ReferenceProblem> {
@@ -173,13 +173,14 @@ extension HostTree {
         for count in counts where count < cells.count && fits(count, cells, folders) { fitting.append(count) }
         guard let first = fitting.first else { return .failure(.noSuchNode(cells[0])) }
         if fitting.count == 1 { return .success(.fixed(first)) }
-        // Small numbers are often phandles too. That all of several numbers lead to neighbours is no chance.
+        // Small numbers are often phandles by chance. But if all of several numbers are phandles of neighbours, that
+        // isn't chance.
         let parents = folders.compactMap { $0.flatMap { parent(of: $0) } }
         let areNeighbours = parents.count == cells.count && parents.allSatisfy { $0 == parents[0] }
         return first == 0 && areNeighbours ? .success(.fixed(0)) : .failure(.ambiguous)
     }
 
-    /// Whether the cells can be entries of a phandle and `count` numbers each.
+    /// Whether the cells can be entries with a phandle and `count` numbers each.
     private func fits(_ count: Int, _ cells: [UInt32], _ folders: [String?]) -> Bool {
         var index = 0
         while index < cells.count {
@@ -207,7 +208,7 @@ extension HostTree {
             guard let count = value.cell else {
                 return .failure(.noCellCount(provider: path(provider), property: property))
             }
-            // Linux takes no more (include/linux/of.h, MAX_PHANDLE_ARGS).
+            // Linux accepts no more (include/linux/of.h, MAX_PHANDLE_ARGS).
             guard count <= 16 else { return .failure(.tooManyCells(provider: path(provider), property: property)) }
             return .success(Int(count))
         }

@@ -4,17 +4,18 @@
 public import HostDevices
 public import PlatformBus
 
-/// A device that needs a node in the guest's device tree: a plain value, so that one can be made for a device that is
-/// not open.
+/// A device that needs a node in the guest's device tree.
+///
+/// A plain value, so that it can also describe a device that isn't open.
 public struct NodeRequest: Equatable, Sendable {
     /// An interrupt as the guest sees it.
     public struct Interrupt: Equatable, Sendable {
         /// Its number in the guest.
         public var spi: SPI
-        /// What VFIO says of the line: the host's kernel knows better than the host's tree.
+        /// The trigger that VFIO reports for the line, because the host's kernel knows it better than the host's tree.
         public var trigger: InterruptTrigger
 
-        /// An interrupt with this number.
+        /// Creates an interrupt with this number.
         public init(spi: SPI, trigger: InterruptTrigger) {
             self.spi = spi
             self.trigger = trigger
@@ -27,17 +28,17 @@ public struct NodeRequest: Equatable, Sendable {
     public var path: String?
     /// Where the guest sees its regions.
     public var regions: [GuestRange]
-    /// VFIO's index of each region: that of the entry of `reg`. Some have none in the guest, since they have no bytes.
+    /// VFIO's index of each region, which is that of the entry of `reg`. Empty regions aren't in the list.
     public var regionIndices: [Int]
-    /// Its interrupts, by VFIO's index: that of the entry of `interrupts`.
+    /// Its interrupts, by VFIO's index, which is that of the entry of `interrupts`.
     public var interrupts: [Interrupt]
-    /// What the user says about the node.
+    /// The user's settings for the node.
     public var settings: NodeSettings
-    /// What the host's driver had for it; nil where that isn't known.
+    /// The resources of the host's driver; nil when they aren't known.
     public var record: HostRecord?
 
-    /// A request of these parts.
-    /// - Parameter regionIndices: those of `regions` themselves by default.
+    /// Creates a request from its parts.
+    /// - Parameter regionIndices: by default those of `regions` itself.
     public init(
         name: String, path: String?, regions: [GuestRange], regionIndices: [Int]? = nil, interrupts: [Interrupt],
         settings: NodeSettings = NodeSettings()
@@ -52,12 +53,12 @@ public struct NodeRequest: Equatable, Sendable {
 }
 
 extension DeviceSurvey {
-    /// What the guest's node is made from, with the first windows and SPIs that are free on `bus`.
+    /// The request for the guest's node, with the first free windows and SPIs on `bus`.
     /// - Throws: `PlatformBusError` when there is no room.
     public func nodeRequest(on bus: BusMap) throws(PlatformBusError) -> NodeRequest {
         var request = NodeRequest(name: device.name, path: device.deviceTreeNode, regions: [], interrupts: [])
         request.record = record
-        // The kernel makes no resource of a block that it can't translate, nor of those behind it (Linux,
+        // The kernel creates no resource for a block that it can't translate, nor for those after it (Linux,
         // drivers/of/address.c, of_address_count), so VFIO has no region for them.
         for (index, region) in regions.prefix(while: { $0.hostAddress != nil }).enumerated() where region.size > 0 {
             request.regions.append(try bus.allocateWindow(device.name, size: region.size))

@@ -5,24 +5,25 @@ internal import DeviceTree
 internal import HostDevices
 internal import PlatformBus
 
-/// The host's node of a device, without what the guest can't have of it: children out of reach, what the user deletes.
+/// The host's node of a device, without the parts that the guest can't have: children out of reach, and the user's
+/// deletions.
 struct NodeSource {
     let request: NodeRequest
     /// Whether the host has a node for it.
     private(set) var isOnHost = false
-    /// The node as it is on the host, thinned out; empty where the host has none.
+    /// The node on the host without these parts; empty if the host has none.
     private(set) var node = Node("")
-    /// What `ranges` becomes.
+    /// The guest's value of `ranges`.
     private(set) var ranges: PropertyValue?
     private(set) var fates: [PropertyFate] = []
-    /// The nodes, as paths below the device's, that lost children.
+    /// The nodes that lost children, as paths below the device's node.
     private(set) var thinned: Set<String> = []
 
     /// Whether it is a bridge to a PCI bus.
     /// - SeeAlso: Devicetree Specification v0.4, 2.3.11; IEEE Std 1275 PCI bus binding, 2.1.2
     var isPCIBridge: Bool { node[property: "device_type"]?.string == "pci" }
 
-    /// - Parameter others: The devices that are passed through besides, by the folders of their nodes.
+    /// - Parameter others: The other passed-through devices, by the folders of their nodes.
     init(_ request: NodeRequest, tree: HostTree, others: [String: String]) throws(DeviceTreeError) {
         self.request = request
         guard let folder = request.path, let found = try tree.node(at: folder) else { return }
@@ -38,7 +39,7 @@ struct NodeSource {
         self.node = node
     }
 
-    // MARK: What the user deletes
+    // MARK: The user's deletions
 
     private mutating func delete(_ path: ArraySlice<Substring>, from node: inout Node, place: String) {
         guard let name = path.first else { return }
@@ -75,7 +76,7 @@ struct NodeSource {
     /// The path of a child below the device's node.
     static func join(_ place: String, _ child: String) -> String { place.isEmpty ? child : "\(place)/\(child)" }
 
-    // MARK: What the guest gets elsewhere, or can't reach
+    // MARK: Children that are other devices, or out of reach
 
     private mutating func removeDevices(
         _ others: [String: String], from node: inout Node, folder: String, place: String
@@ -92,9 +93,9 @@ struct NodeSource {
         }
     }
 
-    /// A device with `ranges` has a bus below it whose addresses are the CPU's as well. The guest sees of it what lies
-    /// in the device's regions; children elsewhere are dropped.
-    /// - Returns: the guest's `ranges`; nil where nothing is left of the bus.
+    /// Finds the guest's part of the bus of a device with `ranges`, whose addresses are CPU addresses too. The guest
+    /// sees the part inside the device's regions; children elsewhere are dropped.
+    /// - Returns: the guest's `ranges`; nil if no part of the bus is left.
     /// - SeeAlso: Devicetree Specification v0.4, 2.3.8
     private mutating func bus(
         of node: inout Node, tree: HostTree, folder: String
@@ -116,7 +117,7 @@ struct NodeSource {
         return try .ranges(pieces, counts: counts, parentAddressCells: 2)
     }
 
-    /// The parts of the bus that lie in the device's regions.
+    /// The parts of the bus inside the device's regions.
     private func pieces(of node: Node, tree: HostTree, folder: String) throws(DeviceTreeError) -> [BusRange] {
         guard let parent = tree.parent(of: folder), let value = node[property: "ranges"] else { return [] }
         let own = try node.cellCounts()
@@ -135,7 +136,7 @@ struct NodeSource {
         if value.bytes.isEmpty { return windows.filter { $0.size > 0 } }
         var pieces: [BusRange] = []
         var reader = value.reader
-        // Three cells for an address (PCI) give none.
+        // Addresses of three cells (PCI) can't be read, so they give no piece.
         while let child = reader.number(cellCount: own.address), let base = reader.number(cellCount: outer.address),
             let size = reader.number(cellCount: own.size), own.address + outer.address + own.size > 0
         {
@@ -148,8 +149,8 @@ struct NodeSource {
         return pieces
     }
 
-    /// The part of a bus's range that lies in a window: `window.child` is the window's address on the host, where
-    /// `range.parent` counts; `window.parent` is the guest's.
+    /// The part of a bus's range inside a window. `range.parent` and `window.child` are addresses of the host;
+    /// `window.parent` is the window's address in the guest.
     private static func piece(of range: BusRange, in window: BusRange) -> BusRange? {
         let (rangeEnd, overflow) = range.parent.addingReportingOverflow(range.size)
         let (windowEnd, windowOverflow) = window.child.addingReportingOverflow(window.size)
@@ -162,11 +163,11 @@ struct NodeSource {
         return childOverflow || guestOverflow ? nil : BusRange(child: child, parent: guest, size: end - start)
     }
 
-    // MARK: What could be mistaken for a reference
+    // MARK: Numbers that may be references
 
-    /// Keeps the numbers that are copied from being handed out as phandles: should one be a phandle of the host's after
-    /// all, of a node that came after the boot, it leads to no node of the guest's. A lookup that fails is better than
-    /// the wrong node.
+    /// Reserves copied numbers, so that they aren't allocated as phandles. If one is a phandle of the host after all
+    /// (of a node that was added after the boot), it then has no target in the guest. A failed lookup is better than a
+    /// wrong node.
     func reserveNumbers(_ shared: inout SharedNodes) { Self.reserveNumbers(node, &shared) }
 
     private static func reserveNumbers(_ node: Node, _ shared: inout SharedNodes) {

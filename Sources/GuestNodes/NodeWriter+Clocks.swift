@@ -3,12 +3,12 @@
 
 internal import DeviceTree
 
-/// Clocks that the configuration knows, and those that any rate will do for.
+/// Clocks from the configuration, and placeholders whose rate doesn't matter.
 extension NodeWriter {
-    /// What a clock of unknown rate becomes; nil for nothing.
+    /// The replacement for a clock of unknown rate; nil if there is none.
     /// - Parameters:
-    ///   - key: its name, or its index.
-    ///   - node: the host's node that refers to it.
+    ///   - key: the clock's name, or its index.
+    ///   - node: the host's node with the reference.
     func standIn(_ key: String, of node: Node) -> ClockRate? {
         if let hertz = settings.clocks[NodeSettings.everyClock] {
             return ClockRate(hertz: hertz, origin: .configurationForAll)
@@ -18,26 +18,26 @@ extension NodeWriter {
         return isBusClock ? ClockRate(hertz: ClockRate.primecellRate, origin: .standIn) : nil
     }
 
-    /// One clock is enough for all devices.
+    /// The phandle of a placeholder; one clock is enough for all devices.
     mutating func standIn(_ hertz: UInt32) throws(DeviceTreeError) -> Phandle {
         try shared.clock(provider: ClockRate.primecellClock, arguments: [], hertz: hertz)
     }
 
     private static func isPrimecell(_ compatible: [String]) -> Bool { compatible.contains("arm,primecell") }
 
-    /// Whether there is a rate for one of these clocks, whatever they are on the host.
+    /// Whether the rate of one of these clocks is known without the host's tree.
     func hasRate(forAny names: [String]?, of node: Node) -> Bool {
         !settings.clocks.isEmpty || (names ?? []).contains { standIn($0, of: node) != nil }
     }
 
-    /// The names in the configuration must be the device's.
+    /// Checks that the device has the clocks that the configuration names.
     mutating func checkClocks(_ names: [String]?, count: Int) {
         let known = names ?? (0..<count).map { "\($0)" }
         let unknown = settings.clocks.keys.filter { $0 != NodeSettings.everyClock && !known.contains($0) }.sorted()
         if !unknown.isEmpty { fail(.unknownClocks(device: request.name, unknown, known: known)) }
     }
 
-    /// Gives a device clocks of which the host's node says nothing.
+    /// Adds clocks that the host's node doesn't have.
     mutating func writeClocksOfItsOwn(_ compatible: [String], to node: inout Node) throws(DeviceTreeError) {
         let keys = settings.clocks.keys.filter { $0 != NodeSettings.everyClock }
         if !keys.isEmpty {
@@ -52,14 +52,14 @@ extension NodeWriter {
         }
     }
 
-    /// Gives the device the clocks of the configuration where the host's tree can't say which there are.
-    /// - Parameter names: `clock-names` of the host's node; without them, that of the configuration's keys, unless
-    ///   those are indices.
+    /// Adds the configuration's clocks when the host's tree doesn't show which clocks the device has.
+    /// - Parameter names: `clock-names` of the host's node; if nil, the configuration's keys are the names, unless they
+    ///   are indices.
     mutating func writeConfiguredClocks(names: [String]?, to node: inout Node) throws(DeviceTreeError) {
         let given = settings.clocks.keys.filter { $0 != NodeSettings.everyClock }
         let indices = given.compactMap { Int($0) }
         let isIndexed = names == nil && indices.count == given.count
-        // Any more are a mistake.
+        // A larger index is a mistake.
         let count = min(max(indices.max() ?? 0, 0), 63) + 1
         let keys = isIndexed ? (0..<count).map { "\($0)" } : names ?? given.sorted()
         checkClocks(keys, count: keys.count)

@@ -3,7 +3,7 @@
 
 internal import DeviceTree
 
-/// What only people read: what a device hangs on, what follows from a loss, what mends it.
+/// Explanations for people: the dependencies of a device, and the effects and remedies of a loss.
 extension NodeWriter {
     mutating func explain(
         _ property: Property, _ rule: ReferenceRule, _ names: [String]?, _ references: [NodeReference?],
@@ -13,7 +13,8 @@ extension NodeWriter {
             guard let reference else { continue }
             var outcome = outcomes[index].description
             if case .host(let duty) = rule.kind, !outcomes[index].isCarried {
-                // Linux switches on a single one at most (drivers/pmdomain/core.c, genpd_dev_pm_attach).
+                // Linux switches on a device's power domain only if it is the only one (drivers/pmdomain/core.c,
+                // genpd_dev_pm_attach).
                 outcome =
                     duty == .power && outcomes.count > 1
                     ? "one of \(outcomes.count) power domains: it may turn off with the host's driver"
@@ -31,11 +32,11 @@ extension NodeWriter {
         }
     }
 
-    /// What a provider refers to itself, unless that was told already. So circles end where they close.
+    /// The references of a provider itself, unless they are already listed. So a circle ends where it closes.
     private mutating func needs(
         of folder: String, depth: Int
     ) throws(DeviceTreeError) -> (needs: [NodeDependency], isToldAbove: Bool) {
-        // A dozen nodes are enough to see what it hangs on.
+        // A limited number of nodes is enough to show the dependencies.
         guard depth < 8, toldCount < 64, let provider = try tree.properties(of: folder) else { return ([], false) }
         if let known = told[folder] { return ([], known) }
         told[folder] = false
@@ -61,9 +62,9 @@ extension NodeWriter {
         return (needs, false)
     }
 
-    // MARK: What mends a loss
+    // MARK: Remedies of a loss
 
-    /// What follows from the loss of a property's entries, and what mends it; nil where nothing has to be done.
+    /// The effect of losing a property's entries, and the remedy; nil if nothing needs to be done.
     func advice(
         _ property: String, _ rule: ReferenceRule, _ names: [String]?, _ outcomes: [ReferenceOutcome]
     ) -> String? {

@@ -3,17 +3,17 @@
 
 internal import DeviceTree
 
-/// One property after the other, by what its name says.
+/// Handles one property after the other, according to its name.
 extension NodeWriter {
-    /// Takes one property over as its role asks.
+    /// Writes one property according to its role.
     mutating func write(
         _ property: Property, of source: Node, place: String, to node: inout Node
     ) throws(DeviceTreeError) {
         switch PropertyRole(property.name, of: source) {
         case .reference(let rule):
-            // The cells of a hog are its controller's, without a phandle (binding gpio/gpio.txt).
+            // A GPIO hog has only cells of its own controller, without a phandle (binding gpio/gpio.txt).
             let isHog = property.name == "gpios" && source[property: "gpio-hog"] != nil
-            // Some names are flags in one binding and refer to nodes in another.
+            // Some names are flags in one binding and references in another.
             let isFlag = property.value.bytes.isEmpty && ReferenceRule.byBindings(property.name) != nil
             if isHog || isFlag {
                 copy(property, place: place, to: &node)
@@ -34,8 +34,8 @@ extension NodeWriter {
         }
     }
 
-    /// Takes over a property of which nothing is known: as a reference where its numbers are phandles of nodes that the
-    /// guest has, and nothing else explains why these have phandles.
+    /// Writes an unknown property. It counts as a reference if all its numbers are phandles of nodes that the guest
+    /// has, and no other property explains why these nodes have phandles.
     private mutating func writeUnknown(
         _ property: Property, place: String, to node: inout Node
     ) throws(DeviceTreeError) {
@@ -56,7 +56,7 @@ extension NodeWriter {
         }
         copy(property, place: place, to: &node)
         var reader = property.value.reader
-        // Names without a vendor's prefix are those of common bindings.
+        // Names without a vendor's prefix belong to common bindings.
         guard explains, property.name.utf8.contains(UInt8(ascii: ",")), let suspect = reader.phandle(),
             passed.folder(of: suspect) == nil,
             let folder = try tree.folder(of: suspect),

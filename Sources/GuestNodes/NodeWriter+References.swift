@@ -5,7 +5,7 @@ internal import DeviceTree
 internal import HostDevices
 
 extension NodeWriter {
-    /// Takes over a property that refers to other nodes, as far as that goes, with the names of its entries.
+    /// Writes a property that refers to other nodes, as far as the guest has them, with the names of its entries.
     mutating func write(
         _ property: Property, _ rule: ReferenceRule, of source: Node, place: String, to node: inout Node
     ) throws(DeviceTreeError) {
@@ -74,13 +74,13 @@ extension NodeWriter {
         }
     }
 
-    /// Whether what the value refers to makes a difference: a start reads no more of the host's tree than it has to.
+    /// Whether the targets of the value matter: a start reads as little of the host's tree as possible.
     private func needsLook(_ property: Property, _ rule: ReferenceRule) -> Bool {
         switch rule.kind {
         case .clock, .supply, .reset: true
         case .link: explains || settings.isStrict || settings.copiesRegisterBlocks || passed.mayContain(property.value)
         case .host(.power):
-            // One cell is one domain.
+            // A value of one cell is one domain.
             explains || passed.mayContain(property.value) || property.value.bytes.count > 4
         case .host: explains || passed.mayContain(property.value)
         }
@@ -103,7 +103,7 @@ extension NodeWriter {
                 return .unknownRate(provider: provider, problem)
             }
         case .supply:
-            // Binding regulator/regulator.yaml: one that has no choice runs at that voltage.
+            // Binding regulator/regulator.yaml: if both limits are equal, the regulator has that voltage.
             guard let lowest = try tree.property("regulator-min-microvolt", of: reference.provider)?.cell,
                 try tree.property("regulator-max-microvolt", of: reference.provider)?.cell == lowest
             else {
@@ -122,11 +122,11 @@ extension NodeWriter {
         }
     }
 
-    /// The entries that the guest's property has, by index.
+    /// The indices of the entries that the guest's property gets.
     private func kept(_ rule: ReferenceRule, _ names: [String]?, _ outcomes: [ReferenceOutcome]) -> [Int] {
         if !rule.keepsPlaces { return outcomes.indices.filter { outcomes[$0].isCarried && outcomes[$0] != .empty } }
-        // Linux takes an empty clock for an error where a driver asks for all that there are (drivers/clk/clk-bulk.c,
-        // clk_bulk_get_all). Entries in front of others keep their places: drivers ask by index too.
+        // For Linux an empty clock is an error if a driver asks for all clocks (drivers/clk/clk-bulk.c,
+        // clk_bulk_get_all). An entry before others keeps its place, because drivers also ask by index.
         let isCarried = outcomes.map(\.isCarried)
         guard rule.kind == .clock, names?.count == outcomes.count, let end = isCarried.firstIndex(of: false),
             !isCarried[end...].contains(true)
@@ -134,8 +134,8 @@ extension NodeWriter {
         return Array(0..<end)
     }
 
-    /// The guest's value. What is not carried leaves an empty entry, so that the others keep their places.
-    /// - Parameter isOwn: whether the device's own node gets it, and not one below it.
+    /// The guest's value. An entry that isn't kept becomes an empty one, so that the others keep their places.
+    /// - Parameter isOwn: whether the value is for the device's own node, and not for one below it.
     private mutating func value(
         _ references: [NodeReference?], _ outcomes: [ReferenceOutcome], isOwn: Bool
     ) throws(DeviceTreeError) -> PropertyValue {
@@ -193,7 +193,7 @@ extension NodeWriter {
         miss(property, rule, place, cause)
     }
 
-    /// Remembers that something is not there that a driver may ask for. What the host sees to is no loss.
+    /// Records that a reference is missing that a driver may need. A resource that the host manages doesn't count.
     private mutating func miss(
         _ property: Property, _ rule: ReferenceRule, _ place: String, _ cause: PropertyFate.Cause
     ) {

@@ -10,7 +10,7 @@ struct NodeWriter {
     let source: NodeSource
     let tree: HostTree
     let name: String
-    /// The host's folder of the node, or something that stands for it.
+    /// The node's folder on the host, or a replacement for it.
     let folder: String
     let explains: Bool
     let tellsDependencies: Bool
@@ -19,15 +19,15 @@ struct NodeWriter {
     private(set) var node: Node
     var fates: [PropertyFate]
     var dependencies: [NodeDependency] = []
-    /// The providers whose own needs were looked up, and whether there are any.
+    /// The providers whose needs were looked up, and whether they have any.
     var told: [String: Bool] = [:]
-    /// How many needs of providers were told.
+    /// The number of listed needs of providers.
     var toldCount = 0
-    /// What the device's driver may miss; empty unless the node is explained.
+    /// References that the device's driver may need; empty unless explanations were requested.
     var missing: [MissingReference] = []
-    /// Why the node can't be used; the first reason.
+    /// The first reason why the node can't be used.
     private(set) var problem: GuestNodeError?
-    /// References that were lost and may be missed.
+    /// Lost references that a driver may need.
     var losses: [String] = []
 
     var request: NodeRequest { source.request }
@@ -49,7 +49,7 @@ struct NodeWriter {
         fates = source.fates
     }
 
-    /// The result, with the phandles of all that is referred to.
+    /// The result, with the phandles of all nodes that are referred to.
     func finished(_ passed: PassedNodes) -> GuestNode {
         var node = node
         passed.label(&node, folder)
@@ -74,7 +74,7 @@ struct NodeWriter {
             (settings.properties.first { $0.name == "compatible" }?.value ?? source.node[property: "compatible"])?
             .strings ?? []
         let quirks = NodeQuirk.all(for: compatible)
-        // Reset lines come last: their numbers and phandles are the same in whatever order the host lists a node.
+        // Reset lines come last, so that their numbers and phandles don't depend on the order of the host's properties.
         for property in source.node.properties where property.name != "resets" && !isSet(property.name) {
             try writeOwn(property, to: &node)
         }
@@ -130,7 +130,7 @@ struct NodeWriter {
         case "interrupt-parent":
             note("", property.name, .dropped, .role(.interruptParent))
         case "device_type", "bus-range", "#address-cells", "#size-cells":
-            // Without its windows it is no bridge, and has no children.
+            // Without its windows it is not a bridge, and has no children.
             if source.isPCIBridge, source.ranges == nil {
                 note("", property.name, .dropped, .noBus)
             } else {
@@ -153,7 +153,7 @@ struct NodeWriter {
             }
             return
         }
-        // The platform bus has two cells for an address and two for a size.
+        // Addresses and sizes on the platform bus have two cells each.
         node[property: "reg"] = .cells64(request.regions.flatMap { [$0.base.rawValue, $0.size] })
         note("", "reg", had ? .rewritten : .added, .guestWindows)
         writeNames("reg-names", indices: request.regionIndices, to: &node)
@@ -170,17 +170,16 @@ struct NodeWriter {
         }
         node[property: "interrupts"] = .cells(
             request.interrupts.flatMap { interrupt in
-                // Binding interrupt-controller/arm,gic-v3.yaml: 0 for an SPI; 1 rising edge, 4 high level. What the
-                // host's tree says of falling edges and low levels, the host's interrupt controllers have turned
-                // already.
+                // Binding interrupt-controller/arm,gic-v3.yaml: 0 for an SPI; 1 rising edge, 4 high level. The host's
+                // interrupt controllers have already inverted the falling edges and low levels of the host's tree.
                 [0, interrupt.spi.rawValue, (trigger ?? interrupt.trigger) == .level ? 4 : 1]
             })
         note("", "interrupts", had ? .rewritten : .added, .guestSPIs)
         writeNames("interrupt-names", indices: Array(request.interrupts.indices), to: &node)
     }
 
-    /// Names of no more than there is.
-    /// - Parameter indices: those of the host's entries that the guest has.
+    /// Writes only the names of existing entries.
+    /// - Parameter indices: the host's indices of the entries that the guest has.
     private mutating func writeNames(_ name: String, indices: [Int], to node: inout Node) {
         guard let value = source.node[property: name], !isSet(name) else { return }
         let names = value.strings ?? []
@@ -194,7 +193,7 @@ struct NodeWriter {
         note("", name, .rewritten, .matchesVFIO)
     }
 
-    /// A bus can say for all that is on it that DMA is coherent with the caches.
+    /// A bus can declare DMA coherent with the caches for all its devices.
     /// - SeeAlso: Linux, drivers/of/address.c (of_dma_is_coherent)
     private mutating func writeCoherence(to node: inout Node) throws(DeviceTreeError) {
         guard var bus = request.path, source.node[property: "dma-coherent"] == nil,
@@ -211,7 +210,8 @@ struct NodeWriter {
         }
     }
 
-    /// Where the host's node doesn't say it: it may be in a fuse or an EEPROM, which the guest can't read.
+    /// Adds the address if the host's node doesn't have it: it may be in a fuse or an EEPROM, which the guest can't
+    /// read.
     /// - SeeAlso: Linux, net/core/of_net.c (of_get_mac_address)
     private mutating func writeEthernetAddress(to node: inout Node) {
         let name = "local-mac-address"
@@ -227,7 +227,7 @@ struct NodeWriter {
     // MARK: Any node
 
     /// Copies a node below the device's.
-    /// - Parameter isOwnInterrupt: Whether interrupts lead to a node that the guest gets, unless the node says
+    /// - Parameter isOwnInterrupt: Whether interrupts lead to a node that the guest gets, unless the node itself says
     ///   otherwise.
     private mutating func copy(
         _ child: Node, folder: String, place: String, isOwnInterrupt: Bool
@@ -264,7 +264,7 @@ struct NodeWriter {
         return node
     }
 
-    /// Cell counts on a node none of whose children has an address are a mistake (dtc says so).
+    /// Removes cell counts of a node whose children have no addresses: dtc reports them as a mistake.
     private mutating func removeIdleCellCounts(from node: inout Node, place: String) {
         guard source.thinned.contains(place), !node.children.isEmpty, node[property: "ranges"] == nil,
             !node.children.contains(where: { $0[property: "reg"] != nil })

@@ -3,22 +3,22 @@
 
 internal import DeviceTree
 
-/// The nodes of the host that the guest gets, with what is below them.
+/// The nodes of the host that the guest gets, with all nodes below them.
 struct PassedNodes {
     private var folders: [Phandle: String] = [:]
-    /// What the guest's copies are called by, where something refers to them.
+    /// The phandles of the guest's copies that are referred to.
     private(set) var guestPhandles: [String: Phandle] = [:]
 
-    /// Adds a node and what is below it. Where a phandle is there twice, the first node has it.
+    /// Adds a node and all nodes below it. If two nodes have the same phandle, the first one counts.
     mutating func add(_ node: Node, _ folder: String) {
         if let phandle = node.phandle, folders[phandle] == nil { folders[phandle] = folder }
         for child in node.children { add(child, "\(folder)/\(child.name)") }
     }
 
-    /// Where the node with a phandle of the host is, if the guest gets it.
+    /// The folder of the node with a phandle of the host, if the guest gets the node.
     func folder(of phandle: Phandle) -> String? { folders[phandle] }
 
-    /// Whether one of a value's cells could lead to such a node.
+    /// Whether one of a value's cells may be the phandle of such a node.
     func mayContain(_ value: PropertyValue) -> Bool {
         if folders.isEmpty { return false }
         var reader = value.reader

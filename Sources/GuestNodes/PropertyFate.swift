@@ -1,36 +1,37 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What became of a property, or a child node, of the host's node on its way to the guest, and why.
+/// The fate of a property, or of a child node, of the host's node in the guest's node, and the reason.
 public struct PropertyFate: Equatable, Sendable {
-    /// What became of it.
+    /// The kind of fate.
     public enum Fate: String, Sendable {
-        /// As it is on the host.
+        /// The guest has it unchanged.
         case copied
-        /// There, with another value.
+        /// The guest has it with another value.
         case rewritten
-        /// Left out.
+        /// The guest doesn't have it.
         case dropped
-        /// There, though the host's node doesn't have it.
+        /// The guest has it, although the host's node doesn't.
         case added
     }
 
-    /// The node below the device's own: "mdio/phy@1". Empty for the device's own.
+    /// The node below the device's own: "mdio/phy@1". Empty for the device's own node.
     public let node: String
-    /// The property's name. Empty where it is about the whole node.
+    /// The property's name. Empty when the whole node is meant.
     public let property: String
-    /// What became of it.
+    /// The kind of fate.
     public let fate: Fate
-    /// Kept as it is, since most starts print no reasons.
+    /// The reason; it becomes a text only on request, because most starts print none.
     let cause: Cause
-    /// What follows from a loss, and what mends it: a text of one line. Nil where nothing has to be done, or nobody
-    /// asked.
+    /// The effect of a loss, and the remedy: a text of one line.
+    ///
+    /// Nil when nothing needs to be done, or the advice wasn't requested.
     public internal(set) var advice: String?
 
-    /// Why, as a text of one line.
+    /// The reason as a text of one line.
     public var reason: String { cause.description }
 
-    /// Whether the guest, or the host, may come to grief over it, whatever the device's driver makes of its node.
+    /// Whether it may cause trouble for the guest or the host, whatever the device's driver does with its node.
     public var isWarning: Bool {
         if case .severalPowerDomains = cause { return true }
         return false
@@ -39,7 +40,7 @@ public struct PropertyFate: Equatable, Sendable {
     /// The property's path below the device's node: "mdio/phy@1/reset-gpios".
     public var path: String { property.isEmpty ? node : NodeSource.join(node, property) }
 
-    /// Whether something was lost that referred to another node of the host.
+    /// Whether a reference to another node of the host was lost.
     var isLostReference: Bool {
         guard fate == .dropped else { return false }
         switch cause {
@@ -51,21 +52,22 @@ public struct PropertyFate: Equatable, Sendable {
 
     enum Cause: Equatable, Sendable {
         case plainData
-        /// Not known to be a reference, but nothing else explains why this node has its first number for a phandle.
+        /// Not known to be a reference, but no other property explains why this node has the phandle that equals its
+        /// first number.
         case maybeReference(String)
         /// The same, and the guest has these nodes.
         case takenForReference([String])
         case guestWindows, noRegions, guestSPIs, noInterrupts, matchesVFIO
-        /// A bus of the device's own, whose addresses lie in its regions, or nowhere in them.
+        /// A bus of the device, inside its regions or outside of them.
         case bus, noBus
-        /// A child whose registers aren't the device's.
+        /// A child whose registers aren't in the device's regions.
         case outOfReach
-        /// A child that the guest gets as a device of its own.
+        /// A child that is passed through as a separate device.
         case ownDevice(String)
         case role(PropertyRole.DropReason)
         case status
         case host(ReferenceRule.HostDuty)
-        /// More power domains than the host's kernel attaches by itself: so many.
+        /// This many power domains: more than the host's kernel attaches by itself.
         case severalPowerDomains(Int)
         case entries([ReferenceOutcome])
         case problem(ReferenceProblem)
@@ -77,7 +79,7 @@ public struct PropertyFate: Equatable, Sendable {
         case configuration
         case quirk(String)
         case coherence(String)
-        /// The address that the host's interface had.
+        /// The address of the host's interface.
         case interface
     }
 }

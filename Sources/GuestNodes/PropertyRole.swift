@@ -3,27 +3,27 @@
 
 internal import DeviceTree
 
-/// What a property of the host's node means for the guest's, by its name: bindings share their names.
+/// The role of a property of the host's node for the guest's, by its name: bindings share their names.
 enum PropertyRole: Equatable {
     /// Numbers, strings and flags, which mean the same to the guest.
     case data
-    /// Data as far as its name says: most are.
+    /// Probably data, as most properties are; its name isn't known.
     case unknown
     /// Refers to other nodes.
     case reference(ReferenceRule)
-    /// Names the entries of another property, and goes where that goes.
+    /// Names the entries of another property, and is kept or dropped with it.
     case names(of: String)
-    /// Means nothing in the guest's tree, or is made anew.
+    /// Has no meaning in the guest's tree, or is written anew.
     case dropped(DropReason)
 
-    /// Why a property that is no reference is left out.
+    /// Why a property that isn't a reference is left out.
     enum DropReason: Equatable, Sendable {
         case freshPhandle, kernelsOwn, assignedClocks, dmaRanges, interruptMap, interruptParent, idMap
     }
 
-    /// - Parameter node: the host's, that has the property.
+    /// - Parameter node: the host's node with the property.
     init(_ name: String, of node: Node) {
-        // Without the map there is nothing to count the cells of.
+        // Without the map there are no cells to count.
         if name == "#interrupt-cells", node[property: "interrupt-map"] != nil,
             node[property: "interrupt-controller"] == nil
         {

@@ -3,44 +3,45 @@
 
 /// How a property refers to other nodes.
 ///
-/// A list is made of entries: a phandle, and as many cells as the node it leads to asks for (`#<name>-cells`). A
-/// phandle of 0 is an entry that is left empty.
+/// A list consists of entries: a phandle, then as many cells as the target's node declares (`#<name>-cells`). A phandle
+/// of 0 is an empty entry.
 /// - SeeAlso: Devicetree Specification v0.4, 2.3; Linux, drivers/of/property.c (of_supplier_bindings) and the bindings
 struct ReferenceRule: Equatable {
-    /// What follows a phandle.
+    /// The cells after a phandle.
     enum Arguments: Equatable {
-        /// As many cells as the provider's property of this name says; `otherwise` where it has none, nil if it must.
+        /// As many as the provider's property with this name declares; `otherwise` if it has no such property, nil if
+        /// it must.
         case counted(by: String, otherwise: Int?)
-        /// Always so many.
+        /// Always this many.
         case fixed(Int)
-        /// So many, the same number for each entry, as the value's shape tells.
+        /// A number in this range, the same for each entry, which the length of the value shows.
         case between(ClosedRange<Int>)
-        /// All that is left: one entry.
+        /// All remaining cells: there is one entry.
         case rest
     }
 
-    /// What becomes of an entry whose provider isn't passed through.
+    /// The handling of an entry whose provider isn't passed through.
     enum Kind: Equatable {
-        /// A fixed clock of the rate that it has now.
+        /// It becomes a fixed clock with the current rate.
         case clock
-        /// A fixed regulator of its voltage.
+        /// It becomes a fixed regulator with its voltage.
         case supply
-        /// A line of the guest's own reset controller.
+        /// It becomes a line of the guest's own reset controller.
         case reset
-        /// Left out, and the driver may miss it.
+        /// It is left out, and the driver may need it.
         case link
-        /// Left out: the host has it in hand.
+        /// It is left out, because the host manages it.
         case host(HostDuty)
     }
 
-    /// What the host does for a device, so that the guest needn't.
+    /// A resource that the host manages for a device, so that the guest needn't.
     enum HostDuty: Equatable, Sendable {
         case translation, interrupts, pins, power, memory, bandwidth, scaling
     }
 
     let arguments: Arguments
     let kind: Kind
-    /// How many numbers stand before the phandle of each entry.
+    /// How many numbers precede the phandle of each entry.
     let leading: Int
 
     init(_ arguments: Arguments, _ kind: Kind = .link, leading: Int = 0) {
@@ -49,18 +50,18 @@ struct ReferenceRule: Equatable {
         self.leading = leading
     }
 
-    /// Nil for a property that isn't known to refer to anything.
+    /// Nil for a property that isn't known to be a reference.
     init?(property name: String) {
         guard let rule = Self.own(name) ?? Self.bySuffix(name) ?? Self.byBindings(name) ?? Self.byEnding(name)
         else { return nil }
         self = rule
     }
 
-    /// Whether an entry that the guest can't have leaves an empty one behind, so that the others keep their places.
-    /// Linux takes no empty entry in a pin state (drivers/pinctrl/devicetree.c, pinctrl_dt_to_map).
+    /// Whether a lost entry becomes an empty one, so that the others keep their places. Linux doesn't accept an empty
+    /// entry in a pin state (drivers/pinctrl/devicetree.c, pinctrl_dt_to_map).
     var keepsPlaces: Bool { kind != .host(.pins) }
 
-    // MARK: What the kernel's bindings say
+    // MARK: The kernel's bindings
 
     /// - SeeAlso: `BindingReferences`, which is generated.
     static func byBindings(_ name: String) -> ReferenceRule? {
@@ -73,7 +74,7 @@ struct ReferenceRule: Equatable {
         if let found = BindingReferences.between.first(where: { $0.name == name }) {
             return ReferenceRule(.between(found.counts))
         }
-        // As many as Linux takes (include/linux/of.h, MAX_PHANDLE_ARGS).
+        // As many as Linux accepts (include/linux/of.h, MAX_PHANDLE_ARGS).
         return isListed(name, BindingReferences.unsaid) ? ReferenceRule(.between(0...16)) : nil
     }
 
@@ -88,18 +89,18 @@ struct ReferenceRule: Equatable {
         return false
     }
 
-    // MARK: What they don't say
+    // MARK: Beyond the bindings
 
-    /// A list whose providers say how many cells follow.
+    /// A list whose providers declare the number of cells.
     private static func list(_ cells: String, _ kind: Kind = .link) -> ReferenceRule {
         ReferenceRule(.counted(by: cells, otherwise: nil), kind)
     }
 
-    /// Phandles and nothing else.
+    /// A list of phandles only.
     private static func plain(_ kind: Kind = .link) -> ReferenceRule { ReferenceRule(.fixed(0), kind) }
 
-    /// Properties whose type is said in dt-schema's own bindings, in bindings that are plain text, or nowhere; and
-    /// those that mean more than a link.
+    /// Properties whose type is defined in dt-schema's own bindings, in plain text bindings, or nowhere, and those with
+    /// a special handling.
     static func own(_ name: String) -> ReferenceRule? {
         switch name {
         case "clocks": return .list("#clock-cells", .clock)
@@ -141,10 +142,10 @@ struct ReferenceRule: Equatable {
     private static func bySuffix(_ name: String) -> ReferenceRule? {
         if name.hasSuffix("-supply") { return .plain(.supply) }
         if name.hasSuffix("-gpios") || name.hasSuffix("-gpio") {
-            // A count, the one exception that dtc and Linux know too.
+            // A count; dtc and Linux have the same exception.
             return name.hasSuffix("nr-gpios") ? nil : .list("#gpio-cells")
         }
-        // Not what pin controllers have for data: pinctrl-single,pins.
+        // Excludes the data of pin controllers, such as pinctrl-single,pins.
         let prefix = "pinctrl-"
         guard name.hasPrefix(prefix), name.utf8.count > prefix.utf8.count,
             name.utf8.dropFirst(prefix.utf8.count).allSatisfy({ UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 })
@@ -152,7 +153,7 @@ struct ReferenceRule: Equatable {
         return .plain(.host(.pins))
     }
 
-    /// Bindings of vendors call a block of shared registers, and what goes with it, by these endings.
+    /// Vendors' bindings use these endings for blocks of shared registers and related properties.
     private static func byEnding(_ name: String) -> ReferenceRule? {
         for ending in ["-syscon", ",syscon", "-grf", ",grf", "-handle", "-phandle", "-sysreg", "-regmap"]
         where name.hasSuffix(ending) {
@@ -163,7 +164,7 @@ struct ReferenceRule: Equatable {
 }
 
 extension ReferenceRule {
-    /// Whether a property of this name refers to nodes, as far as is known.
+    /// Whether a property with this name is known to refer to nodes.
     static func isReference(_ name: String) -> Bool {
         ReferenceRule(property: name) != nil || name.hasPrefix("assigned-")
     }

@@ -41,7 +41,7 @@ public enum CoreRegister: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension VirtualCPU {
-    /// The registers as lines of text, for a report of a guest that can't go on.
+    /// The registers as lines of text, for the report of a guest that stopped with an error.
     public func registerDump() -> String {
         let registers: [CoreRegister] = [.pc, .pstate, .sp] + (0...30).map { .x($0) }
         var lines = ""

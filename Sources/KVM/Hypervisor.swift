@@ -4,7 +4,7 @@
 internal import CLinux
 internal import LinuxSystem
 
-/// An open /dev/kvm that was found fit: API version 12 and every capability that Martlet relies on.
+/// An open /dev/kvm that passed the checks: API version 12 and every capability that Martlet needs.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.1 KVM_GET_API_VERSION, 4.4 KVM_CHECK_EXTENSION
 public final class Hypervisor: Sendable {
@@ -12,7 +12,7 @@ public final class Hypervisor: Sendable {
     let descriptor: OwnedDescriptor
 
     /// Opens `path` and checks it.
-    /// - Parameter architecture: whether to require what an arm64 guest needs besides the generic capabilities;
+    /// - Parameter architecture: whether to require what an arm64 guest needs in addition to the generic capabilities;
     ///   tests of the generic half on another architecture pass `.generic`.
     /// - Throws: `KVMError.open`, `.hidden`, `.apiVersion` or `.missingCapability` for the first thing that is missing.
     public init(
@@ -30,14 +30,14 @@ public final class Hypervisor: Sendable {
     }
 
     private static func openError(_ path: String, _ errno: Errno, _ calls: any KVMCalls) -> KVMError {
-        // KVM registers its device file once it has found the CPU fit (virt/kvm/kvm_main.c, kvm_init).
+        // KVM registers its device file only after it has accepted the CPU (virt/kvm/kvm_main.c, kvm_init).
         if errno == .noSuchFileOrDirectory, (try? calls.isDirectory("/sys/class/misc/kvm")) == true {
             return .hidden(path: path)
         }
         return .open(path: path, errno: errno)
     }
 
-    /// Which capabilities are checked.
+    /// Which set of capabilities is checked.
     public enum Requirement: Sendable { case arm64, generic }
 
     private struct Capability {
@@ -46,10 +46,10 @@ public final class Hypervisor: Sendable {
         var armOnly = false
     }
 
-    // Computed, not stored: a stored table would be built at start-up by every user of the module.
+    // Computed, not stored: every user of the module would build a stored table at start-up.
     private static var required: [Capability] {
         [
-            // First, as its absence tells a KVM of another architecture, where no update helps.
+            // First: without it, KVM is of another architecture, and no update helps.
             Capability(number: UInt32(KVM_CAP_ARM_PSCI_0_2), name: "KVM_CAP_ARM_PSCI_0_2", armOnly: true),
             Capability(number: UInt32(KVM_CAP_USER_MEMORY), name: "KVM_CAP_USER_MEMORY"),
             Capability(number: UInt32(KVM_CAP_IRQFD), name: "KVM_CAP_IRQFD"),
@@ -66,7 +66,7 @@ public final class Hypervisor: Sendable {
         max(try value(of: UInt32(KVM_CAP_MAX_VCPUS)), try value(of: UInt32(KVM_CAP_NR_VCPUS)))
     }
 
-    /// How many guest-physical address bits a VM can have at most; 40 where the host can't say.
+    /// How many guest-physical address bits a VM can have at most; 40 when the host doesn't tell.
     ///
     /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.2 KVM_CREATE_VM
     public func maximumAddressBits() throws(KVMError) -> Int {
@@ -78,7 +78,7 @@ public final class Hypervisor: Sendable {
     func machineType(addressBits bits: Int) throws(KVMError) -> UInt {
         let limit = try maximumAddressBits()
         guard bits <= limit else { throw .addressBits(needed: bits, limit: limit) }
-        // 0 means 40 bits. Hosts with fewer, and hosts that can't choose, are told apart by the capability.
+        // 0 means 40 bits. The capability tells hosts with fewer bits from hosts that offer no choice.
         let canChoose = try value(of: UInt32(KVM_CAP_ARM_VM_IPA_SIZE)) > 0
         return canChoose ? UInt(max(bits, 32)) : 0
     }

@@ -17,7 +17,7 @@ public final class IOEvent: Sendable {
 
     /// - Parameters:
     ///   - length: the width of the write in bytes: 1, 2, 4 or 8.
-    ///   - match: only a write of this value counts; nil for any.
+    ///   - match: the only value that signals; nil for any value.
     /// - Throws: `KVMError.ioeventfd`: EEXIST when the same write has an eventfd already, EINVAL for another length.
     public init(
         _ vm: VirtualMachine, address: UInt64, length: UInt32, match: UInt64? = nil, event: EventDescriptor
@@ -38,7 +38,7 @@ public final class IOEvent: Sendable {
         isSet = true
     }
 
-    /// The registration goes before the eventfd, and that before the share of the VM.
+    /// Removes the registration first, then closes the eventfd, then releases the share of the VM.
     deinit {
         if isSet {
             vm.calls.deassignIOEventFD(

@@ -4,7 +4,7 @@
 internal import CLinux
 internal import LinuxSystem
 
-/// The guest's interrupt controller, which the kernel emulates: a GICv3, or a GICv2 where the host has only that.
+/// The guest's interrupt controller, which the kernel emulates: a GICv3, or a GICv2 where the host has no GICv3.
 ///
 /// - SeeAlso: Documentation/virt/kvm/devices/arm-vgic-v3.rst and arm-vgic.rst
 public final class InterruptController: Sendable {
@@ -18,19 +18,21 @@ public final class InterruptController: Sendable {
         /// The redistributors, 128 KiB for each vCPU (GICv3), or the CPU interface, 8 KiB (GICv2).
         public let secondFrame: UInt64
 
-        /// Puts both addresses together; each is guest-physical.
+        /// Combines both addresses; each is guest-physical.
         public init(distributor: UInt64, secondFrame: UInt64) {
             self.distributor = distributor
             self.secondFrame = secondFrame
         }
     }
 
-    /// The version that was made.
+    /// The version that was created.
     public let version: Version
-    /// How many shared peripheral interrupts it can have: SPIs 0 ..< maximumSPICount. The kernel takes a multiple of
-    /// 32 below 1024 for the number of interrupt IDs, so it is 992 less the 32 private ones, on every host.
+    /// How many SPIs it can have at most: SPIs 0 ..< maximumSPICount.
+    ///
+    /// The kernel takes a number of interrupt IDs that is a multiple of 32 below 1024: at most 992. Less the 32 private
+    /// ones, that is 960 on every host.
     public static let maximumSPICount: UInt32 = 960
-    /// How many it has at least.
+    /// How many SPIs it has at least.
     public static let minimumSPICount: UInt32 = 64
     private let vm: VirtualMachine
     private let descriptor: OwnedDescriptor
@@ -43,19 +45,22 @@ public final class InterruptController: Sendable {
                 try vm.calls.testDevice(vm: vm.rawDescriptor, type: version.deviceType)
                 return version
             } catch .operationNotSupportedByDevice {
-                // ENODEV: the host has none of this kind (Documentation/virt/kvm/api.rst, 4.79 KVM_CREATE_DEVICE).
+                // ENODEV: the host has no controller of this kind (Documentation/virt/kvm/api.rst, 4.79
+                // KVM_CREATE_DEVICE).
                 continue
             } catch { throw .call("KVM_CREATE_DEVICE(vGIC\(version.rawValue))", errno: error) }
         }
         throw .noInterruptController
     }
 
-    /// Creates the controller. All vCPUs must exist already, as the kernel fixes their number at the initialisation.
+    /// Creates the controller.
     ///
-    /// It has no more SPIs than it needs: the kernel makes an interrupt and a route of each, and a guest's driver
+    /// All vCPUs must exist already: the initialisation fixes their number.
+    ///
+    /// It has only as many SPIs as it needs: the kernel creates an interrupt and a route for each, and a guest's driver
     /// writes several registers for each.
-    /// - Parameter neededSPICount: SPIs 0 up to this number are used. It is rounded up to what the kernel takes, from
-    ///   `minimumSPICount` to `maximumSPICount`.
+    /// - Parameter neededSPICount: SPIs 0 ..< neededSPICount are used. The number is rounded up to one that the kernel
+    ///   accepts, from `minimumSPICount` to `maximumSPICount`.
     /// - Throws: `KVMError.call` naming the attribute that was refused.
     public init(
         _ vm: VirtualMachine, version: Version, layout: Layout, neededSPICount: UInt32
@@ -92,20 +97,22 @@ public final class InterruptController: Sendable {
             CLINUX_VGIC_CONTROL_INIT, .none)
     }
 
-    /// Before its share of the VM goes.
+    /// Closed before its share of the VM is released.
     deinit { descriptor.close() }
 
-    /// Takes `lines` for level-triggered from the start. The guest says so, too, but a device may be first.
+    /// Makes `lines` level-triggered from the start.
     ///
-    /// KVM takes every SPI for an edge until the guest has configured it; what they are at reset is the
-    /// implementation's choice. So a line that is high before would only be latched, and a guest that clears what is
-    /// pending before it enables interrupts would lose it, forever: VFIO has masked the line until the end of an
-    /// interrupt that never was.
+    /// The guest configures them too, but a device may raise its line before that.
+    ///
+    /// KVM treats every SPI as edge-triggered until the guest has configured it; the architecture leaves the reset
+    /// value to the implementation. KVM would only latch a line that is high before that. A guest that clears pending
+    /// interrupts before it enables them would then lose the interrupt forever: VFIO keeps the line masked until the
+    /// end of an interrupt that the guest never took.
     /// - Throws: `KVMError.call`. Call it once, and before the vCPUs run.
     /// - SeeAlso: arm-vgic-v3.rst and arm-vgic.rst, KVM_DEV_ARM_VGIC_GRP_DIST_REGS; GICv3 and GICv4 architecture
     ///   (IHI 0069), 12.9, GICD_ICFGR<n>: two bits for each interrupt, 0b00 level-triggered, 0b10 an edge
     public func makeLevelTriggered(_ lines: [GSI]) throws(KVMError) {
-        // Sixteen to a word; intids are 32 above, so a line has the same place in its word.
+        // A word holds sixteen interrupts. Intids are 32 higher than SPIs, so the bit position is the same.
         for word in Set(lines.map { $0.rawValue / 16 }).sorted() {
             var value: UInt32 = 0xAAAA_AAAA
             for line in lines where line.rawValue / 16 == word { value &= ~(2 << (line.rawValue % 16 * 2)) }
@@ -115,7 +122,7 @@ public final class InterruptController: Sendable {
         }
     }
 
-    /// arm-vgic-v3.rst and arm-vgic.rst, KVM_DEV_ARM_VGIC_GRP_NR_IRQS: in steps of 32.
+    /// The number of SPIs to create, in steps of 32 (arm-vgic-v3.rst and arm-vgic.rst, KVM_DEV_ARM_VGIC_GRP_NR_IRQS).
     static func spiCount(for needed: UInt32) -> UInt32 {
         let bounded = min(max(needed, minimumSPICount), maximumSPICount)
         return (bounded + 31) / 32 * 32

@@ -3,10 +3,10 @@
 
 public import LinuxSystem
 
-/// A KVM irqfd: the kernel raises `gsi` whenever `trigger` is signalled, with no exit to user space.
+/// A KVM irqfd: the kernel raises `gsi` when `trigger` is signalled, with no exit to user space.
 ///
 /// For a level-triggered line pass `resample`: at the guest's end of interrupt the kernel lowers the line and signals
-/// it.
+/// `resample`.
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.75 KVM_IRQFD
 public final class InterruptRoute: Sendable {
     /// The interrupt that is raised.
@@ -37,7 +37,7 @@ public final class InterruptRoute: Sendable {
         isSet = true
     }
 
-    /// The route goes before its eventfds, and those before the share of the VM.
+    /// Removes the route first, then closes its eventfds, then releases the share of the VM.
     deinit {
         if isSet { vm.calls.deassignIRQFD(vm: vm.rawDescriptor, gsi: gsi.rawValue, trigger: triggerNumber) }
         resample.release()

@@ -3,14 +3,15 @@
 
 internal import CLinux
 
-/// The words that KVM's ioctls take, made of what the calls of `KVMCalls` are given. Apart from the ioctls, so that
-/// tests reach them on machines whose KVM isn't an arm64 one.
+/// Encodes the arguments of the calls of `KVMCalls` as the words that KVM's ioctls take.
+///
+/// Apart from the ioctls, so that tests can run it on machines without KVM for arm64.
 enum IoctlWords {
     /// struct kvm_irqfd, `flags`.
     static func irqfd(resamples: Bool) -> UInt32 { resamples ? UInt32(KVM_IRQFD_FLAG_RESAMPLE) : 0 }
 
-    /// struct kvm_ioeventfd, `flags`: KVM_IOEVENTFD_FLAG_DATAMATCH (bit 0) and _DEASSIGN (bit 2), which are computed
-    /// from an enumeration that the importer can't read.
+    /// struct kvm_ioeventfd, `flags`: KVM_IOEVENTFD_FLAG_DATAMATCH (bit 0) and _DEASSIGN (bit 2). C computes them from
+    /// an enumeration, which Swift can't import.
     static func ioeventfd(matches: Bool, isRemoved: Bool) -> UInt32 {
         (matches ? 1 << 0 : 0) | (isRemoved ? 1 << 2 : 0)
     }

@@ -3,7 +3,9 @@
 
 public import LinuxSystem
 
-/// The ioctls of KVM, one method each. `LinuxKernel` issues them; unit tests put a fake in its place.
+/// The ioctls of KVM, one method each.
+///
+/// `LinuxKernel` issues them; unit tests use a fake.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst
 public protocol KVMCalls: SystemCalls {
@@ -16,7 +18,7 @@ public protocol KVMCalls: SystemCalls {
     /// KVM_ENABLE_CAP without arguments.
     func enableCapability(_ number: UInt32, of vm: CInt) throws(Errno)
 
-    /// A `size` of 0 removes the slot.
+    /// Sets a memory slot; a `size` of 0 removes it.
     func setMemoryRegion(
         vm: CInt, slot: UInt32, guestAddress: UInt64, size: UInt64, hostAddress: UInt
     ) throws(Errno)
@@ -25,7 +27,7 @@ public protocol KVMCalls: SystemCalls {
     func deassignIRQFD(vm: CInt, gsi: UInt32, trigger: CInt)
     func assignIOEventFD(vm: CInt, address: UInt64, length: UInt32, event: CInt, match: UInt64?) throws(Errno)
     func deassignIOEventFD(vm: CInt, address: UInt64, length: UInt32, event: CInt, match: UInt64?)
-    /// `irq` in the encoding of KVM_IRQ_LINE.
+    /// KVM_IRQ_LINE, with `irq` in its encoding.
     func setIRQLine(vm: CInt, irq: UInt32, high: Bool) throws(Errno)
 
     func createDevice(vm: CInt, type: UInt32) throws(Errno) -> CInt
@@ -44,7 +46,7 @@ public protocol KVMCalls: SystemCalls {
     func setVectorRegister(_ identifier: UInt64, of vcpu: CInt, to value: UInt128) throws(Errno)
     /// KVM_SET_VCPU_EVENTS with `ext_dabt_pending`.
     func injectDataAbort(vcpu: CInt) throws(Errno)
-    /// KVM_RUN; unlike the others it is not repeated after EINTR, which is how a vCPU is stopped.
+    /// KVM_RUN. Unlike the others it isn't repeated after EINTR, because a signal is how a vCPU is stopped.
     func run(vcpu: CInt) throws(Errno)
 }
 

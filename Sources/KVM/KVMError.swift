@@ -6,7 +6,7 @@ public import LinuxSystem
 /// What KVM refused, on what, why, and what to do about it.
 public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
     case open(path: String, errno: Errno)
-    /// The kernel has KVM, and /dev hasn't.
+    /// The kernel has KVM, but /dev has no node for it.
     case hidden(path: String)
     case apiVersion(found: Int)
     case missingCapability(String)
@@ -19,8 +19,8 @@ public enum KVMError: Error, Equatable, Sendable, CustomStringConvertible {
     case irqfd(gsi: GSI, errno: Errno)
     case ioeventfd(address: UInt64, errno: Errno)
     case vfioGroup(errno: Errno)
-    /// A vCPU can't be set up. EINVAL is what kernels that keep a guest's vCPUs to one kind of CPU give on another
-    /// kind.
+    /// A vCPU can't be set up. EINVAL: some kernels allow only one kind of CPU for all vCPUs of a VM, and the thread
+    /// ran on another kind.
     case vcpuInit(index: UInt32, errno: Errno)
     /// Any other ioctl or system call, by name.
     case call(String, errno: Errno)

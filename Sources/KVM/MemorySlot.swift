@@ -4,9 +4,9 @@
 public import LinuxSystem
 internal import Synchronization
 
-/// A piece of host memory, or of a device, that the guest sees at a guest-physical address without exits.
+/// A range of host memory, or of a device's registers, that the guest accesses without exits.
 ///
-/// Its owner takes it away by `remove`, which says when the kernel refuses, or by letting go of it.
+/// `remove` takes it from the guest, and throws when the kernel refuses. The `deinit` does the same without an error.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.35 KVM_SET_USER_MEMORY_REGION
 public final class MemorySlot: Sendable {
@@ -17,7 +17,7 @@ public final class MemorySlot: Sendable {
     private let mapping: Share<MemoryMapping>
     private let hostAddress: UInt
 
-    /// Address, part and size must be multiples of the host's page size.
+    /// Maps `part` of the memory into the guest. Address, part and size must be multiples of the host's page size.
     /// - Parameter part: the bytes of the mapping that the guest sees; all by default.
     /// - Throws: `KVMError.memorySlot`: EEXIST when it overlaps another slot, EINVAL when it is misaligned or outside
     ///   the VM's address space or the mapping.
@@ -44,14 +44,15 @@ public final class MemorySlot: Sendable {
         isSet = Atomic(true)
     }
 
-    /// Whether the guest sees it: false once it was removed, and in the `deinit` after a failed `init`. Atomic, since
-    /// whoever lets go last may be another thread than the one that has removed it; the owner sees to it that only one
-    /// does.
+    /// Whether the guest sees it: false after `remove`, and in the `deinit` after a failed `init`. Atomic, because the
+    /// `deinit` may run on another thread than `remove`. The owner makes sure that only one thread calls `remove`.
     private let isSet: Atomic<Bool>
 
-    /// Takes it from the guest, whose accesses trap from now on. A second call does nothing.
-    /// - Throws: `KVMError.memorySlotRemoval`: ENOMEM, since the kernel allocates while it removes. The guest sees it
-    ///   as before, and it can be tried again.
+    /// Removes the slot from the guest, whose accesses trap from then on.
+    ///
+    /// A second call does nothing.
+    /// - Throws: `KVMError.memorySlotRemoval`: ENOMEM, because the kernel allocates while it removes. The guest still
+    ///   sees the memory; call it again.
     public func remove() throws(KVMError) {
         guard isSet.load(ordering: .acquiring) else { return }
         do throws(Errno) {
@@ -62,10 +63,10 @@ public final class MemorySlot: Sendable {
         vm.returnSlot(number)
     }
 
-    /// When the kernel refuses here, the guest sees the memory for as long as there is the VM: the mapping has to stay
-    /// until then, or the guest would see what this process maps there next.
+    /// When the kernel refuses the removal, the guest sees the memory until the VM is closed. The VM keeps the mapping
+    /// until then; otherwise the guest would see what this process maps there next.
     ///
-    /// The slot goes before the memory, and that before the share of the VM.
+    /// Removes the slot first, then releases the memory, then the share of the VM.
     deinit {
         do { try remove() } catch { if let mapping = mapping.object { vm.keep(mapping) } }
         mapping.release()

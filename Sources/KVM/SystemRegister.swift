@@ -3,7 +3,7 @@
 
 internal import CLinux
 
-/// A system register of a vCPU that says how the guest's addresses are translated, or can be.
+/// A system register of a vCPU that controls, or describes, the translation of the guest's addresses.
 ///
 /// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), part D, AArch64 System register descriptions, for the
 ///   encodings; arch/arm64/include/uapi/asm/kvm.h, ARM64_SYS_REG
@@ -14,7 +14,7 @@ public enum SystemRegister: String, Sendable, CustomStringConvertible {
     case tcrEL1 = "tcr_el1"
     /// Only with FEAT_TCR2.
     case tcr2EL1 = "tcr2_el1"
-    /// What the CPU has: sizes of pages, byte orders.
+    /// The CPU's features: page sizes, byte orders.
     case idAA64MMFR0EL1 = "id_aa64mmfr0_el1"
 
     var identifier: UInt64 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Why a vCPU came back from the guest.
+/// Why a vCPU returned from the guest.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure
 public enum VCPUExit: Equatable, Sendable {
@@ -10,7 +10,7 @@ public enum VCPUExit: Equatable, Sendable {
     /// The guest wrote the low `length` bytes of `value`.
     case mmioWrite(address: UInt64, length: UInt32, value: UInt64)
     /// The guest accessed guest-physical `address`, which no memory slot covers, with an instruction that the hardware
-    /// doesn't describe: it is to be emulated, or to be given a data abort. The program counter is still at it.
+    /// doesn't describe. Emulate it, or inject a data abort. The program counter still points at the instruction.
     case noSyndrome(address: UInt64, isWrite: Bool)
     /// PSCI SYSTEM_OFF.
     case shutdown
@@ -18,11 +18,11 @@ public enum VCPUExit: Equatable, Sendable {
     case reset
     /// The guest reported a crash of its own.
     case crash
-    /// A signal or `setImmediateExit` took the vCPU out.
+    /// A signal or `setImmediateExit` stopped the vCPU.
     case interrupted
     /// The hardware refused to enter the guest.
     case failedEntry(reason: UInt64)
-    /// KVM met a state that it can't emulate.
+    /// KVM reached a state that it can't emulate.
     case internalError(suberror: UInt32)
     /// An exit reason, or a system event, that Martlet doesn't know.
     case unknown(reason: UInt32, detail: UInt32)

@@ -4,15 +4,16 @@
 internal import CLinux
 internal import LinuxSystem
 
-/// Tells KVM which VFIO groups the VM uses, so that the kernel can settle what depends on both (cache coherency of
-/// DMA).
+/// Tells KVM which VFIO groups the VM uses.
+///
+/// The kernel then decides what depends on both, such as cache coherency of DMA.
 ///
 /// - SeeAlso: Documentation/virt/kvm/devices/vfio.rst
 public final class VFIOLink: Sendable {
     private let vm: VirtualMachine
     private let descriptor: OwnedDescriptor
 
-    /// One for each VM.
+    /// Creates the link; a VM has one.
     public init(_ vm: VirtualMachine) throws(KVMError) {
         self.vm = vm
         descriptor = OwnedDescriptor(
@@ -21,10 +22,12 @@ public final class VFIOLink: Sendable {
             }, of: vm.calls)
     }
 
-    /// Before its share of the VM goes.
+    /// Closed before its share of the VM is released.
     deinit { descriptor.close() }
 
-    /// A group that is registered for as long as this lives. The group's descriptor must outlive it.
+    /// A group that is registered for as long as this object lives.
+    ///
+    /// The group's descriptor must outlive it.
     public final class Registration: Sendable {
         private let link: VFIOLink
         private let group: CInt

@@ -4,7 +4,9 @@
 internal import CLinux
 internal import LinuxSystem
 
-/// A vCPU. Its owner runs it on one thread; only `setImmediateExit` may be called from another.
+/// A vCPU.
+///
+/// Its owner runs it on one thread; only `setImmediateExit` may be called from another.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.7 KVM_CREATE_VCPU, 4.82 KVM_ARM_VCPU_INIT
 public final class VirtualCPU: Sendable {
@@ -48,19 +50,19 @@ public final class VirtualCPU: Sendable {
             try MemoryMapping(of: descriptor, size: size, system: vm.calls))
     }
 
-    /// Before its share of the VM goes.
+    /// Closed before its share of the VM is released.
     deinit {
         state.release()
         descriptor.close()
     }
 
-    // Safety: the mapping is at least a page long, as is struct kvm_run, and `state` has it for as long as self lives.
+    // Safety: the mapping has at least a page, as struct kvm_run does, and `state` keeps it for as long as self lives.
     private var sharedState: UnsafeMutableRawPointer {
         UnsafeMutableRawPointer(bitPattern: stateAddress).unsafelyUnwrapped
     }
 
     /// Puts the vCPU into its reset state: EL1h, MMU off, interrupts masked, PSCI 1.x by HVC.
-    /// - Parameter poweredOff: whether it waits for PSCI CPU_ON, as all but the boot CPU do.
+    /// - Parameter poweredOff: whether it waits for PSCI CPU_ON, as every vCPU except the boot CPU does.
     /// - Throws: `KVMError.vcpuInit`.
     public func initialize(poweredOff: Bool) throws(KVMError) {
         try mapError(
@@ -111,8 +113,8 @@ public final class VirtualCPU: Sendable {
         try call("KVM_SET_VCPU_EVENTS") { (vcpu) throws(Errno) in try vm.calls.injectDataAbort(vcpu: vcpu) }
     }
 
-    /// Runs the guest until something needs user space.
-    /// - Throws: `KVMError.call` for what KVM_RUN itself refuses, such as ENOSYS for a trapped load or store of a form
+    /// Runs the guest until it needs user space.
+    /// - Throws: `KVMError.call` for an error of KVM_RUN itself, such as ENOSYS for a trapped load or store of a form
     ///   that the hardware doesn't describe, on a host that can't report it as `.noSyndrome`.
     public func run() throws(KVMError) -> VCPUExit {
         do { try calls.run(vcpu: descriptor.rawValue) } catch {
@@ -152,10 +154,12 @@ public final class VirtualCPU: Sendable {
     /// Answers `.mmioRead`; the guest gets the low bytes of `value` at the next `run`.
     public func complete(read value: UInt64) { clinux_kvm_run_set_mmio_value(sharedState, value) }
 
-    /// Makes the running or the next `run` return `.interrupted`; a thread already inside needs a kick besides.
+    /// Makes the current or the next `run` return `.interrupted`.
+    ///
+    /// A thread that is already inside `run` also needs a signal.
     public func setImmediateExit(_ exit: Bool) { clinux_kvm_run_set_immediate_exit(sharedState, exit) }
 
-    // The name is made only when it is needed: an emulated instruction makes a dozen calls.
+    // The name is built only when it is needed: emulating one instruction makes a dozen calls.
     private func call<Result>(
         _ name: @autoclosure () -> String, _ body: (CInt) throws(Errno) -> Result
     ) throws(KVMError) -> Result {

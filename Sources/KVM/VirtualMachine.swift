@@ -5,22 +5,24 @@ internal import CLinux
 public import LinuxSystem
 internal import Synchronization
 
-/// A virtual machine: memory slots, vCPUs and in-kernel devices hang off it and keep it alive.
+/// A virtual machine.
+///
+/// Memory slots, vCPUs and in-kernel devices belong to it and keep it alive.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.2 KVM_CREATE_VM
 public final class VirtualMachine: Sendable {
     let hypervisor: Hypervisor
-    /// Memory whose slots the kernel would not remove. It guards itself.
+    /// Memory whose slots the kernel refused to remove. It has its own lock.
     private let leftovers = OwnedList<MemoryMapping>()
     private let descriptor: OwnedDescriptor
     /// Numbers of memory slots that are in use. Guarded by its lock: regions may be mapped from any thread.
     private let slots = Mutex<[UInt32]>([])
 
-    /// Whether vCPUs come back with `VCPUExit.noSyndrome`, and can be given a data abort.
+    /// Whether vCPUs return `VCPUExit.noSyndrome` and accept an injected data abort.
     public let reportsMissingSyndromes: Bool
 
     var calls: any KVMCalls { hypervisor.calls }
-    /// The kernel that it runs on, for descriptors that go with it.
+    /// The system calls of its kernel, for descriptors that belong to the VM.
     public var system: any SystemCalls { calls }
     var rawDescriptor: CInt { descriptor.rawValue }
 
@@ -42,13 +44,14 @@ public final class VirtualMachine: Sendable {
         }
     }
 
-    /// The guest may see what is left over until the VM is closed. The share of the hypervisor goes last.
+    /// Closes the VM before it releases the leftovers, which the guest sees until then. The share of the hypervisor
+    /// goes last.
     deinit {
         descriptor.close()
         leftovers.releaseAll()
     }
 
-    /// Hosts before Linux 5.5 can't: there such an access ends the guest.
+    /// Enables `VCPUExit.noSyndrome`. Hosts before Linux 5.5 don't have it: there such an access ends the guest.
     ///
     /// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure, KVM_EXIT_ARM_NISV
     private static func enableMissingSyndromes(_ hypervisor: Hypervisor, _ vm: borrowing OwnedDescriptor)
@@ -85,7 +88,7 @@ public final class VirtualMachine: Sendable {
 
     func returnSlot(_ number: UInt32) { slots.withLock { $0.removeAll { $0 == number } } }
 
-    /// Keeps memory that the guest still sees, for as long as there is the VM.
+    /// Keeps memory that the guest still sees until the VM is closed.
     func keep(_ mapping: MemoryMapping) { leftovers.append(mapping) }
 
     func call<Result>(_ name: String, _ body: (CInt) throws(Errno) -> Result) throws(KVMError) -> Result {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Lines as one text of which all but the first line are indented, also where an element has several lines.
+/// Joins lines into one text and indents all but the first, also inside an element with several lines.
 package func indented(_ lines: [String]) -> String {
     lines.joined(separator: "\n").split(separator: "\n").joined(separator: "\n  ")
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Evaluates `body`; the error that it throws becomes what `transform` makes of it.
+/// Evaluates `body`, and passes an error that it throws through `transform`.
 ///
-/// An autoclosure has its error type from here, which a closure would have to spell out. `transform` is a case of an
-/// error (`MachineError.guestMemory`), or what makes one for a call: `mapError(MachineError.call("mmap"), try …)`.
+/// An autoclosure takes its error type from this signature; a closure would have to spell it out. `transform` is a case
+/// of an error (`MachineError.guestMemory`), or creates one for a call: `mapError(MachineError.call("mmap"), try …)`.
 @inlinable
 public func mapError<Result, Old: Error, New: Error>(
     _ transform: (Old) -> New, _ body: @autoclosure () throws(Old) -> Result

@@ -3,9 +3,9 @@
 
 internal import Synchronization
 
-/// A file descriptor with one owner: it is closed by `close`, or else when the owner goes.
+/// A file descriptor with one owner: `close` closes it, or else its destruction.
 ///
-/// An owner of several things calls `close` in its `deinit`, which so names the order in which they go.
+/// An owner of several things calls `close` in its `deinit`, which so names the order of release.
 public struct OwnedDescriptor: ~Copyable, Sendable {
     /// The number, for the calls that take one. It is valid until `close`.
     public let rawValue: CInt
@@ -13,9 +13,9 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
     private let isFile: Bool
     private let isOpen = Atomic<Bool>(true)
 
-    /// Takes over `rawValue`, which nobody else may close.
-    /// - Parameter isFile: it is of a file system that may answer close(2) with any error. A descriptor that isn't one
-    ///   ends the process when it was closed by somebody else.
+    /// Takes over `rawValue`, which no other code may close.
+    /// - Parameter isFile: whether its file system may answer close(2) with any error. For other descriptors EBADF ends
+    ///   the process: other code has closed it.
     public init(adopting rawValue: CInt, of system: any SystemCalls, isFile: Bool = false) {
         self.rawValue = rawValue
         self.system = system

@@ -18,29 +18,29 @@ public enum PassthroughError: Error, Equatable, Sendable, CustomStringConvertibl
     case bus(device: String, PlatformBusError)
     case kvm(device: String, KVMError)
     case call(device: String, String, errno: Errno)
-    /// No path to the guest works for an interrupt, or not the one that was asked for; each with the reason.
+    /// No path works for an interrupt, or the configured path doesn't; each with the reason.
     case noInterruptPath(device: String, interrupt: Int, isChoice: Bool, [FailedPath])
-    /// `eoi` names bytes that the device doesn't have; it has regions of these sizes.
+    /// `eoi` names bytes that the device doesn't have; its regions have these sizes.
     case endRangeOutside(device: String, regions: [UInt64])
-    /// `require_reset`, and nothing resets the device, for this reason.
+    /// `require_reset` is set, but nothing resets the device, for this reason.
     case noReset(device: String, cause: String)
-    /// `require_reset`, and the reset failed.
+    /// `require_reset` is set, but the reset failed.
     case resetFailed(ResetFailure)
-    /// A step of `reset` is about a register that the device doesn't have.
+    /// A step of `reset` names a register that the device doesn't have.
     case resetStep(device: String, index: Int, step: String, problem: String)
-    /// The host has switched off what the device had with its driver.
+    /// The host has switched off resources that the device had with its driver.
     case unpowered(device: String, [PowerLoss], DeviceHold)
-    /// No IOMMU stands between a device and memory, and it isn't one that is known not to do DMA.
+    /// There is no IOMMU between a device and memory, and the device isn't known to do no DMA.
     case unconfinedDMA(device: String, master: String)
-    /// `dma: "identity"`, but on the way from the device to memory addresses become others.
+    /// `dma` is "identity", but a bus between the device and memory translates addresses.
     case translatingBus(device: String, bus: String)
-    /// `dma: "identity"`, but the device's addresses don't reach all of RAM.
+    /// `dma` is "identity", but the device's addresses don't reach all of RAM.
     case memoryOutOfReach(device: String, memory: GuestRange, bus: String)
     /// `guest_address` lists more regions than the device has.
     case tooManyAddresses(device: String, given: Int, regions: Int)
-    /// `guest_address` is on no page of the host, in bytes, and the region is to be mapped.
+    /// `guest_address` isn't aligned to the host's page size, given in bytes, but the region is to be mapped.
     case offPage(device: String, region: Int, address: GuestAddress, pageSize: UInt64)
-    /// `guest_address: "host"`, but where the region is on the host can't be told.
+    /// `guest_address` is "host", but the region's address on the host isn't known.
     case noHostAddress(device: String, region: Int)
 
     /// A path for an interrupt that was tried, and why it doesn't work.
@@ -137,6 +137,6 @@ extension PassthroughError {
         return GuestAddress(overflow || address.rawValue - below < unit / 2 ? below : above)
     }
 
-    /// For `mapError`: for which device KVM failed.
+    /// Adds the device to an error of KVM, for `mapError`.
     static func kvm(_ device: String) -> (KVMError) -> PassthroughError { { .kvm(device: device, $0) } }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// How many bytes one load or store of the guest moves.
+/// The number of bytes of one load or store of the guest.
 public enum AccessWidth: UInt8, Sendable {
     case byte = 1
     case halfword = 2

@@ -3,18 +3,17 @@
 
 import Synchronization
 
-/// The guest-physical address map, and who owns which interrupt.
+/// The guest-physical address map, and the owners of the interrupts.
 ///
-/// It is filled in before the VM runs; `makeDispatcher` then freezes what the vCPU threads need. A region that is
-/// mapped straight into the guest is attached here like a trapped one: while its memory slot exists, it just doesn't
-/// trap.
+/// It is filled before the VM runs; `makeDispatcher` then makes an immutable copy for the vCPU threads. A region that
+/// is mapped into the guest is attached here like a trapped one: it doesn't trap while its memory slot exists.
 ///
-/// Each claim on the address space has an owner's name, and no two claims overlap, whoever owns them. A device is
-/// attached either to a range of its own or within a claim of the same name (the range that `allocateWindow` gave out,
-/// say).
+/// Each claim on the address space has an owner's name, and claims never overlap, even those of one owner. A device is
+/// attached to a range of its own, or within a claim of the same name (for example the range that `allocateWindow`
+/// returned).
 public final class BusMap: Sendable {
-    /// The smallest alignment of a window that the bus chooses: with 4 KiB pages nothing shares a page with a mapped
-    /// region.
+    /// The smallest alignment of a window that the bus chooses: with 4 KiB pages nothing else is in a mapped region's
+    /// page.
     public static let minimumAlignment: UInt64 = 4096
 
     struct Region {
@@ -28,14 +27,14 @@ public final class BusMap: Sendable {
         let device: any MMIODevice
     }
 
-    /// The SPIs in use. No dictionary: the first one with a new type of key costs 200,000 instructions.
+    /// The SPIs in use. Not a dictionary: the first one with a new type of key costs 200,000 instructions.
     private struct Lines {
         /// In ascending order.
         private(set) var spis: [UInt32] = []
         /// The owner of each.
         private(set) var owners: [String] = []
 
-        /// Where `spi` is, or belongs.
+        /// The index of `spi`, or the index at which to insert it.
         func index(of spi: UInt32) -> Int { spis.firstIndex { $0 >= spi } ?? spis.endIndex }
 
         func owner(of spi: UInt32) -> String? {
@@ -43,17 +42,17 @@ public final class BusMap: Sendable {
             return index < spis.count && spis[index] == spi ? owners[index] : nil
         }
 
-        /// The lowest one that is free: they are sorted, so the first that isn't its own index leaves that index free.
+        /// The lowest free one: they are sorted, so it is the first index whose SPI has a different number.
         var firstFree: UInt32 { UInt32(spis.indices.first { spis[$0] != $0 } ?? spis.endIndex) }
 
-        /// Gives a free one to `owner`.
+        /// Assigns a free one to `owner`.
         mutating func add(_ spi: UInt32, _ owner: String) {
             let index = index(of: spi)
             spis.insert(spi, at: index)
             owners.insert(owner, at: index)
         }
 
-        /// Makes one free; nothing happens to one that is.
+        /// Frees one; does nothing if it is already free.
         mutating func remove(_ spi: UInt32) {
             guard owner(of: spi) != nil else { return }
             let index = index(of: spi)
@@ -63,30 +62,30 @@ public final class BusMap: Sendable {
     }
 
     private struct State {
-        /// Sorted by address, and free of overlaps.
+        /// Sorted by address, without overlaps.
         var claims: [Region] = []
-        /// Sorted by address, and free of overlaps; each lies in one of `claims`.
+        /// Sorted by address, without overlaps; each is inside one of `claims`.
         var attachments: [Attachment] = []
         var lines = Lines()
     }
 
-    /// The windows that `allocateWindow` hands out from, in ascending order.
+    /// The windows in which `allocateWindow` finds room, in ascending order.
     public let windows: [GuestRange]
-    /// Where an address that the configuration fixes may be as well.
+    /// Further ranges in which the configuration may fix an address.
     private let fixed: [GuestRange]
     /// The number of SPIs that the interrupt controller has.
     public let spiCount: UInt32
 
-    // Owned by the bus. The lock is held for the length of one method, and nothing is called out to under it.
+    // Owned by the bus. The lock is held during one method, and nothing is called under it.
     private let state = Mutex(State())
 
-    /// A bus with nothing on it.
+    /// An empty bus.
     ///
     /// - Parameters:
-    ///   - windows: where devices go that have no address of their own.
-    ///   - spiCount: SPIs 0 up to this number exist (at most 988; more are not used).
-    ///   - fixed: where an address that the configuration fixes may be as well: a device that the guest is to see where
-    ///     the host has it is seldom in a window.
+    ///   - windows: the ranges for devices without a fixed address.
+    ///   - spiCount: SPIs 0 ..< spiCount exist (at most 988; more are not used).
+    ///   - fixed: further ranges in which the configuration may fix an address: a device at its host address is rarely
+    ///     in a window.
     public init(windows: [GuestRange], spiCount: UInt32, fixed: [GuestRange] = []) {
         self.windows = windows.sorted { $0.base < $1.base }
         self.fixed = fixed
@@ -95,7 +94,7 @@ public final class BusMap: Sendable {
 
     // MARK: The address map
 
-    /// Claims `range` for something without an MMIO device behind it: RAM, the interrupt controller.
+    /// Claims `range` for a part without an MMIO device: RAM, the interrupt controller.
     ///
     /// - Throws: `overlap`.
     public func reserve(_ name: String, _ range: GuestRange) throws(PlatformBusError) {
@@ -104,7 +103,9 @@ public final class BusMap: Sendable {
         }
     }
 
-    /// Lets `device` handle the trapped accesses to `range`, and claims `range` unless it lies in a claim of that name.
+    /// Attaches `device` to the trapped accesses to `range`.
+    ///
+    /// Claims `range`, unless it is inside a claim with that name.
     ///
     /// - Throws: `overlap`.
     public func attach(_ name: String, _ range: GuestRange, to device: any MMIODevice) throws(PlatformBusError) {
@@ -120,13 +121,13 @@ public final class BusMap: Sendable {
         }
     }
 
-    /// Claims `size` bytes in one of the windows: the lowest gap that takes them.
+    /// Claims `size` bytes in one of the windows, in the lowest gap that is large enough.
     ///
     /// - Parameters:
     ///   - alignment: a power of two in bytes. By default the natural one: `size` rounded up to a power of two, at
     ///     least 4 KiB; an address given as `at` needs no alignment by default.
-    ///   - address: what the configuration asks for; nil for any.
-    /// - Returns: exactly `size` bytes.
+    ///   - address: the address that the configuration fixes; nil for any.
+    /// - Returns: a range of exactly `size` bytes.
     /// - Throws: `windowFull`; for a fixed address `overlap`, `outsideWindow`, `misaligned`; `invalidRange`,
     ///   `invalidAlignment`.
     public func allocateWindow(
@@ -152,7 +153,7 @@ public final class BusMap: Sendable {
         }
     }
 
-    /// Gives up every claim and attachment that lies in `range`.
+    /// Releases every claim and attachment inside `range`.
     public func remove(_ range: GuestRange) {
         state.withLock { state in
             state.attachments.removeAll { range.contains($0.range) }
@@ -160,12 +161,12 @@ public final class BusMap: Sendable {
         }
     }
 
-    /// Takes away the handler of `range`; the claim of its owner stays.
+    /// Removes the handler of `range`; its owner's claim stays.
     public func detach(_ name: String, _ range: GuestRange) {
         state.withLock { state in state.attachments.removeAll { $0.name == name && $0.range == range } }
     }
 
-    /// Gives up all claims, attachments and SPIs of `owner`.
+    /// Releases all claims, attachments and SPIs of `owner`.
     public func removeAll(owner: String) {
         state.withLock { state in
             state.attachments.removeAll { $0.name == owner }
@@ -181,7 +182,7 @@ public final class BusMap: Sendable {
 
     // MARK: Interrupts
 
-    /// The lowest SPI that is free, which now belongs to `name`.
+    /// Assigns the lowest free SPI to `name`.
     ///
     /// - Throws: `noSPI`.
     public func allocateSPI(_ name: String) throws(PlatformBusError) -> SPI {
@@ -193,7 +194,7 @@ public final class BusMap: Sendable {
         }
     }
 
-    /// Gives `spi` to `name`.
+    /// Assigns `spi` to `name`.
     ///
     /// - Throws: `spiTaken`, `spiOutOfRange`.
     public func reserveSPI(_ spi: SPI, _ name: String) throws(PlatformBusError) {
@@ -206,7 +207,7 @@ public final class BusMap: Sendable {
         }
     }
 
-    /// Makes `spi` free again; one that is free already stays so.
+    /// Frees `spi`; does nothing if it is already free.
     public func releaseSPI(_ spi: SPI) {
         state.withLock { $0.lines.remove(spi.rawValue) }
     }
@@ -218,17 +219,17 @@ public final class BusMap: Sendable {
         }
     }
 
-    /// How many SPIs the interrupt controller has to have for those in use: one more than the highest; 0 without any.
+    /// How many SPIs the interrupt controller needs for those in use: one more than the highest; 0 if none is in use.
     public var neededSPICount: UInt32 {
         state.withLock { state in state.lines.spis.last.map { $0 + 1 } ?? 0 }
     }
 
     // MARK: Dispatch
 
-    /// The attachments as they are now, for the vCPU threads; what changes on the bus later doesn't reach it.
+    /// A copy of the current attachments for the vCPU threads; later changes of the bus don't affect it.
     ///
-    /// - Parameter unclaimed: told once for each 4 KiB page that the guest accesses and nothing answers for, on the
-    ///   vCPU thread that did it, at most `MMIODispatcher.reportedPageLimit` times. It must not block for long.
+    /// - Parameter unclaimed: called once for each 4 KiB page with an access that no device handles, on the vCPU thread
+    ///   of the access, at most `MMIODispatcher.reportedPageLimit` times. It must not block for long.
     public func makeDispatcher(
         unclaimed: @escaping @Sendable (UnclaimedAccess) -> Void = { _ in }
     ) -> MMIODispatcher {
@@ -265,7 +266,7 @@ public final class BusMap: Sendable {
             var candidate = window.base.aligned(to: alignment)
             for claim in claims where window.overlaps(claim.range) {
                 guard let base = candidate, let range = GuestRange(base: base, size: size) else { break }
-                // The claims are sorted, so a gap below this one is the lowest there is.
+                // The claims are sorted, so the gap below this one is the lowest.
                 if range.last < claim.range.base { break }
                 if base <= claim.range.last {
                     candidate = claim.range.last.adding(1)?.aligned(to: alignment)
@@ -278,7 +279,7 @@ public final class BusMap: Sendable {
         return nil
     }
 
-    /// The lowest power of two that isn't below `value`, or 2^63, the highest that there is.
+    /// The lowest power of two that isn't below `value`; at most 2^63.
     private static func powerOfTwo(notBelow value: UInt64) -> UInt64 {
         if value <= 1 { return 1 }
         return 1 << min(UInt64.bitWidth - (value - 1).leadingZeroBitCount, UInt64.bitWidth - 1)

@@ -8,25 +8,25 @@ public struct GuestAddress: RawRepresentable, Comparable, Hashable, Sendable, Cu
     /// The address in bytes.
     public let rawValue: UInt64
 
-    /// The address `rawValue`.
+    /// Creates the address `rawValue`.
     @inlinable
     public init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 
-    /// The address `rawValue`, without the label.
+    /// Creates the address `rawValue`, without a label.
     @inlinable
     public init(_ rawValue: UInt64) {
         self.rawValue = rawValue
     }
 
-    /// The address `bytes` further up, or nil where that lies beyond 2^64 - 1.
+    /// The address plus `bytes`; nil when it is beyond 2^64 - 1.
     public func adding(_ bytes: UInt64) -> GuestAddress? {
         let (sum, overflow) = rawValue.addingReportingOverflow(bytes)
         return overflow ? nil : GuestAddress(sum)
     }
 
-    /// The lowest multiple of `alignment` that isn't below this address, or nil where that lies beyond 2^64 - 1.
+    /// The lowest multiple of `alignment` that isn't below this address; nil when it is beyond 2^64 - 1.
     ///
     /// `alignment` is a power of two; anything else gives nil.
     public func aligned(to alignment: UInt64) -> GuestAddress? {
@@ -34,7 +34,7 @@ public struct GuestAddress: RawRepresentable, Comparable, Hashable, Sendable, Cu
         return adding(alignment - 1).map { GuestAddress($0.rawValue & ~(alignment - 1)) }
     }
 
-    /// Whether the address is a multiple of `alignment`, a power of two (false for anything else).
+    /// Whether the address is a multiple of `alignment`, which must be a power of two (otherwise false).
     public func isAligned(to alignment: UInt64) -> Bool {
         alignment.nonzeroBitCount == 1 && rawValue & (alignment - 1) == 0
     }

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A piece of the guest-physical address space: never empty, and it may end with the very last byte, 2^64 - 1.
+/// A range of the guest-physical address space.
+///
+/// It is never empty, and it may end with the very last byte, 2^64 - 1.
 public struct GuestRange: Hashable, Sendable, CustomStringConvertible {
     /// The first byte's address.
     public let base: GuestAddress
@@ -15,9 +17,9 @@ public struct GuestRange: Hashable, Sendable, CustomStringConvertible {
         self.size = size
     }
 
-    /// The last byte's address: it belongs to the range.
+    /// The last byte's address, which is part of the range.
     public var last: GuestAddress {
-        // Can't overflow: `init` has checked this very sum.
+        // Can't overflow: `init` has checked this sum.
         GuestAddress(base.rawValue &+ (size &- 1))
     }
 
@@ -26,12 +28,12 @@ public struct GuestRange: Hashable, Sendable, CustomStringConvertible {
         base <= other.last && other.base <= last
     }
 
-    /// Whether all of `other` lies in this range.
+    /// Whether this range contains all of `other`.
     public func contains(_ other: GuestRange) -> Bool {
         base <= other.base && other.last <= last
     }
 
-    /// Whether the byte at `address` lies in this range.
+    /// Whether this range contains the byte at `address`.
     public func contains(_ address: GuestAddress) -> Bool {
         base <= address && address <= last
     }

@@ -1,20 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What the interrupt controller takes for an interrupt.
+/// The event on its line that the interrupt controller handles as an interrupt.
 public enum InterruptTrigger: Sendable, Equatable {
     /// A rising edge.
     case edge
-    /// The line being high, for as long as it is.
+    /// A high level, for as long as it lasts.
     case level
 }
 
-/// A wire from a device to the guest's interrupt controller. `MicroVM` implements it on KVM; any thread may call it.
+/// A line from a device to the guest's interrupt controller.
+///
+/// `MicroVM` implements it with KVM; any thread may call it.
 public protocol InterruptLine: Sendable {
-    /// The interrupt that the wire raises.
+    /// The interrupt of the line.
     var spi: SPI { get }
 
-    /// Drives a level-triggered line. Setting it to the level that it has already changes nothing.
+    /// Drives a level-triggered line.
+    ///
+    /// Setting the current level again has no effect.
     func setLevel(_ high: Bool)
 
     /// Raises an edge-triggered interrupt once.

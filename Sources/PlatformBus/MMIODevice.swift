@@ -3,29 +3,31 @@
 
 /// A device behind a trapped region.
 ///
-/// It is called on vCPU threads, on several at a time: each device guards its own state with its own lock.
+/// Several vCPU threads may call it at the same time: each device guards its own state with its own lock.
 public protocol MMIODevice: AnyObject, Sendable {
-    /// The little-endian value at `offset` bytes from the region's base.
+    /// Reads the little-endian value at `offset` bytes from the region's base.
     ///
-    /// The access lies wholly in the region; it needn't be aligned. Bits beyond `width` are dropped by the bus.
+    /// The whole access is inside the region; it may be unaligned. The bus drops bits beyond `width`.
     func read(offset: UInt64, width: AccessWidth) -> UInt64
 
     /// Stores `value` at `offset` bytes from the region's base; bits beyond `width` are zero.
     func write(offset: UInt64, width: AccessWidth, value: UInt64)
 
-    /// Tells of a load or store to the region that the hardware hadn't described: its accesses came as usual if it was
-    /// performed, otherwise it was answered with a data abort. A device that doesn't count them needn't have this.
+    /// Reports a load or store to the region that the hardware hadn't described.
+    ///
+    /// If it was emulated, its accesses arrived as usual; otherwise the guest got a data abort. A device that doesn't
+    /// count them needs no such method.
     func note(_ access: UndescribedAccess)
 }
 
 extension MMIODevice {
-    /// Does nothing, for a device that counts no such accesses.
+    /// Does nothing, for a device that doesn't count such accesses.
     public func note(_ access: UndescribedAccess) {}
 }
 
-/// What became of a load or store without a syndrome from the hardware.
+/// The outcome of a load or store without a syndrome from the hardware.
 public enum UndescribedAccess: Sendable {
-    /// The instruction was decoded and performed.
+    /// The instruction was decoded and emulated.
     case emulated
     /// The guest got a data abort.
     case aborted

@@ -3,26 +3,26 @@
 
 import Synchronization
 
-/// A guest access that no device answered for.
+/// A guest access that no device handles.
 public struct UnclaimedAccess: Sendable, Equatable {
     /// The first byte's address.
     public let address: GuestAddress
-    /// How wide the access was.
+    /// The width of the access.
     public let width: AccessWidth
-    /// A store if true, otherwise a load.
+    /// Whether it is a store; otherwise it is a load.
     public let isWrite: Bool
-    /// The limit of reports is reached: accesses to further pages will be counted only.
+    /// Whether the limit of reports is reached: accesses to further pages are only counted.
     public let isLastReport: Bool
 }
 
-/// Takes each trapped access of the guest to its device.
+/// Passes each trapped access of the guest to its device.
 ///
-/// It never changes, save for its counters, so that vCPU threads share it without a lock. An access costs one binary
-/// search and the device's own work. One that reaches no region, or beyond the end of one, reads as zero or is dropped,
-/// and counts as unclaimed.
+/// It is immutable except for its counters, so that vCPU threads share it without a lock. An access costs one binary
+/// search and the device's own work. An access outside all regions, or across the end of one, reads as zero or is
+/// dropped, and counts as unclaimed.
 public final class MMIODispatcher: Sendable {
-    /// The number of pages whose unclaimed accesses are reported. They have to be remembered, so a limit is what keeps
-    /// a guest that touches millions of pages from growing the monitor or its log.
+    /// The number of pages whose unclaimed accesses are reported. Reported pages are remembered, so without a limit a
+    /// guest that touches millions of pages would fill the process's memory and its log.
     public static let reportedPageLimit = 64
 
     private struct Entry {
@@ -31,19 +31,19 @@ public final class MMIODispatcher: Sendable {
         let device: any MMIODevice
     }
 
-    /// Sorted by address, and free of overlaps.
+    /// Sorted by address, without overlaps.
     private let entries: ContiguousArray<Entry>
     private let report: @Sendable (UnclaimedAccess) -> Void
 
     private let reads = Atomic<UInt64>(0)
     private let writes = Atomic<UInt64>(0)
-    /// Set when `reportedPages` is full: from then on an unclaimed access takes no lock.
+    /// Set when `reportedPages` is full: then an unclaimed access takes no lock.
     private let reportsExhausted = Atomic<Bool>(false)
-    /// The numbers of the pages reported so far; at most `reportedPageLimit`. Owned by the dispatcher, and the lock
+    /// The numbers of the pages that were reported; at most `reportedPageLimit`. Owned by the dispatcher; the lock
     /// isn't held while `report` runs.
     private let reportedPages = Mutex<[UInt64]>([])
 
-    /// `attachments` is sorted by address and free of overlaps.
+    /// Creates a dispatcher. `attachments` must be sorted by address, without overlaps.
     init(_ attachments: [BusMap.Attachment], unclaimed: @escaping @Sendable (UnclaimedAccess) -> Void) {
         entries = ContiguousArray(
             attachments.map {
@@ -52,13 +52,13 @@ public final class MMIODispatcher: Sendable {
         report = unclaimed
     }
 
-    /// The loads that no device answered for, so far.
+    /// The number of loads so far that no device handled.
     public var unclaimedReads: UInt64 { reads.load(ordering: .relaxed) }
 
-    /// The stores that no device answered for, so far.
+    /// The number of stores so far that no device handled.
     public var unclaimedWrites: UInt64 { writes.load(ordering: .relaxed) }
 
-    /// A guest's load: the little-endian value, zero-extended.
+    /// Performs a guest's load; returns the little-endian value, zero-extended.
     public func read(_ address: GuestAddress, _ width: AccessWidth) -> UInt64 {
         guard let index = entry(at: address.rawValue, width) else {
             noteUnclaimed(address, width, isWrite: false)
@@ -68,7 +68,7 @@ public final class MMIODispatcher: Sendable {
         return value & width.mask
     }
 
-    /// A guest's store; bits of `value` beyond `width` are ignored.
+    /// Performs a guest's store; bits of `value` beyond `width` are ignored.
     public func write(_ address: GuestAddress, _ width: AccessWidth, _ value: UInt64) {
         guard let index = entry(at: address.rawValue, width) else {
             noteUnclaimed(address, width, isWrite: true)
@@ -78,19 +78,21 @@ public final class MMIODispatcher: Sendable {
             offset: address.rawValue &- entries[index].base, width: width, value: value & width.mask)
     }
 
-    /// Whether all of `range` lies in one region. It costs as much as an access, and counts nothing.
+    /// Whether one region contains all of `range`.
+    ///
+    /// It costs as much as an access, and counts nothing.
     public func hasRegion(containing range: GuestRange) -> Bool {
         guard let index = entry(at: range.base.rawValue, .byte) else { return false }
         return entries[index].last >= range.last.rawValue
     }
 
-    /// Tells the device at `address`, if there is one, what became of an access that the hardware hadn't described.
+    /// Reports an access that the hardware hadn't described to the device at `address`, if there is one.
     public func note(_ access: UndescribedAccess, at address: GuestAddress) {
         guard let index = entry(at: address.rawValue, .byte) else { return }
         entries[index].device.note(access)
     }
 
-    /// The index of the region in which the whole access lies.
+    /// The index of the region that contains the whole access.
     @inline(__always)
     private func entry(at address: UInt64, _ width: AccessWidth) -> Int? {
         var low = 0
@@ -99,8 +101,8 @@ public final class MMIODispatcher: Sendable {
             let middle = (low &+ high) >> 1
             if entries[middle].last < address { low = middle &+ 1 } else { high = middle }
         }
-        // `low` is now the first region that doesn't end below the access. No sum is made of the guest's address: it
-        // may be the highest there is.
+        // `low` is now the first region that doesn't end below the access. Nothing is added to the guest's address,
+        // which may be the highest possible.
         guard low < entries.count, entries[low].base <= address,
             entries[low].last &- address >= width.bytes &- 1
         else { return nil }

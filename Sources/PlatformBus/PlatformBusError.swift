@@ -3,25 +3,25 @@
 
 internal import LinuxSystem
 
-/// Why the guest's address map or its interrupts can't be laid out as asked.
+/// Why the requested address map or interrupts are impossible.
 public enum PlatformBusError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// `name` wants `range`, and `owner` has `taken`, which overlaps it.
+    /// `name` requests `range`, but it overlaps `taken`, which `owner` has.
     case overlap(name: String, range: GuestRange, owner: String, taken: GuestRange)
-    /// No gap in any window takes `size` bytes on `alignment`.
+    /// No window has a gap of `size` bytes with this `alignment`.
     case windowFull(name: String, size: UInt64, alignment: UInt64, windows: [GuestRange])
-    /// `range` was fixed by configuration, and no window holds all of it.
+    /// The configuration fixes `range`, but no window contains all of it.
     case outsideWindow(name: String, range: GuestRange, windows: [GuestRange])
-    /// `address` was fixed by configuration, and isn't a multiple of `alignment`.
+    /// The configuration fixes `address`, but it isn't a multiple of `alignment`.
     case misaligned(name: String, address: GuestAddress, alignment: UInt64)
     /// An alignment that isn't a power of two.
     case invalidAlignment(name: String, alignment: UInt64)
-    /// A range of no bytes, or one that would end beyond 2^64 - 1.
+    /// The range is empty, or would end beyond 2^64 - 1.
     case invalidRange(name: String, base: GuestAddress?, size: UInt64)
-    /// Each of the `count` SPIs is in use.
+    /// All of the `count` SPIs are in use.
     case noSPI(name: String, count: UInt32)
-    /// `name` wants `spi`, and `owner` has it.
+    /// `name` requests `spi`, but `owner` has it.
     case spiTaken(name: String, spi: SPI, owner: String)
-    /// `name` wants `spi`, and the interrupt controller has only `count`.
+    /// `name` requests `spi`, but the interrupt controller has only `count`.
     case spiOutOfRange(name: String, spi: SPI, count: UInt32)
 
     /// What failed, why, and what to do about it.

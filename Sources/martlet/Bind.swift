@@ -45,7 +45,7 @@ struct Bind: ParsableCommand {
         try carryOut(
             devices, dryRun: dryRun, steps: binding.bindingSteps, text: Self.text
         ) { device throws(HostDeviceError) in
-            // Read before the driver goes.
+            // Read before the driver is unbound.
             let parent = try ParentDriver(of: device, sysfs: ThisHost.sysfs)
             let outcome = try binding.bind(device)
             if case .done = outcome { Self.warn(of: outcome.device, parent) }
@@ -53,7 +53,7 @@ struct Bind: ParsableCommand {
         }
     }
 
-    /// Says what isn't noted of the device, and who may take it away.
+    /// Warns of resources that could not be recorded, and of another driver that may remove the device.
     private static func warn(of device: HostDevice, _ parent: ParentDriver?) {
         if let parent {
             StandardError.write(
@@ -62,7 +62,7 @@ struct Bind: ParsableCommand {
                     + "  if the guest's driver makes it too, pass \(parent.device) instead: "
                     + "martlet devices \(parent.device)\n")
         }
-        // A note that can't be read is `devices`' and `run`'s to tell.
+        // If the record can't be read, `devices` and `run` report it.
         for gap in (try? HostRecord(of: device.name, system: LinuxKernel()))?.gaps ?? [] {
             StandardError.write("martlet: warning: \(device.name): can't note its \(gap.what): \(gap.text)\n")
         }
@@ -113,9 +113,9 @@ struct Release: ParsableCommand {
     }
 }
 
-/// Has `action` done for each device, or prints its steps as commands for a shell, a line each. One that fails doesn't
-/// keep the others from it.
-/// - Throws: `Failure` with all that failed.
+/// Calls `action` for each device, or prints its steps as commands for a shell, one line each. If one device fails, the
+/// others are still handled.
+/// - Throws: `Failure` with all errors.
 private func carryOut(
     _ devices: [HostDevice], dryRun: Bool, steps: (HostDevice) throws(HostDeviceError) -> [BindingStep],
     text: (DeviceBinding.Outcome) -> String, action: (HostDevice) throws(HostDeviceError) -> DeviceBinding.Outcome
@@ -134,7 +134,7 @@ private func carryOut(
             problems.append(error.description)
             continue
         }
-        // Nor does output that is lost keep the others from it.
+        // A failed output doesn't stop the other devices either.
         do { try StandardOutput.print(line) } catch let error as Failure {
             if !problems.contains(error.description) { problems.append(error.description) }
         }

@@ -7,7 +7,7 @@ internal import KVM
 internal import LinuxSystem
 internal import Machine
 
-/// `martlet check`: everything that `run` does short of running the guest.
+/// `martlet check`: everything that `run` does, except running the guest.
 struct Check: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Checks all that run needs, and starts no guest.",
@@ -24,7 +24,7 @@ struct Check: ParsableCommand {
     func run() throws {
         let log = Log.standardError(logLevel)
         let configuration = try loadConfiguration(config)
-        // Trace events must keep their order among the messages.
+        // Trace events and messages must stay in their order.
         if !trace.patterns.isEmpty { StandardError.queue(patienceMilliseconds: .max) }
         let check = MachineCheck(
             configuration, calls: LinuxKernel(), log: log, tracer: makeTracer(trace.patterns))

@@ -8,7 +8,7 @@ internal import KVM
 internal import LinuxSystem
 internal import Machine
 
-/// `martlet dtb`: the device tree that `run` would boot with.
+/// `martlet dtb`: prints the device tree that `run` would boot with.
 struct DTB: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "dtb",

@@ -6,7 +6,7 @@ internal import HostDevices
 internal import LinuxSystem
 internal import Machine
 
-/// Finds the verdict on each of the host's devices; the host's tree is read once for all of them. For one thread.
+/// Finds the verdict on each of the host's devices. The host's tree is read once for all of them. One thread uses it.
 final class DeviceJudge {
     private let survey: HostSurvey
     private let sysfs: Sysfs
@@ -18,8 +18,8 @@ final class DeviceJudge {
         tree = HostTree(sysfs)
     }
 
-    /// The device's node in a guest, or why there can be none.
-    /// - Parameter isFull: whether what it depends on is told.
+    /// The device's node in a guest, or why it can't have one.
+    /// - Parameter isFull: whether its dependencies are explained too.
     func preview(of device: DeviceSurvey, isFull: Bool) -> Result<NodePreview, MachineError> {
         Result { () throws(MachineError) in
             try NodePreview(of: [device], tree: tree, tellsDependencies: isFull)
@@ -27,12 +27,12 @@ final class DeviceJudge {
     }
 
     /// - Parameters:
-    ///   - preview: nil makes one.
-    ///   - hold: nil looks whether the device is held, where that matters.
+    ///   - preview: created if nil.
+    ///   - hold: if nil, the host's state is read, if it matters.
     func verdict(
         on device: DeviceSurvey, _ preview: Result<NodePreview, MachineError>? = nil, hold: DeviceHold? = nil
     ) -> DeviceVerdict {
-        // Nothing of its node matters then.
+        // Its node doesn't matter then.
         if case .impossible = device.verdict, preview == nil {
             return DeviceVerdict(device, node: .success(nil), hold: .unavailable, name: { _ in nil })
         }
@@ -40,7 +40,7 @@ final class DeviceJudge {
         return DeviceVerdict(device, node: node, hold: hold ?? self.hold(of: device), name: survey.device(ofNode:))
     }
 
-    /// What martlet-hold says of the device; a list that can't be read is said to be so.
+    /// Whether martlet-hold holds the device. If the module's list can't be read, a warning says so.
     func hold(of device: DeviceSurvey) -> DeviceHold {
         do throws(HostDeviceError) { return try DeviceHold(of: device.device, sysfs: sysfs) } catch {
             StandardError.write("martlet: warning: \(error)\n")

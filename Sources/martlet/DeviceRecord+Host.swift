@@ -6,19 +6,20 @@ internal import HostDevices
 internal import Machine
 
 extension DeviceRecord {
-    /// The verdict on the device in a guest.
+    /// The verdict on the device.
     struct Guest: Encodable {
         /// "works", "needs" or "can't".
         let verdict: String
-        /// What it needs, or why it can't, in a few words each.
+        /// Its needs, or the reasons why it can't be used, a few words each.
         let reasons: [String]
-        /// Clocks whose rates `device_tree.clocks` has to say, by name or index.
+        /// Clocks whose rates must be set in `device_tree.clocks`, by name or index.
         let clocks: [String]
-        /// What has to be passed through as well: devices' names, or paths of nodes that the host makes no device of.
+        /// Further devices that must be passed through: their names, or the paths of nodes without a device on the
+        /// host.
         let passAlso: [String]
-        /// What went off with its driver.
+        /// The resources that went off with its driver.
         let off: [String]
-        /// What mends it, a line each.
+        /// The remedies, one line each.
         let remedies: [String]
 
         private enum CodingKeys: String, CodingKey {
@@ -38,12 +39,12 @@ extension DeviceRecord {
         }
     }
 
-    /// What the driver has of the host, or had when `bind` took it away.
+    /// The resources of the driver, now or when `bind` unbound it.
     struct Host: Encodable {
         struct Clock: Encodable {
-            /// Its entry in `clock-names`; absent where it has none.
+            /// Its entry in `clock-names`; absent if it has none.
             let name: String?
-            /// What the kernel calls it.
+            /// The kernel's name of it.
             let clock: String
             /// In Hz.
             let rate: UInt64
@@ -66,7 +67,7 @@ extension DeviceRecord {
         let clocks: [Clock]
         let supplies: [Supply]
         let powerDomains: [Domain]
-        /// What couldn't be read, and why.
+        /// The resources that couldn't be read, and why.
         let unknown: [String]
 
         private enum CodingKeys: String, CodingKey {
@@ -87,7 +88,7 @@ extension DeviceRecord {
         }
     }
 
-    /// The device whose driver has made this one.
+    /// The device whose driver created this one.
     struct Parent: Encodable {
         let device: String
         let driver: String

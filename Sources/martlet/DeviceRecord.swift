@@ -29,9 +29,9 @@ struct DeviceRecord: Encodable {
         let name: String?
         let hostAddress: String?
         let size: UInt64
-        /// "mappable", "trapped", "empty" without a byte, or "unknown" without a host address.
+        /// "mappable", "trapped", "empty" without any bytes, or "unknown" without a host address.
         let access: String
-        /// What of it isn't on a page boundary, for a trapped one: "address" or "size".
+        /// For a trapped region, what isn't page-aligned: "address" or "size".
         let reason: String?
 
         private enum CodingKeys: String, CodingKey {
@@ -43,7 +43,7 @@ struct DeviceRecord: Encodable {
     struct Interrupt: Encodable {
         let index: Int
         let name: String?
-        /// "level", "edge", or absent where the host's tree doesn't say.
+        /// "level", "edge", or absent when the host's tree doesn't say.
         let trigger: String?
         let perCPU: Bool
 
@@ -59,17 +59,17 @@ struct DeviceRecord: Encodable {
         let reasons: [String]
     }
 
-    /// What the guest would get, of a device that was named.
+    /// The node that the guest would get, for a device that was named.
     struct GuestNode: Encodable {
         struct Property: Encodable {
-            /// The child node that has it, as a path; empty for the device's own.
+            /// The path of the child node with the property; empty for the device's own node.
             let node: String
-            /// Empty where it is about the whole child.
+            /// Empty when the whole child node is meant.
             let name: String
             /// "copied", "rewritten", "dropped" or "added".
             let fate: String
             let reason: String
-            /// What follows from a loss, and what mends it; absent where nothing has to be done.
+            /// The effect of a lost property, and the remedy; absent when nothing needs to be done.
             let advice: String?
         }
 
@@ -79,10 +79,10 @@ struct DeviceRecord: Encodable {
             /// A path in the host's tree.
             let provider: String
             let arguments: [UInt32]
-            /// What the guest gets instead; empty for what only the host needs.
+            /// The guest's replacement; empty when only the host needs the provider.
             let outcome: String
             let dependencies: [Dependency]
-            /// Whether `dependencies` is empty because they stand at an entry before it that has the same provider.
+            /// Whether `dependencies` is empty because an earlier entry with the same provider has them.
             let toldAbove: Bool
 
             private enum CodingKeys: String, CodingKey {
@@ -101,11 +101,11 @@ struct DeviceRecord: Encodable {
             }
         }
 
-        /// As devicetree source: the node, then fixed clocks and regulators; absent where there can be none.
+        /// Devicetree source: the node, then fixed clocks and regulators; absent when it can't be generated.
         let source: String?
-        /// Why there is none.
+        /// Why it can't be generated.
         let error: String?
-        /// What guest or host may come to grief over.
+        /// Possible causes of trouble for the guest or the host.
         let warnings: [String]
         let properties: [Property]
         let dependencies: [Dependency]
@@ -143,16 +143,17 @@ struct DeviceRecord: Encodable {
     let interrupts: [Interrupt]
     /// Whether the kernel can reset it: "yes", "no" or "known once open".
     let reset: String
-    /// The value of `compatible` that Martlet has a recipe for, which is used where the kernel can't; absent for none.
+    /// The value of `compatible` for which Martlet has a recipe, which is used if the kernel can't reset the device;
+    /// absent for none.
     let resetRecipe: String?
     let verdict: Verdict
-    /// How much of it martlet-hold keeps on, in its words; absent where it doesn't, and of a device that wasn't named.
+    /// What martlet-hold holds of it, in its words; absent when it isn't held, and for a device that wasn't named.
     let held: String?
     let guestNode: GuestNode?
     let guest: Guest
-    /// Absent where nothing is known.
+    /// Absent when nothing is known.
     let host: Host?
-    /// Absent where the kernel has made it by itself.
+    /// Absent when the kernel itself created it.
     let madeBy: Parent?
 
     private enum CodingKeys: String, CodingKey {

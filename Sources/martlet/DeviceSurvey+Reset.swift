@@ -5,10 +5,10 @@ internal import HostDevices
 internal import Passthrough
 
 extension DeviceSurvey {
-    /// The value of `compatible` that Martlet has a recipe for; nil where there is none.
+    /// The value of `compatible` for which Martlet has a recipe; nil if there is none.
     var recipe: String? { BuiltInRecipes.recipe(for: compatible)?.name }
 
-    /// "yes", "no", "recipe", or "?" for what VFIO tells of the open device.
+    /// "yes", "no", "recipe", or "?" when VFIO reports it only for the open device.
     var resetWord: String {
         switch reset {
         case .yes: "yes"

@@ -7,7 +7,7 @@ internal import Passthrough
 internal import PlatformBus
 internal import VFIO
 
-/// Many devices, a line each.
+/// Many devices, one line each.
 struct DeviceTable {
     private static let head = [
         "DEVICE", "COMPATIBLE", "DRIVER", "GROUP", "REGIONS", "INTERRUPTS", "RESET", "VERDICT",
@@ -15,7 +15,7 @@ struct DeviceTable {
     private let devices: [(survey: DeviceSurvey, verdict: DeviceVerdict)]
     private let hidden: [Hidden]
 
-    /// What nobody passes through.
+    /// The kinds of devices that aren't passed through.
     private enum Hidden: CaseIterable {
         case transport, part, console
 
@@ -46,7 +46,7 @@ struct DeviceTable {
         }
     }
 
-    /// - Parameter showsAll: whether devices are shown that nobody passes through.
+    /// - Parameter showsAll: whether the hidden kinds of devices are shown too.
     init(_ devices: [DeviceSurvey], showsAll: Bool = false, verdict: (DeviceSurvey) -> DeviceVerdict) {
         hidden = showsAll ? [] : devices.compactMap(Hidden.init)
         self.devices = devices.filter { showsAll || Hidden($0) == nil }.map { ($0, verdict($0)) }
@@ -64,7 +64,7 @@ struct DeviceTable {
         return table + rest + footnote
     }
 
-    /// Why clocks' rates are missing that the host may know.
+    /// Why clocks' rates are missing that the host may have.
     private var footnote: String {
         let gaps = devices.flatMap { $0.survey.record?.gaps ?? [] }
         return gaps.contains { $0.errno == .permissionDenied || $0.errno == .notPermitted }
@@ -73,7 +73,7 @@ struct DeviceTable {
 
     private var table: String {
         let rows = [Self.head] + devices.map { Self.row($0.survey, $0.verdict) }
-        // The last column is as wide as it is.
+        // The last column isn't padded.
         let widths = Self.head.indices.dropLast().map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             zip(row, widths).map { $0 + String(repeating: " ", count: $1 - $0.count + 2) }.joined()
@@ -88,7 +88,7 @@ struct DeviceTable {
         ]
     }
 
-    /// "5", or with those that share it: "5 with 10200000.sata".
+    /// "5", or with the other devices of the group: "5 with 10200000.sata".
     private static func group(_ device: HostDevice) -> String {
         guard let group = device.group else { return "-" }
         let others = group.others.map(\.name).joined(separator: ", ")
@@ -119,7 +119,7 @@ struct DeviceTable {
 }
 
 extension DeviceSurvey.Interrupt {
-    /// "level", "edge", "per CPU", or "?" where the host's tree doesn't say.
+    /// "level", "edge", "per CPU", or "?" when the host's tree doesn't say.
     var kind: String { isPerCPU ? "per CPU" : trigger.map { $0 == .level ? "level" : "edge" } ?? "?" }
 }
 

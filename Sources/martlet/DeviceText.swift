@@ -8,7 +8,7 @@ internal import Passthrough
 internal import PlatformBus
 internal import VFIO
 
-/// One device in full.
+/// One device with all details.
 struct DeviceText {
     private let survey: DeviceSurvey
     private let verdict: DeviceVerdict
@@ -16,8 +16,8 @@ struct DeviceText {
     private let hold: DeviceHold
 
     /// - Parameters:
-    ///   - steps: those of `martlet bind`; nil where they can't be told.
-    ///   - hold: what martlet-hold says of the device.
+    ///   - steps: the steps of `martlet bind`; nil when they can't be determined.
+    ///   - hold: whether martlet-hold holds the device.
     init(
         _ survey: DeviceSurvey, _ verdict: DeviceVerdict, steps: [BindingStep]?, hold: DeviceHold = .unavailable
     ) {
@@ -54,7 +54,7 @@ struct DeviceText {
         return (lines + stepsToReady).joined(separator: "\n")
     }
 
-    /// What the device has of the host, and who has made it.
+    /// The resources that the device has of the host, and the driver that created it.
     private var hostLines: [String] {
         var lines: [String] = []
         if let parent = survey.parent {
@@ -127,7 +127,7 @@ struct DeviceText {
         interrupt.isPerCPU || interrupt.trigger != nil ? interrupt.kind : "edge or level is unknown until it is open"
     }
 
-    /// What stands in the way and what to do about it, in order.
+    /// The problems and their remedies, in order.
     private var stepsToReady: [String] {
         var lines: [String] = []
         if !survey.problems.isEmpty {

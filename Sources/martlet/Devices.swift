@@ -8,7 +8,7 @@ internal import LinuxSystem
 internal import Passthrough
 internal import VFIO
 
-/// `martlet devices`: what the host has to pass through, and what is between it and a guest.
+/// `martlet devices`: the host's devices, and what each needs to be passed through.
 struct Devices: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Shows the host's devices and what each needs to be passed through.",
@@ -41,7 +41,7 @@ struct Devices: ParsableCommand {
                 try named.map { device throws(HostDeviceError) in try survey.survey(device, together: together) }
             }
         }
-        // What could be read is worth more than a failure, but the rest is not passed over in silence.
+        // Devices that could be read are shown; the errors of the others are warnings.
         defer { for error in survey.errors { StandardError.write("martlet: warning: \(error)\n") } }
         let judge = DeviceJudge(survey, sysfs: ThisHost.sysfs)
         if json {

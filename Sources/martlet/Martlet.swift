@@ -5,7 +5,7 @@ internal import ArgumentParser
 internal import LinuxSystem
 internal import Machine
 
-/// The command line. Exit status: see `ExitStatus`.
+/// The command line. For the exit status see `ExitStatus`.
 @main
 struct Martlet: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -14,7 +14,7 @@ struct Martlet: ParsableCommand {
         version: "martlet 0.1.0",
         subcommands: [Run.self, Check.self, DTB.self, Devices.self, Bind.self, Release.self])
 
-    /// Takes the marks of the start-up; the first is the earliest that this program can make.
+    /// The marks of the start-up; the first is set as early as possible.
     static let profile = StartupProfile()
 
     static func main() {
@@ -42,7 +42,7 @@ struct Martlet: ParsableCommand {
         }
     }
 
-    /// What must come before anything is opened, started or written.
+    /// The steps that must precede every open, start and write.
     private static func setUpProcess() throws {
         do { try CurrentProcess.setUpSignals() } catch {
             throw Failure(.failure, "setting up signals failed: \(error.explained)")
@@ -53,7 +53,7 @@ struct Martlet: ParsableCommand {
         CurrentProcess.keepDescriptorsFromPrograms()
     }
 
-    /// Not ArgumentParser's exit, which makes up a usage text (5 million instructions) before it looks at the status.
+    /// Not ArgumentParser's exit: it creates a usage text (5 million instructions) before it checks the status.
     private static func exit(_ status: Int32) -> Never {
         StandardError.finish()
         CurrentProcess.exit(status)
@@ -67,9 +67,9 @@ struct Martlet: ParsableCommand {
     }
 }
 
-/// What the process's exit status means; the README has the same table.
+/// The meanings of the process's exit status; the README has the same table.
 enum ExitStatus: Int32, CaseIterable {
-    /// The guest powered off, or the command did what it was asked for.
+    /// The guest powered off, or the command succeeded.
     case success = 0
     /// Something failed on the host.
     case failure = 1
@@ -77,12 +77,12 @@ enum ExitStatus: Int32, CaseIterable {
     case usage = 2
     /// The guest asked for a reset.
     case reset = 3
-    /// The guest crashed, or its VM can't go on.
+    /// The guest crashed, or its VM can't continue.
     case crash = 4
     // 128 + n: ended by signal n; 130 also for Ctrl-A x.
 }
 
-/// An error with its exit status, ready to print.
+/// An error with its exit status, ready to be printed.
 struct Failure: Error {
     let status: ExitStatus
     let description: String

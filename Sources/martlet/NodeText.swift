@@ -8,9 +8,9 @@ internal import LinuxSystem
 internal import Machine
 internal import Passthrough
 
-/// The guest's node of one device in words: the node itself, what became of each property, and what it hangs on.
+/// The guest's node of one device as text: the node itself, the fate of each property, and its dependencies.
 struct NodeText {
-    /// A node, or why there is none.
+    /// The node, or why there is none.
     let preview: Result<NodePreview, MachineError>
 
     init(_ preview: Result<NodePreview, MachineError>) { self.preview = preview }

@@ -8,20 +8,20 @@ public import LinuxSystem
 internal import Machine
 
 extension LogLevel: ExpressibleByArgument {
-    /// The level of that name; nil for any other.
+    /// The level with that name; nil for any other name.
     public init?(argument: String) {
         guard let level = Self.allCases.first(where: { $0.name == argument }) else { return nil }
         self = level
     }
 
-    /// The names that `--log-level` takes.
+    /// The names that `--log-level` accepts.
     public static var allValueStrings: [String] { allCases.map(\.name) }
 
     /// The name of the level.
     public var defaultValueDescription: String { name }
 }
 
-/// What `--trace` asks for.
+/// The options for `--trace`.
 struct TraceOptions: ParsableArguments {
     @Option(
         name: .customLong("trace"),
@@ -29,7 +29,7 @@ struct TraceOptions: ParsableArguments {
             "Print the trace events whose names match this glob; may be repeated.", valueName: "pattern"))
     var patterns: [String] = []
 
-    /// A pattern that no event's name matches is a mistake.
+    /// Refuses a pattern that matches no event's name.
     func validate() throws {
         for pattern in patterns {
             let tracer = Tracer(patterns: [pattern]) { _, _ in }
@@ -42,22 +42,22 @@ struct TraceOptions: ParsableArguments {
 
 }
 
-/// A tracer for `patterns` on standard error, whose lines are queued; nil without any.
+/// A tracer for `patterns` that queues its lines for standard error; nil without patterns.
 func makeTracer(_ patterns: [String]) -> Tracer? {
     Tracer(patterns: patterns) { StandardError.writer.add($0, $1) }
 }
 
-/// Reads a configuration, or fails with the status that means a wrong one.
+/// Reads a configuration, or throws a failure with the exit status for a wrong one.
 func loadConfiguration(_ path: String) throws -> MachineConfiguration {
     do { return try MachineConfiguration(contentsOf: path) } catch { throw Failure(.usage, error.description) }
 }
 
-/// Runs `body`; what the machine's modules throw becomes a failure with its text.
+/// Runs `body`; an error of the machine's modules becomes a failure with its text.
 func failing<Result>(_ body: () throws(MachineError) -> Result) throws -> Result {
     do { return try body() } catch { throw Failure(.failure, error.description) }
 }
 
-/// Opens /dev/kvm, or fails with a text that says what to do.
+/// Opens /dev/kvm, or throws a failure that says what to do.
 func openHypervisor() throws -> Hypervisor {
     do { return try Hypervisor(calls: LinuxKernel()) } catch { throw Failure(.failure, error.description) }
 }

@@ -11,7 +11,7 @@ internal import Machine
 internal import Passthrough
 internal import Synchronization
 
-/// `martlet run`: the main job.
+/// `martlet run`: runs a guest.
 struct Run: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Boots the guest and runs it until it powers off.",
@@ -88,7 +88,7 @@ struct Run: ParsableCommand {
     }
 }
 
-/// The file that `--report` names, open before the guest starts.
+/// The file of `--report`, opened before the guest starts.
 private struct ReportFile {
     private let path: String
     private let file: OutputFile

@@ -4,8 +4,8 @@
 internal import LinuxSystem
 
 /// The command line of a `martlet run`, read without ArgumentParser, whose reflection costs 13 million instructions:
-/// several times all the rest of the start-up. Whatever isn't plain (help, mistakes, options twice) is left to
-/// ArgumentParser; `RunArgumentsTests` holds the two against each other.
+/// several times as much as the rest of the start-up. Any other command line (help, mistakes, repeated options) is left
+/// to ArgumentParser; `RunArgumentsTests` compares the two.
 struct RunArguments: Equatable {
     var config: String
     var logLevel = LogLevel.warning
@@ -35,7 +35,7 @@ struct RunArguments: Equatable {
                 return nil
             }
             if options.contains(where: { $0.name == option.name }) { return nil }
-            // An empty value, or one that looks like an option, is one of the mistakes.
+            // ArgumentParser reports an empty value, or one that looks like an option.
             guard let first = option.value.utf8.first, first != UInt8(ascii: "-") else { return nil }
             options.append(option)
         }

@@ -4,37 +4,37 @@
 internal import LinuxSystem
 internal import Synchronization
 
-/// Standard error, where everything goes that isn't the guest's.
+/// Standard error, for all output that isn't the guest's.
 ///
-/// A command that has devices or a guest to look after writes through `writer`, whose reader it never waits for; the
-/// others write at once, and wait for who reads them, as programs do.
+/// A command that serves devices or a guest writes through `writer`, which never waits for the reader. The others write
+/// at once, and wait for the reader as usual.
 enum StandardError {
-    /// Made when it is first used.
+    /// Created at its first use.
     static let writer = LineWriter(to: 2)
     /// How many milliseconds `finish` waits for the reader; 0 for a process that writes at once. Set once, read by any
     /// thread.
     private static let patience = Atomic<UInt32>(0)
     private static var isQueued: Bool { patience.load(ordering: .acquiring) > 0 }
 
-    /// From here on nothing waits for the reader, but `finish` for so long.
+    /// From here on only `finish` waits for the reader, at most this long.
     static func queue(patienceMilliseconds: UInt32) { patience.store(patienceMilliseconds, ordering: .releasing) }
 
-    /// Writes what can be written: there is nobody to tell about a failure here.
+    /// Writes as much as possible: an error here can't be reported.
     static func write(_ text: String) {
         if isQueued { writer.add(text) } else { writeNow(text) }
     }
 
-    /// Writes what the command has to say at its end, behind which nothing comes but `finish`.
+    /// Writes the last output of a command; only `finish` may follow.
     static func writeLast(_ text: String) {
         if isQueued { writer.addLast(text) } else { writeNow(text) }
     }
 
-    /// Waits until everything is written, but not forever: nobody may be reading.
+    /// Waits until everything is written, for a limited time, because there may be no reader.
     static func finish() {
         if isQueued { writer.finish(timeoutMilliseconds: patience.load(ordering: .acquiring)) }
     }
 
-    /// How many lines had no room.
+    /// How many lines were dropped.
     static var droppedLineCount: UInt64 { isQueued ? writer.droppedLineCount : 0 }
 
     private static func writeNow(_ text: String) {
@@ -47,7 +47,7 @@ enum StandardError {
 }
 
 extension Log {
-    /// A log on standard error: one line for each message, as a command prints its errors.
+    /// A log on standard error: one line for each message, in the format of a command's errors.
     static func standardError(_ threshold: LogLevel) -> Log {
         Log(threshold: threshold) { level, message in StandardError.write("martlet: \(level.name): \(message)\n") }
     }

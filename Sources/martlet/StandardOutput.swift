@@ -3,9 +3,9 @@
 
 internal import LinuxSystem
 
-/// Standard output, for what a command was asked for. In `run` it is the guest's console.
+/// Standard output, for the result of a command. In `run` it is the guest's console.
 enum StandardOutput {
-    /// Writes a line, or several.
+    /// Writes one or several lines.
     /// - Throws: `Failure` if not all of it could be written.
     static func print(_ text: String) throws { try write(Array("\(text)\n".utf8)) }
 

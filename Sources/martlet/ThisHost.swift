@@ -5,13 +5,13 @@ internal import HostDevices
 internal import LinuxSystem
 internal import VFIO
 
-/// This host, as the commands for its devices see it.
+/// This host, for the commands about its devices.
 enum ThisHost {
     static var sysfs: Sysfs { Sysfs(system: LinuxKernel()) }
     static var proc: Sysfs { Sysfs(root: "/proc", system: LinuxKernel()) }
 
-    /// The devices of these names or paths below /sys, each once, in this order.
-    /// - Throws: `Failure` with everything that is wrong with them.
+    /// The devices with these names or paths below /sys, each once, in this order.
+    /// - Throws: `Failure` with all problems.
     static func devices(_ names: [String]) throws -> [HostDevice] {
         var devices: [HostDevice] = []
         var problems: [String] = []
@@ -30,13 +30,13 @@ enum ThisHost {
             ? try HostDevice(sysfsdev: name, sysfs: sysfs) : try HostDevice(host: name, sysfs: sysfs)
     }
 
-    /// Ends the command if there are problems, with all of them.
+    /// Throws a failure with all problems, if there are any.
     static func fail(_ problems: [String]) throws {
         if !problems.isEmpty { throw Failure(.failure, problems.joined(separator: "\nmartlet: ")) }
     }
 }
 
-/// Runs `body`; what VFIO throws becomes a failure with its text.
+/// Runs `body`; an error of VFIO becomes a failure with its text.
 func failing<Result>(_ body: () throws(HostDeviceError) -> Result) throws -> Result {
     do { return try body() } catch { throw Failure(.failure, error.description) }
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 import Glibc
 import LinuxSystem
 import Synchronization
 
-/// Two ends of a pipe, a pair of sockets or a pseudo-terminal, closed when the test is done.
+/// Two ends of a pipe, a pair of sockets or a pseudo-terminal, closed after the test.
 public final class DescriptorPair: Sendable {
-    /// Where the console writes, or reads.
+    /// The end that the console writes or reads.
     public let console: CInt
     /// The other end: the user's.
     public let user: CInt
@@ -40,7 +40,7 @@ public final class DescriptorPair: Sendable {
     }
 
     public static func pseudoTerminal() throws -> DescriptorPair {
-        // Glibc's module has no posix_openpt; these are the calls that it is made of (ioctl_tty(2)).
+        // Glibc's module has no posix_openpt; these are the calls that it consists of (ioctl_tty(2)).
         let user = Glibc.open("/dev/ptmx", O_RDWR | O_NOCTTY)
         try Self.demand(user >= 0)
         var unlocked: CInt = 0
@@ -56,13 +56,13 @@ public final class DescriptorPair: Sendable {
         if !condition { throw Errno(rawValue: errno) }
     }
 
-    /// The user goes away.
+    /// Closes the user's end.
     public func closeUser() {
         let wasOpen = open.withLock { $0.remove(user) != nil }
         if wasOpen { close(user) }
     }
 
-    /// What the user sees within `milliseconds` of silence.
+    /// The bytes that the user reads until none has arrived for `milliseconds`.
     public func readAvailable(waiting milliseconds: CInt = 0) -> [UInt8] {
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65536)
@@ -82,7 +82,7 @@ public final class DescriptorPair: Sendable {
     }
 }
 
-/// How many times a closure was called, and with what.
+/// The calls of a closure, with their arguments.
 public final class CallLog<Value: Sendable>: Sendable {
     private let log = Mutex<[Value]>([])
 
@@ -93,7 +93,7 @@ public final class CallLog<Value: Sendable>: Sendable {
     public func note(_ value: Value) { log.withLock { $0.append(value) } }
 }
 
-/// Whether `done` gets true within so many milliseconds.
+/// Waits until `done` returns true; returns false after this many milliseconds.
 public func waits(_ milliseconds: Int, until done: () -> Bool) -> Bool {
     for _ in 0..<milliseconds {
         if done() { return true }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import LinuxSystem
 
-/// What `FakeKernel` does for the emulation of a load or store.
+/// The calls of `FakeKernel` for emulating a load or store.
 extension FakeKernel {
     public func enableCapability(_ number: UInt32, of vm: CInt) throws(Errno) {
         try step("KVM_ENABLE_CAP \(number)")

@@ -5,7 +5,7 @@ internal import CLinux
 internal import Glibc
 public import LinuxSystem
 
-/// What a scripted KVM_RUN gives.
+/// The result of a scripted KVM_RUN.
 public enum FakeExit: Equatable, Sendable {
     case mmioRead(address: UInt64, length: UInt32)
     case mmioWrite(address: UInt64, length: UInt32, value: UInt64)
@@ -23,8 +23,8 @@ public enum FakeExit: Equatable, Sendable {
     case failure(Errno)
 }
 
-/// The fields of struct kvm_run by their offsets (include/uapi/linux/kvm.h): on purpose not through the accessors that
-/// the tests are about.
+/// The fields of struct kvm_run by their offsets (include/uapi/linux/kvm.h); the accessors are not used, because the
+/// tests check them.
 private enum RunField {
     static let immediateExit = 1
     static let exitReason = 8
@@ -37,7 +37,7 @@ private enum RunField {
 }
 
 extension FakeKernel {
-    /// Does what the script of this vCPU says next.
+    /// Performs the next exit of this vCPU's script.
     public func run(vcpu: CInt) throws(Errno) {
         let text = name(of: vcpu)
         guard text.hasPrefix(Self.vcpuPrefix), let index = UInt32(text.dropFirst(Self.vcpuPrefix.count)),
@@ -46,7 +46,7 @@ extension FakeKernel {
         else { throw .badFileDescriptor }
         withState { $0.kvm.runCount += 1 }
         takeAnswer(of: index, state)
-        // Safety: the mapping is two pages and lives as long as the vCPU, whose owner called.
+        // Safety: the mapping has two pages and lives as long as the vCPU, whose owner called.
         if state.load(fromByteOffset: RunField.immediateExit, as: UInt8.self) != 0 { throw .interrupted }
         let exit: FakeExit? = withState { state in
             guard let script = state.kvm.exits[index], !script.isEmpty else { return nil }
@@ -77,7 +77,7 @@ extension FakeKernel {
         func store<Value: BitwiseCopyable>(_ value: Value, at offset: Int) {
             state.storeBytes(of: value, toByteOffset: offset, as: Value.self)
         }
-        // What an earlier exit left must not help.
+        // The data of an earlier exit must not hide an error.
         memset(state + RunField.detail, 0xA5, 32)
         let reason: UInt32
         switch exit {

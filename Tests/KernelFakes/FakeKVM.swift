@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import KVM
 public import LinuxSystem
 
-/// The fake's KVM half: what the host offers, and what was set.
+/// The fake's KVM state: the host's features, and the calls so far.
 public struct FakeKVMState {
     public var apiVersion = 12
-    /// Values of KVM_CAP_*; anything that is not here is 1.
+    /// Values of KVM_CAP_*; the default is 1.
     public var capabilities: [UInt32: Int] = [:]
     /// Device types that the host refuses.
     public var refusedDevices: Set<UInt32> = []
@@ -31,19 +31,20 @@ public struct FakeKVMState {
     public var machineTypes: [UInt] = []
     /// Attributes of devices that were set, oldest first.
     public var attributes: [Attribute] = []
-    /// The irqfds that are set, by GSI.
+    /// The current irqfds, by GSI.
     public var irqfds: [UInt32: (trigger: CInt, resample: CInt?)] = [:]
-    /// The ioeventfds that are set.
+    /// The current ioeventfds.
     public var ioeventfds: [IOEventFD] = []
-    /// What each vCPU's KVM_RUN gives, by its index, oldest first. When nothing is left it waits for immediate_exit.
+    /// The results of each vCPU's KVM_RUN, by its index, oldest first. When none is left, KVM_RUN waits for
+    /// immediate_exit.
     public var exits: [UInt32: [FakeExit]] = [:]
     /// How often KVM_RUN was called.
     public var runCount = 0
-    /// What the guest got for its MMIO reads, cut to their lengths.
+    /// The answers to the guest's MMIO reads, cut to their lengths.
     public var answers: [UInt64] = []
-    /// vCPUs whose last exit was an MMIO read, and its length: KVM takes the answer at the next KVM_RUN.
+    /// vCPUs whose last exit was an MMIO read, with its length: KVM takes the answer at the next KVM_RUN.
     var pendingReads: [UInt32: UInt32] = [:]
-    /// The next so many removals of a memory region are refused with ENOMEM.
+    /// How many further removals of a memory region are refused with ENOMEM.
     public var refusedRemovals = 0
     public var memoryRegions: [UInt32: (guestAddress: UInt64, size: UInt64)] = [:]
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import LinuxSystem
 
-/// Drives: the files are those of `files`, and block devices those of `blockDevices`.
+/// Drives: files are in `files`, and block devices in `blockDevices`.
 extension FakeKernel {
     private func path(of descriptor: CInt) -> String {
         String(name(of: descriptor).dropFirst("open ".count))
@@ -17,7 +17,7 @@ extension FakeKernel {
         return try open(path, isReadOnly ? .readOnly : .readWrite)
     }
 
-    /// Another opening of the path has the lock if there is one, and one of the two is exclusive.
+    /// Fails if another open file description of the path has a lock, and one of the two is exclusive.
     public func lockFile(_ descriptor: CInt, isExclusive: Bool) throws(Errno) {
         let path = path(of: descriptor)
         try step("fcntl(F_OFD_SETLK) \(path)")

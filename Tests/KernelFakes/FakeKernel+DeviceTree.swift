@@ -4,7 +4,7 @@
 public import DeviceTree
 
 extension FakeKernel {
-    /// Puts properties into the host's device tree, at a path such as "/soc/uart@1000".
+    /// Adds properties to the host's device tree, at a path such as "/soc/uart@1000".
     public func setNode(_ path: String, _ properties: KeyValuePairs<String, PropertyValue>) {
         withState { state in
             for (name, value) in properties {

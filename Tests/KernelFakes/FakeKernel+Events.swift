@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import LinuxSystem
 
-/// Real descriptors, so that an event loop on this kernel runs; what is done with them is in `traffic`.
+/// Real descriptors, so that an event loop works with this kernel; `traffic` records their use.
 extension FakeKernel {
     private var kernel: LinuxKernel { LinuxKernel() }
 
@@ -21,7 +21,7 @@ extension FakeKernel {
     }
 
     public func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt {
-        // No signal at all: the test's own process must stay killable.
+        // Without any signal, so that the test's own process can be killed.
         try acquireRealDescriptor("signalfd") { () throws(Errno) in try kernel.createSignalDescriptor([]) }
     }
 
@@ -50,7 +50,7 @@ extension FakeKernel {
         return kernel.takeSignal(from: descriptor)
     }
 
-    /// Not journalled as an acquisition: it ends with the poll, too (epoll(7)).
+    /// Not in the journal as an acquisition, because it ends with the poll, too (epoll(7)).
     public func watch(_ descriptor: CInt, for interest: Interest, token: UInt64, in poll: CInt) throws(Errno) {
         try note("epoll_ctl")
         try kernel.watch(descriptor, for: interest, token: token, in: poll)
@@ -69,7 +69,7 @@ extension FakeKernel {
 
     public func unwatch(_ descriptor: CInt, in poll: CInt) {
         pass("epoll_ctl remove \(name(of: descriptor))")
-        // Otherwise ENOENT: a loop whose own watch has failed.
+        // Otherwise ENOENT: the loop's own watch has failed before.
         let isWatched = withState { $0.watched.removeValue(forKey: descriptor)?.poll == poll }
         if isWatched { kernel.unwatch(descriptor, in: poll) }
     }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import LinuxSystem
 internal import VFIO
 
 extension FakeKernel: HostChangeCalls {
-    /// Journals "write TEXT > PATH", and does what sysfs does for the files that bind devices to drivers.
+    /// Journals "write TEXT > PATH", and acts like sysfs for the files that bind devices to drivers.
     public func writeFile(_ path: String, _ content: [UInt8]) throws(Errno) {
         var text = String(decoding: content, as: UTF8.self)
         if text.hasSuffix("\n") { text.removeLast() }
@@ -31,7 +31,7 @@ extension FakeKernel: HostChangeCalls {
         withState { $0.journal.append(.call("write \(text) > \(path)")) }
     }
 
-    /// Journals "flock FOLDER" as something held.
+    /// Journals "flock FOLDER" as held.
     public func lock(_ folder: StateFolder) throws(StateFolderError) -> CInt? {
         let what = "flock \(folder.path)"
         try failState(folder.path)
@@ -64,7 +64,7 @@ extension FakeKernel: HostChangeCalls {
         withState { $0.files[path] = content }
     }
 
-    /// Journals "unlink PATH" where there is such a file.
+    /// Journals "unlink PATH" if there is such a file.
     public func remove(_ name: String, in folder: StateFolder) throws(StateFolderError) {
         let path = "\(folder.path)/\(name)"
         try failState(path)
@@ -81,7 +81,7 @@ extension FakeKernel: HostChangeCalls {
 
     // MARK: Drivers
 
-    /// What host-module/main.c does.
+    /// Acts like host-module/main.c.
     private func hold(_ device: String, _ file: String) throws(Errno) {
         let path = "/sys/devices/martlet-hold/held"
         let line = "\(device) supplies=1 power-domains=2 clocks=4 resets=2/2\n"
@@ -109,7 +109,7 @@ extension FakeKernel: HostChangeCalls {
         let had = withState { state in
             guard state.links["\(folder)/driver"]?.hasSuffix("/\(driver)") == true else { return false }
             state.links["\(folder)/driver"] = nil
-            // VFIO takes the group that it made up back.
+            // VFIO removes the group that it has created.
             if driver.hasPrefix("vfio-"), let group = state.links["\(folder)/iommu_group"]?.split(separator: "/").last,
                 state.files["/sys/kernel/iommu_groups/\(group)/name"] == Array("vfio-noiommu\n".utf8)
             {
@@ -128,7 +128,7 @@ extension FakeKernel: HostChangeCalls {
             if state.links["\(folder)/driver"] != nil { return .resourceBusy }
             let rule = state.files["\(folder)/driver_override"].map { String(decoding: $0.dropLast(), as: UTF8.self) }
             let allowed = rule.flatMap { $0 == "(null)" ? nil : $0 }
-            // VFIO's drivers match nothing without the rule.
+            // VFIO's drivers match only with the rule.
             guard allowed == nil && !driver.hasPrefix("vfio-") || allowed == driver else {
                 return .operationNotSupportedByDevice
             }
@@ -149,7 +149,7 @@ extension FakeKernel: HostChangeCalls {
         if let errno { throw errno }
     }
 
-    /// EINVAL whatever the reason, as drivers/base/bus.c answers.
+    /// Always EINVAL, as drivers/base/bus.c answers.
     private func probe(_ device: String, on bus: String) throws(Errno) {
         let rule = withState { $0.files["/sys/devices/platform/\(device)/driver_override"] }
         let allowed = rule.map { String(decoding: $0.dropLast(), as: UTF8.self) }.flatMap { $0 == "(null)" ? nil : $0 }
@@ -168,19 +168,19 @@ extension FakeKernel: DebugFSCalls {
     }
 }
 
-/// The fake's drivers of the host.
+/// The host's drivers in the fake.
 public struct FakeSysfsState {
-    /// The errno that a write to a file gets.
+    /// The errno for a write to a file.
     public var refusals: [String: Errno] = [:]
     /// The driver of the host that matches a device.
     public var naturalDrivers: [String: String] = [:]
-    /// What the use of a folder or a file of Martlet's own fails with, by path.
+    /// The errors for Martlet's own folders and files, by path.
     public var stateErrors: [String: StateFolderError] = [:]
-    /// How many more attempts to lock such a folder find it locked by another process.
+    /// How many further attempts to lock such a folder find it locked by another process.
     public var lockAttemptsRefused = 0
-    /// Files of debugfs, which isn't mounted; nil where it can't be had.
+    /// Files of debugfs, which isn't mounted; nil when it isn't available.
     public var unmountedDebugFS: [String: [UInt8]]?
-    /// How long has been slept.
+    /// The total time of all sleeps.
     public var sleptMilliseconds = 0
 
     public init() {}

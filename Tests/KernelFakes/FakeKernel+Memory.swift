@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import LinuxSystem
 
-/// The fake host's memory, as far as its physical addresses matter.
+/// The fake host's memory, as far as physical addresses matter.
 public struct FakeMemoryState {
-    /// What the pool of huge pages has left, by the pages' size: their physical addresses, in the order in which they
-    /// are given out.
+    /// The free pages of the pool of huge pages, by page size: their physical addresses, in the order of allocation.
     public var hugePages: [UInt64: [UInt64]] = [:]
-    /// The physical address of the memory of each heap, and how many bytes it has.
+    /// The physical address of each heap's memory, and its size in bytes.
     public var heaps: [String: (address: UInt64, size: UInt64)] = [:]
-    /// Whether pagemap leaves out heaps' memory, as since Linux 6.9; it is then in /proc/kcore.
+    /// Whether pagemap omits heaps' memory, as since Linux 6.9; it is in /proc/kcore then.
     public var hidesHeaps = true
-    /// Whether pagemap shows no addresses, as to those who may not see them.
+    /// Whether pagemap shows no addresses, as for users without the privilege.
     public var hidesAddresses = false
-    /// What pinning gives.
+    /// The error of pinning.
     public var pinFailure: Errno?
-    /// Pages that are elsewhere now, by the address that they had.
+    /// The new addresses of pages that have moved, by their former addresses.
     public var moved: [UInt64: UInt64] = [:]
     /// The physical address of each page of a descriptor, and the page's size.
     var files: [CInt: (pages: [UInt64], pageSize: UInt64)] = [:]
-    /// Where the parts of a mapping come from, by the mapping's address.
+    /// The file parts of a mapping, by the mapping's address.
     var parts: [UInt: (descriptor: CInt, parts: [Range<UInt64>])] = [:]
 
     public init() {}
@@ -32,7 +31,7 @@ public struct FakeMemoryState {
 extension FakeKernel {
     static let heapPrefix = "DMA_HEAP_IOCTL_ALLOC "
     private static let pageSize: UInt64 = 4096
-    /// Where RAM begins in the fake's /proc/kcore.
+    /// The offset of RAM in the fake's /proc/kcore.
     private static let coreOffset: UInt64 = 0x10000
 
     func takeHugePages(_ descriptor: CInt, size: UInt64, _ pageSize: UInt64?) throws(Errno) {
@@ -40,7 +39,7 @@ extension FakeKernel {
         let isKnown = withState { state in
             guard let free = state.memory.hugePages[pageSize] else { return false }
             let count = Int(size / pageSize)
-            // Too few: the kernel says so when they are mapped.
+            // Too few pages: the kernel reports it when they are mapped.
             state.memory.files[descriptor] = (count <= free.count ? Array(free.prefix(count)) : [], pageSize)
             if count <= free.count { state.memory.hugePages[pageSize] = Array(free.dropFirst(count)) }
             return true
@@ -77,7 +76,7 @@ extension FakeKernel {
 
     public func unpin(_ pin: CInt) { close(pin) }
 
-    /// The physical address of a page of this process; nil where it is none that the fake knows.
+    /// The physical address of a page of this process; nil when the fake doesn't know it.
     private func physicalAddress(of address: UInt, _ state: State) -> UInt64? {
         guard
             let (base, mapping) = state.mappings.first(where: { $0.key <= address && address - $0.key < $0.value.size })
@@ -109,7 +108,7 @@ extension FakeKernel {
                     $0.key <= address && address - $0.key < $0.value.size && $0.value.what.contains(Self.heapPrefix)
                 }
                 if let physical, !isHeap || !state.memory.hidesHeaps {
-                    // Soft-dirty and "file-page or shared" are set as well.
+                    // Soft-dirty and "file-page or shared" are set too.
                     entry = 1 << 63 | 1 << 61 | 1 << 55
                     if !state.memory.hidesAddresses { entry |= physical / Self.pageSize }
                 }
@@ -119,7 +118,7 @@ extension FakeKernel {
         return buffer.count / 8 * 8
     }
 
-    /// An ELF header, one entry for RAM and one for something else, and RAM: what heaps' mappings have in it.
+    /// An ELF header, one entry for RAM and one for another range, and RAM with the content of heaps' mappings.
     func readCore(_ descriptor: CInt, _ buffer: UnsafeMutableRawBufferPointer, at offset: UInt64) -> Int? {
         guard name(of: descriptor) == "open /proc/kcore" else { return nil }
         var header = [UInt8](repeating: 0, count: 64 + 2 * 56)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import LinuxSystem
 
-/// What the fake has no other answer to than the real kernel's: streams, threads, terminals, clocks, and the files that
-/// the user asked for, which tests give as descriptors and folders of their own.
+/// The calls that the fake passes to the real kernel: streams, threads, terminals, clocks, and the files that the user
+/// asked for, for which tests use descriptors and folders of their own.
 extension FakeKernel {
     private var kernel: LinuxKernel { LinuxKernel() }
 

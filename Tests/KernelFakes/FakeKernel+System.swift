@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 internal import CLinux
@@ -27,7 +27,7 @@ extension FakeKernel: SystemCalls {
                 (what.hasPrefix(Self.memoryPrefix) || what.hasPrefix(Self.heapPrefix))
                 && state.mappings.values.contains { $0.descriptor == descriptor }
             state.locks[descriptor] = nil
-            // The loop would be told of whatever has the number next.
+            // Otherwise the loop would get events of the next file with that number.
             if state.watched[descriptor] != nil { state.journal.append(.release("close of a watched \(what)")) }
             state.watched = state.watched.filter { $0.key != descriptor && $0.value.poll != descriptor }
             state.journal.append(keepsMemory ? .handOver(what) : .release(what))
@@ -90,7 +90,7 @@ extension FakeKernel: SystemCalls {
     public func openWithoutWaiting(_ path: String) throws(Errno) -> CInt { try open(path, .readOnly) }
 
     public func fileStatus(_ descriptor: CInt) throws(Errno) -> FileStatus {
-        // A test's own.
+        // A descriptor of the test itself.
         if name(of: descriptor) == "?" { return try LinuxKernel().fileStatus(descriptor) }
         try step("fstat \(name(of: descriptor))")
         if withState({ $0.blockDevices["\($0.descriptors[descriptor]?.dropFirst("open ".count) ?? "")"] != nil }) {
@@ -142,7 +142,7 @@ extension FakeKernel: SystemCalls {
         let what = "mmap \(name(of: descriptor))"
         if lacksHugePages(descriptor) { throw .noMemory }
         try acquire(what)
-        // Pages come when they are touched.
+        // Pages are allocated when they are touched.
         let address = clinux_mmap(
             nil, Int(size), CInt(CLINUX_MAP_READ_WRITE), CInt(CLINUX_MAP_RESERVATION), -1, 0)
         withState { state in

@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import LinuxSystem
 internal import Synchronization
 
-/// A kernel for unit tests: it keeps a journal of what was acquired and released, and fails the call it is told to.
+/// A kernel for unit tests: it keeps a journal of acquired and released resources, and fails a chosen call.
 ///
-/// Descriptors are numbers that no real kernel gives out, save for those that are waited for and signalled (eventfd,
-/// timerfd, signalfd, epoll): these are real, so that an event loop on this kernel runs. Mappings are real memory.
-/// `FakeKVM` and `FakeVFIO` add their ioctls as extensions, with their part of the state.
+/// Descriptors are numbers that no real kernel uses. The exceptions are descriptors that are waited for and signalled
+/// (eventfd, timerfd, signalfd, epoll): these are real, so that an event loop works with this kernel. Mappings are real
+/// memory. `FakeKVM` and `FakeVFIO` add their ioctls as extensions, with their parts of the state.
 public final class FakeKernel: Sendable {
     /// One line of the journal.
     public enum Event: Equatable, Sendable, CustomStringConvertible {
-        /// A resource was handed out: its kind and what it is ("open /dev/kvm").
+        /// A resource was acquired; the text is its call ("open /dev/kvm").
         case acquire(String)
-        /// A resource came back; the text is that of its `acquire`.
+        /// A resource was released; the text is that of its `acquire`.
         case release(String)
-        /// A memfd was closed while a mapping of it lives, which keeps the memory: the mapping is what is held from now
-        /// on.
+        /// A memfd was closed while a mapping of it lives, which keeps the memory: from now on the mapping is what is
+        /// held.
         case handOver(String)
-        /// A call that leaves nothing behind.
+        /// A call that acquires nothing.
         case call(String)
 
         public var description: String {
@@ -35,7 +35,7 @@ public final class FakeKernel: Sendable {
         }
     }
 
-    /// All that the fake knows. Guarded by `state`'s lock: tests may call from several threads.
+    /// The state of the fake. Guarded by `state`'s lock: tests may call from several threads.
     public struct State {
         public var journal: [Event] = []
         /// How many calls that can fail were made so far.
@@ -45,49 +45,49 @@ public final class FakeKernel: Sendable {
         public var failure = Errno.ioError
         /// The call that was made to fail.
         public var failedCall: String?
-        /// Told of each call that can fail before it is made, without the lock; fails it with what it returns.
+        /// Called before each call that can fail, without the lock; the call fails with the errno that it returns.
         public var beforeCall: (@Sendable (String) -> Errno?)?
-        /// With a sysfs that has nothing in it.
+        /// The files, at first with an empty sysfs.
         public var files: [String: [UInt8]] = ["/sys/bus/platform/uevent": []]
         public var links: [String: String] = [:]
-        /// The records of the kernel's log that are yet to be read; nil where there is no log.
+        /// The records of the kernel's log that were not read yet; nil without a log.
         public var kernelLog: [[UInt8]]?
-        /// Paths that `open` accepts besides `files`.
+        /// Paths that `open` accepts in addition to `files`.
         public var devices: Set<String> = ["/proc/self/pagemap"]
         /// CPUs that the process may run on.
         public var usableCPUs: Set<Int> = [0, 1, 2, 3]
-        /// What each sched_setaffinity led to, oldest first.
+        /// The resulting CPUs of each sched_setaffinity, oldest first.
         public var affinities: [[Int]] = []
-        /// How many of them came before the first vCPU was set up.
+        /// How many of them were set before the first vCPU was set up.
         public var affinitiesAtFirstVCPU: Int?
-        /// What each program that there is does when it is run.
+        /// The result of each existing program.
         public var programs: [String: ProgramRun] = [:]
-        /// What each program that was run got as its standard input.
+        /// The standard input of each program that was run.
         public var programInputs: [String: [UInt8]] = [:]
-        /// Those of them that another process has open and shares with nobody.
+        /// The paths in `devices` that another process has open exclusively.
         public var busyNodes: Set<String> = []
-        /// Files that may not be written to.
+        /// Files that can't be written to.
         public var readOnlyFiles: Set<String> = []
         /// Files that another process has locked.
         public var lockedFiles: Set<String> = []
         /// The locks of files, by descriptor, and whether they are exclusive.
         public var locks: [CInt: Bool] = [:]
-        /// What block devices say of themselves, by path.
+        /// The geometry of each block device, by path.
         public var blockDevices: [String: BlockGeometry] = [:]
-        /// What was done with descriptors that are waited for, oldest first: "epoll_ctl add timerfd_create read". Apart
-        /// from the journal, which is of what is held.
+        /// The calls on descriptors that are waited for, oldest first: "epoll_ctl add timerfd_create read". Apart from
+        /// the journal, which has only held resources.
         public var traffic: [String] = []
-        /// What waiting for events fails with.
+        /// The error of waiting for events.
         public var waitFailure: Errno?
-        /// Descriptors that `reopen` gave out: a test's own streams, which the journal leaves out.
+        /// Descriptors from `reopen`: streams of the test itself, which the journal omits.
         var reopened: Set<CInt> = []
         /// The poll that watches a descriptor.
         var watched: [CInt: (poll: CInt, interest: Interest)] = [:]
-        /// What is watched, and for what.
+        /// The watched descriptors, with their events.
         public var interests: [CInt: Interest] { watched.mapValues { $0.interest } }
-        /// What an open descriptor is: the text of its `acquire`.
+        /// The open descriptors, with the text of their `acquire`.
         public var descriptors: [CInt: String] = [:]
-        /// Mappings that live, by address.
+        /// The current mappings, by address.
         public var mappings: [UInt: Mapping] = [:]
         public var nextDescriptor = FakeKernel.firstFakeDescriptor
         public var kvm = FakeKVMState()
@@ -96,7 +96,7 @@ public final class FakeKernel: Sendable {
         public var memory = FakeMemoryState()
     }
 
-    /// A mapping: the text of its `acquire`, and the descriptor that it was made of.
+    /// A mapping: the text of its `acquire`, and its descriptor.
     public struct Mapping: Sendable {
         public var what: String
         public var descriptor: CInt
@@ -104,7 +104,7 @@ public final class FakeKernel: Sendable {
         public var isExcludedFromCoreDumps = false
     }
 
-    /// Over what a process may have open.
+    /// Above every number that a process may open.
     public static let firstFakeDescriptor: CInt = 1 << 24
 
     private let state = Mutex(State())
@@ -119,7 +119,7 @@ public final class FakeKernel: Sendable {
     /// The journal so far.
     public var journal: [Event] { state.withLock { $0.journal } }
 
-    /// What was acquired and not released yet, oldest first.
+    /// The resources that were acquired and not released, oldest first.
     public var held: [String] {
         var held: [String] = []
         for event in journal {
@@ -133,10 +133,10 @@ public final class FakeKernel: Sendable {
         return held
     }
 
-    /// Whether each release undid the newest thing still held: the strict reverse order of acquisition.
+    /// Whether each release was that of the newest held resource: the strict reverse order of acquisition.
     public var releasedInReverseOrder: Bool { disorder == nil }
 
-    /// The first release that did not undo the newest thing held, in words.
+    /// The first release that wasn't that of the newest held resource, as text.
     public var disorder: String? {
         var held: [String] = []
         for event in journal {
@@ -154,7 +154,7 @@ public final class FakeKernel: Sendable {
         return nil
     }
 
-    /// Counts a call and fails it when its turn has come.
+    /// Counts a call, and makes it fail if it is the chosen one.
     public func step(_ call: String) throws(Errno) {
         if let beforeCall = state.withLock({ $0.beforeCall }), let failure = beforeCall(call) { throw failure }
         let failure: Errno? = state.withLock { state in
@@ -166,19 +166,19 @@ public final class FakeKernel: Sendable {
         if let failure { throw failure }
     }
 
-    /// Counts a call and, when it doesn't fail, journals it.
+    /// Counts a call and, if it doesn't fail, journals it.
     public func note(_ call: String) throws(Errno) {
         try step(call)
         state.withLock { $0.journal.append(.call(call)) }
     }
 
-    /// Counts a call that hands out a resource, and journals the acquisition.
+    /// Counts a call that acquires a resource, and journals the acquisition.
     public func acquire(_ call: String) throws(Errno) {
         try step(call)
         state.withLock { $0.journal.append(.acquire(call)) }
     }
 
-    /// Journals the release of what `acquire` handed out.
+    /// Journals the release of a resource from `acquire`.
     public func release(_ what: String) { state.withLock { $0.journal.append(.release(what)) } }
 
     /// A new descriptor for `call`, which must be closed.
@@ -191,7 +191,7 @@ public final class FakeKernel: Sendable {
         }
     }
 
-    /// Counts `call`, makes a real descriptor and journals it; it must be closed.
+    /// Counts `call`, creates a real descriptor and journals it; it must be closed.
     func acquireRealDescriptor(_ call: String, _ make: () throws(Errno) -> CInt) throws(Errno) -> CInt {
         try step(call)
         let descriptor = try make()
@@ -202,6 +202,6 @@ public final class FakeKernel: Sendable {
         return descriptor
     }
 
-    /// What a descriptor is, or "?" for one that is not open.
+    /// The text of a descriptor's `acquire`; "?" for one that is not open.
     public func name(of descriptor: CInt) -> String { state.withLock { $0.descriptors[descriptor] ?? "?" } }
 }

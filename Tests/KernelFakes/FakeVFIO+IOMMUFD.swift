@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import HostDevices
 public import LinuxSystem
 import VFIO
 
-/// The fake's iommufd, what an address space says that it can map, and descriptors that a launcher hands in.
+/// The fake's iommufd, the limits of its address spaces, and descriptors that a launcher hands in.
 extension FakeKernel {
-    /// A descriptor that the process was started with, open for `path`. It is in the journal once it is adopted.
+    /// A descriptor that the process was started with, open for `path`. It appears in the journal when it is adopted.
     public func handIn(_ path: String) -> CInt {
         withState { state in
             state.nextDescriptor += 1
@@ -22,7 +22,7 @@ extension FakeKernel {
     public func adopt(_ descriptor: CInt) throws(Errno) {
         try step("fcntl")
         guard let what = withState({ $0.descriptors[descriptor] }) else { throw .badFileDescriptor }
-        // One that is only borrowed may be adopted by others afterwards.
+        // A descriptor that is only borrowed may be adopted by others afterwards.
         if !held.contains(what) { withState { $0.journal.append(.acquire(what)) } }
     }
 

@@ -5,14 +5,13 @@ public import HostDevices
 import VFIO
 
 extension FakeKernel {
-    /// Puts a device into the fake's sysfs, /dev and VFIO, bound to its VFIO driver in a group of its own unless told
-    /// otherwise.
+    /// Adds a device to the fake's sysfs, /dev and VFIO. By default it is bound to its VFIO driver, in its own group.
     ///
     /// - Parameters:
     ///   - group: the IOMMU group's number; nil for none.
-    ///   - driver: the driver that it is bound to; "" for none, nil for the bus's VFIO driver.
-    ///   - file: the number of its own file in /dev/vfio/devices; with one there is a /dev/iommu, too. nil for none.
-    ///   - properties: of its device-tree node, which is made when there are any.
+    ///   - driver: its driver; "" for none, nil for the bus's VFIO driver.
+    ///   - file: the number of its own file in /dev/vfio/devices, which also creates /dev/iommu; nil for none.
+    ///   - properties: the properties of its device-tree node, which is created if there are any.
     public func addHostDevice(
         _ name: String, bus: HostDevice.Bus = .platform, group: Int? = 7, isNoIOMMU: Bool = false,
         driver: String? = nil, vfio: FakeVFIODevice? = FakeVFIODevice(), file: Int? = nil,
@@ -59,7 +58,7 @@ extension FakeKernel {
         }
     }
 
-    /// A host with a file system in memory and no console: what it needs of its devices is nothing.
+    /// Makes the host need none of its devices: its file system is in memory, and it has no console.
     public func addIdleHost() {
         addFile("/proc/self/mountinfo", "1 1 0:2 / / rw - rootfs none rw\n")
         addFile("/proc/1/mountinfo", "1 1 0:2 / / rw - rootfs none rw\n")

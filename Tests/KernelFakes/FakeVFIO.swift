@@ -1,43 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-// The protocols say what each call does.
+// The protocol documents each call.
 // swift-format-ignore-file: AllPublicDeclarationsHaveDocumentation
 
 public import HostDevices
 public import LinuxSystem
 public import VFIO
 
-/// The fake's VFIO half.
+/// The fake's VFIO state.
 public struct FakeVFIOState {
     public var apiVersion: CInt = 0
-    /// The IOMMUs that the kernel can give.
+    /// The IOMMU types that the kernel supports.
     public var iommuTypes: Set<VFIOIOMMUType> = [.type1v2, .noIOMMU]
-    /// The nodes of groups that a host driver or another process uses.
+    /// The paths of groups that a host driver or another process uses.
     public var unviableGroups: Set<String> = []
-    /// By name.
+    /// The devices by name.
     public var devices: [String: FakeVFIODevice] = [:]
     /// The container of each attached group, by descriptor.
     public var containers: [CInt: CInt] = [:]
     /// Containers whose IOMMU is set.
     public var iommus: [CInt: VFIOIOMMUType] = [:]
-    /// DMA mappings that live, iova to size.
+    /// The current DMA mappings, iova to size.
     public var dmaMappings: [UInt64: UInt64] = [:]
-    /// What VFIO_IOMMU_GET_INFO and IOMMU_IOAS_IOVA_RANGES say can be mapped; nil: the capability is missing.
+    /// The usable ranges of VFIO_IOMMU_GET_INFO and IOMMU_IOAS_IOVA_RANGES; nil: the capability is missing.
     public var usableRanges: [IOVARange]? = [IOVARange(first: 0, last: 1 << 48 - 1)]
-    /// How many more mappings VFIO_IOMMU_GET_INFO says there may be; nil: the capability is missing.
+    /// The number of further mappings in VFIO_IOMMU_GET_INFO; nil: the capability is missing.
     public var mappingsLeft: UInt32? = 65535
-    /// Which device a file in /dev/vfio/devices is.
+    /// The device of each file in /dev/vfio/devices.
     public var deviceFiles: [String: String] = [:]
     /// Devices that were bound to an iommufd, by descriptor, and their address spaces.
     public var bound: Set<CInt> = []
     public var attached: [CInt: UInt32] = [:]
-    /// Address spaces that live, and their mappings, iova to size.
+    /// The current address spaces with their mappings, iova to size.
     public var addressSpaces: [UInt32: [UInt64: UInt64]] = [:]
     var nextAddressSpace: UInt32 = 1
-    /// What VFIO_SET_IOMMU and VFIO_DEVICE_BIND_IOMMUFD fail with.
+    /// The error of VFIO_SET_IOMMU and VFIO_DEVICE_BIND_IOMMUFD.
     public var isolationFailure: Errno?
-    /// What the process may lock; nil for any number of bytes.
+    /// How many bytes the process may lock; nil for any number.
     public var lockedMemoryLimit: UInt64?
 
     public init() {}
@@ -46,7 +46,7 @@ public struct FakeVFIOState {
 extension FakeKernel {
     private static let devicePrefix = "VFIO_GROUP_GET_DEVICE_FD "
 
-    /// Changes the device that a descriptor belongs to.
+    /// Changes the device of a descriptor.
     private func withDevice<Result>(
         _ descriptor: CInt, _ body: (inout FakeVFIODevice) -> Result
     ) throws(Errno) -> Result {
@@ -55,7 +55,7 @@ extension FakeKernel {
             let file = name.split(separator: " ").last.map(String.init) ?? ""
             let isBound = state.vfio.bound.contains(descriptor)
             let key = name.hasPrefix(Self.devicePrefix) ? file : isBound ? state.vfio.deviceFiles[file] : nil
-            // Taken out, so that a change to its registers copies none of them.
+            // Removed from the dictionary, so that a change of its registers doesn't copy them.
             guard let key, var device = state.vfio.devices.removeValue(forKey: key) else { return nil }
             defer { state.vfio.devices[key] = device }
             return body(&device)
@@ -64,7 +64,7 @@ extension FakeKernel {
         return result
     }
 
-    /// The region and the offset in it that a file position means: vfio-platform's own layout.
+    /// The region of a file position, and the offset in it: vfio-platform's own layout.
     private static func place(_ position: UInt64) -> (index: Int, offset: Int) {
         (Int(position >> 40), Int(position & (1 << 40 - 1)))
     }
@@ -160,7 +160,7 @@ extension FakeKernel: VFIOCalls {
     public func vfioUnsetContainer(_ group: CInt) throws(Errno) {
         let wasSet = withState { state in
             guard let container = state.vfio.containers.removeValue(forKey: group) else { return false }
-            // The kernel takes the IOMMU away with the last group.
+            // The kernel removes the IOMMU with the last group.
             if !state.vfio.containers.values.contains(container) { state.vfio.iommus[container] = nil }
             return true
         }

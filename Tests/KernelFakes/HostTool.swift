@@ -8,7 +8,7 @@ internal import Foundation
 
 /// A program of this machine that a test runs: dtc, or martlet itself.
 public struct HostTool: Sendable {
-    /// What a run left behind.
+    /// The results of a run.
     public struct Result: Sendable {
         public let status: Int32
         public let output: [UInt8]
@@ -21,7 +21,7 @@ public struct HostTool: Sendable {
 
     public init(path: String) { self.path = path }
 
-    /// The program of this name on the PATH, or nil.
+    /// Finds the program with this name on the PATH; nil if there is none.
     public init?(onPath name: String) {
         let folders = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
         let paths = folders.map { "\($0)/\(name)" }
@@ -29,12 +29,12 @@ public struct HostTool: Sendable {
         self.path = path
     }
 
-    /// Runs it to its end, or for a minute at most.
+    /// Runs it to its end, but at most for a minute.
     /// - Parameters:
     ///   - input: the content of standard input.
-    ///   - output: a file that takes standard output; by default it is part of the result.
+    ///   - output: the file for standard output; by default it is part of the result.
     public func run(_ arguments: [String], input: [UInt8] = [], output: String? = nil) throws -> Result {
-        // Files and no pipes: neither side can block, or die of SIGPIPE.
+        // Files, not pipes: neither side can block, or be killed by SIGPIPE.
         let folder = URL(fileURLWithPath: NSTemporaryDirectory() + "/martlet-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Why a text is not JSON, and where.
+/// Why a text is not JSON, and where the error is.
 struct JSONSyntaxError: Error, Equatable {
     /// Bytes from the start of the text.
     let offset: Int
@@ -16,22 +16,22 @@ struct JSONSyntaxError: Error, Equatable {
     }
 }
 
-/// Reads a JSON text (RFC 8259) into nodes that know their place in it.
+/// Reads a JSON text (RFC 8259) into nodes with their offsets.
 ///
-/// Foundation's JSONDecoder is not used, for three reasons: on Linux its errors say neither line nor column, it keeps
-/// one of two equal keys and drops the other without a word, and one decode costs more instructions than the rest of
-/// the start-up may. The unit tests hold this parser against it.
+/// Foundation's JSONDecoder is not used, for three reasons: on Linux its errors have neither line nor column; of two
+/// equal keys it silently drops one; and one decode costs more instructions than the rest of the start-up may. The unit
+/// tests compare this parser with it.
 ///
-/// Strict where RFC 8259 is strict (no comments, no trailing commas, no lone surrogates); a byte order mark is skipped,
+/// Strict where RFC 8259 is strict (no comments, no trailing commas, no lone surrogates). A byte order mark is skipped,
 /// as section 8.1 allows.
 struct JSONParser {
-    /// Values nested deeper than this are refused, so that a hostile file can't exhaust the stack.
+    /// Values that are nested deeper are refused, so that a hostile file can't exhaust the stack.
     static let maximumDepth = 32
 
     private let bytes: [UInt8]
     private var index = 0
 
-    /// - Throws: `JSONSyntaxError` for the first thing that is not JSON in UTF-8.
+    /// - Throws: `JSONSyntaxError` for the first place that is not JSON in UTF-8.
     static func parse(_ bytes: [UInt8]) throws(JSONSyntaxError) -> JSONNode {
         do throws(UTF8.ValidationError) {
             _ = try UTF8Span(validating: bytes.span)
@@ -163,7 +163,7 @@ struct JSONParser {
         return try parseEscapedString(start: start)
     }
 
-    /// The string whose text begins at `start` and has its first escape, or its first error, at `index`.
+    /// Reads a string whose text begins at `start`, and whose first escape, or first error, is at `index`.
     private mutating func parseEscapedString(start: Int) throws(JSONSyntaxError) -> String {
         var text = Array(bytes[start..<index])
         while true {
@@ -180,7 +180,7 @@ struct JSONParser {
         }
     }
 
-    /// The scalar that the escape after a backslash stands for (section 7).
+    /// The scalar of the escape sequence after a backslash (section 7).
     private mutating func parseEscape() throws(JSONSyntaxError) -> Unicode.Scalar {
         let escape = current
         guard escape != "u" else { return try parseUnicodeEscape() }
@@ -202,7 +202,7 @@ struct JSONParser {
         let start = index - 1
         let unit = try parseHexadecimalUnit()
         if let scalar = Unicode.Scalar(unit) { return scalar }
-        // A surrogate: only the first of a pair, with the second right behind it, makes a character.
+        // A surrogate: only the first of a pair, followed directly by the second, is a character.
         if UTF16.isLeadSurrogate(unit), skip("\\"), current == "u" {
             let trail = try parseHexadecimalUnit()
             if UTF16.isTrailSurrogate(trail) {
@@ -228,7 +228,7 @@ struct JSONParser {
 
     // MARK: Bytes
 
-    /// The byte at `index`, or NUL at the end of the text: NUL has no place anywhere in JSON.
+    /// The byte at `index`; NUL at the end of the text, because JSON never contains NUL.
     private var current: ASCIIByte { ASCIIByte(value: index < bytes.count ? bytes[index] : 0) }
 
     private mutating func skip(_ byte: ASCIIByte) -> Bool {

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A JSON value and where it starts in the text.
+/// A JSON value and its offset in the text.
 struct JSONNode: Equatable, Sendable {
     let value: JSONValue
     /// Bytes from the start of the text.
     let offset: Int
 }
 
-/// What a JSON text can say (RFC 8259, section 3).
+/// A value of a JSON text (RFC 8259, section 3).
 enum JSONValue: Equatable, Sendable {
     case null
     case boolean(Bool)
-    /// As spelled in the text: only the reader of a key knows the type that it must fit.
+    /// As spelled in the text: only the reader of a key knows its type.
     case number(String)
     case string(String)
     case array([JSONNode])
     /// In the text's order; a key may occur twice.
     case object([JSONMember])
 
-    /// `null`, `false`, an empty array or object: what generated files have for a key that says nothing.
+    /// Whether it is `null`, `false`, or an empty array or object: generated files use these for keys that aren't set.
     var isEmpty: Bool {
         switch self {
         case .null, .boolean(false): true
@@ -29,7 +29,7 @@ enum JSONValue: Equatable, Sendable {
         }
     }
 
-    /// How an error message shows it: short, on one line, safe to print on a terminal.
+    /// The value in error messages: short, on one line, safe to print on a terminal.
     var shown: String {
         switch self {
         case .null: "null"
@@ -49,7 +49,7 @@ struct JSONMember: Equatable, Sendable {
     let node: JSONNode
 }
 
-/// `text` with control characters escaped and, when it is long, its end cut off and its length told instead.
+/// `text` with control characters escaped. The end of a long text is replaced by its length.
 func abridged(_ text: String, limit: Int = 60) -> String {
     var result = ""
     for (count, scalar) in text.unicodeScalars.enumerated() {

@@ -7,7 +7,7 @@ struct TextPosition {
     private(set) var column = 1
     private var offset = 0
 
-    /// Moves forward to the byte at `target`; a place past the end is the end.
+    /// Moves forward to the byte at `target`; an offset past the end means the end.
     mutating func advance(to target: Int, in text: [UInt8]) {
         while offset < min(target, text.count) {
             if text[offset] == UInt8(ascii: "\n") {

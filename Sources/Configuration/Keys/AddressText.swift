@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Numbers that JSON can't spell in hexadecimal, and that are read best so: addresses, sizes, 64-bit values.
+/// Numbers that are easiest to read in hexadecimal, which JSON can't spell: addresses, sizes, 64-bit values.
 package enum AddressText {
     /// Guest-physical addresses end at 2^52 (Arm ARM, FEAT_LPA).
     package static let limit: UInt64 = 1 << 52
@@ -10,7 +10,7 @@ package enum AddressText {
     static func number(_ json: JSONValue) -> UInt64? {
         switch json {
         case .string(let text):
-            // The check of each digit refuses a sign, which UInt64 would take.
+            // Each digit is checked, because UInt64 would accept a sign.
             let digits = text.dropFirst(2)
             guard text.hasPrefix("0x"), digits.utf8.allSatisfy(isHexadecimal) else { return nil }
             return UInt64(digits, radix: 16)
@@ -19,13 +19,13 @@ package enum AddressText {
         }
     }
 
-    /// A multiple of `unit` below 2^52, spelled as `number` says.
+    /// A multiple of `unit` below 2^52, spelled as for `number`.
     static func address(_ json: JSONValue, multipleOf unit: UInt64) -> UInt64? {
         guard let address = number(json), address < limit, address % unit == 0 else { return nil }
         return address
     }
 
-    /// What an address's shape allows.
+    /// An address that the shape allows.
     fileprivate static func address(_ json: JSONValue, _ shape: KeyShape) -> UInt64? {
         guard case .address(let unit, let minimum) = shape, let address = address(json, multipleOf: unit),
             address >= minimum
@@ -44,8 +44,7 @@ package enum AddressText {
 }
 
 extension Key<UInt64> {
-    /// An address or a size without which its object makes no sense: a multiple of `unit` from `minimum` up, below
-    /// 2^52.
+    /// A required address or size: a multiple of `unit`, at least `minimum`, below 2^52.
     static func requiredAddress(
         _ name: String, multipleOf unit: UInt64, minimum: UInt64 = 0,
         _ documentation: @autoclosure @escaping @Sendable () -> Documentation
@@ -59,14 +58,14 @@ extension Key<UInt64> {
 }
 
 extension Key<UInt64?> {
-    /// An address, a multiple of `unit` below 2^52, for which something else serves where it isn't given.
+    /// An optional address: a multiple of `unit` below 2^52.
     static func optionalAddress(
         _ name: String, multipleOf unit: UInt64, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key {
         Key(description: KeyDescription(name, .address(multipleOf: unit, minimum: 0), by: documentation), fallback: nil)
         {
             json, shape in
-            // Not passed on as it is: nil would be a value, too.
+            // Not passed on directly: nil would count as a value.
             guard let address = AddressText.address(json, shape) else { return nil }
             return address
         }

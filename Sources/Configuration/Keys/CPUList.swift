@@ -8,10 +8,10 @@ public struct CPUList: Equatable, Sendable {
     /// Their numbers; never empty.
     public let numbers: [Int]
 
-    /// The highest number that there can be, as no architecture's Linux takes more than 8192 (NR_CPUS).
+    /// The highest possible number: no architecture's Linux supports more than 8192 CPUs (NR_CPUS).
     package static let lastNumber = 8191
 
-    /// - Returns: nil where there is none, one occurs twice, or one can't be.
+    /// - Returns: nil if the list is empty, a number occurs twice, or a number is impossible.
     public init?(_ numbers: [Int]) {
         guard !numbers.isEmpty, Set(numbers).count == numbers.count,
             numbers.allSatisfy({ (0...Self.lastNumber).contains($0) })
@@ -19,7 +19,7 @@ public struct CPUList: Equatable, Sendable {
         self.numbers = numbers
     }
 
-    /// A list as taskset and cpusets have it: "4-7", "0,2-3".
+    /// Reads a list in the format of taskset and cpusets: "4-7", "0,2-3".
     public init?(_ text: String) {
         var numbers: [Int] = []
         for part in text.split(separator: ",", omittingEmptySubsequences: false) {
@@ -28,7 +28,7 @@ public struct CPUList: Equatable, Sendable {
                 return nil
             }
             numbers += first...last
-            // Lists of the same ranges over and over are not for us to hold.
+            // A list that repeats the same ranges must not fill memory.
             guard numbers.count <= Self.lastNumber + 1 else { return nil }
         }
         self.init(numbers)

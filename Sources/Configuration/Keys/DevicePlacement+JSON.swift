@@ -4,13 +4,13 @@
 package import DeviceOptions
 
 extension DevicePlacement {
-    /// Each region begins a page.
+    /// Each region begins at a page.
     package static let unit: UInt64 = 4096
-    /// VFIO has no device with more; a longer list is a mistake.
+    /// No device of VFIO has more; a longer list is a mistake.
     package static let maximumRegionCount = 64
 
-    /// A region's place, or a list of them by the region's index, in which "auto" stands for an allocated one; nil for
-    /// what is neither.
+    /// Reads one region's place, or a list of places by the region's index, in which "auto" means an allocated one; nil
+    /// for anything else.
     init?(json: JSONValue) {
         guard case .array(let elements) = json else {
             switch Self.region(json) {

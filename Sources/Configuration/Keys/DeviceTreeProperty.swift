@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A property that the user gives a device's node.
+/// A property that the user adds to a device's node.
 public struct DeviceTreeProperty: Equatable, Sendable {
-    /// The type that the JSON's shape says; the device tree itself has none.
+    /// The type of a value, from its JSON form; the device tree itself has no types.
     public enum Value: Equatable, Sendable {
-        /// A boolean property, true by being there.
+        /// A boolean property, which is true if it exists.
         case empty
         /// One string, or a list of them.
         case strings([String])
-        /// Numbers of 32 bits and references.
+        /// Numbers of 32 bits, and references.
         case cells([Cell])
         /// Numbers of 64 bits.
         case numbers64([UInt64])
@@ -19,16 +19,16 @@ public struct DeviceTreeProperty: Equatable, Sendable {
     /// 32 bits of a property.
     public enum Cell: Equatable, Sendable {
         case number(UInt32)
-        /// The phandle of the node that has this label.
+        /// The phandle of the node with this label.
         case reference(String)
     }
 
-    /// The name in the node.
+    /// The property's name.
     public var name: String
-    /// What the property is set to, or that it goes.
+    /// The value that the property gets.
     public var value: Value
 
-    /// Puts both together.
+    /// Combines both.
     public init(_ name: String, _ value: Value) {
         self.name = name
         self.value = value
@@ -36,7 +36,7 @@ public struct DeviceTreeProperty: Equatable, Sendable {
 }
 
 extension DeviceTreeProperty.Value {
-    /// The value's length in cells, bytes and strings is bounded by the file's.
+    /// Reads a value. Its length in cells, bytes and strings is limited by that of the file.
     ///
     /// - `true`: no bytes
     /// - "text", ["text", …]: strings
@@ -82,7 +82,7 @@ extension DeviceTreeProperty.Value {
         }
     }
 
-    /// What `read` makes of each, or nil where one can't be read, or there is none.
+    /// The result of `read` for each element; nil if one can't be read, or if there are none.
     private static func all<Element>(
         _ values: [JSONValue], _ read: (JSONValue) -> Element?
     ) -> [Element]? {
@@ -96,7 +96,7 @@ extension DeviceTreeProperty.Value {
 
     private static func strings(_ values: [JSONValue]) -> [String]? {
         all(values) { value in
-            // A NUL would make two strings of it.
+            // A NUL would split the string in two.
             guard case .string(let text) = value, !text.utf8.contains(0) else { return nil }
             return text
         }
@@ -114,7 +114,7 @@ extension DeviceTreeProperty.Value {
         }
     }
 
-    /// Pairs of hexadecimal digits, between which blanks may stand.
+    /// Reads pairs of hexadecimal digits, with optional blanks between them.
     private static func bytes(_ text: String) -> [UInt8]? {
         var bytes: [UInt8] = []
         var high: UInt8?
@@ -124,7 +124,7 @@ extension DeviceTreeProperty.Value {
                 continue
             }
             guard AddressText.isHexadecimal(character) else { return nil }
-            // 'a' is 0x61 and 'A' 0x41: the low four bits and nine.
+            // 'a' is 0x61 and 'A' is 0x41: the low four bits, plus nine.
             let digit = character <= UInt8(ascii: "9") ? character & 0xF : (character & 0xF) + 9
             if let first = high {
                 bytes.append(first << 4 | digit)

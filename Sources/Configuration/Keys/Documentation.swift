@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What configs/schema.json and docs/configuration.md say of a key or a section. No run reads it: tables hold functions
-/// that make it.
+/// The documentation of a key or a section in configs/schema.json and docs/configuration.md.
+///
+/// No run reads it: the tables have functions that create it.
 package struct Documentation: Sendable, ExpressibleByStringLiteral {
-    /// Sentences; what is typed stands between backticks.
+    /// Sentences; text to type is between backticks.
     package let text: StaticString
-    /// The page of docs/ with more, and the place in it.
+    /// The page of docs/ with more details, and the place in it.
     package let page: StaticString?
-    /// A value, as JSON.
+    /// An example value, as JSON.
     package let example: StaticString?
 
     init(_ text: StaticString, page: StaticString? = nil, example: StaticString? = nil) {

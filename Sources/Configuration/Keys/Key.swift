@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// One key of a configuration object: its row in the object's table, with all that there is to know of it.
+/// One key of a configuration object: its row in the object's table, with all facts about it.
 ///
-/// To add a key, add a row to the section's `Keys` and to its `section`, and read it where the others are read; `make
-/// generate` then writes configs/schema.json and docs/configuration.md.
+/// To add a key, add a row to the section's `Keys` and to its `section`, and read it where the others are read. Then
+/// run `make generate`, which writes configs/schema.json and docs/configuration.md.
 struct Key<Value: Sendable>: Sendable {
     let description: KeyDescription
-    /// The value of an absent key, and what stands in for a value that was refused.
+    /// The value if the key is absent; it also replaces a value that was refused.
     let fallback: Value
-    /// The value that the JSON stands for, or nil where the key's shape, which it gets, doesn't allow it.
+    /// Reads the JSON value; nil if the key's shape, which is passed in, doesn't allow it.
     let read: @Sendable (JSONValue, KeyShape) -> Value?
 
     var name: String { description.name }
@@ -28,7 +28,7 @@ extension Key<Bool> {
 }
 
 extension Key<Int> {
-    /// A whole number, spelled without fraction or exponent: 2.0 and 2e0 are refused.
+    /// A whole number without fraction or exponent: 2.0 and 2e0 are refused.
     static func integer(
         _ name: String, _ range: ClosedRange<Int>, default fallback: Int,
         _ documentation: @autoclosure @escaping @Sendable () -> Documentation
@@ -38,7 +38,7 @@ extension Key<Int> {
             fallback: fallback, read: readInteger)
     }
 
-    /// A whole number without which its object makes no sense.
+    /// A required whole number.
     static func requiredInteger(
         _ name: String, _ range: ClosedRange<Int>,
         _ documentation: @autoclosure @escaping @Sendable () -> Documentation
@@ -50,7 +50,7 @@ extension Key<Int> {
     }
 
     @Sendable private static func readInteger(_ json: JSONValue, _ shape: KeyShape) -> Int? {
-        // Int(_:) is nil for a fraction, an exponent, and what Int can't hold.
+        // Int(_:) gives nil for a fraction, an exponent, and a number that doesn't fit.
         guard case .number(let text) = json, case .integer(let range, _) = shape, let value = Int(text),
             range.contains(value)
         else { return nil }
@@ -59,7 +59,7 @@ extension Key<Int> {
 }
 
 extension Key where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-    /// One of the words that `Value` has.
+    /// One of the words of `Value`.
     static func choice(
         _ name: String, default fallback: Value, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key {
@@ -75,7 +75,7 @@ extension Key where Value: RawRepresentable & CaseIterable, Value.RawValue == St
 }
 
 extension Key {
-    /// One of the words that `Choice` has, or nothing.
+    /// One of the words of `Choice`, or nothing.
     static func optionalChoice<Choice>(
         _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key where Value == Choice?, Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
@@ -88,7 +88,7 @@ extension Key {
         }
     }
 
-    /// One of the words that `Choice` has, or "auto", which is nothing: the best of them.
+    /// One of the words of `Choice`, or "auto", which gives nil: the best of them.
     static func automaticChoice<Choice>(
         _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key where Value == Choice?, Choice: RawRepresentable & CaseIterable, Choice.RawValue == String {
@@ -111,7 +111,7 @@ extension RawRepresentable where Self: CaseIterable, RawValue == String {
 }
 
 extension Key<String> {
-    /// A key without which there is no configuration.
+    /// A required text.
     static func requiredText(
         _ name: String, _ rule: TextRule, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key {
@@ -135,7 +135,7 @@ extension Key<String?> {
 }
 
 extension Key<Int?> {
-    /// The number of a descriptor; standard input, output and error have uses of their own.
+    /// The number of a descriptor; not standard input, output or error.
     static func descriptor(
         _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What the decoder, its error messages, the schema and the reference need to know of a key.
+/// The facts about a key for the decoder, its error messages, the schema and the reference.
 package struct KeyDescription: Sendable {
     package let name: String
     package let shape: KeyShape
@@ -18,7 +18,7 @@ package struct KeyDescription: Sendable {
         self.documentation = documentation
     }
 
-    /// For a documentation that is a function already.
+    /// For documentation that is already a function.
     init(
         _ name: String, _ shape: KeyShape, isRequired: Bool = false,
         by documentation: @escaping @Sendable () -> Documentation

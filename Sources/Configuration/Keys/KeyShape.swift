@@ -3,44 +3,44 @@
 
 internal import DeviceOptions
 
-/// What the value of a key may be.
+/// The allowed values of a key.
 package enum KeyShape: Sendable {
     case boolean(default: Bool)
     case integer(ClosedRange<Int>, default: Int)
     case text(TextRule)
-    /// One of some words. No default: none of them means what leaving it out means.
+    /// One of several words. Without a default, leaving the key out means something that no word means.
     case choice(@Sendable () -> [String], default: @Sendable () -> String?)
     /// A multiple of a number, at least `minimum`, as a number or in hexadecimal.
     case address(multipleOf: UInt64, minimum: UInt64)
-    /// Where a device's regions go.
+    /// The place of a device's regions.
     case placement
     /// The number of a file descriptor that the process is started with.
     case descriptor
     /// A number of 64 bits, as a number or in hexadecimal.
     case number64
-    /// One of a few whole numbers.
+    /// One of several whole numbers.
     case numberAmong(@Sendable () -> [Int], default: Int)
     /// CPUs of the host, as a list of ranges or an array of numbers.
     case cpuList
     /// A device-tree property's value.
     case property
-    // Functions: the tables of an object that isn't in the text are never made.
+    // Functions: the tables of an object that isn't in the text are never created.
     case object(@Sendable () -> Section)
     case objects(@Sendable () -> Section)
-    /// An object that asks for a device, also without a key: `{}` isn't as good as absent.
+    /// An object that asks for a device even without a key: `{}` doesn't count as absent.
     case device(@Sendable () -> Section)
-    /// One of some words, or an array of at most so many objects.
+    /// One of several words, or an array of at most `limit` objects.
     case choiceOrObjects(@Sendable () -> [String], default: @Sendable () -> String, limit: Int, @Sendable () -> Section)
-    /// An object whose names the user makes up.
+    /// An object whose keys the user chooses.
     case map(names: TextRule, @Sendable () -> KeyShape)
     case list(@Sendable () -> KeyShape)
 
-    /// A descriptor's highest number: fs/file.c, sysctl_nr_open, less one.
+    /// The highest number of a descriptor: fs/file.c, sysctl_nr_open, less one.
     package static let lastDescriptor = 1_048_575
-    /// A descriptor's lowest number; standard input, output and error have uses of their own.
+    /// The lowest number of a descriptor; standard input, output and error are excluded.
     package static let firstDescriptor = 3
 
-    /// The shape in words, for error messages and the reference.
+    /// The shape as text, for error messages and the reference.
     package var allowed: String {
         switch self {
         case .boolean: "true or false"

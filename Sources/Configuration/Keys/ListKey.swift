@@ -13,7 +13,7 @@ struct ListKey: Sendable {
         self.rule = rule
     }
 
-    /// The text that an element stands for, or nil where the rule doesn't allow it.
+    /// Reads an element; nil if the rule doesn't allow it.
     func read(_ json: JSONValue) -> String? {
         guard case .string(let text) = json, rule.accepts(text) else { return nil }
         return text

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A key whose value is an object with names that the user makes up, and values of one shape.
+/// A key whose value is an object with names that the user chooses, and values of one shape.
 struct MapKey<Value: Sendable>: Sendable {
     let description: KeyDescription
     let names: TextRule
     let values: @Sendable () -> KeyShape
-    /// The value that the JSON stands for, or nil where the shape doesn't allow it.
+    /// Reads a value; nil if the shape doesn't allow it.
     let read: @Sendable (JSONValue) -> Value?
 
     var name: String { description.name }

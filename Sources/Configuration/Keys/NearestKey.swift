@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Finds the key, or another name, that a misspelled one was probably meant to be.
+/// Finds the key, or another name, that the user probably meant by a misspelled one.
 public enum NearestKey {
-    /// The closest of `known`, or nil when none is near: a third of the longer name's letters may differ.
+    /// The closest of `known`; nil if none is close enough.
+    ///
+    /// At most a third of the longer name's letters may differ.
     public static func of(_ unknown: String, among known: [String]) -> String? {
         var nearest: (name: String, distance: Int)?
         for name in known {
             let limit = max(unknown.utf8.count, name.utf8.count) / 3
-            // No shorter edit than the difference in length exists; this also keeps the matrix small.
+            // The edit distance is at least the difference of the lengths; this also keeps the matrix small.
             guard abs(unknown.utf8.count - name.utf8.count) <= limit else { continue }
             let distance = editDistance(plain(unknown), plain(name))
             guard distance <= limit, distance < nearest?.distance ?? .max else { continue }
@@ -17,7 +19,7 @@ public enum NearestKey {
         return nearest?.name
     }
 
-    /// Lower case, with one kind of separator: "Boot_Source" is as near to "boot-source" as can be.
+    /// In lower case, with one kind of separator: "Boot_Source" counts as "boot-source".
     private static func plain(_ name: String) -> [UInt8] {
         name.utf8.map { byte in
             switch byte {
@@ -28,8 +30,8 @@ public enum NearestKey {
         }
     }
 
-    /// How many insertions, deletions, replacements and swaps of neighbours turn `left` into `right`
-    /// (optimal string alignment).
+    /// How many insertions, deletions, replacements and swaps of neighbours turn `left` into `right` (optimal string
+    /// alignment).
     private static func editDistance(_ left: [UInt8], _ right: [UInt8]) -> Int {
         var beforePrevious: [Int] = []
         var previous = Array(0...right.count)

@@ -2,12 +2,12 @@
 // Copyright 2026 The Martlet authors
 
 extension Key<UInt64?> {
-    /// A number of 64 bits, as a number or in hexadecimal; nil where it isn't given.
+    /// An optional number of 64 bits, as a number or in hexadecimal.
     static func number64(
         _ name: String, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key {
         Key(description: KeyDescription(name, .number64, by: documentation), fallback: nil) { json, _ in
-            // Not passed on as it is: nil would be a value, too.
+            // Not passed on directly: nil would count as a value.
             guard let number = AddressText.number(json) else { return nil }
             return number
         }
@@ -15,7 +15,7 @@ extension Key<UInt64?> {
 }
 
 extension Key<Int?> {
-    /// A whole number for which something else serves where it isn't given.
+    /// An optional whole number.
     static func optionalInteger(
         _ name: String, _ range: ClosedRange<Int>, default fallback: Int,
         _ documentation: @autoclosure @escaping @Sendable () -> Documentation
@@ -29,7 +29,7 @@ extension Key<Int?> {
 }
 
 extension Key<Int> {
-    /// One of a few whole numbers.
+    /// One of several whole numbers.
     static func number(
         _ name: String, among numbers: @autoclosure @escaping @Sendable () -> [Int], default fallback: Int,
         _ documentation: @autoclosure @escaping @Sendable () -> Documentation
@@ -45,7 +45,7 @@ extension Key<Int> {
 }
 
 extension Key where Value: RawRepresentable & CaseIterable, Value.RawValue == String {
-    /// One of the words that `Value` has, without which its object makes no sense.
+    /// A required word, one of those of `Value`.
     static func requiredChoice(
         _ name: String, fallback: Value, _ documentation: @autoclosure @escaping @Sendable () -> Documentation
     ) -> Key {

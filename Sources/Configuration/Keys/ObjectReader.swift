@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Reads the keys of one JSON object and notes what is wrong with them; it never fails.
+/// Reads the keys of one JSON object and notes their problems; it never fails.
 ///
-/// Every read gives a value: the key's, or its fallback where it is absent or wrong. Once anything was noted in
-/// `problems` the values are thrown away, so a fallback that stands in for a wrong value is never used.
+/// Every read returns a value: the key's, or its fallback if it is absent or wrong. If any problem was noted in
+/// `problems`, all values are discarded, so the fallback of a wrong value is never used.
 ///
-/// A key whose value is `null`, `[]`, `{}` or `false` is absent, as in the files that Firecracker's users have; `false`
-/// is a value where a key takes true or false, and `{}` where it asks for a device. Names that the user makes up (`map`) and elements of arrays are no keys.
+/// A key whose value is `null`, `[]`, `{}` or `false` counts as absent, because the files of Firecracker's users have
+/// such keys; `false` is a value for a key that takes true or false, and `{}` for a key that asks for a device. Names
+/// that the user chooses (`map`) and elements of arrays are not keys.
 ///
-/// Which keys are read shows by itself which ones are known: the object's table is made for messages only.
+/// The keys that are read are the known keys: the object's table is created only for messages.
 ///
-/// Used by the thread that decodes, and by it only.
+/// Only the thread that decodes uses it.
 final class ObjectReader {
     /// The object's place in the configuration; empty for the root.
     let path: String
     private let offset: Int
-    /// In the text's order.
+    /// In the order of the text.
     private let members: [JSONMember]
-    /// The members that were read, a bit for each of the first 64.
+    /// The members that were read, one bit for each of the first 64.
     private var wasRead: UInt64 = 0
     private let problems: ProblemList
 
-    /// A reader of `node`, or nil, which is noted, when it isn't an object.
+    /// A reader of `node`; nil, with a noted problem, if it isn't an object.
     init?(_ node: JSONNode, path: String, problems: ProblemList) {
         guard case .object(let members) = node.value else {
             problems.add(path: path, offset: node.offset, found: node.value.shown, allowed: "an object")
@@ -34,7 +35,7 @@ final class ObjectReader {
         self.members = members
     }
 
-    /// Notes unknown and doubled keys. For when all keys have been read.
+    /// Notes unknown and repeated keys. Call it after all keys have been read.
     func noteOthers(than section: @autoclosure () -> Section) {
         if wasRead.nonzeroBitCount == members.count { return }
         let section = section()
@@ -81,14 +82,14 @@ final class ObjectReader {
         }
     }
 
-    /// What a key that takes a word or objects has.
+    /// The value of a key that takes a word or objects.
     enum WordOrObjects {
         case word(String)
-        /// Readers of those that are objects.
+        /// Readers of the objects.
         case objects([ObjectReader])
     }
 
-    /// The word, or readers of the objects in the array, that is the value of `key`; nil when it is absent or wrong.
+    /// The value of `key`: the word, or readers of the objects in the array; nil when it is absent or wrong.
     func wordOrObjects(_ key: KeyDescription) -> WordOrObjects? {
         guard let node = node(of: key), case .choiceOrObjects(let words, _, let limit, _) = key.shape else {
             return nil
@@ -148,17 +149,17 @@ final class ObjectReader {
         }
     }
 
-    /// Whether the text has `key`, whatever its value, absent ones aside.
+    /// Whether the text has `key` with a value that doesn't count as absent.
     func has(_ key: KeyDescription) -> Bool {
         members.contains { $0.key == key.name && !Self.isAbsent($0.node.value, key.shape) }
     }
 
-    /// Notes a problem of the object as a whole.
+    /// Notes a problem of the whole object.
     func note(found: String, allowed: String) {
         problems.add(path: path, offset: offset, found: found, allowed: allowed)
     }
 
-    /// Notes a problem of a key whose value is right in itself.
+    /// Notes a problem of a key whose value alone is right.
     func note(_ name: String, found: String, allowed: String) {
         let offset = members.first { $0.key == name }?.node.offset ?? offset
         problems.add(path: pathOf(name), offset: offset, found: found, allowed: allowed)
@@ -166,13 +167,13 @@ final class ObjectReader {
 
     // MARK: Parts
 
-    /// The value of `key` in the text. That a required one is missing is noted.
+    /// The value of `key` in the text. Notes a required key that is missing.
     private func node(of key: KeyDescription) -> JSONNode? {
         if let index = members.firstIndex(where: { $0.key == key.name }) {
             let node = members[index].node
-            // A shift by 64 and more gives 0.
+            // A shift by 64 or more gives 0.
             wasRead |= 1 << UInt64(index)
-            // An empty value of a required key is a wrong one.
+            // An empty value of a required key is wrong.
             return key.isRequired || !Self.isAbsent(node.value, key.shape) ? node : nil
         }
         if key.isRequired {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What a string may contain. A NUL byte is allowed nowhere: the kernel would take it for the string's end.
+/// The rule for a string.
+///
+/// A NUL byte is never allowed: the kernel would read it as the string's end.
 package enum TextRule: Sendable {
     /// A file's path, absolute or relative to the configuration's folder.
     case path
@@ -13,9 +15,9 @@ package enum TextRule: Sendable {
     case bootArguments
     /// A label of the device tree.
     case label
-    /// The label that a device gets: none that the board has.
+    /// The label of a device, which must differ from the board's labels.
     case deviceLabel
-    /// The name of a device-tree property that may be set: not its phandle, by which Martlet makes references.
+    /// The name of a device-tree property that may be set. `phandle` may not: Martlet uses it for references.
     case propertyName
     /// A device-tree property or child node, as a path below a device's node.
     case nodePart
@@ -25,10 +27,10 @@ package enum TextRule: Sendable {
     case heapName
     /// A drive's name.
     case driveID
-    /// A partition's identity, as Linux's command line takes it.
+    /// A partition's identity, as on Linux's command line.
     case partitionUUID
 
-    /// The greatest length in bytes of UTF-8, without the NUL that the kernel wants behind it.
+    /// The greatest length in bytes of UTF-8, without the NUL that the kernel requires behind it.
     package var maximumByteCount: Int {
         switch self {
         // PATH_MAX and NAME_MAX, include/uapi/linux/limits.h: the first counts the NUL, the second doesn't.
@@ -39,19 +41,19 @@ package enum TextRule: Sendable {
         case .bootArguments: 2047
         // Firecracker's limit.
         case .driveID: 64
-        // A UUID's length; an MBR's partitions have shorter ones (Linux, block/early-lookup.c).
+        // The length of a UUID; the identities of an MBR's partitions are shorter (Linux, block/early-lookup.c).
         case .partitionUUID: 36
         // Devicetree Specification v0.4, 6.2.
         case .label, .deviceLabel: 31
-        // What a file's name holds in a live tree: bindings in use are longer than the specification's 31.
+        // The limit of a file name in a live tree: some bindings exceed the specification's 31.
         case .propertyName, .nodePart, .clockName: 255
         }
     }
 
-    /// Labels that the board has itself; `device` is a device in its own overlay.
+    /// The board's own labels; `device` means a device in its own overlay.
     package static let boardLabels = ["device", "gic", "platform_bus", "rtc", "serial"]
 
-    /// The rule in words, for error messages.
+    /// The rule as text, for error messages.
     package var allowed: String {
         switch self {
         case .path: "a path of 1 to \(maximumByteCount) bytes without NUL"

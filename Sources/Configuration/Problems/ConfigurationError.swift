@@ -3,19 +3,19 @@
 
 public import LinuxSystem
 
-/// Why there is no configuration.
+/// Why a configuration can't be used.
 public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file could not be read: open or read failed, or it is larger than `MachineConfiguration.maximumFileSize`
     /// (`EFBIG`).
     case unreadable(file: String, Errno)
-    /// It is of a kind that can't be read, or a FIFO that nobody writes to.
+    /// It is of a kind that can't be read, or a FIFO without a writer.
     case unusable(file: String, FileError)
-    /// The text is no JSON (RFC 8259) in UTF-8; the problem is the first place where it isn't.
+    /// The text is not JSON (RFC 8259) in UTF-8; with the place of the first error.
     case malformed(file: String, ConfigurationProblem)
-    /// The text is JSON, but not a configuration; all its problems, in the order of the text.
+    /// The text is JSON, but not a configuration; with all its problems, in the order of the text.
     case invalid(file: String, [ConfigurationProblem])
 
-    /// What is wrong in the text; empty for a file that could not be read.
+    /// The problems of the text; empty for a file that could not be read.
     public var problems: [ConfigurationProblem] {
         switch self {
         case .unreadable, .unusable: []
@@ -24,7 +24,7 @@ public enum ConfigurationError: Error, Equatable, Sendable, CustomStringConverti
         }
     }
 
-    /// A line for each problem, and what to do.
+    /// One line for each problem, and what to do.
     public var description: String {
         switch self {
         case .unreadable(let file, let errno):

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// One thing that is wrong with a configuration: where, what was found there, and what is allowed.
+/// One problem of a configuration: its place, what was found there, and what is allowed.
 public struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertible {
     /// The JSON path, as in `platform-devices[0].no_mmap`; empty for the text as a whole.
     public let path: String
@@ -9,11 +9,11 @@ public struct ConfigurationProblem: Equatable, Sendable, CustomStringConvertible
     public let line: Int
     /// In characters (Unicode scalars), counted from 1.
     public let column: Int
-    /// As an error message shows it: a value, shortened when long, or a few words ("an unknown key").
+    /// A value, shortened if it is long, or a few words ("an unknown key").
     public let found: String
-    /// What the configuration may say instead.
+    /// What is allowed instead.
     public let allowed: String
-    /// The known key that an unknown one was probably meant to be.
+    /// The known key that the user probably meant by an unknown one.
     public let suggestion: String?
 
     /// The place in the file, the key, and what is wrong with it.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Collects what is wrong with one text, until it is known as a whole.
+/// Collects the problems of one text until all of it was read.
 ///
-/// Shared by the readers of one decoding, and by them only: it never leaves the thread that decodes.
+/// Only the readers of one decoding share it: it never leaves the thread that decodes.
 final class ProblemList {
     private struct Entry {
         let path: String
@@ -19,7 +19,7 @@ final class ProblemList {
 
     var isEmpty: Bool { entries.isEmpty }
 
-    /// - Parameter isList: `allowed` is the list of an object's keys, which is told once.
+    /// - Parameter isList: whether `allowed` is the list of an object's keys, which is shown only once.
     func add(
         path: String, offset: Int, found: String, allowed: String, suggestion: String? = nil, isList: Bool = false
     ) {
@@ -27,10 +27,10 @@ final class ProblemList {
             Entry(path: path, offset: offset, found: found, allowed: allowed, suggestion: suggestion, isList: isList))
     }
 
-    /// The problems in the order of `text`, offsets turned into lines and columns in one pass over it.
+    /// The problems in the order of `text`. Offsets become lines and columns in one pass over the text.
     func problems(in text: [UInt8]) -> [ConfigurationProblem] {
         var position = TextPosition()
-        // By list of keys: the path of the problem that has told it.
+        // For each list of keys, the path of the problem that has shown it.
         var told: [String: String] = [:]
         // sorted(by:) keeps the order of equal elements.
         return entries.sorted { $0.offset < $1.offset }.map { entry in

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// `boot-source`: what the guest boots.
+/// `boot-source`: the files that the guest boots from.
 public struct BootSource: Equatable, Sendable {
-    /// ConfigurationPath of an arm64 kernel: an `Image`, plain or compressed, or an EFI zboot image.
+    /// The path of an arm64 kernel: an `Image`, plain or compressed, or an EFI zboot image.
     public var kernelImagePath: String
-    /// ConfigurationPath of an initial RAM disk; nil for none.
+    /// The path of an initial RAM disk; nil for none.
     public var initrdPath: String?
-    /// The guest kernel's command line, at most 2047 bytes; nil where the configuration has none.
+    /// The guest kernel's command line, at most 2047 bytes; nil if the configuration has none.
     public var bootArguments: String?
 
-    /// Puts the parts together.
+    /// Combines the parts.
     public init(kernelImagePath: String, initrdPath: String? = nil, bootArguments: String? = nil) {
         self.kernelImagePath = kernelImagePath
         self.initrdPath = initrdPath

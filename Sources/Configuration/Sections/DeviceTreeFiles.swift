@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// `device-tree`: files that the guest's device tree is made of besides what Martlet generates.
+/// `device-tree`: files that are added to the guest's device tree.
 public struct DeviceTreeFiles: Equatable, Sendable {
     /// Paths of overlays, applied in this order.
     public var overlays: [String]
-    /// The path of a tree that the generated one is merged into; nil for none.
+    /// The path of a tree into which the generated one is merged; nil for none.
     public var base: String?
 
-    /// Puts the paths together.
+    /// Combines the paths.
     public init(overlays: [String] = [], base: String? = nil) {
         self.overlays = overlays
         self.base = base

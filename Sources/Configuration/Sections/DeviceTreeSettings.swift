@@ -3,24 +3,24 @@
 
 public import DeviceOptions
 
-/// `platform-devices[].device_tree`: what the user knows of a device's node that the host's node doesn't say.
+/// `platform-devices[].device_tree`: facts about a device's node that the host's node doesn't have.
 public struct DeviceTreeSettings: Equatable, Sendable {
-    /// Added to the node, each in the place of one of its name.
+    /// Properties to add to the node; each replaces one with the same name.
     public var properties: [DeviceTreeProperty]
     /// Properties and child nodes that the guest doesn't get, as paths below the device's node.
     public var deletions: [String]
-    /// The rates of clocks in hertz, by their names in `clock-names`, or by index where they have none; "*" stands for
-    /// all whose rates nobody knows.
+    /// The rates of clocks in hertz, by their names in `clock-names`, or by index if they have none; "*" means all
+    /// clocks whose rates aren't known.
     public var clocks: [String: UInt32]
-    /// The path of an overlay, in which the label `device` is this device's node; nil for none.
+    /// The path of an overlay, in which the label `device` means this device's node; nil for none.
     public var overlay: String?
-    /// Whether a reference that can't be carried over is an error, where it is left out otherwise.
+    /// Whether a reference that can't be kept is an error; otherwise it is left out.
     public var isStrict: Bool
 
-    /// What becomes of references to register blocks that drivers of the host share.
+    /// How references to register blocks that drivers of the host share are handled.
     public var registerBlocks: RegisterBlocks
 
-    /// Puts the parts together.
+    /// Combines the parts.
     public init(
         properties: [DeviceTreeProperty] = [], deletions: [String] = [], clocks: [String: UInt32] = [:],
         overlay: String? = nil, isStrict: Bool = false, registerBlocks: RegisterBlocks = .none
@@ -33,7 +33,7 @@ public struct DeviceTreeSettings: Equatable, Sendable {
         self.registerBlocks = registerBlocks
     }
 
-    /// Whether references to register blocks lead to copies of them.
+    /// Whether references to register blocks are changed to copies of the blocks.
     public var copiesRegisterBlocks: Bool {
         switch registerBlocks {
         case .none: false

@@ -3,26 +3,26 @@
 
 public import DeviceOptions
 
-/// One of `drives`: a file or a block device of the host's that the guest has as a disk.
+/// One of `drives`: a file or a block device of the host that the guest gets as a disk.
 public struct Drive: Equatable, Sendable {
-    /// What the configuration and messages call it; each drive has its own.
+    /// Its name in the configuration and in messages; each drive has a different one.
     public var id: String
-    /// The path of a regular file, whose bytes are the disk's, or of a block device.
+    /// The path of a block device, or of a regular file with the disk's content.
     public var path: String
-    /// Whether the guest's root file system is on it; at most one's is.
+    /// Whether the guest's root file system is on it; this may be true for at most one drive.
     public var isRootDevice = false
-    /// Whether the guest may only read.
+    /// Whether the guest can only read it.
     public var isReadOnly = false
-    /// The partition of the root file system, for the drive that has it; nil for the whole drive.
+    /// The partition of the root file system on this drive; nil for the whole drive.
     public var partitionUUID: String?
-    /// Whether the guest's flushes reach the disk.
+    /// Whether the guest's flushes write data to the disk.
     public var cache = DriveCache.unsafe
     /// How the file is read and written.
     public var engine = DriveEngine.sync
-    /// How much the guest may read and write in a time; nil for any amount.
+    /// The limits of the guest's reads and writes; nil for none.
     public var limits: RateLimits?
 
-    /// A drive with these settings; every other key has its default.
+    /// Creates a drive; every key that isn't given has its default.
     public init(id: String, path: String, isRootDevice: Bool = false, isReadOnly: Bool = false) {
         self.id = id
         self.path = path
@@ -30,8 +30,9 @@ public struct Drive: Equatable, Sendable {
         self.isReadOnly = isReadOnly
     }
 
-    /// What the guest kernel's command line says of the root file system; nil where it isn't on this drive. The drive
-    /// is the first that the guest finds.
+    /// The arguments about the root file system for the guest kernel's command line; nil if it isn't on this drive.
+    ///
+    /// This drive is the first that the guest finds.
     public var rootArguments: String? {
         guard isRootDevice else { return nil }
         return "root=\(partitionUUID.map { "PARTUUID=\($0)" } ?? "/dev/vda") \(isReadOnly ? "ro" : "rw")"

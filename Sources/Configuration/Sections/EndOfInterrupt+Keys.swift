@@ -15,7 +15,7 @@ extension EndOfInterrupt {
     }
 
     init(_ reader: ObjectReader) {
-        // Neither is negative: the keys' ranges say so.
+        // Neither is negative, because the keys' ranges exclude that.
         self.init(
             region: reader.value(Keys.region), offset: UInt64(clamping: reader.value(Keys.offset)),
             length: UInt64(clamping: reader.value(Keys.length)))

@@ -5,10 +5,10 @@ public import DeviceOptions
 
 /// `entropy`: a source of random numbers for the guest.
 public struct EntropySource: Equatable, Sendable {
-    /// How much the guest may have in a time; nil for any amount.
+    /// The limits of the guest's requests; nil for none.
     public var limits: RateLimits?
 
-    /// The host's random numbers.
+    /// Creates the source, which uses the host's random numbers.
     public init(limits: RateLimits? = nil) { self.limits = limits }
 
     enum Keys {

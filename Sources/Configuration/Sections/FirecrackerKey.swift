@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A key of Firecracker's configuration file that Martlet has no part for.
+/// A key of Firecracker's configuration file that Martlet doesn't support.
 ///
 /// - SeeAlso: Firecracker, src/vmm/src/resources.rs, VmmConfig, and vmm_config/machine_config.rs, MachineConfig
 package struct FirecrackerKey: Sendable {
     package let name: String
-    /// What to do without it.
+    /// What to do instead.
     package let remedy: String
-    /// The word that means nothing besides the empty values; nil where there is none.
+    /// The word that means nothing, as the empty values do; nil if there is none.
     package var emptyWord: String?
 
-    /// Whether `value` asks for something that Martlet can't give.
+    /// Whether `value` asks for a feature that Martlet doesn't have.
     func isValue(_ value: JSONValue) -> Bool {
         switch value {
         case .string(let text): text != emptyWord
@@ -19,7 +19,7 @@ package struct FirecrackerKey: Sendable {
         }
     }
 
-    // Computed, not stored: only a file that has such a key pays for them.
+    // Computed, not stored: only a file with such a key needs it.
     static var root: [FirecrackerKey] {
         [
             FirecrackerKey(

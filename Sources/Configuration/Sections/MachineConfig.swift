@@ -1,37 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// `machine-config`: how large the virtual machine is, and where its parts are.
+/// `machine-config`: the size of the virtual machine, and the places of its parts.
 public struct MachineConfig: Equatable, Sendable {
     /// 1 to 32; the host's own limit (KVM_CAP_MAX_VCPUS) may be lower.
     public var vcpuCount: Int
-    /// Guest RAM. At least 16, below which no arm64 Linux comes up; at most 1,048,576 (1 TiB, the reach of the 40-bit
-    /// guest-physical addresses that every KVM host offers). What the host can give is checked before boot.
+    /// Guest RAM in mebibytes.
+    ///
+    /// At least 16, because no arm64 Linux boots with less; at most 1,048,576 (1 TiB, the size of the 40-bit
+    /// guest-physical address space that every KVM host offers). Whether the host has as much is checked before boot.
     public var memoryMebibytes: Int
-    /// The guest-physical address of RAM, a multiple of 2 MiB, as the arm64 boot protocol wants it; nil for
-    /// `defaultRAMBase`, or for wherever its devices' DMA reaches it.
+    /// The guest-physical address of RAM; a multiple of 2 MiB, as the arm64 boot protocol requires.
+    ///
+    /// Nil for `defaultRAMBase`, or for an address that the devices' DMA reaches.
     public var ramBase: UInt64?
-    /// Where passed-through devices go that have no address of their own; nil for all room that is left beside RAM.
+    /// The window for passed-through devices without an address of their own; nil for all free room beside RAM.
     public var platformBus: Window?
-    /// The pages that RAM is made of; nil for ordinary ones, or with `VFIODMAMode.identity` the largest that there are.
+    /// The page size of RAM; nil for ordinary pages, or with `VFIODMAMode.identity` for the largest available.
     public var hugePages: HugePages?
-    /// The heap below /dev/dma_heap that RAM comes from, for devices with `VFIODMAMode.identity`.
+    /// The heap below /dev/dma_heap from which RAM is allocated, for devices with `VFIODMAMode.identity`.
     public var dmaHeap: String?
-    /// Whether a core dump of Martlet has the guest's RAM in it.
+    /// Whether a core dump of Martlet contains the guest's RAM.
     public var dumpsGuestCore = false
 
-    /// The host's CPUs that the machine runs on, the first vCPU on the first of them alone, and so on; nil for any. At
-    /// least as many as vCPUs.
+    /// The host's CPUs that the machine runs on; nil for any.
+    ///
+    /// The first vCPU runs only on the first of them, and so on. There are at least as many as vCPUs.
     public var cpus: CPUList?
 
-    /// What `huge_pages` may be: Firecracker's values, and pages of 1 GiB.
+    /// The values of `huge_pages`: Firecracker's, and pages of 1 GiB.
     public enum HugePages: String, CaseIterable, Sendable {
-        /// Ordinary pages, transparent huge ones where the kernel gives them.
+        /// Ordinary pages, or transparent huge pages if the kernel provides them.
         case none = "None"
         case twoMebibytes = "2M"
         case oneGibibyte = "1G"
 
-        /// In mebibytes; nil for ordinary pages.
+        /// The size of a page in mebibytes; nil for ordinary pages.
         public var mebibytes: Int? {
             switch self {
             case .none: nil
@@ -44,28 +48,28 @@ public struct MachineConfig: Equatable, Sendable {
         public var byteCount: UInt64? { mebibytes.map { UInt64($0) << 20 } }
     }
 
-    /// A piece of the guest-physical address space.
+    /// A range of the guest-physical address space.
     public struct Window: Equatable, Sendable {
         /// The first byte's address, a multiple of 4096.
         public var base: UInt64
-        /// In bytes, a multiple of 4096, at least one.
+        /// The size in bytes, a multiple of 4096, at least 4096.
         public var size: UInt64
 
-        /// Puts both together; the reader of the file checks them.
+        /// Combines both; the reader of the file checks them.
         public init(base: UInt64, size: UInt64) {
             self.base = base
             self.size = size
         }
     }
 
-    /// One vCPU, where the configuration doesn't say.
+    /// The default number of vCPUs.
     public static var defaultVCPUCount: Int { 1 }
-    /// Guest RAM in mebibytes, where the configuration doesn't say.
+    /// The default size of guest RAM in mebibytes.
     public static var defaultMemoryMebibytes: Int { 128 }
-    /// Where RAM is when the configuration doesn't say.
+    /// The default address of RAM.
     public static let defaultRAMBase: UInt64 = 0x8000_0000
 
-    /// The settings that are given; every other key has its default.
+    /// Creates the settings; every key that isn't given has its default.
     public init(
         vcpuCount: Int = Self.defaultVCPUCount, memoryMebibytes: Int = Self.defaultMemoryMebibytes,
         ramBase: UInt64? = nil, platformBus: Window? = nil

@@ -3,9 +3,9 @@
 
 internal import DeviceOptions
 
-// What several keys together may not say, beyond what a schema can say.
+// Checks of several keys together that a schema can't express.
 extension MachineConfiguration {
-    /// Notes what can't be where RAM is at the host's physical addresses.
+    /// Notes settings that are impossible when RAM is at the host's physical addresses.
     func noteIdentity(_ reader: ObjectReader) {
         guard let index = platformDevices.firstIndex(where: { $0.dma == .identity }) else { return }
         let device = "platform-devices[\(index)].dma \"identity\""
@@ -21,7 +21,7 @@ extension MachineConfiguration {
         }
     }
 
-    /// Notes drives of the same name, a second root device, and a command line without room for `root=`.
+    /// Notes drives with the same name, a second root device, and a command line without room for `root=`.
     func noteDrives(_ readers: [ObjectReader]) {
         var paths: [String: String] = [:]
         var root: String?
@@ -86,7 +86,8 @@ extension MachineConfiguration {
         }
     }
 
-    /// Linux 6.12 pins what is mapped through an iommufd page by page (iommufd/pages.c), and registers have no pages.
+    /// Notes `peer_to_peer` with iommufd: Linux 6.12 pins mapped memory page by page there (iommufd/pages.c), and
+    /// registers have no pages.
     func notePathOfPeers(_ reader: ObjectReader) {
         let problem: String
         if vfio == .cdev {
@@ -103,7 +104,7 @@ extension MachineConfiguration {
             allowed: "false, or devices by their groups: the kernel maps no registers through /dev/iommu")
     }
 
-    /// Notes each device whose name an earlier one has. Two paths may lead to one device, so names are compared.
+    /// Notes each device with the name of an earlier one. Names are compared, because two paths may lead to one device.
     static func noteRepeatedDevices(_ devices: [PlatformDevice], _ readers: [ObjectReader]) {
         guard devices.count > 1 else { return }
         var paths: [String: String] = [:]

@@ -3,7 +3,7 @@
 
 internal import DeviceOptions
 
-// The table of the keys at the top.
+// The table of the top-level keys.
 extension MachineConfiguration {
     enum Keys {
         static let bootSource = KeyDescription(
@@ -78,12 +78,12 @@ extension MachineConfiguration {
     }
 }
 
-/// The configuration as its schema and its reference describe it.
+/// The configuration for its schema and its reference.
 package enum ConfigurationReference {
-    /// The table of the whole.
+    /// The table of the whole configuration.
     package static var root: Section { MachineConfiguration.Keys.section }
 
-    /// What there is to know of the whole, and what the tables can't say.
+    /// The documentation of the whole configuration, with facts that are not in the tables.
     package static let documentation = Documentation(
         """
         A virtual machine for `martlet run`: a superset of Firecracker's configuration file. Relative paths are \

@@ -4,13 +4,15 @@
 public import DeviceOptions
 internal import LinuxSystem
 
-/// A virtual machine as its configuration file describes it: checked in itself, not yet against the host.
+/// A virtual machine as its configuration file describes it.
 ///
-/// The file is a superset of Firecracker's: same names and shapes where the feature is the same. Each section, here and
-/// in the files beside this one, has a table of its keys (`Keys`), of which configs/schema.json and
-/// docs/configuration.md are made. Every relative path in it is relative to its folder.
+/// It is checked in itself, but not yet against the host.
+///
+/// The file is a superset of Firecracker's: the same feature has the same names and shapes. Each section, here and in
+/// the files beside this one, has a table of its keys (`Keys`), from which configs/schema.json and
+/// docs/configuration.md are generated. Every relative path in the file is relative to its folder.
 public struct MachineConfiguration: Equatable, Sendable {
-    /// In bytes; a larger file is refused.
+    /// The largest size of the file in bytes.
     public static let maximumFileSize = 1 << 20
 
     /// The section `boot-source`.
@@ -19,35 +21,34 @@ public struct MachineConfiguration: Equatable, Sendable {
     public var machineSize: MachineConfig
     /// The section `drives`, in its order.
     public var drives: [Drive] = []
-    /// The section `entropy`; nil for no such device.
+    /// The section `entropy`; nil for no entropy device.
     public var entropy: EntropySource?
     /// The section `platform-devices`, in its order.
     public var platformDevices: [PlatformDevice]
     /// The section `device-tree`.
     public var deviceTree: DeviceTreeFiles
-    /// The kernel's way of giving devices to user space.
+    /// The kernel interface that gives devices to user space.
     public var vfio = VFIOPath.automatic
     /// The number of a descriptor of /dev/iommu that Martlet is started with.
     public var iommufd: Int?
-    /// Whether devices reach the mapped regions of the others by DMA, too.
+    /// Whether devices also reach the other devices' mapped regions by DMA.
     public var peerToPeer = false
-    /// What follows a guest's reset.
+    /// What to do after a guest's reset.
     public var onReset = OnReset.exit
     /// Whether the board has a power key.
     public var powerKey = true
-    /// Whether the machine is started again even if a device may write to the new guest's RAM what the last one has
-    /// told it to.
+    /// Whether the machine is restarted even if a device may continue the last guest's DMA into the new guest's RAM.
     public var allowsUnresetRestart = false
 
-    /// What a guest's wish for a reset leads to.
+    /// What to do when the guest asks for a reset.
     public enum OnReset: String, CaseIterable, Sendable {
-        /// Martlet ends, with a status of its own.
+        /// Martlet exits, with a status for this case.
         case exit
-        /// The machine starts again.
+        /// The machine is restarted.
         case restart
     }
 
-    /// The sections that are given; every other key has its default.
+    /// Creates a configuration; every key that isn't given has its default.
     public init(
         bootSource: BootSource, machineSize: MachineConfig = MachineConfig(), platformDevices: [PlatformDevice] = [],
         deviceTree: DeviceTreeFiles = DeviceTreeFiles()
@@ -59,7 +60,7 @@ public struct MachineConfiguration: Equatable, Sendable {
     }
 
     /// Reads a configuration file.
-    /// - Throws: `ConfigurationError` with everything that is wrong with it.
+    /// - Throws: `ConfigurationError` with all problems of the file.
     public init(contentsOf path: String) throws(ConfigurationError) {
         let json: [UInt8]
         do { json = try StreamFile.content(path, limit: Self.maximumFileSize) } catch {
@@ -75,9 +76,9 @@ public struct MachineConfiguration: Equatable, Sendable {
     ///
     /// - Parameters:
     ///   - json: the text, in UTF-8.
-    ///   - folder: what relative paths in it are relative to; empty for the working directory.
-    ///   - file: what error messages call it.
-    /// - Throws: `ConfigurationError` with everything that is wrong with it.
+    ///   - folder: the folder for relative paths; empty for the working directory.
+    ///   - file: the file's name in error messages.
+    /// - Throws: `ConfigurationError` with all problems of the text.
     public init(json: [UInt8], folder: String, file: String = "configuration") throws(ConfigurationError) {
         let root: JSONNode
         do throws(JSONSyntaxError) {

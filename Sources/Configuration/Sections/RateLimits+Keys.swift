@@ -21,7 +21,7 @@ extension RateLimits {
         reader.noteOthers(than: Keys.section)
     }
 
-    /// The key of a device.
+    /// The key of a device with limits.
     static let key = KeyDescription(
         "rate_limiter", .object({ Keys.section }),
         Documentation(
@@ -48,7 +48,7 @@ extension RateLimits.Bucket {
 
     /// Nil for a bucket without a limit.
     init?(_ reader: ObjectReader) {
-        // None is negative: the keys' ranges say so.
+        // None is negative, because the keys' ranges exclude that.
         let size = UInt64(clamping: reader.value(Keys.size))
         let burst = UInt64(clamping: reader.value(Keys.oneTimeBurst))
         let time = UInt64(clamping: reader.value(Keys.refillTime))

@@ -5,18 +5,18 @@ internal import DeviceOptions
 
 /// `platform-devices[].reset`: a word, or a list of steps.
 extension DeviceReset {
-    /// The words, and what each means.
+    /// The words of the key.
     enum Word: String, CaseIterable {
         case automatic = "auto"
         case none
     }
 
-    /// What the key says; `automatic` where it says nothing, or nothing right.
+    /// Reads the key; `automatic` if it is absent or wrong.
     init(_ reader: ObjectReader, _ key: KeyDescription) {
         switch reader.wordOrObjects(key) {
         case nil: self = .automatic
         case .word(let text):
-            // Any other word was noted.
+            // Any other word was already noted.
             self = text == Word.none.rawValue ? .none : .automatic
         case .objects(let readers):
             let steps = readers.map(ResetStep.init)
@@ -33,7 +33,7 @@ extension DeviceReset {
 
 /// A step of `platform-devices[].reset`.
 extension ResetStep {
-    /// What a step does.
+    /// The kinds of steps.
     enum Kind: String, CaseIterable {
         case write, set, clear, poll, delay
     }
@@ -69,7 +69,7 @@ extension ResetStep {
             ])
         }
 
-        /// The keys that a step of a kind takes besides its own.
+        /// The keys of a step of a kind, in addition to its own key.
         static func taken(by kind: Kind) -> [String] {
             let register = [region.name, offset.name, width.name, mask.name]
             switch kind {
@@ -101,7 +101,7 @@ extension ResetStep {
                 timeoutMilliseconds: timeout ?? Self.defaultTimeoutMilliseconds)
         case .delay: self = .delay(milliseconds: delay ?? 1)
         }
-        // Without a kind nothing can be said of the others.
+        // Without a kind the other keys can't be checked.
         guard reader.has(Keys.kind.description) else { return }
         Self.noteForeignKeys(reader, kind)
         Self.noteMissingKeys(reader, kind)

@@ -3,11 +3,11 @@
 
 public import LinuxSystem
 
-/// What the host says of giving devices to VFIO, read once for any number of devices.
+/// The host's conditions for giving devices to VFIO, read once for any number of devices.
 public struct BindingConditions: Sendable {
     private let sysfs: Sysfs
     private let uses: HostUses
-    /// Present where vfio-platform refuses devices that the kernel can't reset (vfio_platform.reset_required).
+    /// Present when vfio-platform refuses devices that the kernel can't reset (vfio_platform.reset_required).
     private let resetFunctions: ResetFunctions?
     /// Whether vfio-platform refuses devices that the kernel can't reset.
     public var isResetRequired: Bool { resetFunctions != nil }
@@ -15,7 +15,7 @@ public struct BindingConditions: Sendable {
     /// - Parameters:
     ///   - sysfs: /sys
     ///   - proc: /proc
-    /// - Throws: `HostDeviceError.sysfs` when it can't be told what the host needs for itself.
+    /// - Throws: `HostDeviceError.sysfs` when a file that names devices which the host needs can't be read.
     public init(sysfs: Sysfs, proc: Sysfs) throws(HostDeviceError) {
         self.sysfs = sysfs
         uses = try HostUses(sysfs: sysfs, proc: proc)
@@ -23,10 +23,10 @@ public struct BindingConditions: Sendable {
         resetFunctions = isResetRequired ? try ResetFunctions(proc: proc) : nil
     }
 
-    /// Everything that keeps `device` from VFIO, or from being used once VFIO has it; none when `martlet bind` is all
-    /// it takes.
-    /// - Parameter together: names of devices that are given to VFIO as well, and so don't hold the group.
-    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, and so might have told of one.
+    /// Everything that keeps `device` from VFIO, or from being used once VFIO has it; none when `martlet bind` is
+    /// enough.
+    /// - Parameter together: names of devices that are given to VFIO too, and so don't hold the group.
+    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, because it could show a problem.
     public func problems(
         to device: HostDevice, together: Set<String> = []
     ) throws(HostDeviceError) -> [BindingProblem] {
@@ -36,11 +36,11 @@ public struct BindingConditions: Sendable {
     /// The properties of the device's node; nil without one.
     func properties(of device: HostDevice) -> NodeProperties? { NodeProperties(of: device, system: sysfs.system) }
 
-    /// - Parameter properties: those of the device's node.
+    /// - Parameter properties: the properties of the device's node.
     func problems(
         to device: HostDevice, _ properties: NodeProperties?, together: Set<String>
     ) throws(HostDeviceError) -> [BindingProblem] {
-        // What the others ask for would be for nothing.
+        // No remedy of another problem would help then.
         if let properties, let part = try HostPart(device, properties) { return [.hostPart(part)] }
         var problems: [BindingProblem] = []
         if device.driver != device.bus.vfioDriver {

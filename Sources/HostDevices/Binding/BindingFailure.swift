@@ -3,43 +3,43 @@
 
 public import LinuxSystem
 
-/// Why a device could not be given to VFIO, or back.
+/// Why a device could not be given to VFIO, or given back.
 public enum BindingFailure: Equatable, Sendable {
-    /// What was to be done.
+    /// The change that was requested.
     public enum Action: Equatable, Sendable {
         case bind
         case release
     }
 
-    /// What went wrong on the way.
+    /// The step that failed, and why.
     public enum Reason: Error, Equatable, Sendable {
         /// The kernel refused this step.
         case step(BindingStep, Errno)
         /// Martlet's own folder, or a file in it, can't be used.
         case state(StateFolderError)
-        /// Another process had the lock of this folder for so many seconds.
+        /// Another process held the lock of this folder for this many seconds.
         case locked(String, seconds: Int)
-        /// Whether another process uses the group can't be told: its file can't be opened.
+        /// Martlet can't find out whether another process uses the group: the group's file can't be opened.
         case useUnknown(HostDevice.IOMMUGroup, Errno)
-        /// The note at this path is none that `bind` has written.
+        /// The note at this path was not written by `bind`.
         case badNote(String)
-        /// All steps were taken, and the device is not what it should be.
+        /// All steps were done, but the device isn't in the expected state.
         case problem(String)
     }
 
-    /// Who has the device now.
+    /// The owner of the device now.
     public enum Owner: Equatable, Sendable {
-        /// This driver, or none.
+        /// This driver, or no driver.
         case driver(String?)
-        /// Sysfs doesn't say any more.
+        /// Sysfs can't be read any more.
         case unknown
     }
 
-    /// Nothing was tried: each problem is a reason.
+    /// Nothing was tried, because of these problems.
     case refused([BindingProblem])
-    /// Another process uses the group, so that the device can't leave it.
+    /// Another process uses the group, so the device can't leave it.
     case inUse(HostDevice.IOMMUGroup)
-    /// It was tried, failed and was undone as far as that went; `left` are the steps back that failed.
+    /// A step failed, and the steps before it were undone; `left` are the errors of those that couldn't be undone.
     case failed(Action, Reason, before: String?, now: Owner, left: [Reason] = [], isResetRequired: Bool = false)
 
     var what: String {

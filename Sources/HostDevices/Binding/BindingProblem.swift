@@ -5,24 +5,24 @@ internal import LinuxSystem
 
 /// Something that keeps a device from being given to VFIO, or from being used once VFIO has it.
 public enum BindingProblem: Equatable, Sendable {
-    /// The host uses it and can't do without.
+    /// The host itself uses it and needs it.
     case usedByHost(HostUses.Use)
-    /// The driver that has it can't be made to let go (suppress_bind_attrs).
+    /// Its driver can't be unbound (suppress_bind_attrs).
     case driverStays(String)
     /// No guest can have it.
     case hostPart(HostPart)
-    /// It is the way to all PCI devices, which VFIO passes on one by one, and not with it.
+    /// It is a PCI host bridge: VFIO passes on the PCI devices behind it one by one, but not the bridge.
     case pciHost
-    /// The kernel doesn't have the bus's VFIO driver.
+    /// The kernel lacks the bus's VFIO driver.
     case noVFIODriver(HostDevice.Bus)
-    /// No IOMMU knows it, and VFIO takes no such device: its no-IOMMU mode is off, or missing.
+    /// It has no IOMMU, and VFIO refuses such devices: its no-IOMMU mode is off, or missing.
     case noIOMMU(isModeMissing: Bool)
-    /// vfio-platform is set to refuse what the kernel has no reset function for, and this it has none for.
+    /// vfio-platform is set to refuse devices without a reset function in the kernel, and this device has none.
     case noReset(compatible: String?)
-    /// The hardware can't keep it apart from the other devices of this group, which drivers of the host have.
+    /// The hardware can't isolate it from the other devices of this group, which drivers of the host have.
     case groupHeld(HostDevice.IOMMUGroup)
 
-    /// Whether nothing but another kernel, or another start of the host, helps.
+    /// Whether only another kernel, or another start of the host, helps.
     public var isFinal: Bool {
         switch self {
         case .usedByHost(.console), .usedByHost(.bootConsole), .usedByHost(.rootFileSystem): true
@@ -32,12 +32,12 @@ public enum BindingProblem: Equatable, Sendable {
         }
     }
 
-    /// Whether no guest can have the device, whatever the host is told.
+    /// Whether no guest can have the device, however the host is set up.
     public var isHostPart: Bool {
         if case .hostPart = self { true } else { false }
     }
 
-    /// For a final one why not, otherwise what is needed; in a few words.
+    /// A few words: the reason if it is final, otherwise what is needed.
     public var summary: String {
         switch self {
         case .usedByHost(.console(let tty)): "it is the host's console (\(tty))"
@@ -57,7 +57,7 @@ public enum BindingProblem: Equatable, Sendable {
         }
     }
 
-    /// The whole story: why, then what to do, a line each; commands stand after "run: ".
+    /// The reason, then what to do, one line each; commands follow "run: ".
     public var lines: [String] {
         switch self {
         case .usedByHost(.console(let tty)):
@@ -105,7 +105,7 @@ public enum BindingProblem: Equatable, Sendable {
         }
     }
 
-    /// How a device that no IOMMU knows can be had all the same.
+    /// How to use a device without an IOMMU anyway.
     static let noIOMMUModeLines = [
         "no IOMMU confines its DMA; only if you trust guest and device:",
         "run: echo 1 > /sys/module/vfio/parameters/enable_unsafe_noiommu_mode",

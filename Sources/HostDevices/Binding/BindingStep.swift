@@ -3,16 +3,16 @@
 
 public import LinuxSystem
 
-/// One change to the host on the way of a device to VFIO or back.
+/// One change to the host while a device is given to VFIO or back.
 public enum BindingStep: Equatable, Sendable {
     /// Writes a line into a file of sysfs.
     case write(String, to: String)
-    /// Makes a file of Martlet's own, or replaces it, with the folders that it is in.
+    /// Creates or replaces a file of Martlet's own, and creates its folders.
     case save(String, as: String, in: StateFolder)
     /// Removes a file of Martlet's own.
     case remove(String, in: StateFolder)
 
-    /// The same as a command for a shell.
+    /// The step as a command for a shell.
     public var command: String {
         switch self {
         case .write(let text, let path): "echo \(ShellText.quoted(text)) > \(ShellText.quoted(path))"
@@ -23,7 +23,7 @@ public enum BindingStep: Equatable, Sendable {
         }
     }
 
-    /// Makes the change.
+    /// Performs the step.
     func perform(_ calls: any HostChangeCalls) throws(BindingFailure.Reason) {
         switch self {
         case .write(let text, let path):

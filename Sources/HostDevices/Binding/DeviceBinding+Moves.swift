@@ -3,25 +3,26 @@
 
 internal import LinuxSystem
 
-/// What there is to do, from what sysfs says of the device and what is noted of it.
+/// The steps of `bind` and `release`, from the device's state in sysfs and its note.
 ///
-/// After each step the device is in a state that says how to go on:
+/// After each step, the device's state shows how to go on:
 ///
 ///     bind     note written → record written → held → rule for VFIO → without driver → with VFIO
 ///     release  without driver → the former rule → with its driver → no longer held → record, note removed
 ///
-/// Held (`DeviceHold`) from before the driver goes until it is back, so that nothing drops in between.
-/// So a device without a driver whose note names one is on its way, in whichever direction the user asks for next, and
-/// the rule for VFIO is never the host's own: what is noted is.
+/// The device is held (`DeviceHold`) before its driver is unbound and until the driver is back, so that nothing is
+/// switched off in between. So a device without a driver whose note names one is between the two states, and the next
+/// `bind` or `release` goes on from there. A rule for VFIO in sysfs is always Martlet's; the host's own rule is in the
+/// note.
 extension DeviceBinding {
-    /// A step, and what takes it back.
+    /// A step, and the step that undoes it.
     struct Move {
         let step: BindingStep
-        /// Nil where nothing has to be taken back.
+        /// Nil when there is nothing to undo.
         var undo: BindingStep?
-        /// Steps are taken back in ascending order of this.
+        /// Steps are undone in ascending order of this.
         let undoRank: Int
-        /// Whether the kernel chooses a driver, or none.
+        /// Whether the kernel chooses the driver, or none.
         var isProbe = false
     }
 
@@ -39,7 +40,8 @@ extension DeviceBinding {
         if let driver = device.driver, driver != vfio {
             owner = .driver(driver)
         } else {
-            // An earlier attempt, whose note says more than can be seen now; or somebody else has reserved it for VFIO.
+            // Either an earlier attempt was interrupted, and its note knows more than sysfs shows now, or someone else
+            // has reserved the device for VFIO.
             owner = old?.owner ?? (rule == vfio || isReady ? .unknown : .nobody)
         }
         let isHeld = isToBeHeld || (old?.isHeld == true && hold.isHeld)
@@ -50,21 +52,21 @@ extension DeviceBinding {
         if device.driver != nil, device.driver != vfio { moves += recording(device, undoRank: 4) }
         if isToBeHeld { moves.append(holding(device, undoRank: 3)) }
         if isReady { return moves }
-        // The rule comes first: a device without it and without a driver looks as if nobody had had it. Going back, the
-        // driver can have the device only once the rule is the former one again.
+        // The rule comes first: without the rule and without a driver, the device would look as if it had never had a
+        // driver. On the way back, the driver can bind only after the former rule is restored.
         if rule != vfio { moves.append(ruling(device, vfio, insteadOf: rule, undoRank: 1)) }
         if let driver = device.driver {
             moves.append(moving(device, "unbind", driver, takenBackBy: "bind", undoRank: 2))
         }
-        // Not drivers_probe: that answers EINVAL whatever the reason.
+        // Not drivers_probe: it answers EINVAL whatever the reason.
         moves.append(moving(device, "bind", vfio, takenBackBy: "unbind", undoRank: 0))
         return moves
     }
 
     // MARK: Back to the host
 
-    /// Without the removal of the note, which is the last. None where VFIO doesn't have the device, and it is on
-    /// nobody's way: `movesOfThePast` may be left.
+    /// The steps without the last one, which removes the note. None when VFIO doesn't have the device and no earlier
+    /// attempt was interrupted; even then `movesOfThePast` may be needed.
     func releaseMoves(for device: HostDevice) throws(HostDeviceError) -> [Move] {
         let vfio = device.bus.vfioDriver
         let rule = try driverOverride(of: device, .release)
@@ -72,17 +74,17 @@ extension DeviceBinding {
         switch device.driver {
         case vfio: break
         case nil:
-            // Nobody had it, and it is on nobody's way.
+            // It had no driver before, and no earlier attempt was interrupted.
             guard rule == vfio || (noted != nil && noted?.owner != .nobody) else { return [] }
         default:
-            // A bind that was killed before it took the device from its driver.
+            // `bind` was killed before it unbound the device from its driver.
             guard rule == vfio, let noted else { return [] }
             return [ruling(device, noted.driverOverride, insteadOf: rule, undoRank: 1)]
                 + (try movesOfThePast(of: device, noted))
         }
         let former = noted ?? FormerBinding(owner: .unknown, driverOverride: nil)
         var moves: [Move] = []
-        // Or else a device that was released half-way would look as if nobody had had it.
+        // Without the note, a device that is released halfway would look as if it had never had a driver.
         if noted == nil { moves.append(noting(former, of: device, insteadOf: nil, undoRank: 3)) }
         if device.driver == vfio { moves.append(moving(device, "unbind", vfio, takenBackBy: "bind", undoRank: 2)) }
         if rule != former.driverOverride {
@@ -98,7 +100,7 @@ extension DeviceBinding {
         return moves + (try movesOfThePast(of: device, former))
     }
 
-    /// What `bind` has done and no move of a driver undoes.
+    /// Undoes what `bind` did in addition to the moves between drivers.
     func movesOfThePast(of device: HostDevice, _ noted: FormerBinding) throws(HostDeviceError) -> [Move] {
         guard noted.isHeld, try hold(of: device, .release).isHeld else { return [] }
         return [lettingGo(device)]
@@ -106,7 +108,7 @@ extension DeviceBinding {
 
     /// The last steps of a release.
     func forgetting(_ device: HostDevice) -> [Move] {
-        // What can't be read is there.
+        // A record that can't be read exists.
         var hasRecord = true
         do { hasRecord = try calls.read(device.name, in: records, limit: HostRecord.sizeLimit) != nil } catch {}
         let record = Move(step: .remove(device.name, in: records), undoRank: 0)
@@ -130,7 +132,7 @@ extension DeviceBinding {
             undo: old.map { .save($0.text, as: name, in: notes) } ?? .remove(name, in: notes), undoRank: undoRank)
     }
 
-    /// Notes what only the driver that has the device knows; nothing where that is nothing.
+    /// Records what can be read only while the driver has the device; no step when that is nothing.
     private func recording(_ device: HostDevice, undoRank: Int) -> [Move] {
         let record = HostState(sysfs: sysfs, debugFS: calls).record(of: device)
         if record.isEmpty { return [] }
@@ -152,7 +154,7 @@ extension DeviceBinding {
     private func ruling(
         _ device: HostDevice, _ driver: String?, insteadOf old: String?, undoRank: Int
     ) -> Move {
-        // An empty line takes the rule away.
+        // An empty line removes the rule.
         Move(
             step: .write(driver ?? "", to: "\(device.path)/driver_override"),
             undo: .write(old ?? "", to: "\(device.path)/driver_override"), undoRank: undoRank)
@@ -164,14 +166,14 @@ extension DeviceBinding {
             undo: .write(device.name, to: DeviceHold.releaseFile(sysfs)), undoRank: undoRank)
     }
 
-    /// Taken back first: before its driver goes again.
+    /// Undone first: before the driver is unbound again.
     private func lettingGo(_ device: HostDevice) -> Move {
         Move(
             step: .write(device.name, to: DeviceHold.releaseFile(sysfs)),
             undo: .write(device.name, to: DeviceHold.holdFile(sysfs)), undoRank: -1)
     }
 
-    // MARK: What is known
+    // MARK: Reading the state
 
     private func hold(of device: HostDevice, _ action: BindingFailure.Action) throws(HostDeviceError) -> DeviceHold {
         do throws(HostDeviceError) { return try DeviceHold(of: device, sysfs: sysfs) } catch {
@@ -181,9 +183,9 @@ extension DeviceBinding {
         }
     }
 
-    /// What is noted of the device; nil where nothing is.
-    /// - Parameter action: what is to be done, for the error.
-    /// - Throws: `HostDeviceError.binding`: a note that can't be read is not one that isn't there.
+    /// The note of the device; nil if there is none.
+    /// - Parameter action: the requested change, for the error.
+    /// - Throws: `HostDeviceError.binding`: a note that can't be read is not a missing note.
     func formerBinding(of device: HostDevice, _ action: BindingFailure.Action) throws(HostDeviceError) -> FormerBinding?
     {
         func failure(_ reason: BindingFailure.Reason) -> HostDeviceError {

@@ -5,21 +5,21 @@ public import LinuxSystem
 
 /// Gives a device of the host to VFIO, and back to the driver that had it.
 ///
-/// A step that fails undoes those before it. A process that is killed on the way leaves the device where the next
-/// `bind` or `release` goes on: the note of its former driver is there before the first change and goes after the last.
-/// One process at a time makes changes, by the lock of /run/martlet; other programs that move the same device get the
-/// kernel's errors.
+/// A step that fails undoes the steps before it. When a process is killed between two steps, the next `bind` or
+/// `release` continues: the note of the former driver is written before the first change and removed after the last.
+/// The lock of /run/martlet lets only one process at a time make changes; other programs that move the same device get
+/// the kernel's errors.
 /// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-bus-platform (driver_override),
 ///   Documentation/driver-api/driver-model/binding.rst
 public struct DeviceBinding: Sendable {
-    /// What there was to do.
+    /// Whether there was anything to do.
     public enum Outcome: Equatable, Sendable {
-        /// It was done; the device as it is now.
+        /// The change was made; the device in its new state.
         case done(HostDevice)
-        /// Nothing: the device was so before.
+        /// Nothing was done: the device was already in this state.
         case already(HostDevice)
 
-        /// The device as it is now.
+        /// The device in its current state.
         public var device: HostDevice {
             switch self {
             case .done(let device), .already(let device): device
@@ -27,23 +27,23 @@ public struct DeviceBinding: Sendable {
         }
     }
 
-    /// How long another process may have the lock, and how often it is asked for.
+    /// How long to wait for another process's lock, and how often to ask for it.
     private static let lockSeconds = 10
     private static let lockAttemptsPerSecond = 20
 
     let sysfs: Sysfs
     let calls: any HostChangeCalls
-    /// Where is kept what the host had.
+    /// The folder of the notes about former drivers.
     let notes: StateFolder
-    /// Where is kept what the devices had of it.
+    /// The folder of the records of devices (`HostRecord`).
     let records: StateFolder
-    /// Whether `bind` has devices held where the host can do that.
+    /// Whether `bind` holds devices if the host can do that.
     let holds: Bool
 
     /// - Parameters:
     ///   - sysfs: /sys
-    ///   - notes: where is kept what the host had.
-    ///   - holds: whether `bind` has devices held where the host can do that (`DeviceHold`).
+    ///   - notes: the folder of the notes about former drivers.
+    ///   - holds: whether `bind` holds devices if the host can do that (`DeviceHold`).
     public init(
         sysfs: Sysfs, calls: any HostChangeCalls, notes: StateFolder = .formerDrivers, holds: Bool = true
     ) {
@@ -57,14 +57,16 @@ public struct DeviceBinding: Sendable {
 
     // MARK: To VFIO
 
-    /// The steps that `bind` takes; none when VFIO has the device, and it is held if it can be.
-    /// - Throws: `HostDeviceError.binding`: what the host has for the device can't be read.
+    /// The steps that `bind` takes; none when VFIO already has the device, and it is held if it can be.
+    /// - Throws: `HostDeviceError.binding`: the host's state of the device can't be read.
     public func bindingSteps(for device: HostDevice) throws(HostDeviceError) -> [BindingStep] {
         try bindingMoves(for: device).map(\.step)
     }
 
-    /// Gives a device to VFIO, whatever driver has it; the caller has looked at `BindingConditions.problems`.
-    /// - Throws: `HostDeviceError.binding` with the step that failed and what became of the device.
+    /// Gives a device to VFIO, whatever driver has it.
+    ///
+    /// The caller must have checked `BindingConditions.problems`.
+    /// - Throws: `HostDeviceError.binding` with the step that failed and the device's state after it.
     public func bind(_ device: HostDevice) throws(HostDeviceError) -> Outcome {
         if device.state == .ready, try bindingMoves(for: device).isEmpty { return .already(device) }
         return try locked(device, .bind) { (device) throws(HostDeviceError) in
@@ -81,7 +83,7 @@ public struct DeviceBinding: Sendable {
     // MARK: Back to the host
 
     /// The steps that `release` takes; none when VFIO doesn't have the device.
-    /// - Throws: `HostDeviceError.binding`: what the host had for the device can't be read.
+    /// - Throws: `HostDeviceError.binding`: the note of the device can't be read.
     public func releaseSteps(for device: HostDevice) throws(HostDeviceError) -> [BindingStep] {
         var moves = try releaseMoves(for: device)
         if moves.isEmpty, let former = try formerBinding(of: device, .release) {
@@ -90,8 +92,9 @@ public struct DeviceBinding: Sendable {
         return moves.isEmpty ? [] : (moves + forgetting(device)).map(\.step)
     }
 
-    /// Gives a device back to the driver that had it before `bind`, or, where nothing is known of that, to the one that
-    /// the kernel chooses.
+    /// Gives a device back to the driver that had it before `bind`.
+    ///
+    /// If that driver isn't known, the kernel chooses one.
     /// - Throws: `HostDeviceError.binding`: another process uses it, or a step failed.
     public func release(_ device: HostDevice) throws(HostDeviceError) -> Outcome {
         if try releaseMoves(for: device).isEmpty, try formerBinding(of: device, .release) == nil {
@@ -101,7 +104,7 @@ public struct DeviceBinding: Sendable {
             let moves = try releaseMoves(for: device)
             let former = try formerBinding(of: device, .release)
             if moves.isEmpty {
-                // Somebody else gave it back: what is noted is of the past.
+                // Someone else gave it back: the note is out of date.
                 if let former {
                     let moves = try movesOfThePast(of: device, former)
                     _ = try perform(moves, on: device, .release, last: forgetting(device)) { _ in nil }
@@ -118,19 +121,19 @@ public struct DeviceBinding: Sendable {
         }
     }
 
-    /// The kernel would hold an unbind until the last user is gone.
+    /// Throws when another process uses the device: the kernel would block an unbind until the last user is gone.
     private func refuseInUse(_ device: HostDevice) throws(HostDeviceError) {
         guard device.state == .ready, let group = device.group else { return }
         do throws(Errno) { calls.close(try calls.open(group.node, .readWrite)) } catch .resourceBusy {
             throw .binding(device: device.name, .inUse(group))
         } catch {
-            // A kernel without files for groups (CONFIG_VFIO_GROUP) has nothing to ask.
+            // A kernel without files for groups (CONFIG_VFIO_GROUP) can't be asked.
             if error == .noSuchFileOrDirectory, try !hasGroupFile(group, of: device) { return }
             throw failure(device, .release, .useUnknown(group, error), undoing: [])
         }
     }
 
-    /// Whether the kernel has a file for the group, wherever /dev is from.
+    /// Whether the kernel has a file for the group, even if /dev lacks it.
     private func hasGroupFile(_ group: HostDevice.IOMMUGroup, of device: HostDevice) throws(HostDeviceError) -> Bool {
         let name = "\(group.isNoIOMMU ? "noiommu-" : "")\(group.id)"
         return try SysfsDevices(sysfs: sysfs, device: device.name).isThere("\(sysfs.root)/class/vfio/\(name)")
@@ -138,7 +141,7 @@ public struct DeviceBinding: Sendable {
 
     // MARK: Execution
 
-    /// Calls `body` with the device as it is once no other process makes changes.
+    /// Calls `body` with the device's current state, while no other process makes changes.
     private func locked<Result>(
         _ device: HostDevice, _ action: BindingFailure.Action, _ body: (HostDevice) throws(HostDeviceError) -> Result
     ) throws(HostDeviceError) -> Result {
@@ -166,8 +169,8 @@ public struct DeviceBinding: Sendable {
     }
 
     /// - Parameters:
-    ///   - last: what is done, and not taken back, when the device is what it should be.
-    ///   - problem: what is wrong with the device after all other steps.
+    ///   - last: steps that are done, and not undone, after the device has reached the expected state.
+    ///   - problem: says what is wrong with the device after all other steps; nil if nothing is.
     private func perform(
         _ moves: [Move], on device: HostDevice, _ action: BindingFailure.Action, last: [Move] = [],
         problem: (HostDevice) -> String?
@@ -175,7 +178,7 @@ public struct DeviceBinding: Sendable {
         var done: [Move] = []
         for move in moves {
             do throws(BindingFailure.Reason) { try move.step.perform(calls) } catch {
-                // The kernel's answer when no driver wants the device, which is no failure.
+                // The kernel's answer when no driver accepts the device, which is no failure.
                 if move.isProbe, error == .step(move.step, .invalidArgument) { continue }
                 throw failure(device, action, error, undoing: done)
             }
@@ -198,14 +201,14 @@ public struct DeviceBinding: Sendable {
         var left: [BindingFailure.Reason] = []
         for move in done.sorted(by: { $0.undoRank < $1.undoRank }) {
             guard let undo = move.isProbe ? unbindingFromWhoever(device) : move.undo else { continue }
-            // While anything of it is left, the note says what `release` has to do.
+            // While a step couldn't be undone, the note stays: it tells `release` what to do.
             if case .save = move.step, !left.isEmpty { continue }
             do throws(BindingFailure.Reason) { try undo.perform(calls) } catch { left.append(error) }
         }
-        // A hint: without it the error stands for itself.
+        // Only a hint; if it can't be read, the error is complete without it.
         let isResetRequired =
             device.bus == .platform && (try? SysfsDevices(sysfs: sysfs, device: device.name).isResetRequired) == true
-        // What can't be read is said to be so.
+        // If it can't be read, the error says so.
         let now = try? current(device)
         return .binding(
             device: device.name,
@@ -214,7 +217,7 @@ public struct DeviceBinding: Sendable {
                 isResetRequired: isResetRequired))
     }
 
-    /// What undoes a probe by which a driver has taken the device.
+    /// The step that undoes a probe by which a driver has bound to the device.
     private func unbindingFromWhoever(_ device: HostDevice) -> BindingStep? {
         guard let driver = (try? current(device))?.driver else { return nil }
         return .write(device.name, to: driverFile(device, driver, "unbind"))

@@ -3,17 +3,17 @@
 
 public import LinuxSystem
 
-/// Whether the host keeps a device's clocks, supplies and power domains on and its resets off, whatever driver
-/// it has.
+/// Whether the host keeps a device's clocks, supplies and power domains on and its resets off, independent of its
+/// driver.
 ///
-/// That is what the kernel module martlet-hold does (host-module/). A hold is the host's: it lasts until it is
-/// released, the device goes or the module is unloaded, whatever becomes of the process that asked for it.
+/// The kernel module martlet-hold does this (host-module/). A hold belongs to the host: it lasts until it is released,
+/// the device is removed or the module is unloaded, even after the end of the process that requested it.
 public enum DeviceHold: Equatable, Sendable {
     /// The module isn't loaded, or the device is not from the host's device tree.
     case unavailable
-    /// The module is loaded and doesn't hold the device.
+    /// The module is loaded, but doesn't hold the device.
     case free
-    /// How much is held, in the module's words: "supplies=1 power-domains=2 clocks=4 resets=2/2".
+    /// What is held, in the module's words: "supplies=1 power-domains=2 clocks=4 resets=2/2".
     case held(String)
 
     var isHeld: Bool { if case .held = self { true } else { false } }
@@ -36,9 +36,9 @@ public enum DeviceHold: Equatable, Sendable {
         }
     }
 
-    /// The file that a device's name is written to in order to hold it.
+    /// The file into which a device's name is written to hold it.
     static func holdFile(_ sysfs: Sysfs) -> String { "\(sysfs.root)/\(folder)/hold" }
-    /// The file that it is written to in order to let go of it.
+    /// The file into which a device's name is written to release it.
     static func releaseFile(_ sysfs: Sysfs) -> String { "\(sysfs.root)/\(folder)/release" }
     /// Whether `path` is `holdFile`.
     static func isHoldFile(_ path: String) -> Bool { path.hasSuffix("/\(folder)/hold") }

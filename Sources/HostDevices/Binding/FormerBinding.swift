@@ -1,33 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What the host had for a device before Martlet gave it to VFIO: a small file, so that another process can give it
-/// back.
+/// The host's binding of a device before Martlet gave it to VFIO.
+///
+/// It is kept in a small file, so that another process can give the device back.
 struct FormerBinding: Equatable, Sendable {
-    /// Who had the device.
+    /// The former owner of the device.
     enum Owner: Equatable, Sendable {
         case nobody
         /// This driver.
         case driver(String)
-        /// It isn't known who: the kernel chooses.
+        /// The driver isn't known: the kernel chooses one.
         case unknown
     }
 
-    /// Who had it.
+    /// The former owner of the device.
     let owner: Owner
-    /// The only driver that was allowed to have it.
+    /// The former driver override: the only driver that was allowed to bind to it.
     let driverOverride: String?
-    /// Whether `bind` has it held (`DeviceHold`), so that `release` lets go of it. A hold of somebody else's stays.
+    /// Whether `bind` holds it (`DeviceHold`), so that `release` must release it. A hold by someone else stays.
     let isHeld: Bool
 
-    /// How long the file may be, in bytes.
+    /// The largest size of the file in bytes.
     static let sizeLimit = 4096
     /// Stands for `Owner.unknown`.
     private static let anyDriver = "*"
-    /// The value of "hold" for `isHeld`; without that line it isn't.
+    /// The value of "hold" for `isHeld`; without that line `isHeld` is false.
     private static let held = "yes"
 
-    /// As lines: "driver=rtc-pl031".
+    /// The content of the file, in lines such as "driver=rtc-pl031".
     var text: String {
         let driver =
             switch owner {
@@ -45,7 +46,7 @@ struct FormerBinding: Equatable, Sendable {
         self.isHeld = isHeld
     }
 
-    /// Reads what `text` wrote; nil for anything else.
+    /// Reads the content that `text` wrote; nil for anything else.
     init?(text: String) {
         var driver: String?
         var driverOverride: String?
@@ -68,7 +69,7 @@ struct FormerBinding: Equatable, Sendable {
         self.isHeld = isHeld
     }
 
-    /// Whether it can be a driver's folder in sysfs, and no path that leads elsewhere.
+    /// Whether it can be the name of a driver's folder in sysfs, and not a path that leads elsewhere.
     static func isName(_ text: String) -> Bool {
         !text.isEmpty && text != "." && !text.contains("..")
             && text.utf8.allSatisfy { $0 >= UInt8(ascii: " ") && $0 != 0x7F && $0 != UInt8(ascii: "/") }

@@ -3,7 +3,7 @@
 
 public import LinuxSystem
 
-/// What a node of the host's device tree is that no guest can have, whatever the host is told.
+/// A part of the host that no guest can have, however the host is set up.
 public enum HostPart: Equatable, Sendable {
     case interruptController
     case iommu
@@ -12,14 +12,14 @@ public enum HostPart: Equatable, Sendable {
     case firmware
     case cpus
     case memory
-    /// Each CPU has an interrupt line of its own for it.
+    /// A device with one interrupt line for each CPU.
     case perCPU
     /// It has no registers, no interrupts, no GPIOs and no driver.
     case empty
-    /// A node for which the kernel makes no device.
+    /// A node for which the kernel creates no device.
     case noDevice
 
-    /// In a few words.
+    /// The part in a few words.
     var summary: String {
         switch self {
         case .interruptController: "it is part of the host's interrupt controller"
@@ -35,7 +35,7 @@ public enum HostPart: Equatable, Sendable {
         }
     }
 
-    /// Why not, and what there is instead.
+    /// Why a guest can't have it, and what it has instead.
     var lines: [String] {
         switch self {
         case .interruptController: ["\(summary): KVM gives the guest its own"]
@@ -52,14 +52,14 @@ public enum HostPart: Equatable, Sendable {
         }
     }
 
-    /// What a device is part of; nil for one that a guest may have, as far as its node says.
-    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, and so might have told.
+    /// The part of the host that a device is; nil for one that a guest may have, according to its node.
+    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read, because it could show such a part.
     public init?(_ device: HostDevice, sysfs: Sysfs) throws(HostDeviceError) {
         guard let properties = NodeProperties(of: device, system: sysfs.system) else { return nil }
         try self.init(device, properties)
     }
 
-    /// - Parameter properties: those of the device's node.
+    /// - Parameter properties: the properties of the device's node.
     init?(_ device: HostDevice, _ properties: NodeProperties) throws(HostDeviceError) {
         if let part = try Self.kind(properties) {
             self = part
@@ -71,8 +71,10 @@ public enum HostPart: Equatable, Sendable {
         self = .empty
     }
 
-    /// What a name means that is no device's; nil where the host's device tree has no such node at its root.
-    /// - Parameter name: of a node, with or without its address, or as Linux calls a node's device: "8000000.intc".
+    /// The part of the host with a name that isn't a device's; nil when the root of the host's device tree has no such
+    /// node.
+    /// - Parameter name: the name of a node, with or without its address, or Linux's name of the node's device:
+    ///   "8000000.intc".
     init?(named name: String, sysfs: Sysfs) {
         let root = "\(sysfs.root)/firmware/devicetree/base"
         guard let names = try? sysfs.system.listDirectory(root) else { return nil }
@@ -85,7 +87,7 @@ public enum HostPart: Equatable, Sendable {
         self = node == "cpus" ? .cpus : (try? Self.kind(properties)) ?? .noDevice
     }
 
-    /// The names are those of the bindings (Linux,
+    /// The part that the node describes. The names are those of the bindings (Linux,
     /// Documentation/devicetree/bindings/{interrupt-controller,timer,arm,perf}).
     private static func kind(_ properties: NodeProperties) throws(HostDeviceError) -> HostPart? {
         switch try properties.strings("device_type").first {

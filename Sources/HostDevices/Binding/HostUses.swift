@@ -3,32 +3,33 @@
 
 public import LinuxSystem
 
-/// What the host itself does with its devices and can't do without them: a snapshot.
+/// The uses of devices that the host itself depends on: a snapshot.
 public struct HostUses: Sendable {
     /// One use.
     public enum Use: Equatable, Sendable {
         /// A console of the kernel: its tty.
         case console(String)
-        /// The console of the early boot, which is still on: the path of its device-tree node.
+        /// The console of the early boot, if it is still on: the path of its device-tree node.
         case bootConsole(String)
-        /// A block device that has the root file system.
+        /// A block device with the root file system.
         case rootFileSystem(String)
-        /// A block device that has another file system in use, and where.
+        /// A block device with another mounted file system, and its mount point.
         case fileSystem(String, mountPoint: String)
-        /// A block device that memory is swapped to.
+        /// A block device with swap space.
         case swap(String)
-        /// A block device of which this process can't see whether the host has mounted it.
+        /// A block device that the host may have mounted where this process can't see it.
         case unseen(String)
     }
 
-    /// Each use with the folder in sysfs, free of links, that the device which serves it is at or above.
+    /// Each use with a folder in sysfs, free of links. The device that serves the use is that folder or one above it.
     private var uses: [(folder: String, use: Use)] = []
 
-    /// Reads what the kernel says of its consoles, mounts and swap space.
+    /// Reads the kernel's consoles, mounts and swap space.
     /// - Parameters:
     ///   - sysfs: /sys
     ///   - proc: /proc
-    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read: not to know is no reason to take a device away.
+    /// - Throws: `HostDeviceError.sysfs` for a file that can't be read: a device whose use isn't known must not be
+    ///   taken away.
     /// - SeeAlso: proc_pid_mountinfo(5); Linux, fs/proc/consoles.c
     public init(sysfs: Sysfs, proc: Sysfs) throws(HostDeviceError) {
         let reader = HostUsesReader(sysfs: sysfs, proc: proc)
@@ -37,7 +38,7 @@ public struct HostUses: Sendable {
         if hostsMounts == nil { uses += try reader.disks().map { ($0.folder, .unseen($0.name)) } }
     }
 
-    /// What the host uses the device for, or something behind it.
+    /// The host's uses of the device, or of something behind it.
     public func uses(of device: HostDevice) -> [Use] {
         uses.filter { use in
             if case .bootConsole = use.use { return use.folder == device.deviceTreeNode }
@@ -55,7 +56,7 @@ private struct HostUsesReader {
     private func lines(_ path: String) throws(HostDeviceError) -> [Substring]? {
         let path = "\(proc.root)/\(path)"
         do throws(Errno) {
-            // Hundreds of containers make a long table of mounts.
+            // A host of hundreds of containers has a long table of mounts.
             return String(decoding: try proc.system.readFile(path, limit: 16 << 20), as: UTF8.self)
                 .split(separator: "\n")
         } catch .noSuchFileOrDirectory {
@@ -63,7 +64,7 @@ private struct HostUsesReader {
         } catch { throw .sysfs(device: "the host", path: path, errno: error) }
     }
 
-    /// The names in a folder of sysfs; none where there is no such folder.
+    /// The names in a folder of sysfs; none if there is no such folder.
     private func names(_ path: String) throws(HostDeviceError) -> [String] {
         do { return try sysfs.names(path) } catch {
             throw .sysfs(device: "the host", path: "\(sysfs.root)/\(path)", errno: error)
@@ -77,7 +78,8 @@ private struct HostUsesReader {
 
     // MARK: Consoles
 
-    /// "ttyAMA0              -W- (EC   a)  204:64", where B among the flags is a console of the early boot.
+    /// Reads lines such as "ttyAMA0              -W- (EC   a)  204:64"; B among the flags marks a console of the early
+    /// boot.
     func consoles() throws(HostDeviceError) -> Found {
         var found: Found = []
         var hasBootConsole = false
@@ -91,13 +93,14 @@ private struct HostUsesReader {
                 hasBootConsole = true
             }
         }
-        // It has no tty that leads to the device, and is by the kernel's default where the tree says (Devicetree
-        // Specification v0.4, 3.6 /chosen).
+        // A boot console has no tty that leads to the device. By the kernel's default it is the one that the tree names
+        // (Devicetree Specification v0.4, 3.6 /chosen).
         if hasBootConsole, let node = try bootConsoleNode() { found.append((node, .bootConsole(node))) }
         return found
     }
 
-    /// A hypervisor's console has a tty without a device, which may be behind any port of a virtio console.
+    /// The ports of virtio consoles. A hypervisor's console has a tty without a device, which may be behind any of
+    /// them.
     private func virtioPorts() throws(HostDeviceError) -> [String] {
         var folders: [String] = []
         for name in try names("class/virtio-ports") {
@@ -106,7 +109,7 @@ private struct HostUsesReader {
         return folders
     }
 
-    /// The folder of the node that /chosen/stdout-path means: a path or an alias, then options after a colon.
+    /// The folder of the node that /chosen/stdout-path names: a path or an alias, then options after a colon.
     private func bootConsoleNode() throws(HostDeviceError) -> String? {
         let base = "firmware/devicetree/base"
         func string(_ path: String) throws(HostDeviceError) -> Substring? {
@@ -126,7 +129,7 @@ private struct HostUsesReader {
 
     // MARK: Block devices
 
-    /// What this process sees mounted, and what else the host has: a service may have a table of its own.
+    /// The mounts that this process sees, and those in `hosts`: a service may have its own table of mounts.
     func mounts(and hosts: [Substring]) throws(HostDeviceError) -> Found {
         guard let own = try lines("self/mountinfo") else {
             throw .sysfs(device: "the host", path: "\(proc.root)/self/mountinfo", errno: .noSuchFileOrDirectory)
@@ -134,8 +137,10 @@ private struct HostUsesReader {
         return try mounts(own + hosts)
     }
 
-    /// The table of mounts of the host's first process. Nil where it can't be seen: in a container the first process is
-    /// the container's, and an ordinary user may not see it.
+    /// The table of mounts of the host's first process.
+    ///
+    /// Nil when this process can't see it: in a container the first process is the container's, and an ordinary user
+    /// may not read it.
     func hostsMounts() throws(HostDeviceError) -> [Substring]? {
         let namespace: String
         do throws(Errno) {
@@ -152,7 +157,7 @@ private struct HostUsesReader {
         }
     }
 
-    /// PROC_PID_INIT_INO, the number of the namespace that the kernel starts with (include/linux/proc_ns.h).
+    /// PROC_PID_INIT_INO, the number of the kernel's first namespace (include/linux/proc_ns.h).
     private static let firstNamespace = "pid:[4026531836]"
 
     /// All disks of the host, with their folders.
@@ -168,10 +173,11 @@ private struct HostUsesReader {
         return found
     }
 
-    /// "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/sda1 rw"
+    /// Reads lines such as "36 35 98:0 / /mnt rw,noatime master:1 - ext4 /dev/sda1 rw".
     private func mounts(_ lines: [Substring]) throws(HostDeviceError) -> Found {
         var found: Found = []
-        // Each device once for each of the two: a container host mounts the same one hundreds of times.
+        // Each device only once as root and once as another mount: a container host mounts the same device hundreds of
+        // times.
         var isRootKnown: [String: Bool] = [:]
         for line in lines {
             let fields = line.split(separator: " ")
@@ -183,7 +189,7 @@ private struct HostUsesReader {
             let key = "\(fields[2]) \(source)"
             if let known = isRootKnown[key], known || !isRoot { continue }
             isRootKnown[key] = isRoot
-            // A file system over several devices (Btrfs) has a made-up number, and the name of one device as its
+            // A file system on several devices (Btrfs) has an artificial number, and names one of the devices as its
             // source.
             var block = fields[2].hasPrefix("0:") ? nil : try folder("dev/block/\(fields[2])", source)
             if block == nil, source.hasPrefix("/dev/") { block = try folder(ofBlockDevice: source) }
@@ -196,12 +202,12 @@ private struct HostUsesReader {
         return found
     }
 
-    /// "/dev/sda2                               partition	1048572		0		-2"
+    /// Reads lines such as "/dev/sda2                               partition	1048572		0		-2".
     func swaps() throws(HostDeviceError) -> Found {
         var found: Found = []
         for line in try lines("swaps")?.dropFirst() ?? [] {
             let fields = line.split { $0 == " " || $0 == "\t" }
-            // A swap file is in a file system, whose device is in use for that.
+            // A swap file is in a file system, whose device counts as used for that.
             guard fields.count > 1, fields[1] == "partition" else { continue }
             let source = Self.unescaped(fields[0])
             guard let block = try folder(ofBlockDevice: source) else { continue }
@@ -210,13 +216,13 @@ private struct HostUsesReader {
         return found
     }
 
-    /// The folder of a block device by its name in /dev, where /dev/mapper and /dev/disk have links to the kernel's own
+    /// The folder of a block device by its name in /dev. /dev/mapper and /dev/disk have links to the kernel's own
     /// names.
     private func folder(ofBlockDevice path: String) throws(HostDeviceError) -> String? {
         var name = path
         do throws(Errno) { name = try sysfs.system.readLink(path) } catch {
-            // No link, or not in /dev, as /dev/root: then it is the kernel's own name. Below a file there is none
-            // either.
+            // Not a link, or not in /dev, such as /dev/root: then it is the kernel's own name. A path below a file has
+            // no link either.
             guard [.invalidArgument, .noSuchFileOrDirectory, .notDirectory].contains(error) else {
                 throw .sysfs(device: "the host", path: path, errno: error)
             }
@@ -225,14 +231,14 @@ private struct HostUsesReader {
         return try folder("class/block/\(last)", path)
     }
 
-    /// The folders of a block device and of those that it is made of: device mapper, RAID.
+    /// The folders of a block device and of the devices that it consists of: device mapper, RAID.
     private func devices(under block: String) throws(HostDeviceError) -> [String] {
         var known: Set<String> = []
         var pending = [block]
         while let next = pending.popLast() {
             guard known.insert(next).inserted else { continue }
             let inSysfs = String(next.dropFirst(sysfs.root.utf8.count + 1))
-            // A partition has no slaves of its own, but the disk that it is on may.
+            // A partition has no slaves of its own, but its disk may have some.
             let disk = inSysfs.split(separator: "/").dropLast().joined(separator: "/")
             for slaves in ["\(inSysfs)/slaves", "\(disk)/slaves"] {
                 for name in try names(slaves) {
@@ -243,7 +249,7 @@ private struct HostUsesReader {
         return known.sorted()
     }
 
-    /// A path in a table of the kernel, where white space and the backslash are octal numbers: "\040".
+    /// Decodes a path in a table of the kernel, where white space and the backslash are octal numbers: "\040".
     static func unescaped(_ text: Substring) -> String {
         var bytes: [UInt8] = []
         var rest = text.utf8[...]

@@ -3,14 +3,14 @@
 
 internal import LinuxSystem
 
-/// A node of the live tree, as far as its properties' names and strings go. Each list of strings is read once. For one
-/// question, by one thread.
+/// The names and strings of a node's properties in the live tree. Each list of strings is read once. Create one for
+/// each question; one thread uses it.
 final class NodeProperties {
     private let folder: String
-    /// What errors are about.
+    /// The device that errors name.
     private let device: String
     private let system: any SystemCalls
-    /// The lists that were read, by name.
+    /// The lists that were read so far, by property name.
     private var lists: [String: [String]] = [:]
 
     init(folder: String, device: String, system: any SystemCalls) {
@@ -19,7 +19,7 @@ final class NodeProperties {
         self.system = system
     }
 
-    /// Those of the device's node; nil without one.
+    /// The properties of the device's node; nil without a node.
     convenience init?(of device: HostDevice, system: any SystemCalls) {
         guard let node = device.deviceTreeNode else { return nil }
         self.init(folder: node, device: device.name, system: system)
@@ -32,7 +32,7 @@ final class NodeProperties {
         } ?? false
     }
 
-    /// The property's strings; empty where there is none.
+    /// The property's strings; empty if there is no such property.
     func strings(_ name: String) throws(HostDeviceError) -> [String] {
         if let known = lists[name] { return known }
         let bytes = try reading(name) { (path) throws(Errno) in try system.readFile(path, limit: 65536) }
@@ -41,7 +41,7 @@ final class NodeProperties {
         return list
     }
 
-    /// Whether neither the node nor one below it says what a guest could do with it.
+    /// Whether neither the node nor a node below it has resources that a guest could use.
     func hasNoResources() throws(HostDeviceError) -> Bool {
         let names = try reading(nil) { (path) throws(Errno) in try system.listDirectory(path) } ?? []
         for name in names {
@@ -55,7 +55,7 @@ final class NodeProperties {
         return true
     }
 
-    /// - Returns: nil where there is no such file.
+    /// - Returns: nil if there is no such file.
     private func reading<Result>(
         _ name: String?, _ body: (String) throws(Errno) -> Result
     ) throws(HostDeviceError) -> Result? {

@@ -1,18 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What the kernel says of its clocks: /sys/kernel/debug/clk/clk_summary.
+/// The kernel's table of its clocks: /sys/kernel/debug/clk/clk_summary.
 ///
-/// Its columns differ from kernel to kernel: they are told by the heading. Linux 6.1 says whether the hardware has a
-/// clock on, and since 6.6 each clock's consumers follow, by device and by the name that the device's driver has for
-/// the clock.
+/// Its columns differ from kernel to kernel; the heading names them. Since Linux 6.1 it shows whether the hardware has
+/// a clock switched on. Since 6.6 each clock's consumers follow, with the device and the driver's name for the clock.
 /// - SeeAlso: Linux, drivers/clk/clk.c (clk_summary_show)
 package struct ClockSummary: Equatable, Sendable {
     /// One use of a clock.
     package struct Consumer: Equatable, Sendable {
-        /// The device's name, or the name of its node in the device tree: "3100000.serial", "serial@3100000".
+        /// The name of the device, or of its node in the device tree: "3100000.serial", "serial@3100000".
         package let device: String
-        /// What its driver asked for: an entry of `clock-names`, or nil for one without a name.
+        /// The name that its driver asked for: an entry of `clock-names`, or nil for a clock without a name.
         package let connection: String?
     }
 
@@ -20,7 +19,7 @@ package struct ClockSummary: Equatable, Sendable {
         package let name: String
         /// In Hz.
         package let rate: UInt64
-        /// Whether it runs; nil where that can't be told.
+        /// Whether it runs; nil when that isn't known.
         package let isOn: Bool?
         package fileprivate(set) var consumers: [Consumer] = []
     }
@@ -30,15 +29,15 @@ package struct ClockSummary: Equatable, Sendable {
     /// Whether the kernel names consumers.
     package let hasConsumers: Bool
 
-    /// How long the file may be, in bytes: a thousand clocks take 200 KiB.
+    /// The largest size of the file in bytes: a thousand clocks take 200 KiB.
     package static let sizeLimit = 8 << 20
-    /// The file, below debugfs.
+    /// The path of the file below debugfs.
     package static let path = "clk/clk_summary"
 
-    /// Nil without a heading that says where the rates are. Lines that make no sense are passed over.
+    /// Nil without a heading that shows where the rates are. Malformed lines are skipped.
     package init?(parsing text: [UInt8]) {
         var columns: ClockColumns?
-        // Whether the clock runs from which the next one is made, by level.
+        // Whether the parent clock runs, by level.
         var above: [Bool?] = []
         for line in text.split(separator: 0x0A) {
             guard let known = columns else {
@@ -67,8 +66,8 @@ package struct ClockSummary: Equatable, Sendable {
         hasConsumers = columns.hasConsumers
     }
 
-    /// The clocks that a device's driver has.
-    /// - Parameter node: the name of its node, by which they are told that the driver got by number.
+    /// The clocks that a device's driver uses.
+    /// - Parameter node: the name of its node; clocks that the driver requested by number are listed under that name.
     package func clocks(of device: String, node: String?) -> [HostRecord.Clock] {
         var found: [HostRecord.Clock] = []
         for clock in clocks {
@@ -82,7 +81,7 @@ package struct ClockSummary: Equatable, Sendable {
         return found
     }
 
-    /// Nil for what stands there when nobody uses the clock.
+    /// The consumer in these fields; nil for the placeholder of a clock without consumers.
     private static func consumer(_ fields: ArraySlice<ArraySlice<UInt8>>) -> Consumer? {
         guard fields.count >= 2, let first = fields.first else { return nil }
         let device = String(decoding: first, as: UTF8.self)
@@ -101,18 +100,18 @@ package struct ClockSummary: Equatable, Sendable {
     }
 }
 
-/// Where is what in a line, by the heading; places are counted from behind the name.
+/// The columns of a line, according to the heading, counted from the end of the clock's name.
 private struct ClockColumns {
-    /// How many there are before the consumers.
+    /// The number of columns before the consumers.
     let count: Int
     let enableCount: Int
     let rate: Int
-    /// Whether the hardware has it on.
+    /// The column that shows whether the hardware has the clock switched on.
     let hardware: Int?
     let hasConsumers: Bool
 
-    /// "clock enable_cnt prepare_cnt rate accuracy phase", or "clock count count count rate accuracy phase cycle enable
-    /// consumer id", below a line with the other halves of the names. Nil for any other line.
+    /// Reads "clock enable_cnt prepare_cnt rate accuracy phase", or "clock count count count rate accuracy phase cycle
+    /// enable consumer id", which follows a line with the first halves of the names. Nil for any other line.
     init?(heading: ArraySlice<UInt8>) {
         let names = heading.split { $0 == 0x20 || $0 == 0x09 }.map { String(decoding: $0, as: UTF8.self) }
         guard names.first == "clock" else { return nil }
@@ -127,10 +126,10 @@ private struct ClockColumns {
         hasConsumers = names.contains("consumer")
     }
 
-    /// How many fields the clock's name takes; nil where the line has no clock.
+    /// How many fields the clock's name takes; nil when the line has no clock.
     func endOfName(in fields: [ArraySlice<UInt8>]) -> Int? {
         guard fields.count > count else { return nil }
-        // What follows the columns has a name or two itself; without consumers nothing follows.
+        // Consumers follow the columns, and have one or two names themselves. Without consumers nothing follows.
         let ends = hasConsumers ? Array(1...fields.count - count) : [fields.count - count]
         return ends.first { end in
             (0...max(rate, enableCount)).allSatisfy { ClockSummary.number(fields[end + $0]) != nil }
@@ -138,13 +137,12 @@ private struct ClockColumns {
         }
     }
 
-    /// Whether the clock runs: somebody has switched it on, or its hardware is on and so is the clock that it is made
-    /// from.
+    /// Whether the clock runs: a user has enabled it, or the hardware has it switched on and its parent runs.
     func isOn(_ fields: [ArraySlice<UInt8>], _ end: Int, above: Bool?) -> Bool? {
         if let users = ClockSummary.number(fields[end + enableCount]), users > 0 { return true }
         guard let hardware else { return nil }
         switch fields[end + hardware].first {
-        // "Y", also for a clock without a switch.
+        // "Y"; a clock without a switch has it too.
         case 0x59: return above
         case 0x4E: return false
         default: return nil

@@ -3,13 +3,13 @@
 
 public import LinuxSystem
 
-/// A record as `bind` keeps it: a line for each thing, its fields with tabs between them.
+/// The file format of a record: one line for each entry, with tabs between the fields.
 extension HostRecord {
-    /// How long the file may be, in bytes.
+    /// The largest size of the file in bytes.
     public static let sizeLimit = 65536
 
-    /// What is noted of a device; nil where nothing is.
-    /// - Throws: what open(2) and read(2) give; EILSEQ for what `bind` hasn't written.
+    /// Reads the record of a device; nil if there is none.
+    /// - Throws: the errors of open(2) and read(2); EILSEQ for a file that `bind` hasn't written.
     public init?(of device: String, system: any SystemCalls) throws(Errno) {
         let bytes: [UInt8]
         do throws(Errno) {
@@ -21,7 +21,7 @@ extension HostRecord {
         self = record
     }
 
-    /// What `init(text:)` reads.
+    /// The text that `init(text:)` reads.
     public var text: String {
         var lines = clocks.map { ["clock", $0.name, Self.text($0.connection), "\($0.rate)", $0.power.rawValue] }
         lines += supplies.map {
@@ -34,7 +34,7 @@ extension HostRecord {
         return lines.map { $0.map(Self.field).joined(separator: "\t") }.joined(separator: "\n")
     }
 
-    /// Nil for what `text` hasn't written.
+    /// Reads the record; nil for a text that `text` hasn't written.
     public init?(text: String) {
         self.init()
         guard text.unicodeScalars.allSatisfy({ $0.value >= 0x20 || $0 == "\t" || $0 == "\n" }) else { return nil }
@@ -66,7 +66,7 @@ extension HostRecord {
         }
     }
 
-    /// Names are the kernel's: a tab or a line's end in one is no part of it here.
+    /// Removes tabs and line ends from a name of the kernel, because they separate fields and lines.
     private static func field(_ text: String) -> String {
         String(text.map { $0.unicodeScalars.allSatisfy { $0.value >= 0x20 } ? $0 : " " })
     }

@@ -3,24 +3,24 @@
 
 public import LinuxSystem
 
-/// What a device has of the host while a driver of the host has it: clocks, supplies, power domains, an address.
+/// The resources of a device while a driver of the host has it: clocks, supplies, power domains, an address.
 ///
-/// `bind` notes it before it takes the driver away, as nothing names these afterwards.
+/// `bind` records them before it unbinds the driver, because nothing names them afterwards.
 public struct HostRecord: Equatable, Sendable {
-    /// Which of the device's clocks it is.
+    /// How the driver refers to the clock.
     public enum Connection: Equatable, Sendable {
         /// By its entry in `clock-names`.
         case named(String)
-        /// The first one: a driver that names none gets that.
+        /// The first clock: a driver that gives no name gets it.
         case first
-        /// Got by number, which the kernel doesn't say.
+        /// By number, which the kernel doesn't report.
         case unknown
 
-        /// Its entry in `clock-names`; nil for one without.
+        /// Its entry in `clock-names`; nil for a clock without one.
         public var name: String? { if case .named(let name) = self { name } else { nil } }
     }
 
-    /// Whether something was on.
+    /// Whether a resource was on.
     public enum Power: String, Sendable {
         case on
         case off
@@ -31,16 +31,16 @@ public struct HostRecord: Equatable, Sendable {
 
     /// A clock of the device.
     public struct Clock: Equatable, Sendable {
-        /// What the kernel calls it.
+        /// The kernel's name of it.
         public var name: String
-        /// How the driver knows it.
+        /// How the driver refers to it.
         public var connection: Connection
         /// In Hz.
         public var rate: UInt64
         /// Whether it was on.
         public var power: Power
 
-        /// Puts the parts together.
+        /// Combines the parts.
         public init(name: String, connection: Connection, rate: UInt64, power: Power) {
             self.name = name
             self.connection = connection
@@ -53,16 +53,16 @@ public struct HostRecord: Equatable, Sendable {
     public struct Supply: Equatable, Sendable {
         /// The property that refers to it: "vmmc-supply".
         public var property: String
-        /// What the kernel calls it.
+        /// The kernel's name of it.
         public var name: String
         /// Its folder in /sys/class/regulator.
         public var folder: String
-        /// Nil where the kernel doesn't say.
+        /// The voltage in µV; nil when the kernel doesn't report it.
         public var microvolts: UInt32?
         /// Whether it was on.
         public var power: Power
 
-        /// Puts the parts together.
+        /// Combines the parts.
         public init(property: String, name: String, folder: String, microvolts: UInt32?, power: Power) {
             self.property = property
             self.name = name
@@ -79,27 +79,27 @@ public struct HostRecord: Equatable, Sendable {
         /// Whether it was on.
         public var power: Power
 
-        /// Puts both together.
+        /// Combines both.
         public init(name: String, power: Power) {
             self.name = name
             self.power = power
         }
     }
 
-    /// What couldn't be read, and so isn't noted.
+    /// Something that couldn't be read, and so isn't recorded.
     public struct Gap: Equatable, Sendable {
         /// What could not be read.
         public var what: String
         /// Why not.
         public var errno: Errno
 
-        /// Puts both together.
+        /// Combines both.
         public init(what: String, errno: Errno) {
             self.what = what
             self.errno = errno
         }
 
-        /// Why, with what to do.
+        /// The reason, with what to do.
         public var text: String {
             switch errno {
             case .notSupported: "this kernel does not name the users of its clocks: use Linux 6.6 or later"
@@ -118,29 +118,30 @@ public struct HostRecord: Equatable, Sendable {
     public var supplies: [Supply] = []
     /// Its power domains.
     public var domains: [Domain] = []
-    /// Whether the driver had put the device to sleep (runtime power management): what it needs may have been off then.
+    /// Whether the driver had suspended the device (runtime power management): its resources may have been off then.
     public var wasSuspended = false
     /// The Ethernet address of the device's only interface: six bytes.
     public var ethernetAddress: [UInt8]?
     /// What could not be read.
     public var gaps: [Gap] = []
 
-    /// Nothing.
+    /// An empty record.
     public init() {}
 
-    /// Whether nothing is known of it.
+    /// Whether the record has no entries.
     public var isEmpty: Bool {
         clocks.isEmpty && supplies.isEmpty && domains.isEmpty && ethernetAddress == nil && gaps.isEmpty
     }
 
-    /// The clock of an entry of `clocks`; nil where that can't be told.
+    /// The clock of an entry of `clocks`; nil when it can't be determined.
     /// - Parameters:
-    ///   - name: its entry in `clock-names`.
-    ///   - count: how many entries there are.
+    ///   - name: the entry's name in `clock-names`.
+    ///   - count: how many entries `clocks` has.
     public func clock(named name: String?, at index: Int, of count: Int) -> Clock? {
         if let name, let found = clocks.first(where: { $0.connection == .named(name) }) { return found }
         if index == 0, let found = clocks.first(where: { $0.connection == .first }) { return found }
-        // Whoever gets all of them by number has each of them once. Where they differ, which is which can't be told.
+        // A driver that gets all clocks by number has each of them once. If their rates differ, they can't be told
+        // apart.
         let unknown = clocks.filter { $0.connection == .unknown }
         guard unknown.count == count, let first = unknown.first, unknown.allSatisfy({ $0.rate == first.rate }) else {
             return nil
@@ -153,6 +154,6 @@ public struct HostRecord: Equatable, Sendable {
 }
 
 extension StateFolder {
-    /// Where `bind` notes what devices had of the host.
+    /// The folder where `bind` records the devices' resources.
     public static var hostRecords: StateFolder { StateFolder(base: "/run", names: ["martlet", "host-records"]) }
 }

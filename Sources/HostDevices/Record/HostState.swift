@@ -4,8 +4,9 @@
 internal import DeviceTree
 public import LinuxSystem
 
-/// The host's clocks, supplies and power domains as they are now, each file read once for any number of devices. For
-/// one question, by one thread.
+/// The current state of the host's clocks, supplies and power domains.
+///
+/// Each file is read once for any number of devices. Create one for each question; one thread uses it.
 public final class HostState {
     private let sysfs: Sysfs
     private let debugFS: (any DebugFSCalls)?
@@ -14,15 +15,15 @@ public final class HostState {
     private lazy var domains = readDomains()
     private lazy var regulators = Regulators(sysfs)
 
-    /// - Parameter debugFS: reads debugfs where it isn't mounted; nil doesn't.
+    /// - Parameter debugFS: reads debugfs where it isn't mounted; nil to not read it then.
     public init(sysfs: Sysfs, debugFS: (any DebugFSCalls)?) {
         self.sysfs = sysfs
         self.debugFS = debugFS
     }
 
-    // MARK: What a device has
+    // MARK: Resources of a device
 
-    /// What a device has of the host now; empty for one that has nothing but clocks that can't be switched.
+    /// The current resources of a device; empty for a device with no resources except clocks that can't be switched.
     public func record(of device: HostDevice) -> HostRecord {
         var record = HostRecord()
         if let node = device.deviceTreeNode {
@@ -55,7 +56,7 @@ public final class HostState {
         }
     }
 
-    /// In the order of the device's node: the kernel's is that of the clocks' making.
+    /// Sorts clocks as the device's node lists them; the kernel sorts them by their creation.
     private static func inOrder(_ clocks: [HostRecord.Clock], _ names: [String]) -> [HostRecord.Clock] {
         func place(_ clock: HostRecord.Clock) -> Int {
             if case .named(let name) = clock.connection, let place = names.firstIndex(of: name) { return place }
@@ -65,7 +66,7 @@ public final class HostState {
             .sorted { (place($0.element), $0.offset) < (place($1.element), $1.offset) }.map(\.element)
     }
 
-    /// Whether all entries lead to fixed clocks, which nobody can switch off.
+    /// Whether all entries refer to fixed clocks, which can't be switched off.
     private func areFixed(_ clocks: PropertyValue) -> Bool {
         var reader = clocks.reader
         while let cell = reader.cell() {
@@ -93,7 +94,7 @@ public final class HostState {
     private func addDomains(of device: HostDevice, _ node: String, to record: inout HostRecord) {
         if tree.value("power-domains", of: node) == nil { return }
         switch domains {
-        // Without the file the kernel has no such domains, or hides them.
+        // Without the file, the kernel has no power domains, or hides them.
         case .failure(.noSuchFileOrDirectory): break
         case .failure(let errno): record.gaps.append(.init(what: "power domains", errno: errno))
         case .success(let summary):
@@ -101,8 +102,8 @@ public final class HostState {
         }
     }
 
-    /// Only of a device with one interface: the ports of a switch have an address each. One that the driver has made up
-    /// is none.
+    /// The address of a device with one interface; nil for several, such as a switch, whose ports have an address each,
+    /// and for an address that the driver has made up.
     private func ethernetAddress(of device: HostDevice) -> [UInt8]? {
         guard let names = try? sysfs.system.listDirectory("\(device.path)/net"), names.count == 1 else { return nil }
         func text(_ file: String) -> String? {
@@ -116,11 +117,11 @@ public final class HostState {
         return isUsable ? bytes : nil
     }
 
-    // MARK: What has become of it
+    // MARK: Losses
 
-    /// What a device has lost since its record was made; empty where nothing is known of that.
+    /// The resources that a device has lost since its record was made; empty when nothing is known about them.
     ///
-    /// A single power domain is none: the kernel switches it on when VFIO opens the device.
+    /// A single power domain doesn't count: the kernel switches it on when VFIO opens the device.
     public func losses(since record: HostRecord) -> [PowerLoss] {
         func wasOn(_ power: HostRecord.Power) -> Bool { power == .on || (record.wasSuspended && power == .off) }
         var losses: [PowerLoss] = []
@@ -143,7 +144,7 @@ public final class HostState {
         return losses
     }
 
-    /// Why it can't be told whether the device's clocks run; nil where it can, and where it has none.
+    /// Why it isn't known whether the device's clocks run; nil when it is known, and for a device without clocks.
     public func problem(with record: HostRecord) -> Errno? {
         guard record.clocks.contains(where: { $0.power == .on }), case .failure(let errno) = clocks else { return nil }
         return errno

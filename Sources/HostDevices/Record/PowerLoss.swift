@@ -3,7 +3,7 @@
 
 internal import LinuxSystem
 
-/// Something that a device had while its driver had it, and that is off now.
+/// A resource that a device had with its driver, and that is off now.
 public enum PowerLoss: Equatable, Sendable, CustomStringConvertible {
     case clock(HostRecord.Clock)
     case supply(HostRecord.Supply)
@@ -22,10 +22,10 @@ public enum PowerLoss: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What it means, and how to mend it, a line each; commands stand after "run: ".
+    /// What it means and how to fix it, one line each; commands follow "run: ".
     /// - Parameters:
     ///   - device: its name.
-    ///   - hold: whether the host could keep it on.
+    ///   - hold: whether the host can keep it on.
     public static func remedy(for device: String, _ hold: DeviceHold) -> [String] {
         let load =
             hold == .free ? [] : ["run: modprobe martlet-hold    # host-module/README.md says how to install it"]

@@ -4,21 +4,21 @@
 public import DeviceTree
 public import LinuxSystem
 
-/// A block of registers that several of the host's drivers share (`syscon`), for a copy in a guest.
+/// A block of registers that several of the host's drivers share (`syscon`), to be copied for a guest.
 public struct RegisterBlock: Equatable, Sendable {
     /// The node's path in the host's tree.
     public let path: String
-    /// The CPU's address of the first register.
+    /// The address of the first register for the CPU.
     public let address: UInt64
     /// In bytes.
     public let size: UInt64
-    /// The properties that say what the block is and how its registers are accessed.
+    /// The properties that describe the block and the access to its registers.
     public let properties: [Property]
 
     /// The largest block that is copied, in bytes.
     public static let sizeLimit: UInt64 = 1 << 20
 
-    /// A block of these parts.
+    /// Creates a block from its parts.
     public init(path: String, address: UInt64, size: UInt64, properties: [Property]) {
         self.path = path
         self.address = address
@@ -26,8 +26,8 @@ public struct RegisterBlock: Equatable, Sendable {
         self.properties = properties
     }
 
-    /// Nil for a node that is no such block, that has more than one range of registers, or whose address can't be told.
-    /// - Parameter folder: the node's.
+    /// Nil for a node that isn't such a block, that has more than one range of registers, or whose address isn't known.
+    /// - Parameter folder: the folder of the node.
     /// - SeeAlso: Devicetree binding mfd/syscon-common.yaml
     public init?(at folder: String, of tree: HostTree) {
         guard let names = tree.value("compatible", of: folder)?.strings, names.contains("syscon") else { return nil }
@@ -43,11 +43,12 @@ public struct RegisterBlock: Equatable, Sendable {
         self.init(path: tree.path(folder), address: address, size: blocks[0].size, properties: properties)
     }
 
-    /// The values that its registers have now, as they lie in the guest's memory.
+    /// The current values of its registers, as they are in the guest's memory.
     ///
-    /// The kernel reads them as its drivers do, with the block's clock on. A register that can't be read is 0.
-    /// - Throws: what open(2) and read(2) give: ENOENT where no driver of the host uses the block; EILSEQ for a file
-    ///   that is no list of registers.
+    /// The kernel reads them in the same way as its drivers, with the block's clock on. A register that can't be read
+    /// gives 0.
+    /// - Throws: the errors of open(2) and read(2): ENOENT when no driver of the host uses the block; EILSEQ for a file
+    ///   that isn't a list of registers.
     /// - SeeAlso: Linux, drivers/mfd/syscon.c (of_syscon_register), drivers/base/regmap/regmap-debugfs.c
     public func values(_ sysfs: Sysfs, debugFS: any DebugFSCalls) throws(Errno) -> [UInt8] {
         var missing = Errno.noSuchFileOrDirectory
@@ -66,7 +67,7 @@ public struct RegisterBlock: Equatable, Sendable {
         throw missing
     }
 
-    /// Below debugfs. Linux has the address as a number before 6.6, and as a pointer since.
+    /// The possible paths below debugfs. Before 6.6 Linux has the address as a number, since then as a pointer.
     private var files: [String] {
         let name = path.split(separator: "/").last?.split(separator: "@").first ?? ""
         let digits = String(address, radix: 16)
@@ -74,7 +75,7 @@ public struct RegisterBlock: Equatable, Sendable {
         return [pointer, digits].map { "regmap/dummy-\(name)@\($0)/registers" }
     }
 
-    /// In bytes: a line of 18 for each register of a byte.
+    /// In bytes: a line of 18 bytes for each register of one byte.
     private static let textLimit = 24 << 20
 
     private static func read(
@@ -87,7 +88,7 @@ public struct RegisterBlock: Equatable, Sendable {
         }
     }
 
-    /// What "0004: 0000ffff" says for each register; nil where a line says something else.
+    /// Reads a line such as "0004: 0000ffff" for each register; nil if a line has another form.
     package func bytes(of text: [UInt8]) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: Int(size))
         let isBigEndian = properties.contains { $0.name == "big-endian" }
@@ -101,7 +102,7 @@ public struct RegisterBlock: Equatable, Sendable {
             let width = digits.count / 2
             guard [1, 2, 4, 8].contains(width), digits.count == 2 * width, offset >= 0 else { return nil }
             hasLines = true
-            // "XXXXXXXX": it can't be read.
+            // "XXXXXXXX": the register can't be read.
             guard digits.first != 0x58 else { continue }
             guard let value = UInt64(String(decoding: digits, as: UTF8.self), radix: 16) else { return nil }
             guard offset <= bytes.count - width else { continue }

@@ -3,27 +3,27 @@
 
 internal import LinuxSystem
 
-/// The host's voltage regulators, in /sys/class/regulator. For one thread.
+/// The host's voltage regulators, in /sys/class/regulator. One thread uses it.
 /// - SeeAlso: Linux, Documentation/ABI/testing/sysfs-class-regulator
 final class Regulators {
     private let sysfs: Sysfs
-    /// The folders by the paths of their nodes in the device tree, once somebody has asked.
+    /// The folders by the paths of their nodes in the device tree, read at the first use.
     private lazy var folders = readFolders()
 
     init(_ sysfs: Sysfs) { self.sysfs = sysfs }
 
-    /// Whether there is none of which the device tree tells.
+    /// Whether no regulator has a node in the device tree.
     var isEmpty: Bool { folders.isEmpty }
 
-    /// "regulator.5", of the node at a path of the device tree; nil where no regulator is made of it.
+    /// The folder of the regulator with this node, such as "regulator.5"; nil if there is none.
     func folder(of node: String) -> String? { folders[node] }
 
     func text(_ file: String, of folder: String) -> String? { try? sysfs.text("class/regulator/\(folder)/\(file)") }
 
-    /// What it gives now.
+    /// Its current voltage in µV.
     func microvolts(of folder: String) -> UInt32? { text("microvolts", of: folder).flatMap { UInt32($0) } }
 
-    /// Nil where the hardware doesn't say.
+    /// Whether it is on; nil when the hardware doesn't report it.
     func isOn(_ folder: String) -> Bool? {
         switch text("state", of: folder) {
         case "enabled": true

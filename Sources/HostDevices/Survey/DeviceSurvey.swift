@@ -4,30 +4,31 @@
 public import LinuxSystem
 public import PlatformBus
 
-/// A device of the host that could be passed through, as far as it can be told without opening it.
+/// A device of the host that could be passed through, as far as it is known without opening it.
 public struct DeviceSurvey: Sendable {
     /// A block of its registers.
     public struct Region: Equatable, Sendable {
-        /// How the guest could have it.
+        /// How the guest would access it.
         public enum Access: Equatable, Sendable {
-            /// Mapped: no access leaves the guest.
+            /// Mapped: an access causes no exit.
             case mappable
-            /// Trapped and forwarded, since VFIO maps whole pages only, of this many bytes.
+            /// Trapped and forwarded, because its address isn't page-aligned: VFIO maps only whole pages, of this many
+            /// bytes.
             case trappedForAddress(pageSize: UInt64)
             case trappedForSize(pageSize: UInt64)
-            /// The host's tree doesn't translate its address: VFIO has no region for it.
+            /// The host's tree doesn't translate its address, so VFIO has no region for it.
             case unknown
-            /// It has no bytes, and no place in the guest.
+            /// It is empty, and the guest doesn't see it.
             case empty
         }
 
         /// Its entry in `reg-names`.
         public let name: String?
-        /// The CPU's address; nil where it can't be told.
+        /// The address that the CPU uses; nil when it isn't known.
         public let hostAddress: UInt64?
         /// In bytes.
         public let size: UInt64
-        /// How the guest could have it.
+        /// How the guest would access it.
         public let access: Access
     }
 
@@ -35,37 +36,37 @@ public struct DeviceSurvey: Sendable {
     public struct Interrupt: Equatable, Sendable {
         /// Its entry in `interrupt-names`.
         public let name: String?
-        /// By the host's device tree; nil where that doesn't say. VFIO says once the device is open.
+        /// By the host's device tree; nil when that doesn't say. VFIO reports it after the device is opened.
         public let trigger: InterruptTrigger?
-        /// Whether each CPU has its own (PPI), which VFIO can't pass on.
+        /// Whether each CPU has its own line (PPI), which VFIO can't pass on.
         public let isPerCPU: Bool
     }
 
     /// Whether the kernel can reset it.
     public enum Reset: Equatable, Sendable {
-        /// VFIO has it, and takes only such devices here.
+        /// It can: VFIO has the device, and accepts only such devices here.
         case yes
-        /// vfio-platform is set to refuse it, as it found none.
+        /// It can't: vfio-platform found no reset function, and is set to refuse such devices.
         case no
-        /// VFIO tells it from the open device, and takes it either way.
+        /// VFIO reports it after the device is opened, and accepts the device either way.
         case knownOnceOpen
     }
 
-    /// What is between the device and a guest.
+    /// What a guest needs to get the device.
     public enum Verdict: Equatable, Sendable {
-        /// `martlet run` can have it.
+        /// `martlet run` can use it.
         case ready
         /// `martlet bind` makes it ready.
         case needsBind
-        /// These are needed first, and then perhaps `martlet bind`.
+        /// These are needed first, then possibly `martlet bind`.
         case needs([String])
-        /// It can't be had on this host, as it was started, for these reasons.
+        /// It can't be used on this host as it is booted, for these reasons.
         case impossible([String])
     }
 
-    /// What sysfs says.
+    /// The facts from sysfs.
     public let device: HostDevice
-    /// What it is, most specific first.
+    /// Its compatible strings, most specific first.
     public let compatible: [String]
     /// Its blocks of registers, in the order of `reg`.
     public let regions: [Region]
@@ -73,20 +74,20 @@ public struct DeviceSurvey: Sendable {
     public let interrupts: [Interrupt]
     /// Whether the kernel can reset it.
     public let reset: Reset
-    /// Whether the configuration has to say what it does by DMA: it has no IOMMU, and it isn't known to do none.
+    /// Whether the configuration has to set `dma`: the device has no IOMMU, and it isn't known to do no DMA.
     public let needsDMASetting: Bool
-    /// What keeps it from VFIO, or from being used then.
+    /// Everything that keeps it from VFIO, or from being used by VFIO.
     public let problems: [BindingProblem]
-    /// What is between it and a guest.
+    /// What a guest needs to get it.
     public let verdict: Verdict
-    /// What its driver has of the host, or had when `bind` took it away; nil where that isn't known.
+    /// The resources of its driver, now or when `bind` unbound it; nil when they aren't known.
     public let record: HostRecord?
-    /// What of it is off now that VFIO has the device.
+    /// The resources that are off now that VFIO has the device.
     public let losses: [PowerLoss]
-    /// Why it can't be told whether its clocks run; nil where it can, and where it has none.
+    /// Why it isn't known whether its clocks run; nil when it is known, and for a device without clocks.
     public let powerProblem: Errno?
-    /// The driver of another device that has made it; nil where the kernel has by itself.
+    /// The driver of another device that created it; nil when the kernel created it itself.
     public let parent: ParentDriver?
-    /// Whether it is a virtio transport with nothing behind it, as far as the host knows.
+    /// Whether it is a virtio transport with no device behind it, as far as the host knows.
     public let isIdleTransport: Bool
 }

@@ -5,7 +5,9 @@ internal import DeviceTree
 public import LinuxSystem
 internal import PlatformBus
 
-/// Looks at the host's devices without opening or changing anything. For one question, by one thread.
+/// Examines the host's devices without opening or changing anything.
+///
+/// Create one for each question; one thread uses it.
 public final class HostSurvey {
     private let sysfs: Sysfs
     private let proc: Sysfs
@@ -14,19 +16,19 @@ public final class HostSurvey {
     private let tree: HostTree
     private let interrupts: HostInterrupts
     private let state: HostState
-    /// Devices by the paths of their nodes in the device tree; read when somebody asks.
+    /// Devices by the paths of their nodes in the device tree, read at the first use.
     private lazy var names = readNames()
-    /// Devices that could not be read, by `devices()`.
+    /// The errors of devices that `devices()` could not read.
     public private(set) var errors: [HostDeviceError] = []
-    /// Read when the first device without a node asks for it.
+    /// Read when the first device without a node needs it.
     private lazy var memory = IOMemory(proc: proc)
 
     /// - Parameters:
     ///   - sysfs: /sys
     ///   - proc: /proc
-    ///   - debugFS: reads debugfs where it isn't mounted; nil doesn't.
-    ///   - pageSize: the host's, in bytes.
-    /// - Throws: `HostDeviceError.sysfs` when it can't be told what the host needs for itself.
+    ///   - debugFS: reads debugfs where it isn't mounted; nil to not read it then.
+    ///   - pageSize: the host's page size in bytes.
+    /// - Throws: `HostDeviceError.sysfs` when a file that names devices which the host needs can't be read.
     public init(
         sysfs: Sysfs, proc: Sysfs, debugFS: (any DebugFSCalls)? = nil, pageSize: UInt64 = MemoryMapping.pageSize
     ) throws(HostDeviceError) {
@@ -40,7 +42,8 @@ public final class HostSurvey {
     }
 
     /// Every platform and AMBA device that has registers or interrupts, sorted by bus and name.
-    /// - Throws: `HostDeviceError.sysfs` when a bus can't be read; a device that can't goes to `errors`.
+    /// - Throws: `HostDeviceError.sysfs` when a bus can't be read; the error of a device that can't be read goes to
+    ///   `errors`.
     public func devices() throws(HostDeviceError) -> [DeviceSurvey] {
         let (devices, errors) = try HostDevice.all(sysfs: sysfs)
         self.errors = errors
@@ -51,9 +54,9 @@ public final class HostSurvey {
         return surveys.filter { !$0.regions.isEmpty || !$0.interrupts.isEmpty }
     }
 
-    /// One device.
-    /// - Parameter together: devices that are given to VFIO as well, and so don't hold its group.
-    /// - Throws: `HostDeviceError.sysfs` when it can't be told what keeps it from VFIO.
+    /// Examines one device.
+    /// - Parameter together: devices that are given to VFIO too, and so don't hold its group.
+    /// - Throws: `HostDeviceError.sysfs` when a file that could show a problem can't be read.
     public func survey(_ device: HostDevice, together: Set<String> = []) throws(HostDeviceError) -> DeviceSurvey {
         let properties = conditions.properties(of: device)
         let problems = try conditions.problems(to: device, properties, together: together)
@@ -71,7 +74,7 @@ public final class HostSurvey {
             isIdleTransport: compatible.contains("virtio,mmio") && isIdle(device))
     }
 
-    /// What the driver has, or what `bind` noted of it, with what has gone off since.
+    /// The driver's resources, or those that `bind` recorded, with those that are off since.
     private func record(of device: HostDevice) -> (HostRecord?, [PowerLoss]) {
         if !isPast(device) { return (state.record(of: device), []) }
         do throws(Errno) {
@@ -84,18 +87,18 @@ public final class HostSurvey {
         }
     }
 
-    /// Whether the host's driver is gone.
+    /// Whether the host's driver no longer has the device.
     private func isPast(_ device: HostDevice) -> Bool {
         device.driver == nil || device.driver == device.bus.vfioDriver
     }
 
-    /// Whether no virtio device is below a transport that VFIO doesn't have.
+    /// Whether it is a virtio transport that VFIO doesn't have, with no virtio device below it.
     private func isIdle(_ device: HostDevice) -> Bool {
         guard device.driver != device.bus.vfioDriver else { return false }
         return (try? sysfs.system.listDirectory(device.path))?.contains { $0.hasPrefix("virtio") } != true
     }
 
-    /// The device that is made of a node, by its path in the device tree; nil where there is none.
+    /// The device of a node, by the node's path in the device tree; nil if there is none.
     public func device(ofNode path: String) -> String? { names[path] }
 
     private func readNames() -> [String: String] {
@@ -150,7 +153,7 @@ public final class HostSurvey {
     private func reset(of device: HostDevice, _ problems: [BindingProblem]) -> DeviceSurvey.Reset {
         let hasNone = problems.contains { if case .noReset = $0 { true } else { false } }
         if hasNone { return .no }
-        // vfio-amba asks for none, whatever reset_required says (drivers/vfio/platform/vfio_amba.c).
+        // vfio-amba doesn't need one, whatever reset_required says (drivers/vfio/platform/vfio_amba.c).
         let isRequired = conditions.isResetRequired && device.bus == .platform
         return isRequired && device.state == .ready ? .yes : .knownOnceOpen
     }

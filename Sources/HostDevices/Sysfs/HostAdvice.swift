@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Commands that several errors advise.
+/// Commands that several errors suggest.
 package enum HostAdvice {
     package static let kernelLog = "run: dmesg | tail"
 
-    /// How vfio-platform is told to take devices that the kernel can't reset.
+    /// How to make vfio-platform accept devices that the kernel can't reset.
     package static let resetNotRequired = [
         "to use it without a reset, start the host with vfio_platform.reset_required=0, or:",
         "run: modprobe -r vfio-platform && modprobe vfio-platform reset_required=0",
     ]
 
-    /// Who stands in the way of a group's use, and how to make them leave.
+    /// The drivers that block the use of a group, and how to unbind them.
     package static func viability(_ group: HostDevice.IOMMUGroup) -> [String] {
         let holders = group.others.filter(\.isHeldByHost)
         if holders.isEmpty {

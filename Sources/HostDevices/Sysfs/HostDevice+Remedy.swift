@@ -4,7 +4,7 @@
 internal import LinuxSystem
 
 extension HostDevice {
-    /// What stands in the way, for an error's first line.
+    /// Why the device isn't ready, for an error's first line.
     var problem: String {
         switch state {
         case .ready: "ready"
@@ -26,10 +26,10 @@ extension HostDevice {
         return lines + resetNote + ["run: martlet bind \(ShellText.quoted(name))"]
     }
 
-    /// What is missing for a device that no IOMMU knows; nil where nothing is.
+    /// What is missing for a device without an IOMMU; nil when nothing is.
     var noIOMMU: BindingProblem? {
         guard needsNoIOMMUMode, let diagnosis else { return nil }
-        // Without the driver the mode's switch may be missing only because VFIO isn't loaded yet.
+        // Without the driver, the switch of the mode may be missing only because VFIO isn't loaded yet.
         return .noIOMMU(isModeMissing: diagnosis.isNoIOMMUModeOn == nil && diagnosis.isVFIODriverLoaded)
     }
 
@@ -47,7 +47,7 @@ extension HostDevice {
         }
     }
 
-    /// vfio-platform's other reason to refuse a device, which it only gives in the kernel's log.
+    /// Another reason of vfio-platform to refuse a device, which appears only in the kernel's log.
     private var resetNote: [String] {
         guard state == .withoutDriver, diagnosis?.isResetRequired == true else { return [] }
         return ["\(bus.vfioDriver) refuses a device that the kernel can't reset"] + HostAdvice.resetNotRequired

@@ -3,29 +3,30 @@
 
 public import LinuxSystem
 
-/// Why a device of the host can't be had. `description` says what failed, on which device, why, and what to do about
-/// it.
+/// Why a device of the host can't be used.
+///
+/// `description` says what failed, on which device, why, and what to do about it.
 public enum HostDeviceError: Error, Equatable, Sendable {
     /// Neither the platform nor the AMBA bus has a device of this name, or nothing is at this path.
     case noSuchDevice(device: String, similar: [String])
-    /// No device has this name, but a node of the host's device tree has.
+    /// No device has this name, but a node of the host's device tree does.
     case notADevice(device: String, HostPart)
     /// A path that doesn't lead into sysfs.
     case notInSysfs(path: String, root: String)
-    /// A device of another bus, such as PCI; nil for a path that is no device.
+    /// A device of another bus, such as PCI; nil for a path that isn't a device.
     case unsupportedBus(device: String, bus: String?)
-    /// There is nothing of sysfs where it should be.
+    /// There is no sysfs at this path.
     case noSysfs(device: String, root: String)
     /// A file of sysfs that can't be read.
     case sysfs(device: String, path: String, errno: Errno)
-    /// A file of sysfs that says what it can't.
+    /// A file of sysfs with content that Martlet can't read.
     case malformedSysfs(device: String, path: String, content: String)
     /// The device is not bound to its VFIO driver; `state` and `diagnosis` say what to do.
     case notReady(HostDevice)
     /// It could not be given to VFIO, or back to the host.
     case binding(device: String, BindingFailure)
 
-    /// The device that it is about: its name, or the path that was given for it.
+    /// The device that the error is about: its name, or the path that was given for it.
     public var device: String {
         switch self {
         case .noSuchDevice(let device, _), .notADevice(let device, _), .notInSysfs(let device, _),
@@ -58,7 +59,7 @@ extension HostDeviceError: CustomStringConvertible {
         }
     }
 
-    /// Why, and what to run: a line each.
+    /// The reason and the commands to run, one line each.
     package var help: [String] {
         switch self {
         case .noSuchDevice(_, let similar):

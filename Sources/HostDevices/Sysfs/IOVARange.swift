@@ -3,14 +3,14 @@
 
 internal import LinuxSystem
 
-/// Addresses as a device uses them (I/O virtual addresses), both ends included.
+/// Addresses that a device uses (I/O virtual addresses), both ends included.
 public struct IOVARange: Equatable, Sendable, CustomStringConvertible {
     /// The lowest address.
     public let first: UInt64
     /// The highest address.
     public let last: UInt64
 
-    /// Takes both ends; `last` is at least `first`.
+    /// Combines both ends; `last` is at least `first`.
     public init(first: UInt64, last: UInt64) {
         self.first = first
         self.last = last

@@ -3,23 +3,23 @@
 
 public import LinuxSystem
 
-/// The driver that has made a device: that of the node above the device's own (dwc3 below its glue, a MAC below FMan).
+/// The driver that created a device: that of the node above the device's own (dwc3 below its glue, a MAC below FMan).
 public struct ParentDriver: Equatable, Sendable {
-    /// The device that the driver has.
+    /// The parent device.
     public let device: String
     /// The parent's driver.
     public let driver: String
 
-    /// Drivers of plain buses, which have no part in the devices on them.
+    /// Drivers of plain buses, which don't drive the devices on them.
     private static let ofBuses: Set<String> = ["simple-pm-bus", "ti-sysc", "vfio-platform", "vfio-amba"]
 
-    /// Puts both together.
+    /// Combines both.
     public init(device: String, driver: String) {
         self.device = device
         self.driver = driver
     }
 
-    /// Nil for a device that the kernel has made by itself from the device tree.
+    /// Finds the parent's driver; nil for a device that the kernel itself created from the device tree.
     /// - Throws: `HostDeviceError.sysfs`: a link can't be read.
     public init?(of device: HostDevice, sysfs: Sysfs) throws(HostDeviceError) {
         guard let node = device.deviceTreeNode, device.path.hasPrefix("\(sysfs.root)/") else { return nil }

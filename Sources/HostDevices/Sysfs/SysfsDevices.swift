@@ -3,10 +3,10 @@
 
 internal import LinuxSystem
 
-/// Reads what sysfs says of one device; its errors name the device and the path.
+/// Reads the facts of one device from sysfs; its errors name the device and the path.
 ///
-/// Paths are relative to the tree's root and free of symbolic links, unless said otherwise, so that a relative link is
-/// resolved by its text alone: one readlink where realpath(3) takes one for each component.
+/// Paths are relative to the tree's root and free of symbolic links, unless stated otherwise. So a relative link is
+/// resolved from its text alone: one readlink, where realpath(3) needs one for each component.
 struct SysfsDevices {
     let sysfs: Sysfs
     /// The device that errors are about.
@@ -14,7 +14,7 @@ struct SysfsDevices {
 
     func absolute(_ path: String) -> String { "\(sysfs.root)/\(path)" }
 
-    /// Calls `body`, turning what it throws into an error about `path`.
+    /// Calls `body`; an errno that it throws becomes an error about `path`.
     private func reading<Result>(
         _ path: String, _ body: () throws(Errno) -> Result
     ) throws(HostDeviceError) -> Result {
@@ -31,13 +31,13 @@ struct SysfsDevices {
         try reading(path) { () throws(Errno) in try sysfs.hasDirectory(path) }
     }
 
-    /// What the link at `path` points to; nil where there is no link.
+    /// The target of the link at `path`; nil if there is no link.
     func target(_ path: String) throws(HostDeviceError) -> String? {
         let text = try reading(path) { () throws(Errno) -> String? in
             do throws(Errno) { return try sysfs.system.readLink(absolute(path)) } catch .noSuchFileOrDirectory {
                 return nil
             } catch .invalidArgument {
-                // readlink(2): what is there is not a link.
+                // readlink(2): the file isn't a link.
                 return nil
             }
         }
@@ -48,7 +48,7 @@ struct SysfsDevices {
         return target
     }
 
-    /// `path` with every link on the way replaced by what it points to.
+    /// `path` with every link in it replaced by its target.
     func physical(_ path: String) throws(HostDeviceError) -> String {
         var pending = Array(path.split(separator: "/").reversed())
         var done = ""
@@ -58,7 +58,7 @@ struct SysfsDevices {
             guard let next = Self.resolve(String(component), at: "\(done)/link", root: sysfs.root) else {
                 throw .notInSysfs(path: absolute(path), root: sysfs.root)
             }
-            // "." and ".." lead to what is known to be physical already.
+            // The path so far has no links, so "." and ".." can be resolved in it.
             guard component != ".", component != "..", let target = try target(next) else {
                 done = next
                 continue
@@ -73,7 +73,7 @@ struct SysfsDevices {
         return done
     }
 
-    /// Where a link at `path` with the text `target` leads; nil when that is outside the tree.
+    /// The path that a link at `path` with the text `target` points to; nil when that is outside the tree.
     static func resolve(_ target: String, at path: String, root: String) -> String? {
         var components: [Substring] = []
         var text = Substring(target)
@@ -106,8 +106,8 @@ struct SysfsDevices {
             let driver = try otherPath.flatMap { path throws(HostDeviceError) in try linkName("\(path)/driver") }
             others.append(HostDevice.GroupMember(name: other, driver: driver))
         }
-        // The kernel names its made-up groups so (drivers/vfio/group.c, vfio_noiommu_group_alloc); the others have
-        // no file for a name, or one of their driver's making.
+        // The kernel gives this name to the groups of devices without an IOMMU (drivers/vfio/group.c,
+        // vfio_noiommu_group_alloc). Other groups have no name, or one that their driver gives.
         let isNoIOMMU = try self.text("\(folder)/name") == "vfio-noiommu"
         return HostDevice.IOMMUGroup(
             id: id, isNoIOMMU: isNoIOMMU, others: others, reserved: isNoIOMMU ? [] : try reservedRegions(ofGroup: id))
@@ -126,22 +126,22 @@ struct SysfsDevices {
         return regions
     }
 
-    /// The kernel calls the file in /dev/vfio/devices as the only folder in the device's `vfio-dev`
+    /// The name of the file in /dev/vfio/devices is that of the only folder in the device's `vfio-dev`
     /// (Documentation/ABI/testing/sysfs-devices-vfio-dev).
     func deviceFile(of path: String) throws(HostDeviceError) -> String? {
         let names = try reading("\(path)/vfio-dev") { () throws(Errno) in try sysfs.names("\(path)/vfio-dev") }
         return names.first { $0.hasPrefix("vfio") }.map { "/dev/vfio/devices/\($0)" }
     }
 
-    /// A file's text; nil where there is no such file.
+    /// A file's text; nil if there is no such file.
     private func text(_ path: String) throws(HostDeviceError) -> String? {
         try reading(path) { () throws(Errno) -> String? in
             do throws(Errno) { return try sysfs.text(path) } catch .noSuchFileOrDirectory { return nil }
         }
     }
 
-    /// What helps to say how a device becomes ready. A file that isn't there is an answer; one that can't be read is an
-    /// error.
+    /// Further facts about a device that isn't ready. A file that doesn't exist is an answer; one that can't be read is
+    /// an error.
     func diagnosis(
         of path: String, on bus: HostDevice.Bus, node: String?
     ) throws(HostDeviceError) -> HostDevice.Diagnosis {
@@ -153,24 +153,24 @@ struct SysfsDevices {
             isBehindIOMMU: try node.map { node throws(HostDeviceError) in try isThere("\(node)/iommus") } ?? false)
     }
 
-    /// The only driver that may have the device; nil where there is no such rule.
+    /// The only driver that may bind to the device; nil if there is no such rule.
     func driverOverride(of path: String) throws(HostDeviceError) -> String? {
         let driver = try text("\(path)/driver_override")
-        // The kernel's text for a rule that isn't there.
+        // The kernel's text when there is no rule.
         return driver == "(null)" || driver?.isEmpty == true ? nil : driver
     }
 
-    /// vfio_platform.reset_required; false where the driver isn't there.
+    /// vfio_platform.reset_required; false when the driver isn't loaded.
     var isResetRequired: Bool {
         get throws(HostDeviceError) { try text("module/vfio_platform/parameters/reset_required") == "Y" }
     }
 
-    /// - Throws: `HostDeviceError.noSysfs` where there is no sysfs at all, as in some containers.
+    /// - Throws: `HostDeviceError.noSysfs` when there is no sysfs at all, as in some containers.
     func checkMounted() throws(HostDeviceError) {
         if try !exists("bus") { throw .noSysfs(device: device, root: sysfs.root) }
     }
 
-    /// Whether there is anything at an absolute path.
+    /// Whether an absolute path exists.
     func isThere(_ path: String) throws(HostDeviceError) -> Bool {
         do throws(Errno) {
             _ = try sysfs.system.isDirectory(path)
@@ -180,17 +180,17 @@ struct SysfsDevices {
         } catch { throw .sysfs(device: device, path: path, errno: error) }
     }
 
-    /// Up to three names of devices that the wanted one may have been meant to be.
+    /// Up to three names of devices that the user may have meant.
     ///
-    /// A guess for an error that there is anyhow: a bus that can't be read has no names for it.
+    /// A guess that only adds to an error: a bus that can't be read gives no names.
     func similarNames() -> [String] {
-        // A node is called <node>@<address>.
+        // The name of a node is <node>@<address>.
         let wanted = device.split { $0 == "." || $0 == "@" }.map { $0.lowercased() }
         guard !wanted.isEmpty else { return [] }
         var similar: [String] = []
         for bus in HostDevice.Bus.allCases {
             let names = (try? sysfs.names("bus/\(bus.rawValue)/devices")) ?? []
-            // A platform device is called <address>.<node>: one half right is a good guess.
+            // The name of a platform device is <address>.<node>: one matching half is a good guess.
             similar += names.filter { name in
                 name.split(separator: ".").contains { wanted.contains($0.lowercased()) }
             }

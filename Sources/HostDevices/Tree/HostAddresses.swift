@@ -4,19 +4,19 @@
 package import DeviceTree
 package import LinuxSystem
 
-/// Where a device's regions are on the host.
+/// The addresses of a device's regions on the host.
 package enum HostAddresses {
     /// One entry of a `reg` property.
     package struct Block: Equatable {
-        /// The CPU's address; nil where it can't be told.
+        /// The address that the CPU uses; nil when it can't be determined.
         package var address: UInt64?
         /// In bytes.
         package let size: UInt64
     }
 
-    /// The CPU address of each region, through the `ranges` of every bus above it; nil where that can't be told.
+    /// The CPU address of each region, through the `ranges` of every bus above it; nil when it can't be determined.
     ///
-    /// VFIO numbers a platform device's regions as its `reg` entries, but doesn't say where they are.
+    /// VFIO numbers a platform device's regions like the entries of `reg`, but doesn't report their addresses.
     package static func regions(of host: HostDevice, count: Int, sysfs: Sysfs) -> [UInt64?] {
         let unknown = [UInt64?](repeating: nil, count: count)
         guard let node = host.deviceTreeNode else { return unknown }
@@ -29,7 +29,7 @@ package enum HostAddresses {
     package static func blocks(of folder: String, tree: HostTree) -> [Block] {
         guard var bus = tree.parent(of: folder), let value = tree.value("reg", of: folder) else { return [] }
         let cells = tree.cellCounts(of: bus)
-        // Entries without a byte would go on forever.
+        // With entries of no bytes, the loop would never end.
         guard cells.address > 0 else { return [] }
         var blocks: [Block] = []
         var reader = value.reader
@@ -55,7 +55,7 @@ package enum HostAddresses {
         if ranges.bytes.isEmpty { return address }
         let own = tree.cellCounts(of: bus)
         let parentCells = tree.cellCounts(of: parent).address
-        // Entries without a byte would go on forever.
+        // With entries of no bytes, the loop would never end.
         guard own.address > 0 || own.size > 0 || parentCells > 0 else { return nil }
         var reader = ranges.reader
         while let child = reader.number(cellCount: own.address), let base = reader.number(cellCount: parentCells),
@@ -71,7 +71,7 @@ package enum HostAddresses {
 }
 
 extension HostTree {
-    /// The value of a property; nil where there is none, or it can't be read.
+    /// The value of a property; nil if there is none, or it can't be read.
     package func value(_ name: String, of folder: String) -> PropertyValue? { try? property(name, of: folder) }
 
     /// The node's `#address-cells` and `#size-cells` for its children.

@@ -4,23 +4,25 @@
 internal import DeviceTree
 package import PlatformBus
 
-/// What the host's device tree says of devices' interrupts. For one thread.
+/// The interrupts of devices according to the host's device tree. One thread uses it.
 package final class HostInterrupts {
     /// One interrupt specifier.
     package struct Specifier: Equatable {
-        /// Nil where the interrupt controller's binding is one that Martlet doesn't know.
+        /// Nil when Martlet doesn't know the binding of the interrupt controller.
         package let trigger: InterruptTrigger?
-        /// Whether each CPU has a line of its own (PPI), as for timers and performance counters.
+        /// Whether each CPU has its own line (PPI), as for timers and performance counters.
         package let isPerCPU: Bool
     }
 
     private let tree: HostTree
-    /// What was found so far: most devices of a host have the same interrupt controller.
+    /// The controllers that were found so far: most devices of a host have the same one.
     private var controllers: [Phandle: Controller?] = [:]
 
     package init(tree: HostTree) { self.tree = tree }
 
-    /// The interrupts of a node in VFIO's order; those behind one that makes no sense are left out, as the kernel does.
+    /// The interrupts of a node in VFIO's order.
+    ///
+    /// Those after a malformed one are left out, as the kernel does.
     /// - SeeAlso: Devicetree Specification v0.4, 2.4.1
     package func specifiers(of node: String) -> [Specifier] {
         var specifiers: [Specifier] = []
@@ -43,7 +45,7 @@ package final class HostInterrupts {
     private static func cells(_ count: Int, _ reader: inout PropertyValue.Reader) -> [UInt32]? {
         guard count > 0 else { return nil }
         var cells: [UInt32] = []
-        // No more than there are, whatever the count.
+        // At most as many as there are, whatever the count.
         while cells.count < count {
             guard let cell = reader.cell() else { return nil }
             cells.append(cell)
@@ -51,11 +53,11 @@ package final class HostInterrupts {
         return cells
     }
 
-    /// An interrupt controller, as far as its specifiers depend on it.
+    /// The properties of an interrupt controller that its specifiers depend on.
     private struct Controller {
         let cellCount: Int
         let isGIC: Bool
-        /// Whether it calls itself one: otherwise it passes interrupts on.
+        /// Whether it is an interrupt controller; otherwise it passes interrupts on.
         let isController: Bool
     }
 
@@ -74,7 +76,8 @@ package final class HostInterrupts {
             isController: tree.value("interrupt-controller", of: folder) != nil)
     }
 
-    /// The interrupt controller of a node: what it or a node above names, else the first node above that is one.
+    /// The interrupt controller of a node: the one that the node or a node above it names, otherwise the first node
+    /// above that is one.
     private func parent(of node: String) -> Controller? {
         var next: String? = node
         while let current = next {

@@ -4,14 +4,14 @@
 public import DeviceTree
 public import LinuxSystem
 
-/// The host's device tree, read as far as it is asked for.
+/// The host's device tree, of which only the requested parts are read.
 ///
-/// Nodes are named by their folder in the live tree, or by their path in one that was parsed. It belongs to whoever
-/// generates nodes, and isn't shared between threads.
+/// A node is identified by its folder in the live tree, or by its path in a parsed tree. The code that generates nodes
+/// owns it; threads don't share it.
 public final class HostTree {
     private enum Source {
         case live(Sysfs)
-        /// `clockRates` stand for what /sys/kernel/debug/clk says, `voltages` for what /sys/class/regulator does.
+        /// `clockRates` replace the rates in /sys/kernel/debug/clk, `voltages` those in /sys/class/regulator.
         case parsed(Tree, clockRates: [String: UInt64], voltages: [String: UInt32])
     }
 
@@ -19,14 +19,14 @@ public final class HostTree {
     package let root: String
     private let source: Source
     private let limits = Tree.Limits.ofHosts
-    /// What was read so far, by path of the file; nil for what isn't there.
+    /// The values that were read so far, by path of the file; nil for a file that doesn't exist.
     private var values: [String: PropertyValue?] = [:]
-    /// Of the blob that the host was booted with; nil in it where there is no such.
+    /// The index of the blob that the host was booted with; the inner value is nil when there is no such blob.
     private var index: PhandleIndex??
-    /// Every node with a phandle, once the whole tree had to be searched.
+    /// Every node with a phandle, set after the whole tree was searched.
     private var folders: [Phandle: String]?
     private lazy var regulators = live.map { Regulators($0) }
-    /// See `unexplainedPhandles`; nil until somebody asks.
+    /// See `unexplainedPhandles`; nil before the first use.
     private var unexplained: Set<UInt32>?
 
     private init(root: String, _ source: Source) {
@@ -39,15 +39,17 @@ public final class HostTree {
         self.init(root: "\(sysfs.root)/firmware/devicetree/base", .live(sysfs))
     }
 
-    /// A tree that was parsed. `clockRates` are what the host's kernel says of its clocks, by their names there;
-    /// `voltages` what regulators give, in µV by the paths of their nodes.
+    /// A parsed tree.
+    ///
+    /// `clockRates` are the rates of the host kernel's clocks, by their names in the kernel; `voltages` are those of
+    /// regulators, in µV by the paths of their nodes.
     public convenience init(
         _ tree: Tree, clockRates: [String: UInt64] = [:], voltages: [String: UInt32] = [:]
     ) {
         self.init(root: "", .parsed(tree, clockRates: clockRates, voltages: voltages))
     }
 
-    /// The node at `folder` with all that is below it; nil where there is none.
+    /// The node at `folder` with all nodes below it; nil if there is none.
     package func node(at folder: String) throws(DeviceTreeError) -> Node? {
         switch source {
         case .live(let sysfs):
@@ -58,7 +60,7 @@ public final class HostTree {
         }
     }
 
-    /// The node at `folder` without what is below it; nil where there is none.
+    /// The node at `folder` without the nodes below it; nil if there is none.
     package func properties(of folder: String) throws(DeviceTreeError) -> Node? {
         switch source {
         case .live(let sysfs):
@@ -67,7 +69,7 @@ public final class HostTree {
         }
     }
 
-    /// The value of a property, or nil where there is none.
+    /// The value of a property; nil if there is none.
     package func property(_ name: String, of folder: String) throws(DeviceTreeError) -> PropertyValue? {
         switch source {
         case .parsed: return try node(at: folder)?[property: name]
@@ -85,11 +87,11 @@ public final class HostTree {
         }
     }
 
-    /// Where the node is that has `phandle`; nil where there is none.
+    /// The folder of the node with this `phandle`; nil if there is none.
     package func folder(of phandle: Phandle) throws(DeviceTreeError) -> String? {
         if let folders { return folders[phandle] }
-        // The blob needs one pass where the live tree takes system calls for each node and property. But nodes may have
-        // come and gone since the boot (overlays), so the live tree has the last word.
+        // The blob takes one pass; the live tree takes system calls for each node and property. But overlays may have
+        // added or removed nodes since the boot, so the result is checked in the live tree.
         if let sysfs = live, let path = bootIndex(sysfs)?.path(of: phandle) {
             let folder = path == "/" ? root : root + path
             if try self.phandle(of: folder) == phandle { return folder }
@@ -97,7 +99,7 @@ public final class HostTree {
         return try allFolders()[phandle]
     }
 
-    /// The highest phandle of the tree, or of the blob that the host was booted with; nil where there is none.
+    /// The highest phandle of the tree, or of the blob that the host was booted with; nil if there is none.
     package func highestPhandle() throws(DeviceTreeError) -> Phandle? {
         if let folders { return folders.keys.max() }
         if let sysfs = live, let index = bootIndex(sysfs) { return index.highest }
@@ -115,10 +117,10 @@ public final class HostTree {
         return scan.folders
     }
 
-    /// The phandles to which no property refers for which `isReference` is true.
+    /// The phandles to which no property refers among those for which `isReference` is true.
     ///
-    /// A node has a phandle because something refers to it, so one of these in a property of which nothing is known is
-    /// hardly there by chance. Empty where nodes have phandles for their labels too (dtc -@).
+    /// A node has a phandle because something refers to it. So if an unknown property holds one of these numbers, it is
+    /// probably a reference. Empty when nodes also have phandles for their labels (dtc -@).
     package func unexplainedPhandles(
         _ isReference: @escaping (String) -> Bool
     ) throws(DeviceTreeError) -> Set<UInt32> {
@@ -141,13 +143,14 @@ public final class HostTree {
         }
     }
 
-    /// The host's rate of a clock in Hz, as debugfs has it; nil where that isn't mounted, isn't for this user, or
-    /// doesn't have such a clock.
+    /// The host's rate of a clock in Hz, from debugfs.
+    ///
+    /// Nil when debugfs isn't mounted, this user may not read it, or it doesn't have the clock.
     package func clockRate(named name: String) -> UInt64? {
         switch source {
         case .parsed(_, let rates, _): return rates[name]
         case .live(let sysfs):
-            // The name is the host tree's, which mustn't lead elsewhere.
+            // The name comes from the host's tree, and must not lead out of the folder.
             guard !name.isEmpty, name != ".", name != "..", !name.contains("/"), !name.utf8.contains(0) else {
                 return nil
             }
@@ -155,25 +158,25 @@ public final class HostTree {
         }
     }
 
-    /// What the regulator of the node at `folder` gives now, in µV; nil where the kernel doesn't say.
+    /// The current voltage of the regulator whose node is at `folder`, in µV; nil when the kernel doesn't report it.
     package func microvolts(of folder: String) -> UInt32? {
         if case .parsed(_, _, let voltages) = source { return voltages[path(folder)] }
         return regulators?.folder(of: path(folder)).flatMap { regulators?.microvolts(of: $0) }
     }
 
-    /// The folder above, or nil above the root.
+    /// The parent folder; nil for the root.
     package func parent(of folder: String) -> String? {
         guard folder.utf8.count > root.utf8.count, let slash = folder.lastIndex(of: "/") else { return nil }
         return String(folder[..<slash])
     }
 
-    /// A folder as the tree itself calls it: "/soc/serial@1000".
+    /// The path of a folder in the tree: "/soc/serial@1000".
     package func path(_ folder: String) -> String {
         guard folder.hasPrefix(root) else { return folder }
         return folder == root ? "/" : String(folder.dropFirst(root.count))
     }
 
-    /// The path of the node that a link called of_node leads to: "../../../firmware/devicetree/base/soc/serial@1000".
+    /// The path of the node that a link named of_node points to: "../../../firmware/devicetree/base/soc/serial@1000".
     static func path(inLink target: String) -> String? {
         let parts = target.split(separator: "/")
         guard let base = parts.firstIndex(of: "base"), base > 0, parts[base - 1] == "devicetree" else { return nil }
@@ -193,7 +196,7 @@ public final class HostTree {
     private func bootIndex(_ sysfs: Sysfs) -> PhandleIndex? {
         if let index { return index }
         var found: PhandleIndex?
-        // For root alone; without it the live tree serves.
+        // Only root can read it; without it the live tree is used.
         do throws(Errno) { found = try readBootIndex(sysfs) } catch {}
         index = .some(found)
         return found
@@ -203,7 +206,7 @@ public final class HostTree {
         try readBlob(sysfs).flatMap { PhandleIndex(blob: $0) }
     }
 
-    /// The blob that the host was booted with, without what pads it; nil where it is none.
+    /// The blob that the host was booted with, without its padding; nil when it isn't a blob.
     private func readBlob(_ sysfs: Sysfs) throws(Errno) -> [UInt8]? {
         let system = sysfs.system
         let file = OwnedDescriptor(adopting: try system.open("\(sysfs.root)/firmware/fdt", .readOnly), of: system)
@@ -212,7 +215,7 @@ public final class HostTree {
         return try Self.read(file, count: count, system)
     }
 
-    /// The first `count` bytes, or as many as there are.
+    /// The first `count` bytes, or fewer if the file is shorter.
     private static func read(
         _ file: borrowing OwnedDescriptor, count: Int, _ system: any SystemCalls
     ) throws(Errno) -> [UInt8] {
@@ -222,7 +225,7 @@ public final class HostTree {
         let descriptor = file.rawValue
         content.withUnsafeMutableBytes { buffer in
             do throws(Errno) {
-                // sysfs gives a page at a time.
+                // sysfs returns at most a page at a time.
                 while done < count {
                     // Safety: the rest of the buffer, valid for the whole closure.
                     let rest = UnsafeMutableRawBufferPointer(rebasing: buffer[done...])
@@ -237,7 +240,7 @@ public final class HostTree {
     }
 }
 
-/// Finds every node with a phandle; the first in the order of the names wins.
+/// Finds every node with a phandle. If two have the same one, the first in the order of the names counts.
 private struct PhandleScan {
     let limits: Tree.Limits
     var folders: [Phandle: String] = [:]
@@ -281,12 +284,12 @@ private struct PhandleScan {
     }
 }
 
-/// Finds which phandles there are, and which of them are referred to.
+/// Finds all phandles, and those that properties refer to.
 private struct PhandleUse {
     /// Whether a property of this name refers to nodes.
     let isReference: (String) -> Bool
     private(set) var phandles: Set<UInt32> = []
-    /// All numbers in properties that refer to nodes: more than the phandles among them.
+    /// All numbers in properties that refer to nodes, phandles or not.
     private(set) var used: Set<UInt32> = []
 
     mutating func visit(_ node: Node) {

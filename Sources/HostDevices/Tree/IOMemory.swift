@@ -3,11 +3,11 @@
 
 internal import LinuxSystem
 
-/// Where devices without a device-tree node have their registers: the kernel's table of physical addresses.
+/// The register addresses of devices without a device-tree node, from the kernel's table of physical addresses.
 struct IOMemory {
     private var blocks: [Substring: [HostAddresses.Block]] = [:]
 
-    /// Reads /proc/iomem. Where it can't be read there is nothing known; to others than root the kernel says zeros.
+    /// Reads /proc/iomem. If it can't be read, the table is empty; for users other than root the kernel shows zeros.
     /// - SeeAlso: Linux, kernel/resource.c, r_show
     init(proc: Sysfs) {
         guard let bytes = try? proc.system.readFile("\(proc.root)/iomem", limit: 16 << 20) else { return }
@@ -20,7 +20,7 @@ struct IOMemory {
             else { continue }
             let (size, overflow) = (last - first).addingReportingOverflow(1)
             let name = line[colon.upperBound...]
-            // A driver that has claimed its registers stands below the device, by the same name in some kernels.
+            // A driver that has claimed the registers appears below the device, in some kernels by the same name.
             if overflow || blocks[name]?.contains(where: { $0.address == first }) == true { continue }
             blocks[name, default: []].append(HostAddresses.Block(address: first, size: size))
         }

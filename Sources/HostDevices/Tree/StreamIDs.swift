@@ -4,13 +4,13 @@
 internal import DeviceTree
 package import LinuxSystem
 
-/// The numbers by which the IOMMU knows a device.
+/// The numbers by which the IOMMU identifies a device.
 package enum StreamIDs {
-    /// The first cell of each entry of the device's `iommus`; none where the host's device tree doesn't tell.
+    /// The first cell of each entry of the device's `iommus`; none when the host's device tree doesn't have them.
     ///
     /// - SeeAlso: Linux, Documentation/devicetree/bindings/iommu/iommu.txt, arm,smmu-v3.yaml and arm,smmu.yaml
     package static func read(_ host: HostDevice, _ sysfs: Sysfs) -> [UInt32] {
-        // "iommu" leads to the IOMMU's own entry in sysfs, and "device" from there to its hardware.
+        // "iommu" links to the IOMMU's entry in sysfs, and "device" from there to its hardware.
         guard let node = host.deviceTreeNode, let bytes = cells("\(node)/iommus", sysfs),
             let cellCount = cells("\(host.path)/iommu/device/of_node/#iommu-cells", sysfs).flatMap(\.cell),
             cellCount > 0
@@ -18,7 +18,7 @@ package enum StreamIDs {
         var reader = bytes.reader
         var ids: [UInt32] = []
         var first: Phandle?
-        // The cells of another IOMMU may be more or fewer: what is behind its phandle can't be told.
+        // Another IOMMU may have more or fewer cells, so the cells after its phandle can't be read.
         while let phandle = reader.phandle(), phandle == first ?? phandle, let id = reader.number(cellCount: 1) {
             first = phandle
             ids.append(UInt32(truncatingIfNeeded: id))

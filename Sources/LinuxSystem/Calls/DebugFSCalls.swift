@@ -3,15 +3,17 @@
 
 public import SystemPackage
 
-/// Reads debugfs where it isn't mounted. Apart from `SystemCalls`: it is done before a guest runs, and only for a
-/// device of which the host has noted something.
+/// Reads debugfs even where it isn't mounted.
+///
+/// Apart from `SystemCalls`: it is read only before a guest runs, and only for a device of which `bind` has noted
+/// something.
 public protocol DebugFSCalls: SystemCalls {
-    /// Reads a file of debugfs, which is mounted for that alone and in no place.
+    /// Reads a file of debugfs, which is mounted only for this call and at no path.
     /// - Parameters:
     ///   - path: below the file system's root: "clk/clk_summary".
     ///   - limit: in bytes; EFBIG for a file that is longer.
-    /// - Throws: EPERM without CAP_SYS_ADMIN or on a locked-down kernel, ENODEV where the kernel has no debugfs, ENOSYS
-    ///   before Linux 5.2, and what open(2) and read(2) give.
+    /// - Throws: EPERM without CAP_SYS_ADMIN or on a locked-down kernel, ENODEV on a kernel without debugfs, ENOSYS
+    ///   before Linux 5.2, and the errors of open(2) and read(2).
     /// - SeeAlso: fsopen(2), fsmount(2)
     func readDebugFS(_ path: String, limit: Int) throws(Errno) -> [UInt8]
 }

@@ -2,7 +2,7 @@
 // Copyright 2026 The Martlet authors
 
 internal import CLinux
-// Errno is part of every signature here; whoever imports LinuxSystem has it.
+// Errno is part of every signature here, so every importer of LinuxSystem needs it.
 @_exported public import SystemPackage
 
 extension Errno {
@@ -15,10 +15,10 @@ extension Errno {
     /// What the symbol means: "No such file or directory".
     public var text: String { String(cString: clinux_errno_text(rawValue)) }
 
-    /// Both: "ENOENT (No such file or directory)".
+    /// The symbol and its meaning: "ENOENT (No such file or directory)".
     public var nameAndText: String { "\(name) (\(text))" }
 
-    /// What to do about an error that means the same whatever call gave it, a line each; empty for the others.
+    /// What to do about an errno that means the same for every call, one line each; empty for the others.
     public var remedy: [String] {
         switch self {
         case .tooManyOpenFiles: ["this process has reached its limit of open descriptors", "run: ulimit -n 4096"]
@@ -27,6 +27,6 @@ extension Errno {
         }
     }
 
-    /// `nameAndText`, and `remedy` in indented lines below it: for the end of a message.
+    /// `nameAndText`, followed by `remedy` in indented lines: the end of a message.
     public var explained: String { ([nameAndText] + remedy).joined(separator: "\n  ") }
 }

@@ -3,38 +3,39 @@
 
 public import SystemPackage
 
-/// The calls for descriptors that signal and for waiting on many of them: eventfd(2), timerfd_create(2), signalfd(2),
-/// epoll(7).
+/// The calls for descriptors that signal, and for waiting on many descriptors: eventfd(2), timerfd_create(2),
+/// signalfd(2), epoll(7).
 ///
-/// Martlet makes all of these descriptors, and the kernel itself answers: EBADF and EFAULT end the process. The
-/// exception is `watch`, whose descriptor may be what the user gave as standard input.
+/// Martlet creates all of these descriptors, and the kernel itself answers: EBADF and EFAULT end the process. The
+/// exception is `watch`, whose descriptor may be the user's standard input.
 public protocol EventCalls: Sendable {
     /// A non-blocking eventfd with the count 0.
     func createEventDescriptor() throws(Errno) -> CInt
     /// A disarmed, non-blocking timerfd on CLOCK_MONOTONIC.
     func createTimer() throws(Errno) -> CInt
-    /// A non-blocking signalfd for `signals`, which are blocked in the calling thread from now on.
+    /// A non-blocking signalfd for `signals`, which this call blocks in the calling thread.
     func createSignalDescriptor(_ signals: [CInt]) throws(Errno) -> CInt
 
     /// Adds one to an eventfd's count. A count at its limit stays there.
     func addToCount(of event: CInt)
-    /// Takes the count of an eventfd, or how often a timerfd has expired; 0 for nothing.
+    /// Returns and resets the count of an eventfd, or the number of expirations of a timerfd; 0 when there is none.
     func takeCount(of descriptor: CInt) -> UInt64
-    /// Has a timerfd expire once in so long from now; 0 disarms it.
+    /// Makes a timerfd expire once, this long from now; 0 disarms it.
     func setTimer(_ timer: CInt, nanoseconds: UInt64)
-    /// The number of a signal that a signalfd has; nil for none.
+    /// Takes a signal from a signalfd and returns its number; nil when there is none.
     func takeSignal(from descriptor: CInt) -> CInt?
 
     /// An epoll instance that watches nothing.
     func createPoll() throws(Errno) -> CInt
-    /// Makes `poll` report `token` whenever `descriptor` is ready for what `interest` says, until `unwatch`.
-    /// - Throws: EPERM for what is always ready, EEXIST for what is watched, EBADF for what can't be used at all.
+    /// Makes `poll` report `token` whenever `descriptor` is ready for an event of `interest`, until `unwatch`.
+    /// - Throws: EPERM for a file that is always ready, EEXIST for a descriptor that is already watched, EBADF for one
+    ///   that can't be used.
     func watch(_ descriptor: CInt, for interest: Interest, token: UInt64, in poll: CInt) throws(Errno)
-    /// Changes what is reported of a descriptor that is watched.
+    /// Changes the events that are reported of a watched descriptor.
     func changeWatch(_ descriptor: CInt, for interest: Interest, token: UInt64, in poll: CInt) throws(Errno)
     /// Ends `watch`. The descriptor must still be open.
     func unwatch(_ descriptor: CInt, in poll: CInt)
-    /// Waits for events, and puts them into `batch`; returns how many there are.
-    /// - Parameter milliseconds: -1 for any time.
+    /// Waits for events and puts them into `batch`; returns their number.
+    /// - Parameter milliseconds: the longest wait; -1 for no limit.
     func waitForEvents(in poll: CInt, into batch: borrowing EventBatch, milliseconds: CInt) throws(Errno) -> Int
 }

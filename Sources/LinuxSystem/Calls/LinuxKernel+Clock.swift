@@ -3,7 +3,7 @@
 
 internal import CLinux
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public var monotonicNanoseconds: UInt64 { clinux_monotonic_nanoseconds() }

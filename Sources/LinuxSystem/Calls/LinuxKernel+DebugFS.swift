@@ -4,11 +4,11 @@
 internal import CLinux
 public import SystemPackage
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel: DebugFSCalls {
     public func readDebugFS(_ path: String, limit: Int) throws(Errno) -> [UInt8] {
-        // A mount that is in no place is reached through its descriptor alone.
+        // A mount without a path is reached only through its descriptor.
         let root = OwnedDescriptor(adopting: try retrying { clinux_open_debugfs() }, of: self)
         return try readFile("/proc/self/fd/\(root.rawValue)/\(path)", limit: limit)
     }

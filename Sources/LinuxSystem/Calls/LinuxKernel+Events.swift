@@ -4,7 +4,7 @@
 internal import CLinux
 public import SystemPackage
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public func createEventDescriptor() throws(Errno) -> CInt { try retrying(ours: "eventfd2") { clinux_eventfd() } }
@@ -22,7 +22,7 @@ extension LinuxKernel {
 
     public func takeCount(of descriptor: CInt) -> UInt64 {
         var count: UInt64 = 0
-        // EAGAIN: nothing was signalled. ECANCELED is for clocks that can be set, which none of ours is.
+        // EAGAIN: nothing was signalled. ECANCELED is only for clocks that can be set; Martlet uses none.
         do throws(Errno) {
             try retrying(ours: "read of an eventfd or timerfd") { clinux_count_take(descriptor, &count) }
         } catch { return 0 }
@@ -30,7 +30,7 @@ extension LinuxKernel {
     }
 
     public func setTimer(_ timer: CInt, nanoseconds: UInt64) {
-        // The kernel gives no error for a timerfd and a time that is one.
+        // The kernel has no error for a valid timerfd and a valid time.
         do throws(Errno) {
             try retrying(ours: "timerfd_settime") { clinux_timerfd_set(timer, nanoseconds) }
         } catch {}
@@ -45,7 +45,7 @@ extension LinuxKernel {
 
     public func createPoll() throws(Errno) -> CInt { try retrying(ours: "epoll_create1") { clinux_epoll_create() } }
 
-    /// EBADF is thrown: what was standard input for the user who started Martlet may be opened with O_PATH.
+    /// Throws EBADF: the user may have opened standard input with O_PATH.
     public func watch(_ descriptor: CInt, for interest: Interest, token: UInt64, in poll: CInt) throws(Errno) {
         try retrying { clinux_epoll_add(poll, descriptor, interest.epollEvents, token) }
     }
@@ -59,7 +59,7 @@ extension LinuxKernel {
     }
 
     public func unwatch(_ descriptor: CInt, in poll: CInt) {
-        // The kernel gives no error for a descriptor that is watched.
+        // The kernel has no error for a descriptor that is watched.
         do throws(Errno) {
             try retrying(ours: "epoll_ctl(EPOLL_CTL_DEL)") { clinux_epoll_remove(poll, descriptor) }
         } catch {}
@@ -75,7 +75,7 @@ extension LinuxKernel {
 }
 
 extension Interest {
-    /// For epoll_ctl(2).
+    /// The bits for epoll_ctl(2).
     var epollEvents: UInt32 {
         var events: UInt32 = 0
         if contains(.read) { events |= UInt32(CLINUX_EPOLL_READ) }
@@ -84,7 +84,7 @@ extension Interest {
         return events
     }
 
-    /// - Parameter epollEvents: as epoll_wait(2) gives them.
+    /// - Parameter epollEvents: the bits of epoll_wait(2).
     init(epollEvents events: UInt32) {
         self = []
         if events & UInt32(CLINUX_EPOLL_READ) != 0 { insert(.read) }

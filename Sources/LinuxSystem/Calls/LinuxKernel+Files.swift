@@ -4,7 +4,7 @@
 internal import CLinux
 public import SystemPackage
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public func open(_ path: String, _ access: OpenAccess) throws(Errno) -> CInt {
@@ -25,13 +25,13 @@ extension LinuxKernel {
     func open(_ path: String, _ flags: CInt) throws(Errno) -> CInt { try retrying { clinux_open(path, flags) } }
 
     public func close(_ descriptor: CInt) {
-        // Whatever else close(2) reports, the descriptor is closed.
+        // Whatever other error close(2) reports, the descriptor is closed.
         do throws(Errno) { try closeFile(descriptor) } catch { _ = failure(error, "close") }
     }
 
     public func closeFile(_ descriptor: CInt) throws(Errno) {
-        // Not repeated: Linux releases the descriptor even when close reports EINTR, and the number may be a
-        // stranger's.
+        // Not repeated: Linux releases the descriptor even when close reports EINTR, and the number may belong to
+        // another file by then.
         try check(clinux_close(descriptor))
     }
 
@@ -53,7 +53,7 @@ extension LinuxKernel {
 
     public func listDirectory(_ path: String) throws(Errno) -> [String] {
         var names: [String] = []
-        // Safety: the context outlives the call, which alone uses it.
+        // Safety: the context outlives the call, and only the call uses it.
         let result = withUnsafeMutablePointer(to: &names) { context in
             clinux_list_directory(path, context) { context, name in
                 context?.assumingMemoryBound(to: [String].self).pointee.append(String(cString: name))
@@ -65,7 +65,7 @@ extension LinuxKernel {
 
     public func readLink(_ path: String) throws(Errno) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
-        // Safety: readlink writes at most buffer.count bytes, and the count that it returns is what is used.
+        // Safety: readlink writes at most buffer.count bytes, and only the count that it returns is used.
         let count = try retrying { clinux_readlink(path, &buffer, buffer.count) }
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }

@@ -4,7 +4,7 @@
 internal import CLinux
 public import SystemPackage
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel: HostChangeCalls {
     public func writeFile(_ path: String, _ content: [UInt8]) throws(Errno) {
@@ -16,7 +16,7 @@ extension LinuxKernel: HostChangeCalls {
 
     public func lock(_ folder: StateFolder) throws(StateFolderError) -> CInt? {
         guard let open = try openFolder(folder, isMade: true) else { return nil }
-        // The lock belongs to the open file, so that a copy of the descriptor holds it.
+        // The lock belongs to the open file description, so a copy of the descriptor holds it.
         let raw = try naming("dup", folder.path) { () throws(Errno) in
             try duplicate(open.rawValue)
         }
@@ -83,7 +83,7 @@ extension LinuxKernel: HostChangeCalls {
         try retrying { clinux_unlink_in(folder, name) }
     }
 
-    /// What a file is called until it is whole. One that is there is of a process that was killed.
+    /// The name of a file until it is complete. An existing draft is from a process that was killed.
     private static func draft(of name: String) -> String { ".\(name).new" }
 
     // MARK: Folders
@@ -96,8 +96,8 @@ extension LinuxKernel: HostChangeCalls {
         static let othersWrite: UInt32 = 0o022
     }
 
-    /// Opens each of its folders in the one before.
-    /// - Parameter isMade: whether those that aren't there are made; otherwise the result is nil.
+    /// Opens each of its folders relative to the previous one.
+    /// - Parameter isMade: whether to create missing folders; otherwise the result is nil.
     private func openFolder(_ folder: StateFolder, isMade: Bool) throws(StateFolderError) -> OwnedDescriptor? {
         guard var descriptor = try openFolder(folder.base, in: -1, folder.base, isMade: isMade) else { return nil }
         var path = folder.base
@@ -107,7 +107,7 @@ extension LinuxKernel: HostChangeCalls {
             descriptor = next
             let mode = try checkedMode(of: descriptor.rawValue, path)
             guard isMade, mode & FileMode.permissions != 0o755 else { continue }
-            // Made by a careless program, or by a process that was killed before its mode was set.
+            // Another program created it, or a process that was killed before it set the mode.
             let raw = descriptor.rawValue
             do throws(Errno) { try setMode(raw, 0o755) } catch {
                 if mode & FileMode.othersWrite != 0 { throw .writable(path: path) }
@@ -124,7 +124,7 @@ extension LinuxKernel: HostChangeCalls {
             do throws(Errno) {
                 let folder = OwnedDescriptor(
                     adopting: try retrying { clinux_open_folder_in(parent, name) }, of: self, isFile: true)
-                // The umask took from it.
+                // The umask removed permissions.
                 if isNew { try setMode(folder.rawValue, 0o755) }
                 return folder
             } catch .noSuchFileOrDirectory {
@@ -143,7 +143,7 @@ extension LinuxKernel: HostChangeCalls {
         return nil
     }
 
-    /// The mode of an open file that belongs to root or to this user.
+    /// The mode of an open file; throws unless root or this user owns it.
     private func checkedMode(of descriptor: CInt, _ path: String) throws(StateFolderError) -> UInt32 {
         var (owner, mode): (UInt32, UInt32) = (0, 0)
         _ = try naming("fstat", path) { () throws(Errno) in

@@ -4,10 +4,10 @@
 internal import CLinux
 public import SystemPackage
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
-    /// What memory is mapped in, in bytes. Not a call to the kernel: it tells each process at its start.
+    /// The page size in bytes. Not a call to the kernel: the kernel gives it to each process at its start.
     static var pageSize: UInt64 { UInt64(max(clinux_page_size(), 4096)) }
 
     public func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt {
@@ -41,7 +41,7 @@ extension LinuxKernel {
             let reserved = AlignedPlace.reservation(size: size, alignment: alignment),
             (remainder & (alignment - 1)).isMultiple(of: Self.pageSize)
         else { throw .invalidArgument }
-        // Address space that nothing else can take, and then the parts over it.
+        // Reserve address space that nothing else can take, then map the parts over it.
         let raw = try map(nil, Int(reserved), CLINUX_MAP_NO_ACCESS, CLINUX_MAP_RESERVATION, -1, 0)
         let place = AlignedPlace(inReservationAt: raw, alignment: alignment, remainder: remainder)
         let base = place.base
@@ -51,7 +51,7 @@ extension LinuxKernel {
         do throws(Errno) {
             for part in parts where !part.isEmpty {
                 guard let offset = off_t(exactly: part.lowerBound) else { throw .invalidArgument }
-                // Safety: the target lies in the reservation, which nobody else knows of.
+                // Safety: the target lies in the reservation, which no other code uses.
                 _ = try map(
                     UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound),
                     CLINUX_MAP_READ_WRITE, CLINUX_MAP_OVER, descriptor, offset)
@@ -75,8 +75,8 @@ extension LinuxKernel {
 
     public func unmap(address: UInt, size: UInt64) {
         guard let pointer = UnsafeMutableRawPointer(bitPattern: address) else { return }
-        // Safety: called by a mapping's one owner with what mmap returned, or a part of it. Of nothing the kernel
-        // unmaps nothing.
+        // Safety: a mapping's one owner calls it with an address from mmap, or a part of it. The kernel unmaps nothing
+        // for size 0.
         _ = clinux_munmap(pointer, Int(size))
     }
 
@@ -97,7 +97,7 @@ extension LinuxKernel {
         try mappedAddress(clinux_mmap(address, size, CInt(protection), CInt(flags), descriptor, offset))
     }
 
-    /// What mmap(2) returned: an address, which may have its highest bit set, or an errno, which is -4095 to -1.
+    /// The address that mmap(2) returned, which may have its highest bit set; throws the errno for -4095 to -1.
     func mappedAddress(_ result: Int) throws(Errno) -> UInt {
         if (-4095 ... -1).contains(result) { throw Errno(rawValue: CInt(-result)) }
         return UInt(bitPattern: result)

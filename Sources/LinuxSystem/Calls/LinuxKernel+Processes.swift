@@ -4,7 +4,7 @@
 internal import CLinux
 public import SystemPackage
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public func run(
@@ -18,7 +18,7 @@ extension LinuxKernel {
     func run(
         _ program: String, _ arguments: [String], input: [UInt8] = [], outputLimit: Int, timeLimitMilliseconds: Int
     ) throws(Errno) -> ProgramRun {
-        // A file in memory: however much it is, and whether the program reads it or not, nobody waits for anybody.
+        // A file in memory: neither side waits, however long the input is, and whether the program reads it or not.
         let source: CInt = input.isEmpty ? -1 : try makeFile(input)
         defer { if source >= 0 { close(source) } }
         let output = try makePipe()
@@ -26,7 +26,7 @@ extension LinuxKernel {
         let process = try spawn(
             program, arguments, input: source, output: output.writer.rawValue,
             error: error.writer.rawValue)
-        // The ends that the program has now: while they are open here, too, there is no end of file.
+        // The program has its own copies of these ends. While they are open here too, the readers see no end of file.
         _ = consume output.writer
         _ = consume error.writer
 
@@ -39,7 +39,7 @@ extension LinuxKernel {
                 status: status, output: reading.output, messages: String(decoding: reading.messages, as: UTF8.self))
         } catch {
             _ = clinux_kill(process)
-            // Nobody else ends or waits for it, so this is the end of it.
+            // Only this function ends the program or waits for it, so this wait returns its end.
             _ = try? status(of: process, blocks: true)
             throw error
         }
@@ -50,7 +50,7 @@ extension LinuxKernel {
         let writer: OwnedDescriptor
     }
 
-    /// A file of these bytes that has no name, read from its beginning.
+    /// Creates a file without a name from these bytes, positioned at its beginning.
     private func makeFile(_ content: [UInt8]) throws(Errno) -> CInt {
         let file = try createMemory(name: "martlet-input", size: UInt64(content.count))
         do throws(Errno) {
@@ -95,7 +95,7 @@ extension LinuxKernel {
         return try retrying { clinux_spawn(program, list, input, output, error) }
     }
 
-    /// A program's end; EAGAIN where it still runs and `blocks` is false.
+    /// A program's status after its end; EAGAIN while it still runs and `blocks` is false.
     private func status(of process: CInt, blocks: Bool) throws(Errno) -> CInt {
         try retrying(ours: "waitpid") { clinux_wait(process, blocks) }
     }
@@ -111,7 +111,7 @@ extension LinuxKernel {
 
     public func fillRandom(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int {
         guard let base = buffer.baseAddress else { return 0 }
-        // Safety: getrandom writes no more bytes than it is told of, and checks their addresses.
+        // Safety: getrandom writes at most `buffer.count` bytes, and checks their addresses.
         return Int(try retrying { clinux_get_random(base, buffer.count) })
     }
 
@@ -124,7 +124,7 @@ extension LinuxKernel {
     public func exit(_ status: CInt) -> Never { clinux_exit(status) }
 }
 
-/// What has come of a program's outputs.
+/// The outputs of a program, as far as they were read.
 private struct ProgramOutput {
     private let kernel = LinuxKernel()
     let outputLimit: Int
@@ -133,7 +133,7 @@ private struct ProgramOutput {
 
     init(outputLimit: Int) { self.outputLimit = outputLimit }
 
-    /// Reads both to their ends.
+    /// Reads both outputs to their ends.
     mutating func readAll(_ outputPipe: CInt, _ messagePipe: CInt, deadline: UInt64) throws(Errno) {
         var (first, second) = (outputPipe, messagePipe)
         let chunkSize = 4096

@@ -4,7 +4,7 @@
 internal import CLinux
 public import SystemPackage
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public func reopen(_ descriptor: CInt, forWriting: Bool) throws(Errno) -> CInt {

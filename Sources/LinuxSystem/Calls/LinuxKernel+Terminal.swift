@@ -8,7 +8,8 @@ public import SystemPackage
 public struct TerminalMode: Sendable {
     fileprivate var attributes: termios
 
-    /// The same in raw mode: each key as it is typed, and no signals; lines of output still end in a carriage return.
+    /// The same mode, but raw: each key arrives as it is typed, and no key sends a signal. Lines of output still end in
+    /// a carriage return.
     public var raw: TerminalMode {
         var mode = self
         clinux_terminal_make_raw(&mode.attributes)
@@ -16,7 +17,7 @@ public struct TerminalMode: Sendable {
     }
 }
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public func isTerminal(_ descriptor: CInt) -> Bool { clinux_is_terminal(descriptor) > 0 }

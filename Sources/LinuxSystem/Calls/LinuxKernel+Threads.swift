@@ -9,14 +9,14 @@ public struct SignalMask: Sendable {
     fileprivate var set: sigset_t
 }
 
-// What each call does is written at its protocol.
+// The protocol documents each call.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel {
     public func startThread(
         name: String, context: UnsafeMutableRawPointer, body: @convention(c) (UnsafeMutableRawPointer) -> Void
     ) throws(Errno) -> UInt64 {
         var thread: UInt64 = 0
-        // Safety: the caller keeps the context until the thread, or a failure, has taken it.
+        // Safety: the caller keeps the context until the thread has taken it, or the start has failed.
         try check(clinux_thread_start(&thread, name, body, context), ours: "pthread_create")
         return thread
     }
@@ -29,7 +29,7 @@ extension LinuxKernel {
 
     public func setAffinity(_ cpus: [Int]) throws(Errno) {
         let numbers = cpus.map { CInt(clamping: $0) }
-        // Safety: the call reads as many numbers as there are, and keeps none.
+        // Safety: the call reads `numbers.count` numbers, and keeps none.
         try retrying(ours: "sched_setaffinity") { clinux_set_affinity(numbers, numbers.count) }
     }
 
@@ -52,6 +52,6 @@ extension LinuxKernel {
 
     public func signalChange(of word: UnsafeMutablePointer<UInt32>) { clinux_change_signal(word) }
 
-    /// What `word` is now: an atomic load, and no call to the kernel.
+    /// The current value of `word`: an atomic load, without a call to the kernel.
     func changeCount(of word: UnsafePointer<UInt32>) -> UInt32 { clinux_change_count(word) }
 }

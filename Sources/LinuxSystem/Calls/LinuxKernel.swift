@@ -4,19 +4,21 @@
 internal import Synchronization
 public import SystemPackage
 
-/// The running kernel: each call goes straight to the system call of that name, repeated when a signal interrupts it.
+/// The running kernel.
 ///
-/// Each protocol of `SystemCalls` has an extension of its own beside it; `KVM` and `VFIO` add their ioctls, each in one
-/// file. A C shim is called in one place, which `SeamTests` checks.
+/// Each method makes the system call of that name, and repeats it when a signal interrupts it.
+///
+/// Each protocol of `SystemCalls` has its own extension in a file beside it; `KVM` and `VFIO` add their ioctls, each in
+/// one file. Each C shim is called in only one place, which `SeamTests` checks.
 public struct LinuxKernel: SystemCalls {
-    /// There is one kernel, and it has no state here.
+    /// Creates a value without state.
     public init() {}
 }
 
 /// Throws the errno that a `CLinux` function returned as a negative number.
 ///
-/// Inlinable, like `retrying`: each trapped access of a guest comes through here, and an unspecialised generic costs
-/// 200 instructions.
+/// Inlinable, like `retrying`: each trapped access of a guest runs this code, and an unspecialised generic costs 200
+/// instructions.
 @discardableResult
 @inlinable
 public func check<Result: FixedWidthInteger & SignedInteger>(
@@ -27,9 +29,9 @@ public func check<Result: FixedWidthInteger & SignedInteger>(
 }
 
 /// Repeats `call` for as long as a signal interrupts it.
-/// - Parameter name: the name of a call whose descriptors and addresses are all Martlet's own, and which the kernel
-///   itself answers: EBADF and EFAULT end the process then. Nil where a user or the guest has given one, or where a
-///   file system or a driver answers: their EBADF is an error like others.
+/// - Parameter name: the name of a call whose descriptors and addresses all belong to Martlet, and which the kernel
+///   itself answers: EBADF and EFAULT then end the process. Nil when a user or the guest provided one of them, or when
+///   a file system or a driver answers: then EBADF is an error like any other.
 @discardableResult
 @inlinable
 public func retrying<Result: FixedWidthInteger & SignedInteger>(
@@ -43,8 +45,8 @@ public func retrying<Result: FixedWidthInteger & SignedInteger>(
     }
 }
 
-/// The error to throw. EBADF and EFAULT of a call that has a name here are bugs of Martlet's, such as the use of a
-/// descriptor after its close: the number may be another file's by now, so nothing that follows would be right.
+/// The error to throw. With a name, EBADF and EFAULT are bugs of Martlet, such as the use of a descriptor after its
+/// close. The number may belong to another file by then, so the process ends.
 @usableFromInline
 func failure(_ error: Errno, _ name: StaticString?) -> Errno {
     guard let name, error == .badFileDescriptor || error == .badAddress,
@@ -53,14 +55,14 @@ func failure(_ error: Errno, _ name: StaticString?) -> Errno {
     fatalError("\(name): \(error.nameAndText): this is a bug of Martlet's; report it with the lines above")
 }
 
-/// What the configuration hands in by number (`iommufd_fd`, `vfio_fd`). A wrong number may be one that Martlet has
-/// opened itself, and its owner would close it a second time.
+/// Descriptors that the configuration hands in by number (`iommufd_fd`, `vfio_fd`). A wrong number may be one that
+/// Martlet has opened itself; its owner would then close it a second time.
 enum HandedInDescriptors {
-    /// From then on EBADF doesn't prove a bug of Martlet's. Set by any thread, never cleared.
+    /// Once true, EBADF doesn't prove a bug of Martlet. Set by any thread, never cleared.
     static let areThere = Atomic<Bool>(false)
 }
 
 extension LinuxKernel {
-    /// Call it before a descriptor is used that was handed in by its number.
+    /// Notes that the process uses a descriptor that was handed in by its number. Call it before the first use.
     public func noteHandedInDescriptor() { HandedInDescriptors.areThere.store(true, ordering: .relaxed) }
 }

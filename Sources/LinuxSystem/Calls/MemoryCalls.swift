@@ -5,26 +5,26 @@ public import SystemPackage
 
 /// The calls for memory that is shared with the guest and with devices.
 ///
-/// What is mapped may be a driver's, and where memory goes depends on the host: EBADF and EFAULT may come from there,
-/// and are thrown like all others.
+/// A driver may own the mapped memory, and the addresses depend on the host: EBADF and EFAULT may come from there, and
+/// are thrown like all other errors.
 public protocol MemoryCalls: Sendable {
     /// A memfd of `size` bytes, empty and unallocated.
-    /// - Parameter hugePageSize: it is made of huge pages of this many bytes; nil for ordinary ones. ENODEV or EINVAL
-    ///   where the kernel doesn't have such pages.
+    /// - Parameter hugePageSize: the size of its huge pages in bytes; nil for ordinary pages. ENODEV or EINVAL when the
+    ///   kernel doesn't have such pages.
     func createMemory(name: String, size: UInt64, hugePageSize: UInt64?) throws(Errno) -> CInt
-    /// `size` bytes of the heap below /dev/dma_heap that is open as `heap`: a descriptor of their own.
+    /// Allocates `size` bytes from a heap of /dev/dma_heap, which is open as `heap`; returns a new descriptor.
     func allocateMemory(ofHeap heap: CInt, size: UInt64) throws(Errno) -> CInt
     /// A shared, readable and writable mapping of `descriptor` from `offset`; returns its address.
     func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt
-    /// A mapping of several parts of `descriptor` one behind the other, with all of its pages there at once.
+    /// Maps several parts of `descriptor` one behind the other, and populates all pages at once.
     /// - Parameters:
-    ///   - alignment: in bytes, a power of two; the address has the remainder by it that `remainder` says.
+    ///   - alignment: in bytes, a power of two; the address modulo it equals `remainder`.
     func mapShared(
         _ descriptor: CInt, parts: [Range<UInt64>], alignment: UInt64, remainder: UInt64
     ) throws(Errno) -> UInt
-    /// Keeps the pages of mapped memory where they are, until `unpin` gets what this returns.
+    /// Pins the pages of mapped memory; pass the result to `unpin`.
     func pin(address: UInt, size: UInt64) throws(Errno) -> CInt
-    /// Lets the pages go that `pin` has kept.
+    /// Unpins the pages that `pin` has pinned.
     func unpin(_ pin: CInt)
     /// Unmaps memory that was mapped.
     func unmap(address: UInt, size: UInt64)

@@ -5,27 +5,28 @@ public import SystemPackage
 
 /// The calls for this process, and for the programs that it runs.
 public protocol ProcessCalls: Sendable {
-    /// Runs a program to its end and takes what it writes.
+    /// Runs a program to its end and returns its output.
     /// - Parameters:
-    ///   - program: a path, or a name that is looked for on the PATH.
+    ///   - program: a path, or a name that is searched on the PATH.
     ///   - input: what it reads from standard input.
-    ///   - outputLimit: in bytes, for standard output; it is stopped when it writes more.
-    /// - Throws: ENOENT where there is no such program, EFBIG over the limit, ETIMEDOUT when it takes longer than
-    ///   `ProgramRun.timeLimitMilliseconds`, besides what memfd_create, pipe2 and posix_spawn give.
+    ///   - outputLimit: the limit of standard output in bytes; the program is killed when it writes more.
+    /// - Throws: ENOENT when there is no such program, EFBIG over the limit, ETIMEDOUT when it takes longer than
+    ///   `ProgramRun.timeLimitMilliseconds`, and the errors of memfd_create, pipe2 and posix_spawn.
     func run(
         _ program: String, _ arguments: [String], input: [UInt8], outputLimit: Int
     ) throws(Errno) -> ProgramRun
 
-    /// Fills `buffer` with bytes of the kernel's random number generator (getrandom(2)). The memory may be the guest's:
-    /// EFAULT is thrown like all others.
-    /// - Returns: how many there are: all up to 256, and from there on as many as come before a signal.
+    /// Fills `buffer` with bytes of the kernel's random number generator (getrandom(2)).
+    ///
+    /// The memory may be the guest's: EFAULT is thrown like all other errors.
+    /// - Returns: how many bytes were filled: all, if there are at most 256; otherwise a signal may end it early.
     func fillRandom(_ buffer: UnsafeMutableRawBufferPointer) throws(Errno) -> Int
 
     /// Makes a write to a closed pipe fail with EPIPE instead of ending the process.
     func ignoreBrokenPipes() throws(Errno)
-    /// Takes the numbers 0, 1 and 2 where they are free, with what can be neither read nor written.
+    /// Opens the descriptors 0, 1 and 2 where they are free; they can be neither read nor written.
     func reserveStandardDescriptors() throws(Errno)
-    /// Keeps all descriptors that are open, but 0, 1 and 2, from programs that are started.
+    /// Sets close-on-exec on all open descriptors except 0, 1 and 2.
     /// - Throws: ENOSYS or EINVAL before Linux 5.11.
     func closeAllOnExec() throws(Errno)
     /// Ends the process, after flushing what was printed.
@@ -38,7 +39,7 @@ extension ProcessCalls {
         try run(program, arguments, input: [], outputLimit: outputLimit)
     }
 
-    /// Bytes of the kernel's random number generator, 256 at most.
+    /// Bytes of the kernel's random number generator; at most 256.
     public func randomBytes(_ count: Int) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var result: Result<Int, Errno> = .success(0)
@@ -51,7 +52,7 @@ extension ProcessCalls {
     }
 }
 
-/// What a program that was run left behind.
+/// The result of a program that has run.
 public struct ProgramRun: Equatable, Sendable {
     /// The exit status, or 256 + the number of the signal that ended it.
     public var status: CInt
@@ -60,15 +61,15 @@ public struct ProgramRun: Equatable, Sendable {
     /// The beginning of standard error, as text.
     public var messages: String
 
-    /// Puts the three together.
+    /// Combines the three.
     public init(status: CInt, output: [UInt8], messages: String) {
         self.status = status
         self.output = output
         self.messages = messages
     }
 
-    /// How long a program may take.
+    /// How long a program may run.
     public static var timeLimitMilliseconds: Int { 30_000 }
-    /// How many bytes of standard error are kept; what a program writes beyond is read and forgotten.
+    /// How many bytes of standard error are kept; the rest is read and dropped.
     public static var messageLimit: Int { 16384 }
 }

@@ -5,16 +5,19 @@ public import SystemPackage
 
 /// The process itself.
 public enum CurrentProcess {
-    /// What has to be done before anything else: SIGUSR1 waits for whoever takes it by a `SignalDescriptor`, and a
-    /// write to a closed pipe fails with EPIPE. Both would end the process.
-    /// - Throws: nothing that Linux documents for these signals.
+    /// Prepares signals; call it before anything else.
+    ///
+    /// SIGUSR1 stays pending until a `SignalDescriptor` takes it, and a write to a closed pipe fails with EPIPE.
+    /// Otherwise both would end the process.
+    /// - Throws: Linux documents no errors for these signals.
     public static func setUpSignals() throws(Errno) {
         try LinuxKernel().blockSignal(SignalNumber.user1)
         try LinuxKernel().ignoreBrokenPipes()
     }
 
-    /// Keeps the descriptors that the process was started with from the programs that it starts. A kernel before Linux
-    /// 5.11 can't; each program is started without them in any case.
+    /// Hides the descriptors that the process was started with from the programs that it starts.
+    ///
+    /// A kernel before Linux 5.11 can't do it; `run` starts each program without them in any case.
     public static func keepDescriptorsFromPrograms() { try? LinuxKernel().closeAllOnExec() }
 
     /// Ends it at once, after flushing what was printed.

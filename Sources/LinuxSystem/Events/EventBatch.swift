@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Room for what one wait for events reports.
+/// Room for the events that one wait reports.
 public struct EventBatch: ~Copyable {
     /// The token of each event.
     let tokens: UnsafeMutablePointer<UInt64>
-    /// What is ready, as epoll_wait(2) gives it.
+    /// The events that are ready, in the bits of epoll_wait(2).
     let events: UnsafeMutablePointer<UInt32>
 
     /// Room for `capacity` events.
@@ -14,15 +14,15 @@ public struct EventBatch: ~Copyable {
         events = .allocate(capacity: Self.capacity)
     }
 
-    // Safety: allocated by init and freed here, with nobody else left who has the batch.
+    // Safety: init allocated them, and no one else has the batch any more.
     deinit {
         tokens.deallocate()
         events.deallocate()
     }
 
-    /// The token that event `index` was watched with. The wait has reported that many.
+    /// The token of event `index`. The index must be below the count that the wait returned.
     func token(_ index: Int) -> UInt64 { tokens[index] }
 
-    /// What is ready of it.
+    /// The events of `index` that are ready.
     func ready(_ index: Int) -> Interest { Interest(epollEvents: events[index]) }
 }

@@ -9,12 +9,12 @@ public final class EventDescriptor: Sendable {
     /// The number, for the calls that take one.
     public var rawValue: CInt { descriptor.rawValue }
 
-    /// - Throws: what eventfd(2) gives: EMFILE, ENFILE, ENOMEM.
+    /// - Throws: the errors of eventfd(2): EMFILE, ENFILE, ENOMEM.
     public init(of system: any SystemCalls) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.createEventDescriptor(), of: system)
     }
 
-    /// Closes it now, for an owner that shares it with no one and names the order in which things go.
+    /// Closes it now, for an owner that doesn't share it and names the order of release.
     func close() { descriptor.close() }
 
     /// Adds one. A counter at its limit stays there: the event is not lost, only merged.

@@ -6,8 +6,8 @@ public import SystemPackage
 
 /// One thread that waits for many descriptors (epoll(7)) and runs a handler for each that is ready.
 ///
-/// Ownership: sources come and go on any thread, under `sources`' lock; handlers run on the thread that calls `run`,
-/// and go, without the lock held, so a handler may add and stop sources, its own included.
+/// Ownership: any thread may add and stop sources, under `sources`' lock. Handlers run on the thread that calls `run`.
+/// They are called and released without the lock held, so a handler may add and stop sources, its own included.
 public final class EventLoop: Sendable {
     private typealias Handler = @Sendable (Interest) -> Void
 
@@ -19,8 +19,8 @@ public final class EventLoop: Sendable {
 
     private struct Sources: ~Copyable {
         var next: UInt64 = 1
-        /// In ascending order of their tokens. A token isn't used twice: a source that isn't here was stopped. No
-        /// dictionary: making the first one with a key type costs 200,000 instructions.
+        /// In ascending order of their tokens. A token isn't used twice: a source that isn't here was stopped. Not a
+        /// dictionary: creating the first one with a key type costs 200,000 instructions.
         var all: [Source] = []
 
         func index(_ token: UInt64) -> Int? { all.firstIndex { $0.token == token } }
@@ -35,7 +35,7 @@ public final class EventLoop: Sendable {
     private let sources = Mutex(Sources())
     private let stopping = Atomic<Bool>(false)
 
-    /// - Throws: what epoll_create1(2) and eventfd(2) give.
+    /// - Throws: the errors of epoll_create1(2) and eventfd(2).
     public init(of system: any SystemCalls = LinuxKernel()) throws(Errno) {
         self.system = system
         epoll = OwnedDescriptor(adopting: try system.createPoll(), of: system)
@@ -43,16 +43,18 @@ public final class EventLoop: Sendable {
         try system.watch(wakeUp.rawValue, for: .read, token: Self.wakeUpToken, in: epoll.rawValue)
     }
 
-    /// Sources are gone by now, since each has a share of the loop.
+    /// No sources are left here: each of them has a share of the loop.
     deinit {
         system.unwatch(wakeUp.rawValue, in: epoll.rawValue)
         wakeUp.close()
         epoll.close()
     }
 
-    /// Runs `handler` whenever `descriptor` is ready for what `interest` says, has an error, or lost its other side;
-    /// with what is ready.
-    /// - Returns: what watches: its end, or its `stop`, is the end of the watching, and comes before the descriptor's.
+    /// Runs `handler` whenever `descriptor` is ready for an event of `interest`, has an error, or lost its other side.
+    ///
+    /// The handler gets the events that are ready.
+    /// - Returns: the source. Its release, or its `stop`, ends the watching, and must come before the descriptor is
+    ///   closed.
     /// - Throws: EPERM for a regular file, which is always readable; EEXIST for a descriptor that is watched already;
     ///   ENOSPC, ENOMEM.
     public func add(
@@ -71,8 +73,8 @@ public final class EventLoop: Sendable {
         return EventSource(self, token: token, descriptor: descriptor)
     }
 
-    /// For a source: changes what is reported, unless it was stopped. The kernel is told with the lock held, so that
-    /// both agree.
+    /// For a source: changes the events that are reported, unless it was stopped. The kernel is called with the lock
+    /// held, so that both agree.
     func change(_ token: UInt64, of descriptor: CInt, to interest: Interest) throws(Errno) {
         try sources.withLock { (sources) throws(Errno) in
             guard let index = sources.index(token) else { return }
@@ -81,11 +83,11 @@ public final class EventLoop: Sendable {
         }
     }
 
-    /// For a source: ends it, unless it was stopped before.
+    /// For a source: stops watching, unless it was stopped before.
     func remove(_ token: UInt64, of descriptor: CInt) {
         let handler = take(token)
         if handler != nil { system.unwatch(descriptor, in: epoll.rawValue) }
-        // It goes here, without the lock: its last share may be of what stops other sources.
+        // Released here, without the lock: the handler may hold the last share of an object that stops other sources.
         _ = consume handler
     }
 
@@ -98,7 +100,7 @@ public final class EventLoop: Sendable {
 
     /// Waits for sources and runs their handlers until `stop` is called.
     /// - Parameter woken: called on this thread after `wake`, once for several calls, and also after `stop`.
-    /// - Throws: what epoll_wait(2) gives, other than EINTR.
+    /// - Throws: the errors of epoll_wait(2), other than EINTR.
     public func run(woken: () -> Void = {}) throws(Errno) {
         let batch = EventBatch()
         while !stopping.load(ordering: .acquiring) {
@@ -115,7 +117,7 @@ public final class EventLoop: Sendable {
         }
     }
 
-    /// A handler that came earlier in the batch may have stopped the source, or changed what it waits for.
+    /// An earlier handler of the same batch may have stopped the source, or changed its interest.
     private func handle(_ token: UInt64, _ ready: Interest) {
         let source: Source? = sources.withLock { sources in
             guard let index = sources.index(token) else { return nil }
@@ -126,10 +128,14 @@ public final class EventLoop: Sendable {
         if !wanted.isEmpty { source.handler(wanted) }
     }
 
-    /// Has `run` call `woken`, from any thread, also before it was called.
+    /// Makes `run` call `woken`.
+    ///
+    /// Any thread may call it, also before `run`.
     public func wake() { wakeUp.signal() }
 
-    /// Makes `run` return, from any thread, also before it was called.
+    /// Makes `run` return.
+    ///
+    /// Any thread may call it, also before `run`.
     public func stop() {
         stopping.store(true, ordering: .releasing)
         wakeUp.signal()

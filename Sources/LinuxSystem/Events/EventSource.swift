@@ -3,12 +3,12 @@
 
 public import SystemPackage
 
-/// A descriptor that an event loop watches: for as long as this lives, or up to `stop`.
+/// A descriptor that an event loop watches, until this object is released or `stop` is called.
 ///
-/// Its owner stops it, or lets it go, before it closes the descriptor. Otherwise the loop would stop watching whatever
-/// has that number then.
+/// Its owner stops or releases it before it closes the descriptor. Otherwise the loop would stop watching another file
+/// that got the same number.
 ///
-/// Ownership: immutable, so any thread may call; the loop guards what it knows of the source.
+/// Ownership: immutable, so any thread may call its methods; the loop guards its own state of the source.
 public final class EventSource: Sendable {
     private let loop: EventLoop
     private let token: UInt64
@@ -20,15 +20,18 @@ public final class EventSource: Sendable {
         self.descriptor = descriptor
     }
 
-    /// Watches for this from now on. For none, only an error and the other side's end are reported. Does nothing after
-    /// `stop`.
-    /// - Throws: what epoll_ctl(2) gives: ENOMEM.
+    /// Changes the events that are watched for.
+    ///
+    /// With none, only errors and the end of the other side are reported. Does nothing after `stop`.
+    /// - Throws: the errors of epoll_ctl(2): ENOMEM.
     public func watch(for interest: Interest) throws(Errno) {
         try loop.change(token, of: descriptor, to: interest)
     }
 
-    /// Stops watching and lets go of the handler, which isn't called any more: not even for what the loop has found
-    /// already. On another thread than the loop's, one call may still be under way. A second `stop` does nothing.
+    /// Stops watching and releases the handler.
+    ///
+    /// The handler isn't called any more, not even for events that the loop has already received. If this isn't the
+    /// loop's thread, one call may still be running. A second `stop` does nothing.
     public func stop() { loop.remove(token, of: descriptor) }
 
     deinit { stop() }

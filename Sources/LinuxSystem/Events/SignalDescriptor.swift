@@ -3,17 +3,19 @@
 
 public import SystemPackage
 
-/// Signals as a readable descriptor (signalfd(2)), blocked in the thread that makes it and in all that it starts.
+/// Signals as a readable descriptor (signalfd(2)).
+///
+/// They are blocked in the thread that creates it, and in all threads that this thread starts.
 public final class SignalDescriptor: Sendable {
     private let descriptor: OwnedDescriptor
     /// The number, for an event loop.
     public var rawValue: CInt { descriptor.rawValue }
 
-    /// - Throws: what signalfd(2) gives.
+    /// - Throws: the errors of signalfd(2).
     public init(signals: [CInt], of system: any SystemCalls = LinuxKernel()) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.createSignalDescriptor(signals), of: system)
     }
 
-    /// The number of a signal that has arrived, or nil.
+    /// Takes a signal that has arrived and returns its number; nil when there is none.
     public func take() -> CInt? { descriptor.system.takeSignal(from: rawValue) }
 }

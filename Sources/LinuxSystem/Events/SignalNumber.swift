@@ -3,7 +3,7 @@
 
 internal import CLinux
 
-/// The signals that Martlet takes (signal(7)).
+/// The signals that Martlet handles (signal(7)).
 public enum SignalNumber {
     /// SIGHUP: the terminal is gone.
     public static var hangUp: CInt { CInt(CLINUX_SIGNAL_HANG_UP) }
@@ -11,6 +11,6 @@ public enum SignalNumber {
     public static var interrupt: CInt { CInt(CLINUX_SIGNAL_INTERRUPT) }
     /// SIGTERM.
     public static var terminate: CInt { CInt(CLINUX_SIGNAL_TERMINATE) }
-    /// SIGUSR1, which asks for the state of a machine that runs.
+    /// SIGUSR1, which asks for the state of a running machine.
     public static var user1: CInt { CInt(CLINUX_SIGNAL_USER_1) }
 }

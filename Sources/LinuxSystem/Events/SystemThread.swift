@@ -18,7 +18,7 @@ public struct SystemThread: Sendable {
     /// - Throws: EAGAIN when the system's or the user's limit on threads is reached.
     public init(name: String, _ body: @escaping @Sendable () -> Void) throws(Errno) {
         let context = Unmanaged.passRetained(Body(body))
-        // Safety: the reference count taken above is released by the new thread, or here when there is none.
+        // Safety: the new thread releases the reference taken above; without a thread, this function does.
         do throws(Errno) {
             identifier = try LinuxKernel().startThread(name: name, context: context.toOpaque()) { context in
                 Unmanaged<Body>.fromOpaque(context).takeRetainedValue().run()
@@ -35,6 +35,8 @@ public struct SystemThread: Sendable {
     /// Interrupts the system call that the thread is in (see `installKickHandler`).
     public func kick() { LinuxKernel().kickThread(identifier) }
 
-    /// Gives the kick signal (SIGRTMIN) its empty handler, once for the process, before the first `kick`.
+    /// Installs an empty handler for the kick signal (SIGRTMIN).
+    ///
+    /// Call it once in the process, before the first `kick`.
     public static func installKickHandler() throws(Errno) { try LinuxKernel().installKickHandler() }
 }

@@ -9,7 +9,7 @@ public final class TimerDescriptor: Sendable {
     /// The number, for an event loop.
     public var rawValue: CInt { descriptor.rawValue }
 
-    /// - Throws: what timerfd_create(2) gives.
+    /// - Throws: the errors of timerfd_create(2).
     public init(of system: any SystemCalls = LinuxKernel()) throws(Errno) {
         descriptor = OwnedDescriptor(adopting: try system.createTimer(), of: system)
     }
@@ -17,7 +17,7 @@ public final class TimerDescriptor: Sendable {
     /// Expires once in `nanoseconds` from now; at once when that is 0.
     public func arm(nanoseconds: UInt64) { descriptor.system.setTimer(rawValue, nanoseconds: max(nanoseconds, 1)) }
 
-    /// Forgets an expiry that has not happened yet.
+    /// Cancels an expiry that has not happened yet.
     public func disarm() { descriptor.system.setTimer(rawValue, nanoseconds: 0) }
 
     /// Takes the expiry; false when there was none.

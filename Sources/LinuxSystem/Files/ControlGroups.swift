@@ -3,16 +3,16 @@
 
 /// The limits of the control groups that this process is in, of version 1 or 2.
 ///
-/// Found without the table of mounts where the groups are in their usual place, as a table of many mounts takes long to
-/// read.
+/// Where the groups are in their usual place, they are found without the table of mounts, because a long table is slow
+/// to read.
 /// - SeeAlso: cgroups(7); Linux, Documentation/admin-guide/cgroup-v2.rst,
 ///   Documentation/admin-guide/cgroup-v1/{memory,hugetlb}.rst
 public struct ControlGroups {
-    /// What is limited.
+    /// The resource that is limited.
     public enum Resource: Equatable, Sendable {
-        /// Memory of ordinary pages, and the kernel's for this process.
+        /// Ordinary memory, and the kernel's memory for this process.
         case memory
-        /// What may be swapped out besides; with version 1, memory and that together.
+        /// Swap in version 2; memory and swap together in version 1.
         case swap
         /// Memory of huge pages of this many bytes.
         case hugePages(size: UInt64)
@@ -20,12 +20,12 @@ public struct ControlGroups {
 
     /// One limit.
     public struct Limit: Equatable, Sendable {
-        /// The file that says it.
+        /// The file with the limit.
         public let path: String
         /// The limit in bytes.
         public let bytes: UInt64
 
-        /// Puts the two together.
+        /// Combines the two.
         public init(path: String, bytes: UInt64) {
             self.path = path
             self.bytes = bytes
@@ -33,10 +33,10 @@ public struct ControlGroups {
     }
 
     private let system: any SystemCalls
-    /// /proc/self/cgroup, a line for each hierarchy: "0::/user.slice", "9:memory:/docker/0123".
+    /// /proc/self/cgroup, one line for each hierarchy: "0::/user.slice", "9:memory:/docker/0123".
     private let text: [UInt8]
 
-    /// - Throws: what reading /proc/self/cgroup gives. A kernel without control groups has no limits.
+    /// - Throws: the errors of reading /proc/self/cgroup. A kernel without control groups has no limits.
     public init(_ system: any SystemCalls) throws(Errno) {
         self.system = system
         do throws(Errno) { text = try system.readFile("/proc/self/cgroup", limit: 65536) } catch .noSuchFileOrDirectory
@@ -45,9 +45,10 @@ public struct ControlGroups {
         }
     }
 
-    /// The lowest limit, of this process's own group or one above; of two that are the same, the nearest. Nil where
-    /// there is none.
-    /// - Throws: what reading a file gives.
+    /// The lowest limit of this process's own group and all groups above it; of two equal ones, the nearest.
+    ///
+    /// Nil when there is none.
+    /// - Throws: the errors of reading a file.
     public func limit(of resource: Resource) throws(Errno) -> Limit? {
         let controller = resource.controller
         let old = path(controller)
@@ -70,8 +71,8 @@ public struct ControlGroups {
         return lowest
     }
 
-    /// The path of this process's group, below the root of the hierarchy of a controller of version 1, or of version 2
-    /// without one; the root's own is empty. Nil where there is no such hierarchy.
+    /// The path of this process's group below the root of a hierarchy; empty for the root itself. The hierarchy is that
+    /// of a controller of version 1, or that of version 2 for nil. Nil when there is no such hierarchy.
     private func path(_ controller: String?) -> String? {
         var start = 0
         while start < text.count {
@@ -83,7 +84,7 @@ public struct ControlGroups {
                 Self.lists(line[(first + 1)..<second], controller)
             else { continue }
             let path = line[(second + 1)...]
-            // A group that isn't below the root that this process sees: what it sees of it is the root.
+            // The group lies outside the root that this process sees, so the process sees only the root.
             return path.count == 1 || Self.leavesRoot(path) ? "" : String(decoding: path, as: UTF8.self)
         }
         return nil
@@ -97,31 +98,32 @@ public struct ControlGroups {
                 if dots == 2 { return true }
                 dots = 0
             } else {
-                // Any other byte makes it a name.
+                // Any other byte makes it an ordinary name.
                 dots = byte == UInt8(ascii: ".") ? dots + 1 : 3
             }
         }
         return dots == 2
     }
 
-    /// Whether a line's controllers have this one; nil for the line of version 2, which has none.
+    /// Whether a line lists this controller; nil for the line of version 2, which lists none.
     private static func lists(_ controllers: ArraySlice<UInt8>, _ controller: String?) -> Bool {
         guard let controller, !controllers.isEmpty else { return controller == nil && controllers.isEmpty }
         return controllers.split(separator: UInt8(ascii: ",")).contains { $0.elementsEqual(controller.utf8) }
     }
 
-    /// Whether swap of version 1 is counted with memory.
+    /// Whether version 1 is in use, which counts swap together with memory.
     public var countsSwapWithMemory: Bool { path("memory") != nil }
 
-    /// Whether memory of huge pages counts as ordinary memory, too (cgroup2's mount option memory_hugetlb_accounting,
-    /// since Linux 6.7).
-    /// - Throws: what reading /proc/self/mountinfo gives.
+    /// Whether huge pages count as ordinary memory too.
+    ///
+    /// This is cgroup2's mount option memory_hugetlb_accounting, since Linux 6.7.
+    /// - Throws: the errors of reading /proc/self/mountinfo.
     public func countHugePagesAsMemory() throws(Errno) -> Bool {
         if text.isEmpty { return false }
         return try mounts().contains { $0.kind == "cgroup2" && $0.options.contains("memory_hugetlb_accounting") }
     }
 
-    /// The number in a file; nil where there is no such file, or it says "max".
+    /// The number in a file; nil when the file doesn't exist or says "max".
     private func number(_ path: String) throws(Errno) -> UInt64? {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try system.readFile(path, limit: 4096) } catch .noSuchFileOrDirectory { return nil }
@@ -130,7 +132,7 @@ public struct ControlGroups {
 
     // MARK: Mounts
 
-    /// Where the groups are.
+    /// Where the groups are mounted.
     /// - Parameter controller: of version 1; nil for version 2.
     private func mountPoint(_ controller: String?) throws(Errno) -> String? {
         let usual = controller.map { "/sys/fs/cgroup/\($0)" } ?? "/sys/fs/cgroup"
@@ -175,7 +177,7 @@ extension ControlGroups.Resource {
         case .memory: [isOld ? "memory.limit_in_bytes" : "memory.max"]
         case .swap: [isOld ? "memory.memsw.limit_in_bytes" : "memory.swap.max"]
         case .hugePages(let size):
-            // What is taken, and what is set aside by mmap (mm/hugetlb_cgroup.c, mem_fmt).
+            // The limits for pages in use, and for pages that mmap reserves (mm/hugetlb_cgroup.c, mem_fmt).
             ["", ".rsvd"].map { "hugetlb.\(Self.text(size))\($0).\(isOld ? "limit_in_bytes" : "max")" }
         }
     }

@@ -11,7 +11,7 @@ public enum FileKind: Sendable, Equatable, CustomStringConvertible {
     case socket
     case characterDevice
     case blockDevice
-    /// None that Linux has.
+    /// No kind that Linux documents.
     case unknown
 
     /// - Parameter mode: `st_mode` of stat(2).
@@ -28,7 +28,7 @@ public enum FileKind: Sendable, Equatable, CustomStringConvertible {
             }
     }
 
-    /// With its article: "a FIFO".
+    /// The kind with its article: "a FIFO".
     public var description: String {
         switch self {
         case .regular: "a regular file"
@@ -42,30 +42,30 @@ public enum FileKind: Sendable, Equatable, CustomStringConvertible {
     }
 }
 
-/// What an open file is, and how long.
+/// The kind and size of an open file.
 public struct FileStatus: Sendable, Equatable {
-    /// What it is.
+    /// The kind of the file.
     public let kind: FileKind
-    /// In bytes; 0 for what is no regular file.
+    /// In bytes; 0 when it is no regular file.
     public let size: UInt64
 
-    /// Puts both together.
+    /// Combines both.
     public init(kind: FileKind, size: UInt64) {
         self.kind = kind
         self.size = size
     }
 }
 
-/// Why a file that the user has named can't be used.
+/// Why a file that the user named can't be used.
 public enum FileError: Error, Sendable, Equatable, CustomStringConvertible {
     /// A call failed.
     case failed(Errno)
-    /// It is of a kind that is of no use here.
+    /// The file is of a kind that can't be used here.
     case wrongKind(FileKind)
-    /// A FIFO that has nobody at its other end.
+    /// A FIFO without a process at its other end.
     case noPartner(isReader: Bool)
 
-    /// What is wrong with the file.
+    /// The reason as text.
     public var description: String {
         switch self {
         case .failed(let errno): errno.explained

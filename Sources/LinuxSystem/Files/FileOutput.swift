@@ -5,8 +5,8 @@ public import SystemPackage
 
 /// Writing whole files and messages.
 public enum FileOutput {
-    /// Writes all bytes, however often that takes.
-    /// - Throws: what write(2) gives: ENOSPC, EPIPE, EIO.
+    /// Writes all bytes, in as many calls as it takes.
+    /// - Throws: the errors of write(2): ENOSPC, EPIPE, EIO.
     public static func write(
         _ bytes: UnsafeRawBufferPointer, to descriptor: CInt, of system: any SystemCalls = LinuxKernel()
     ) throws(Errno) {
@@ -23,8 +23,8 @@ public enum FileOutput {
         }
     }
 
-    /// Writes all bytes, however often that takes.
-    /// - Throws: what write(2) gives.
+    /// Writes all bytes, in as many calls as it takes.
+    /// - Throws: the errors of write(2).
     static func write(_ bytes: [UInt8], to descriptor: CInt, of system: any SystemCalls) throws(Errno) {
         var failure: Errno?
         bytes.withUnsafeBytes { buffer in
@@ -33,13 +33,13 @@ public enum FileOutput {
         if let failure { throw failure }
     }
 
-    /// Writes what can be written.
+    /// Writes as much as possible, and ignores an error.
     public static func writeAll(_ bytes: UnsafeRawBufferPointer, to descriptor: CInt) {
         do { try write(bytes, to: descriptor) } catch {}
     }
 
     /// Replaces the content of the file at `path`, or creates it.
-    /// - Throws: what open(2), write(2) and close(2) give.
+    /// - Throws: the errors of open(2), write(2) and close(2).
     public static func replace(
         _ path: String, with bytes: [UInt8], of system: any SystemCalls = LinuxKernel()
     ) throws(Errno) {
@@ -48,7 +48,7 @@ public enum FileOutput {
             try? system.closeFile(descriptor)
             throw error
         }
-        // A full disk may show only here, on network file systems.
+        // On a network file system, a full disk may show only here.
         try system.closeFile(descriptor)
     }
 }

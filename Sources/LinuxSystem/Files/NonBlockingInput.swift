@@ -3,26 +3,27 @@
 
 public import SystemPackage
 
-/// What is read from without ever waiting for the writer, even if another process takes the bytes between poll(2) and
-/// read(2).
+/// An input that is read without ever waiting for the writer.
+///
+/// It doesn't wait even if another process takes the bytes between poll(2) and read(2).
 public final class NonBlockingInput: Sendable {
-    /// What became of a read.
+    /// The result of a read.
     public enum Outcome: Sendable, Equatable {
-        /// So many bytes came.
+        /// This many bytes were read.
         case read(Int)
-        /// There is nothing now.
+        /// There is nothing to read now.
         case nothing
         case end
         case failed(Errno)
     }
 
     private enum Route {
-        /// A regular file. It never makes a reader wait for a writer; reopened it would lose its position.
+        /// A regular file. Reading it never waits for a writer; reopening it would lose its position.
         case direct
-        /// A non-blocking open file description of our own: a terminal, a pipe.
+        /// A non-blocking open file description of Martlet's own: a terminal, a pipe.
         case reopened
-        /// A descriptor that can't be reopened. A socket has a non-blocking receive; the rest is polled before each
-        /// read, which is cut off when another reader has taken the bytes since.
+        /// A descriptor that can't be reopened. A socket has a non-blocking receive; others are polled before each
+        /// read, which is interrupted when another reader has taken the bytes in between.
         case shared
     }
 
@@ -30,12 +31,14 @@ public final class NonBlockingInput: Sendable {
     private let descriptor: CInt
     private let route: Route
 
-    /// Reads from what `descriptor` refers to. It stays the caller's, its flags are left alone, and it must stay open.
+    /// Reads from the file of `descriptor`.
+    ///
+    /// The descriptor stays the caller's and must stay open; its flags don't change.
     public convenience init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel()) {
         self.init(descriptor, of: system, reopens: true)
     }
 
-    /// - Parameter reopens: false as for a file that this user may not open.
+    /// - Parameter reopens: false acts like a file that this user may not open.
     init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel(), reopens: Bool) {
         self.system = system
         if let status = try? system.fileStatus(descriptor), status.kind == .regular {
@@ -59,7 +62,7 @@ public final class NonBlockingInput: Sendable {
     /// The number, for an event loop.
     public var rawValue: CInt { descriptor }
 
-    /// Reads what there is into `buffer`, which isn't empty.
+    /// Reads what is available into `buffer`, which must not be empty.
     public func read(into buffer: UnsafeMutableRawBufferPointer) -> Outcome {
         // Safety: each call writes at most `buffer.count` bytes to `base`.
         guard let base = buffer.baseAddress, buffer.count > 0 else { return .nothing }

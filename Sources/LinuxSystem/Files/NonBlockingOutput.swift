@@ -3,23 +3,23 @@
 
 public import SystemPackage
 
-/// What is written to without ever waiting for the reader.
+/// An output that is written without ever waiting for the reader.
 public struct NonBlockingOutput: ~Copyable, Sendable {
-    /// What became of a write.
+    /// The result of a write.
     public enum Outcome: Sendable, Equatable {
         case wrote(Int)
-        /// The reader is behind, and took nothing.
+        /// There is no room; nothing was written.
         case full
         case failed(Errno)
     }
 
     private enum Route {
-        /// A regular file. It never makes a writer wait for a reader; reopened it would lose its position.
+        /// A regular file. Writing it never waits for a reader; reopening it would lose its position.
         case direct
-        /// A non-blocking open file description of our own: a terminal, a pipe.
+        /// A non-blocking open file description of Martlet's own: a terminal, a pipe.
         case reopened
-        /// A descriptor that can't be reopened. A socket has a non-blocking send; the rest is polled before each write,
-        /// which is cut off when another writer has taken the room since.
+        /// A descriptor that can't be reopened. A socket has a non-blocking send; others are polled before each write,
+        /// which is interrupted when another writer has used the room in between.
         case shared(byteLimit: Int)
     }
 
@@ -27,12 +27,14 @@ public struct NonBlockingOutput: ~Copyable, Sendable {
     private let descriptor: CInt
     private let route: Route
 
-    /// Writes to what `descriptor` refers to. It stays the caller's, its flags are left alone, and it must stay open.
+    /// Writes to the file of `descriptor`.
+    ///
+    /// The descriptor stays the caller's and must stay open; its flags don't change.
     public init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel()) {
         self.init(descriptor, of: system, reopens: true)
     }
 
-    /// - Parameter reopens: false as for a file that this user may not open.
+    /// - Parameter reopens: false acts like a file that this user may not open.
     init(_ descriptor: CInt, of system: any SystemCalls = LinuxKernel(), reopens: Bool) {
         self.system = system
         if let status = try? system.fileStatus(descriptor), status.kind == .regular {
@@ -46,7 +48,7 @@ public struct NonBlockingOutput: ~Copyable, Sendable {
             return
         }
         self.descriptor = descriptor
-        // poll(2) promises PIPE_BUF (4096) bytes of room in a pipe, and in a terminal just any.
+        // poll(2) guarantees room for PIPE_BUF (4096) bytes in a pipe, but only for one byte in a terminal.
         route = .shared(byteLimit: system.isTerminal(descriptor) ? 1 : 4096)
     }
 
@@ -60,7 +62,7 @@ public struct NonBlockingOutput: ~Copyable, Sendable {
         guard let base = bytes.baseAddress, bytes.count > 0 else { return .wrote(0) }
         do throws(Errno) {
             let count = try write(base, bytes.count)
-            // A write of no bytes at all is none that POSIX describes; there may be room later.
+            // POSIX doesn't describe a write that returns 0. There may be room later.
             return count > 0 ? .wrote(count) : .full
         } catch .resourceTemporarilyUnavailable {
             return .full
@@ -76,14 +78,16 @@ public struct NonBlockingOutput: ~Copyable, Sendable {
         return try system.writeBriefly(descriptor, bytes, min(count, byteLimit))
     }
 
-    /// Waits until a write would find room or fail. False when the time is over first.
+    /// Waits until a write would find room or fail.
+    ///
+    /// False when the time runs out first.
     @discardableResult
     public func waitUntilWritable(milliseconds: CInt) -> Bool {
         (try? system.waitUntilWritable(descriptor, milliseconds: milliseconds)) ?? false
     }
 
-    /// Writes all of it, and waits for the reader for so long in all.
-    /// - Throws: ETIMEDOUT when the time is over first, and what write(2) gives.
+    /// Writes all bytes, and waits for the reader at most this long in total.
+    /// - Throws: ETIMEDOUT when the time runs out first, and the errors of write(2).
     public func write(_ bytes: UnsafeRawBufferPointer, within milliseconds: UInt32) throws(Errno) {
         let deadline = Clock.monotonicNanoseconds &+ UInt64(milliseconds) * 1_000_000
         var done = 0
@@ -94,7 +98,7 @@ public struct NonBlockingOutput: ~Copyable, Sendable {
             case .full:
                 let now = Clock.monotonicNanoseconds
                 guard now < deadline else { throw .timedOut }
-                // Rounded up, so that a wait of this length reaches the deadline.
+                // Rounded up, so that the wait reaches the deadline.
                 waitUntilWritable(milliseconds: CInt(clamping: (deadline - now) / 1_000_000 + 1))
             }
         }

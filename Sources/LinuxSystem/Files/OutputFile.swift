@@ -3,19 +3,20 @@
 
 public import SystemPackage
 
-/// A file whose content is known only later. It is opened at once, so that what stands in the way of writing it shows
-/// before the work that the content is the result of.
+/// A file whose content is known only later.
 ///
-/// A regular file keeps its old content until `finish` puts the new one in its place in one step. Where that can't be
-/// done, as in a folder that this user may not write to, and for a FIFO, a terminal or `/dev/null`, `finish` writes
+/// It is opened at once, so that a file that can't be written is reported before the work whose result it takes.
+///
+/// A regular file keeps its old content until `finish` replaces it with the new one in one step. Where that isn't
+/// possible, as in a folder that this user may not write to, and for a FIFO, a terminal or `/dev/null`, `finish` writes
 /// into the file itself.
 public final class OutputFile: Sendable {
     private enum Target: Sendable {
-        /// A file without a name, or with the temporary one, that takes the place of the one at `path`.
+        /// A file without a name, or with a temporary one, that replaces the file at `path`.
         case replacement(path: String, folder: String, temporary: String?)
         /// The regular file itself.
         case content
-        /// The file itself, from where its descriptor is.
+        /// The file itself, from the descriptor's current position.
         case stream
     }
 
@@ -23,13 +24,13 @@ public final class OutputFile: Sendable {
     private let descriptor: OwnedDescriptor
     private let target: Target
 
-    /// - Throws: `FileError`: `.wrongKind` for a directory, a socket or a block device, `.noPartner` for a FIFO that
-    ///   nobody reads.
+    /// - Throws: `FileError`: `.wrongKind` for a directory, a socket or a block device, `.noPartner` for a FIFO without
+    ///   a reader.
     public convenience init(_ path: String, of system: any SystemCalls = LinuxKernel()) throws(FileError) {
         try self.init(path, of: system, isUnnamed: true)
     }
 
-    /// - Parameter isUnnamed: false as on a file system that has no files without a name.
+    /// - Parameter isUnnamed: false acts like a file system that doesn't support files without a name.
     init(_ path: String, of system: any SystemCalls = LinuxKernel(), isUnnamed: Bool) throws(FileError) {
         let (raw, target) = try Self.open(path, system, isUnnamed)
         self.system = system
@@ -43,7 +44,7 @@ public final class OutputFile: Sendable {
         _ path: String, _ kernel: any SystemCalls, _ isUnnamed: Bool
     ) throws(FileError) -> (CInt, Target) {
         if let number = descriptorNumber(path) {
-            // Opened again, a file would be written from its start.
+            // Opening the file again would write it from its start.
             do { return (try kernel.duplicate(number), .stream) } catch { throw .failed(error) }
         }
         let existing: CInt
@@ -54,7 +55,7 @@ public final class OutputFile: Sendable {
         let kind = try? kernel.fileStatus(existing).kind
         switch kind {
         case .regular:
-            // Links are followed, and stay.
+            // Symbolic links are followed and aren't replaced.
             let path = (try? kernel.readLink("/proc/self/fd/\(existing)")) ?? path
             guard let (new, target) = try? replacement(of: path, kernel, isUnnamed) else { return (existing, .content) }
             if let mode = try? kernel.fileMode(existing) { try? kernel.setMode(new, mode) }
@@ -77,7 +78,7 @@ public final class OutputFile: Sendable {
         }
     }
 
-    /// The number of a descriptor of this process that a path stands for.
+    /// The number of the descriptor that a path such as "/dev/fd/3" stands for.
     private static func descriptorNumber(_ path: String) -> CInt? {
         switch path {
         case "/dev/stdout": return 1
@@ -94,7 +95,7 @@ public final class OutputFile: Sendable {
         of path: String, _ kernel: any SystemCalls, _ isUnnamed: Bool
     ) throws(Errno) -> (CInt, Target) {
         let name = path.split(separator: "/", omittingEmptySubsequences: false).last ?? ""
-        // "" and "." are no names of a file.
+        // "" and "." can't name a file.
         guard !name.isEmpty else { throw .noSuchFileOrDirectory }
         let folder = name.utf8.count == path.utf8.count ? "." : String(path.dropLast(name.count))
         if isUnnamed {
@@ -118,8 +119,8 @@ public final class OutputFile: Sendable {
     }
 
     /// Writes the content. Call it once.
-    /// - Parameter timeoutMilliseconds: how long the reader of a FIFO or a terminal is waited for; nil for any time.
-    /// - Throws: what write(2), linkat(2) and rename(2) give, ETIMEDOUT when the reader took too long.
+    /// - Parameter timeoutMilliseconds: how long to wait for the reader of a FIFO or a terminal; nil for no limit.
+    /// - Throws: the errors of write(2), linkat(2) and rename(2); ETIMEDOUT when the reader took too long.
     public func finish(_ bytes: [UInt8], timeoutMilliseconds: UInt32? = nil) throws(Errno) {
         var failure: Errno?
         bytes.withUnsafeBytes { buffer in
@@ -127,7 +128,7 @@ public final class OutputFile: Sendable {
         }
         if let failure { throw failure }
         guard case .replacement(let path, let folder, let temporary) = target else { return }
-        // A file that is mounted by itself, as into a container, can't be replaced.
+        // A file that is itself a mount point, as in a container, can't be replaced.
         do { try replace(path, folder, temporary) } catch { try FileOutput.replace(path, with: bytes, of: system) }
     }
 
@@ -151,7 +152,7 @@ public final class OutputFile: Sendable {
         try FileOutput.write(bytes, to: descriptor.rawValue, of: system)
     }
 
-    /// What is left when there is no content after all. After `finish` the name is gone.
+    /// Removes the temporary file when there was no content after all. `finish` has renamed it.
     private func removeTemporary() {
         if case .replacement(_, _, let temporary?) = target { try? system.removeFile(temporary) }
     }

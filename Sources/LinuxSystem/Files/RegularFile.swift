@@ -3,9 +3,11 @@
 
 public import SystemPackage
 
-/// A regular file that the user has named, open for reading. Anything else is refused, and never waited for.
+/// A regular file that the user named, open for reading.
+///
+/// Any other kind is refused without waiting for it.
 public struct RegularFile: ~Copyable, Sendable {
-    /// In bytes, when it was opened.
+    /// The size in bytes at the time of opening.
     public let size: UInt64
     private let descriptor: OwnedDescriptor
     private let system: any SystemCalls
@@ -26,7 +28,7 @@ public struct RegularFile: ~Copyable, Sendable {
     /// Closes it now. Call it after the last read. A second call does nothing.
     public func close() { descriptor.close() }
 
-    /// Fills `target` from `offset`; returns how many bytes there were.
+    /// Fills `target` from `offset`; returns how many bytes were read.
     public func read(into target: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(Errno) -> Int {
         var done = 0
         while done < target.count {
@@ -38,7 +40,7 @@ public struct RegularFile: ~Copyable, Sendable {
         return done
     }
 
-    /// The bytes in front, at most `count` of them.
+    /// The first bytes of the file, at most `count`.
     public func prefix(_ count: Int) throws(Errno) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
         var result: Result<Int, Errno> = .success(0)
@@ -62,7 +64,7 @@ public struct RegularFile: ~Copyable, Sendable {
 }
 
 extension FileError {
-    /// Why `path` couldn't be opened: open(2) says no more of a socket than ENXIO.
+    /// Why `path` couldn't be opened: for a socket, open(2) gives only ENXIO.
     static func opening(_ path: String, _ errno: Errno, of system: any SystemCalls) -> FileError {
         guard errno == .noSuchAddressOrDevice, let kind = try? system.fileKind(path), kind == .socket else {
             return .failed(errno)

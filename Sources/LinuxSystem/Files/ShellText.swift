@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Words for commands that a person may paste into a shell.
+/// Quotes words for commands that a person pastes into a shell.
 public enum ShellText {
     /// `text` as one word.
     public static func quoted(_ text: String) -> String {

@@ -5,8 +5,10 @@ public import SystemPackage
 
 /// Standard input, output and error.
 public enum StandardDescriptors {
-    /// Keeps the three numbers from the files that the process opens later, should it have been started without them:
-    /// else what the guest prints could end up in a device.
-    /// - Throws: what open(2) gives.
+    /// Reserves the three numbers if the process was started without them.
+    ///
+    /// Otherwise a file that the process opens later could get one of them, and the guest's output could go to a
+    /// device.
+    /// - Throws: the errors of open(2).
     public static func reserve() throws(Errno) { try LinuxKernel().reserveStandardDescriptors() }
 }

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// A folder of Martlet's own below one that it shares with other programs: /run/martlet/former-drivers.
+/// A folder of Martlet's own below a folder that other programs use too: /run/martlet/former-drivers.
 ///
-/// Its folders have the mode 0755 and its files 0644, whatever the umask. Nothing in it is reached through a symbolic
-/// link, and what belongs to somebody else than root and this user is refused.
+/// Its folders have the mode 0755 and its files 0644, whatever the umask. Symbolic links in it are not followed, and a
+/// file that belongs neither to root nor to this user is refused.
 public struct StateFolder: Equatable, Sendable {
     /// The shared folder, whose owner is trusted.
     public let base: String
-    /// The folders below it, from the outermost on; names without slashes.
+    /// The folders below it, outermost first; names without slashes.
     public let names: [String]
 
-    /// The folder of these names, one in the other, below `base`.
+    /// The folder of these nested names below `base`.
     public init(base: String, names: [String]) {
         self.base = base
         self.names = names
     }
 
-    /// Where `bind` notes what the host had: a folder that a restart of the host empties, as it does sysfs.
+    /// Where `bind` notes the host's former drivers: a folder that a restart of the host empties, as it does sysfs.
     public static var formerDrivers: StateFolder { StateFolder(base: "/run", names: ["martlet", "former-drivers"]) }
 
     /// Its path.
     public var path: String { names.reduce(base) { "\($0)/\($1)" } }
 
-    /// The outermost of its folders, which is the one that is locked.
+    /// The outermost of its folders: the one that is locked.
     public var outermost: StateFolder { StateFolder(base: base, names: Array(names.prefix(1))) }
 }
 
@@ -31,16 +31,16 @@ public struct StateFolder: Equatable, Sendable {
 public enum StateFolderError: Error, Equatable, Sendable {
     /// A system call on a path failed.
     case call(String, path: String, Errno)
-    /// It belongs to a user who is neither root nor this one.
+    /// It belongs neither to root nor to this user.
     case foreign(path: String, owner: UInt32)
     /// Users other than its owner may write to it.
     case writable(path: String)
-    /// A symbolic link, or something else that is no folder.
+    /// A symbolic link, or something else that is not a folder.
     case notAFolder(path: String)
-    /// A symbolic link, or something else that is no regular file.
+    /// A symbolic link, or something else that is not a regular file.
     case notAFile(path: String)
 
-    /// What is wrong, then what to do, a line each; commands stand after "run: ".
+    /// What is wrong, then what to do, one line each; commands follow "run: ".
     public var lines: [String] {
         switch self {
         case .call(let call, let path, let errno):
@@ -72,6 +72,6 @@ public enum StateFolderError: Error, Equatable, Sendable {
 }
 
 extension StateFolderError: CustomStringConvertible {
-    /// A line each.
+    /// The lines as one text.
     public var description: String { lines.joined(separator: "\n  ") }
 }

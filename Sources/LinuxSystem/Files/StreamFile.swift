@@ -3,15 +3,15 @@
 
 internal import SystemPackage
 
-/// Reads a file that the user has named and that may be a stream: `/dev/stdin`, a FIFO, a shell's `<(command)`.
+/// Reads a file that the user named and that may be a stream: `/dev/stdin`, a FIFO, a shell's `<(command)`.
 public enum StreamFile {
-    /// How long a FIFO may be without a writer.
+    /// How long to wait for a FIFO's first writer.
     static let patienceMilliseconds: CInt = 10_000
 
     /// The whole content, up to the stream's end.
     ///
-    /// A pipe's writer and who types on a terminal may take their time, as with any other program. What nobody is known
-    /// to write to is given up after `patienceMilliseconds`.
+    /// It waits without a limit for a pipe's writer and for a person at a terminal, as other programs do. It gives up
+    /// after `patienceMilliseconds` when no writer is known.
     /// - Throws: `FileError.failed` with EFBIG over `limit` bytes and EISDIR, `.wrongKind` for a socket, `.noPartner`.
     public static func content(_ path: String, limit: Int) throws(FileError) -> [UInt8] {
         try content(path, limit: limit, patienceMilliseconds: patienceMilliseconds)
@@ -38,7 +38,7 @@ public enum StreamFile {
         _ descriptor: CInt, _ kind: FileKind, of kernel: LinuxKernel, limit: Int, patience: CInt
     ) throws(Errno) -> [UInt8] {
         var content: [UInt8] = []
-        /// How it was waited for a FIFO's first writer.
+        /// Whether the wait for a FIFO's first writer found one; nil before a wait.
         var wait: Bool?
         let chunkSize = 4096
         var chunk = [UInt8](repeating: 0, count: chunkSize)
@@ -58,7 +58,7 @@ public enum StreamFile {
                 guard content.count + count <= limit else { throw .fileTooLarge }
                 content.append(contentsOf: chunk[..<count])
             } else {
-                // The end, or no writer so far: poll(2) reports a FIFO's end only once there was one.
+                // The end, or no writer so far: poll(2) reports a FIFO's end only after it had a writer.
                 if wait == false { throw .timedOut }
                 guard kind == .fifo, content.isEmpty, wait == nil else { return content }
                 wait = try kernel.waitUntilReadable(descriptor, milliseconds: patience)

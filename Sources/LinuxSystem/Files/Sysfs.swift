@@ -5,12 +5,12 @@ public import SystemPackage
 
 /// Reads the files of a kernel tree such as /sys.
 public struct Sysfs: Sendable {
-    /// The folder that stands for /sys, without a slash at its end.
+    /// The folder used as /sys, without a slash at its end.
     public let root: String
-    /// The kernel that is asked.
+    /// The system calls that are used.
     public let system: any SystemCalls
 
-    /// A `root` other than /sys serves tests with a tree of their own.
+    /// Reads below `root`; tests pass a tree of their own.
     public init(root: String = "/sys", system: any SystemCalls) {
         self.root = root
         self.system = system
@@ -23,7 +23,7 @@ public struct Sysfs: Sendable {
         return String(decoding: bytes, as: UTF8.self)
     }
 
-    /// The last component of what a symbolic link points to, or nil where there is no such link.
+    /// The last component of a symbolic link's target; nil if there is no such link.
     public func linkName(_ path: String) throws(Errno) -> String? {
         do {
             let target = try system.readLink("\(root)/\(path)")
@@ -33,12 +33,12 @@ public struct Sysfs: Sendable {
         }
     }
 
-    /// The names in a folder; none where there is no such folder.
+    /// The names in a folder; none if there is no such folder.
     public func names(_ path: String) throws(Errno) -> [String] {
         do { return try system.listDirectory("\(root)/\(path)") } catch .noSuchFileOrDirectory { return [] }
     }
 
-    /// Whether a folder is there.
+    /// Whether a folder exists.
     public func hasDirectory(_ path: String) throws(Errno) -> Bool {
         do { return try system.isDirectory("\(root)/\(path)") } catch .noSuchFileOrDirectory { return false }
     }

@@ -4,24 +4,26 @@
 internal import Synchronization
 internal import SystemPackage
 
-/// Writes messages and trace events, whole lines, from a thread of its own: who logs never waits for whoever reads the
-/// lines.
+/// Writes messages and trace events, as whole lines, on a thread of its own.
 ///
-/// The lines come in the order in which they were added. So many wait for a slow reader; what comes on top is dropped,
-/// and a line says how many were at the place where they are missing. The thread starts with the first line.
+/// A thread that logs never waits for the reader of the lines.
 ///
-/// Ownership: the thread and the owner share `Core`, whose state is under its lock. It is held for the length of an
-/// append or of a swap, below whatever lock the adding thread has, and nothing is called out to under it but the clock.
+/// The lines are written in the order in which they were added. A limited number waits for a slow reader. Further lines
+/// are dropped, and a line in their place says how many. The thread starts with the first line.
+///
+/// Ownership: the thread and the owner share `Core`, whose state is under its lock. The lock is held only for an append
+/// or a swap, below any lock that the adding thread holds; under it only the clock is called.
 public final class LineWriter: Sendable {
-    /// The number of lines that may wait: some 100 bytes each.
+    /// The number of lines that may wait, about 100 bytes each.
     public static let capacity = 4096
     /// The number of bytes of messages that may wait.
     static let byteCapacity = 1 << 20
 
     private let core: Core
 
-    /// Writes to what `descriptor` refers to: it stays the caller's, its flags aren't touched, and it must stay open
-    /// until the process ends.
+    /// Writes to the file of `descriptor`.
+    ///
+    /// The descriptor stays the caller's and must stay open until the process ends; its flags don't change.
     public init(to descriptor: CInt) {
         core = Core(
             write: { text in
@@ -37,7 +39,7 @@ public final class LineWriter: Sendable {
             })
     }
 
-    /// - Parameter write: takes whole lines, on the writer's thread; it may wait as long as it likes.
+    /// - Parameter write: takes whole lines, on the writer's thread; it may wait without a limit.
     init(write: @escaping @Sendable (String) -> Void) {
         core = Core(write: write, writeLast: { text, _ in write(text) })
     }
@@ -45,16 +47,16 @@ public final class LineWriter: Sendable {
     /// How many lines were dropped so far.
     public var droppedLineCount: UInt64 { core.state.withLock { $0.droppedInAll } }
 
-    /// Has an event written, stamped with the time since the host's boot. Never waits.
+    /// Adds an event, stamped with the time since the host's boot. Never waits.
     public func add(_ name: String, _ detail: String) {
-        // The clock under the lock, so that the order of the lines is that of their times.
+        // The clock is read under the lock, so that the lines are in the order of their times.
         add { .event(nanoseconds: Clock.monotonicNanoseconds, name: name, detail: detail) }
     }
 
-    /// Has a message of one or more lines written. Never waits.
+    /// Adds a message of one or more lines. Never waits.
     public func add(_ message: String) { add { .message(message) } }
 
-    /// The same for what `finish` is about to write: it has room in any case, and starts no thread.
+    /// Adds a message just before `finish`: it is never dropped, and starts no thread.
     public func addLast(_ message: String) {
         core.state.withLock { $0.lines.append(.message(message)) }
     }
@@ -69,11 +71,11 @@ public final class LineWriter: Sendable {
         if starts { start() } else { worker?.wakeUp.signal() }
     }
 
-    /// Starts the thread. Without it the lines wait for `finish`.
+    /// Starts the thread. If that fails, the lines wait for `finish`.
     private func start() {
         let core = core
-        // The new thread has the mask of this one: a signal that is meant for the event loop must not end the process
-        // there.
+        // The new thread inherits this thread's mask. All signals are blocked there, because a signal for the event
+        // loop would end the process.
         let kernel = LinuxKernel()
         let before = kernel.blockAllSignals()
         defer { kernel.restoreSignals(before) }
@@ -84,15 +86,15 @@ public final class LineWriter: Sendable {
                 done.signal()
             }
             core.state.withLock { $0.worker = Worker(thread: thread, wakeUp: wakeUp, done: done) }
-            // For lines that came before there was a worker to wake.
+            // For lines that were added before the worker was set.
             wakeUp.signal()
         } catch {}
     }
 
-    /// Takes no more, and waits until all is written; not forever, if nobody reads.
+    /// Accepts no more lines, and waits until all are written, but no longer than the timeout.
     ///
-    /// Call it when no other thread adds lines any more. A thread that is still writing in the end is left alone: it
-    /// ends with its write, or with the process.
+    /// Call it when no other thread adds lines any more. If the thread is still writing after the timeout, it isn't
+    /// joined: it ends with its write, or with the process.
     public func finish(timeoutMilliseconds: UInt32 = 1000) {
         let (worker, rest): (Worker?, Batch) = core.state.withLock { state in
             guard !state.isClosed else { return (nil, Batch()) }
@@ -112,7 +114,7 @@ public final class LineWriter: Sendable {
     deinit { finish() }
 }
 
-/// What waits to be written.
+/// A line, or a message of several, that waits to be written.
 private enum Line: Sendable {
     case event(nanoseconds: UInt64, name: String, detail: String)
     case message(String)
@@ -125,24 +127,24 @@ private enum Line: Sendable {
     }
 }
 
-/// The thread, what wakes it, and what it signals at its end.
+/// The thread, the eventfd that wakes it, and the one that it signals at its end.
 private struct Worker: Sendable {
     let thread: SystemThread
     let wakeUp: EventDescriptor
     let done: EventDescriptor
 }
 
-/// Lines in their order, and how many are missing behind them.
+/// Lines in their order, and the numbers of those that were dropped after them.
 private struct Batch: Sendable {
     var lines: [Line] = []
-    /// Messages that had no room.
+    /// Messages that were dropped.
     var droppedMessages: UInt64 = 0
-    /// Events that had none, and when the first of them came.
+    /// Events that were dropped, and the time of the first of them.
     var droppedEvents: UInt64 = 0
     var droppedSince: UInt64 = 0
     var isClosed = false
 
-    /// The kernel keeps a write of so many bytes to a pipe in one piece (PIPE_BUF, pipe(7)): no message of another
+    /// The kernel doesn't split a write of up to this many bytes to a pipe (PIPE_BUF, pipe(7)): no message of another
     /// process gets between the parts of a line.
     private static let pieceBytes = 4096
 
@@ -184,11 +186,11 @@ private struct State {
     var missing = Batch()
     var droppedInAll: UInt64 = 0
     var isClosed = false
-    /// Whether the thread has been started, or couldn't be.
+    /// Whether the start of the thread was tried, with or without success.
     var hasTried = false
     var worker: Worker?
 
-    /// False where there is no room.
+    /// Adds a line; false when there is no room.
     mutating func append(_ line: Line) -> Bool {
         if isClosed { return false }
         var bytes = 0
@@ -221,9 +223,9 @@ private struct State {
 
 private final class Core: Sendable {
     let state = Mutex(State())
-    /// Writes whole lines, and waits as long as it takes.
+    /// Writes whole lines, and waits without a limit.
     private let write: @Sendable (String) -> Void
-    /// Writes whole lines, and waits for so many milliseconds.
+    /// Writes whole lines, and waits at most this many milliseconds.
     let writeLast: @Sendable (String, UInt32) -> Void
 
     init(write: @escaping @Sendable (String) -> Void, writeLast: @escaping @Sendable (String, UInt32) -> Void) {

@@ -3,11 +3,13 @@
 
 internal import Synchronization
 
-/// How much a message matters, the least urgent first. It has no raw value, which the help of `--log-level` would show.
+/// The severity of a message, the least urgent first.
+///
+/// It has no raw value, because the help of `--log-level` would show it.
 public enum LogLevel: Comparable, CaseIterable, Sendable {
     case trace, debug, info, warning, error
 
-    /// How messages and `--log-level` have it: "warning".
+    /// The name in messages and for `--log-level`: "warning".
     public var name: String {
         switch self {
         case .trace: "trace"
@@ -19,15 +21,15 @@ public enum LogLevel: Comparable, CaseIterable, Sendable {
     }
 }
 
-/// Where the modules' messages go.
+/// The receiver of the modules' messages.
 ///
-/// The command line hands in standard error. Below the threshold nothing is formatted.
+/// The command line passes one that writes to standard error. A message below the threshold isn't formatted.
 public struct Log: Sendable {
-    /// Messages below it are not made.
+    /// The lowest level that is written.
     public let threshold: LogLevel
     private let write: @Sendable (LogLevel, String) -> Void
 
-    /// - Parameter write: called on whichever thread logs.
+    /// - Parameter write: called on the thread that logs.
     public init(threshold: LogLevel, write: @escaping @Sendable (LogLevel, String) -> Void) {
         self.threshold = threshold
         self.write = write
@@ -36,12 +38,12 @@ public struct Log: Sendable {
     /// A log that drops everything.
     public static var silent: Log { Log(threshold: .error) { _, _ in } }
 
-    /// Writes `message`, which is only formatted when it is wanted.
+    /// Writes `message`, which is formatted only if its level is written.
     public func callAsFunction(_ level: LogLevel, _ message: @autoclosure () -> String) {
         if level >= threshold { write(level, message()) }
     }
 
-    /// This log, which writes each message once.
+    /// A copy of this log that writes each message only once.
     public var withoutRepetitions: Log {
         let written = WrittenMessages()
         let write = write
@@ -51,7 +53,7 @@ public struct Log: Sendable {
     }
 }
 
-/// What a log has written so far; guarded by its own lock.
+/// The messages that a log has written so far; guarded by its own lock.
 private final class WrittenMessages: Sendable {
     let texts = Mutex<Set<String>>([])
 }

@@ -1,26 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Picks the trace events that the user asked for.
+/// Selects the trace events that the user asked for.
 ///
-/// Whoever has events keeps a `Tracer?`: off means nil, and costs a look at that. `tracer?.trace(…)` then formats
-/// nothing. Immutable, so any thread may use it, also with a lock held: it never waits for whoever reads the lines.
+/// A source of events keeps a `Tracer?`: when tracing is off it is nil, and `tracer?.trace(…)` costs one comparison and
+/// formats nothing. Immutable, so any thread may use it, also with a lock held: it never waits for the reader of the
+/// lines.
 public final class Tracer: Sendable {
     private let patterns: [[UInt8]]
     private let sink: @Sendable (_ name: String, _ detail: String) -> Void
 
     /// - Parameters:
-    ///   - patterns: globs over the events' names: `*` stands for any bytes, `?` for one. Without any there is no
-    ///     tracer.
-    ///   - sink: takes an event's name and what there is to say of it, on whichever thread traces, perhaps with a
-    ///     device's lock held. It must not wait: see `LineWriter.add`.
+    ///   - patterns: globs for the events' names: `*` stands for any bytes, `?` for one byte. With no pattern the
+    ///     result is nil.
+    ///   - sink: takes an event's name and detail, on the thread that traces, perhaps with a device's lock held. It
+    ///     must not wait: see `LineWriter.add`.
     public init?(patterns: [String], sink: @escaping @Sendable (_ name: String, _ detail: String) -> Void) {
         if patterns.isEmpty { return nil }
         self.patterns = patterns.map { Array($0.utf8) }
         self.sink = sink
     }
 
-    /// Hands the event `name` with its `detail` on, when it is wanted.
+    /// Passes the event `name` with its `detail` to the sink, if a pattern matches.
     public func trace(_ name: String, _ detail: @autoclosure () -> String) {
         if wants(name) { sink(name, detail()) }
     }
@@ -31,12 +32,12 @@ public final class Tracer: Sendable {
         return patterns.contains { Self.matches($0, name) }
     }
 
-    /// Whether the glob `pattern` matches all of `text`. Linear in space, and never worse than the product of the
-    /// lengths.
+    /// Whether the glob `pattern` matches all of `text`. It uses constant space, and time at most proportional to the
+    /// product of the lengths.
     static func matches(_ pattern: [UInt8], _ text: [UInt8]) -> Bool {
         var at = 0
         var position = 0
-        // Where the last star was, and how far into the text it has been tried.
+        // The position of the last star, and how far into the text it has been tried.
         var star: (pattern: Int, text: Int)?
         while position < text.count {
             if at < pattern.count, pattern[at] == UInt8(ascii: "*") {

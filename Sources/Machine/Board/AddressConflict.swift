@@ -3,11 +3,11 @@
 
 internal import PlatformBus
 
-/// Two parts of the board that can't both have the addresses that they want.
+/// Two parts of the board whose requested addresses overlap.
 public struct AddressConflict: Equatable, Sendable, CustomStringConvertible {
     struct Part: Equatable, Sendable {
         let name: String
-        /// The configuration's key that moves it; nil for what stays where it is.
+        /// The configuration's key that moves it; nil if it can't be moved.
         var key: String?
         let range: GuestRange
     }

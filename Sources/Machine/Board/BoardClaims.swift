@@ -6,7 +6,7 @@ internal import KVM
 internal import PlatformBus
 
 extension BoardLayout {
-    /// A bus with RAM and the interrupt controller on it.
+    /// Creates a bus with RAM and the interrupt controller on it.
     func makeBus() throws(MachineError) -> BusMap {
         let bus = BusMap(windows: windows, spiCount: InterruptController.maximumSPICount, fixed: [addresses])
         do throws(PlatformBusError) {
@@ -17,8 +17,9 @@ extension BoardLayout {
     }
 }
 
-/// Claims places on the bus for the board's own devices. Those with a fixed address claim theirs before the
-/// passed-through devices, and those that can move after them.
+/// Claims places on the bus for the board's own devices.
+///
+/// Devices with a fixed address claim it before the passed-through devices, and those that can move after them.
 struct BoardClaims {
     private let bus: BusMap
     private let layout: BoardLayout
@@ -29,17 +30,17 @@ struct BoardClaims {
         self.layout = layout
     }
 
-    /// Claims what devices at fixed addresses need. The address of one with a substitute is claimed by `place`: the
-    /// substitute may have the very same.
-    /// - Throws: `MachineError.bus` when something else is there.
+    /// Claims the windows of devices at fixed addresses. `place` claims that of a device with a substitute, because the
+    /// substitute may have the same address.
+    /// - Throws: `MachineError.bus` when the address is already claimed.
     mutating func reserveFixed(_ devices: [any BoardDevice]) throws(MachineError) {
         for device in devices where device.windows.allSatisfy(\.isFixed) {
             fixed.append((device.name, try claim(device, reservesWindows: device.substitute == nil)))
         }
     }
 
-    /// The place of each device; what isn't claimed yet is claimed now.
-    /// - Throws: `MachineError.bus` when something else is there.
+    /// The place of each device; windows that aren't claimed yet are claimed now.
+    /// - Throws: `MachineError.bus` when the address is already claimed.
     func place(_ devices: [any BoardDevice]) throws(MachineError) -> [(device: any BoardDevice, place: Place)] {
         var placed: [(device: any BoardDevice, place: Place)] = []
         for device in devices {

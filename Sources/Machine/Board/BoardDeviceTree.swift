@@ -11,7 +11,7 @@ internal import PlatformBus
 /// - SeeAlso: Devicetree Specification v0.4, chapter 3; Linux, Documentation/devicetree/bindings
 struct BoardDeviceTree {
     let layout: BoardLayout
-    /// What the platform bus covers: its windows, and regions at fixed addresses elsewhere.
+    /// The ranges of the platform bus: its windows, and regions at fixed addresses elsewhere.
     let busRanges: [GuestRange]
     let vcpuCount: Int
     let interruptController: InterruptController.Version
@@ -19,13 +19,14 @@ struct BoardDeviceTree {
     let bootArguments: String?
     /// Fresh random bytes for the guest's entropy pool.
     let randomSeed: [UInt8]
-    /// The interrupt controller's, to which everything on the board refers: 1, but for a base tree.
+    /// The phandle of the interrupt controller, which every device of the board refers to: 1, unless a base tree has
+    /// another.
     let controllerPhandle: Phandle
 
     /// - Parameters:
     ///   - devices: nodes of the board's own devices; one of them is the serial port.
-    ///   - clocks: nodes that stand beside them at the root: fixed clocks and regulators.
-    ///   - passedThrough: nodes for the platform bus, or the root where they have no address.
+    ///   - clocks: nodes beside them at the root: fixed clocks and regulators.
+    ///   - passedThrough: nodes for the platform bus, or for the root if they have no address.
     func tree(devices: [Node], clocks: [Node], passedThrough: [Node]) -> Tree {
         var root = Node(
             "",
@@ -44,8 +45,8 @@ struct BoardDeviceTree {
         return Tree(root: root)
     }
 
-    /// A bus has children with addresses only (dt-schema, simple-bus.yaml). A device without one, such as gpio-keys,
-    /// stands at the root, unless something of the board's has its name.
+    /// Whether a node belongs on the bus. Children of a bus must have addresses (dt-schema, simple-bus.yaml). A device
+    /// without one, such as gpio-keys, is at the root, unless a node of the board has the same name.
     private func isOnBus(_ node: Node) -> Bool {
         node[property: "reg"] != nil || ["aliases", "chosen", "cpus", "psci", "timer"].contains(node.name)
     }
@@ -58,8 +59,8 @@ struct BoardDeviceTree {
         Self.name("platform-bus", busRanges.first?.base ?? BoardLayout.lowWindowBase)
     }
 
-    /// What an overlay may call the board's nodes, and each device's path.
-    /// - Parameters: as for `tree`; `labels` are the devices' own.
+    /// The labels of the board's nodes for overlays, and each device's path.
+    /// - Parameters: as for `tree`; `labels` are the devices' own labels.
     func names(devices: [Node], clocks: [Node], passedThrough: [Node], labels: [String?]) -> TreeAdditions.Names {
         var board: [(label: String, path: String)] = [
             ("gic", "/" + Self.name("interrupt-controller", layout.interruptController.base))
@@ -72,7 +73,7 @@ struct BoardDeviceTree {
             devices: zip(labels, passedThrough).map { ($0, isOnBus($1) ? "/\(busName)/\($1.name)" : "/\($1.name)") })
     }
 
-    /// A node's name with "_" for what no label may have: "clock_24000000".
+    /// A node's name with "_" for each character that a label can't have: "clock_24000000".
     private static func label(_ name: String) -> String {
         String(decoding: name.utf8.map { isLabelCharacter($0) ? $0 : UInt8(ascii: "_") }, as: UTF8.self)
     }
@@ -133,7 +134,7 @@ struct BoardDeviceTree {
 
     /// Secure, non-secure, virtual and hypervisor timer, private to each CPU (arm,arch_timer.yaml).
     private var timer: Node {
-        // GICv2 wants the CPUs that a private interrupt is for, one bit each, in bits 15:8 (arm,gic.yaml).
+        // GICv2 requires a mask of the CPUs of a private interrupt, one bit each, in bits 15:8 (arm,gic.yaml).
         let mask: UInt32 = interruptController == .v2 ? ((1 << UInt32(min(vcpuCount, 8))) - 1) << 8 : 0
         let lines: [UInt32] = [13, 14, 11, 10]
         return Node(
@@ -157,7 +158,7 @@ struct BoardDeviceTree {
             Self.name("interrupt-controller", base),
             [
                 "compatible": .string(interruptController == .v3 ? "arm,gic-v3" : "arm,cortex-a15-gic"),
-                // No address: who refers to an interrupt by a map (interrupt-map) gives none for its parent.
+                // No address: an interrupt map (interrupt-map) has no address for this parent.
                 "#address-cells": .cell(0), "#interrupt-cells": .cell(3), "interrupt-controller": .empty,
                 "reg": .cells64(frames),
                 "phandle": .phandle(controllerPhandle),
@@ -165,7 +166,7 @@ struct BoardDeviceTree {
     }
 
     private func platformBus(_ nodes: [Node]) -> Node {
-        // Bus addresses are the guest's own, so that a node's unit address is what the report says.
+        // Bus addresses equal guest addresses, so that a node's unit address is the address in the report.
         let ranges = busRanges.flatMap { [$0.base.rawValue, $0.base.rawValue, $0.size] }
         return Node(
             busName,

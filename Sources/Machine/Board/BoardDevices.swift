@@ -11,12 +11,12 @@ internal import Virtio
 
 /// The board's own devices. To add one, add its line here.
 enum BoardDevices {
-    /// Those that a machine has, in the order in which they are placed and started.
-    /// - Parameter drives: the files of the drives, open.
+    /// The devices of a machine, in the order in which they are placed and started.
+    /// - Parameter drives: the open files of the drives.
     static func all(_ configuration: MachineConfiguration, drives: OpenDrives) -> [any BoardDevice] {
         var devices: [any BoardDevice] = [SerialPort(), RealTimeClock()]
         if configuration.powerKey { devices.append(PowerKey()) }
-        // Only the nodes of the passed-through devices say whether it is needed, and by then it has to have its place.
+        // It must have its place before the nodes of the passed-through devices show whether it is needed.
         if !configuration.platformDevices.isEmpty { devices.append(ResetController()) }
         // The drive with the root file system is the first, so that it is /dev/vda.
         for drive in drives.all {
@@ -32,10 +32,10 @@ enum BoardDevices {
         return devices
     }
 
-    /// Those of `board` that a machine has whose passed-through devices are these.
+    /// The devices of `board` that a machine needs with these passed-through devices.
     /// - Parameters:
     ///   - kinds: each `compatible` of the passed-through devices.
-    ///   - shared: has the reset lines that their nodes refer to.
+    ///   - shared: has the reset lines to which their nodes refer.
     static func needed(
         _ board: [any BoardDevice], beside passed: PlacedDevices, kinds: [String], _ shared: SharedNodes
     ) -> [any BoardDevice] {
@@ -66,6 +66,6 @@ enum BoardDevices {
 }
 
 extension [any BoardDevice] {
-    /// How many of them are virtio devices, which have a slot each.
+    /// The number of virtio devices, each of which has a slot.
     fileprivate var virtioCount: Int { count { $0 is BlockDevice || $0 is EntropyDevice } }
 }

@@ -3,11 +3,11 @@
 
 internal import PlatformBus
 
-/// Finds places for parts of the board between what is where it is.
+/// Finds places for parts of the board between those that can't move.
 struct BoardGaps {
     /// In no order; they may overlap.
     private var taken: [GuestRange]
-    /// The last address that there is.
+    /// The last usable address.
     private let limit: UInt64
 
     init(taken: [GuestRange], limit: UInt64) {
@@ -15,13 +15,13 @@ struct BoardGaps {
         self.limit = limit
     }
 
-    /// Takes `size` bytes at `usual`, or at the nearest place that is free.
+    /// Takes `size` bytes at `usual`, or at the nearest free place.
     /// - Parameter alignment: a power of two in bytes; `usual` is a multiple of it.
     /// - Throws: `MachineError.noGap`.
     mutating func place(
         _ name: String, _ size: UInt64, alignment: UInt64, near usual: GuestAddress
     ) throws(MachineError) -> GuestRange {
-        // A place that is as near as can be begins at the usual one, ends before something, or begins behind it.
+        // The nearest place begins at the usual one, ends just before a taken range, or begins just behind one.
         var candidates = [usual]
         if let range = GuestRange(base: usual, size: size), !isFree(range) {
             for other in taken {
@@ -41,7 +41,7 @@ struct BoardGaps {
         return range
     }
 
-    /// Takes what stays where it is.
+    /// Marks the range of a part that can't move as taken.
     mutating func take(_ range: GuestRange) { taken.append(range) }
 
     private func isFree(_ range: GuestRange) -> Bool {

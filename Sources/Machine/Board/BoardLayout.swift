@@ -6,14 +6,14 @@ internal import Configuration
 internal import KVM
 public import PlatformBus
 
-/// Where everything is in the guest-physical address space of the virt board.
+/// The guest-physical address map of the virt board.
 ///
 /// From low to high: interrupt controller, the board's own devices, room for virtio-mmio slots, the platform-bus window
-/// up to RAM, RAM, a second window for regions that don't fit into the first. The configuration may put RAM elsewhere,
-/// and may say which window the platform bus has; then it has that one only. Where RAM is at the host's physical
-/// addresses, in however many banks, the rest gives way to it.
+/// up to RAM, RAM, and a second window for regions that don't fit into the first. The configuration may move RAM. It
+/// may also fix the window of the platform bus, which then is the only one. If RAM is at the host's physical addresses,
+/// in any number of banks, the other parts move out of its way.
 public struct BoardLayout: Sendable {
-    /// The guest's RAM, in ascending order; one bank but for RAM at the host's physical addresses.
+    /// The guest's RAM, in ascending order; it has one bank, except for RAM at the host's physical addresses.
     public let banks: [GuestRange]
     /// The first bank.
     public let ram: GuestRange
@@ -21,7 +21,7 @@ public struct BoardLayout: Sendable {
     public let windows: [GuestRange]
     /// The registers of the board's own devices.
     let fixtures: [Fixture]
-    /// All addresses that there are.
+    /// All usable addresses.
     let addresses: GuestRange
     /// Every frame that an interrupt controller of either version may have.
     let interruptController: GuestRange
@@ -38,18 +38,18 @@ public struct BoardLayout: Sendable {
     /// GICv2 only.
     static let cpuInterface = GuestAddress(0x0801_0000)
 
-    /// Where room for devices begins, behind the board's own.
+    /// The beginning of the room for devices, behind the board's own.
     static let lowWindowBase = GuestAddress(0x0C00_0000)
     static let ramBase = GuestAddress(MachineConfig.defaultRAMBase)
     private static let gibibyte: UInt64 = 1 << 30
 
     /// The layout for `size` on a host whose KVM offers `addressBits`.
     /// - Parameters:
-    ///   - ramBase: where RAM begins, if not where `size` says.
-    ///   - devices: those that ask for windows, in their order.
-    ///   - others: what else stays where it is: devices with addresses that the configuration gives.
-    /// - Throws: `MachineError.addressSpace` when RAM or the platform bus doesn't fit, `.overlaps` with everything that
-    ///   they are in the way of, `.noGap`.
+    ///   - ramBase: the beginning of RAM, if it differs from that in `size`.
+    ///   - devices: the devices that request windows, in their order.
+    ///   - others: further parts that can't move: devices with addresses from the configuration.
+    /// - Throws: `MachineError.addressSpace` when RAM or the platform bus doesn't fit, `.overlaps` with every part that
+    ///   they overlap, `.noGap`.
     init(
         _ size: MachineConfig, addressBits: Int, ramBase: GuestAddress? = nil, devices: [any BoardDevice] = [],
         avoiding others: [GuestRange] = []
@@ -72,11 +72,11 @@ public struct BoardLayout: Sendable {
         try checkOverlaps(platformBus: bus)
     }
 
-    /// The layout around RAM that is where it is.
+    /// The layout around RAM that can't move.
     /// - Parameters:
     ///   - banks: in ascending order, free of overlaps; at least one.
-    ///   - devices: those that ask for windows, in their order.
-    ///   - others: what else stays where it is: devices with addresses that the configuration gives.
+    ///   - devices: the devices that request windows, in their order.
+    ///   - others: further parts that can't move: devices with addresses from the configuration.
     /// - Throws: `MachineError.bankOutOfReach`, `.noGap`, `.busSpace`, `.overlaps`.
     init(
         _ size: MachineConfig, addressBits: Int, banks: [GuestRange], devices: [any BoardDevice] = [],
@@ -101,7 +101,7 @@ public struct BoardLayout: Sendable {
         if let bus { try checkOverlaps(platformBus: bus) }
     }
 
-    /// Where the registers of a device are, in the order of its requests.
+    /// The ranges of a device's registers, in the order of its requests.
     func ranges(of device: any BoardDevice) -> [GuestRange] {
         for fixture in fixtures where fixture.name == device.name { return fixture.ranges }
         return []
@@ -116,13 +116,13 @@ public struct BoardLayout: Sendable {
         return bus
     }
 
-    /// Gives each device its ranges.
-    /// - Parameter movesAll: whether those that ask for a fixed address give way as well.
+    /// Assigns each device its ranges.
+    /// - Parameter movesAll: whether devices that request a fixed address are moved too.
     private static func fixtures(
         _ devices: [any BoardDevice], in gaps: inout BoardGaps, movesAll: Bool
     ) throws(MachineError) -> [Fixture] {
         var fixtures: [Fixture] = []
-        // What stays where it is comes first, so that what may move gives way to it.
+        // Parts that can't move come first, so that the others avoid them.
         for device in devices {
             for request in device.windows {
                 if case .fixed(let address) = request.address, !movesAll,
@@ -153,7 +153,7 @@ public struct BoardLayout: Sendable {
     /// Every frame of either version, in bytes. GICv3: a redistributor of 128 KiB for each of 32 vCPUs.
     private static let interruptControllerSize = redistributors.rawValue + (32 << 17) - distributor.rawValue
 
-    /// What is left for devices below RAM, between its banks, and above it.
+    /// The remaining room for devices below RAM, between its banks, and above it.
     private static func windows(beside taken: [GuestRange], limit: UInt64) -> [GuestRange] {
         var windows: [GuestRange] = []
         var next: GuestAddress? = lowWindowBase
@@ -168,13 +168,13 @@ public struct BoardLayout: Sendable {
         }
         let last = next == lowWindowBase ? next : next?.aligned(to: gibibyte)
         if let last, last.rawValue < limit {
-            // Never all 64 bits, as it doesn't begin at 0.
+            // It never has all 2^64 bytes, because it doesn't begin at 0.
             if let high = GuestRange(base: last, size: limit - last.rawValue &+ 1) { windows.append(high) }
         }
         return windows
     }
 
-    /// In bytes: smaller gaps between banks aren't worth a line in the device tree.
+    /// In bytes: smaller gaps between banks get no line in the device tree.
     private static let smallestWindow: UInt64 = 1 << 20
 
     private func checkOverlaps(platformBus: GuestRange?) throws(MachineError) {
@@ -202,7 +202,7 @@ public struct BoardLayout: Sendable {
             case .v2: Self.cpuInterface.rawValue - Self.distributor.rawValue
             }
         let base = interruptController.base.rawValue
-        // Inside the range, whose end fits into 64 bits.
+        // No overflow: it is inside the range, whose end fits into 64 bits.
         return InterruptController.Layout(distributor: base, secondFrame: base &+ offset)
     }
 }

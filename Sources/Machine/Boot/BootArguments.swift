@@ -3,26 +3,26 @@
 
 internal import DeviceTree
 
-/// The guest kernel's command line as the device tree has it (/chosen, bootargs), and whose it is.
+/// The guest kernel's command line in the device tree (/chosen, bootargs), and its source.
 public struct BootArguments: Equatable, Sendable, Encodable {
-    /// Who wrote it.
+    /// Where the command line comes from.
     public enum Source: String, Sendable, Encodable {
         case configuration = "boot-source.boot_args"
-        /// The base tree's stays where the configuration has none.
+        /// From the base tree, because the configuration has none.
         case base = "device-tree.base"
         case overlay = "device-tree.overlays"
     }
 
-    /// The words, as the guest gets them.
+    /// The command line that the guest gets.
     public let text: String
-    /// Where they are from.
+    /// Where it comes from.
     public let source: Source
 
     /// Nil when the tree has none.
     /// - Parameters:
-    ///   - tree: with everything applied.
-    ///   - configured: what the configuration says.
-    ///   - base: what the base tree said.
+    ///   - tree: the tree after all additions.
+    ///   - configured: the configuration's command line.
+    ///   - base: the base tree's command line.
     init?(of tree: Tree, configured: String?, base: String?) {
         guard let text = tree.node(at: "/chosen")?[property: "bootargs"]?.string else { return nil }
         self.text = text
@@ -35,13 +35,13 @@ public struct BootArguments: Equatable, Sendable, Encodable {
         }
     }
 
-    /// A line for the report; nil when the configuration itself says it, or there is nothing to say.
+    /// A line for the report; nil when the command line is the configuration's own, or empty.
     var line: String? {
         if source == .configuration || text.isEmpty { return nil }
         return "boot_args: \(PropertyValue.string(text)) (from \(source.rawValue))"
     }
 
-    /// The values of its `console=` parameters, in their order.
+    /// The values of its `console=` parameters, in order.
     ///
     /// - SeeAlso: Linux, lib/cmdline.c, next_arg: blanks in double quotes belong to the value; kernel/params.c,
     ///   parse_args: what follows "--" is for init.

@@ -3,7 +3,7 @@
 
 internal import LinuxSystem
 
-/// A file that goes into guest memory, read at positions of the caller's choice.
+/// A file that is loaded into guest memory, read at given positions.
 final class BootFile: Sendable {
     /// The JSON path of the key that names it, for error texts.
     let key: String
@@ -25,7 +25,7 @@ final class BootFile: Sendable {
         size = file.size
     }
 
-    /// Fills `target` from `offset`; returns how many bytes there were.
+    /// Fills `target` from `offset`; returns how many bytes were read.
     func read(into target: UnsafeMutableRawBufferPointer, at offset: UInt64) throws(MachineError) -> Int {
         do { return try file.read(into: target, at: offset) } catch {
             throw .file(key: key, path: path, errno: error)
@@ -35,17 +35,17 @@ final class BootFile: Sendable {
     /// Closes it now. A second call does nothing.
     func close() { file.close() }
 
-    /// The first `count` bytes, or fewer when the file is shorter.
+    /// The first `count` bytes, or fewer if the file is shorter.
     func prefix(_ count: Int) throws(MachineError) -> [UInt8] {
         do { return try file.prefix(count) } catch { throw .file(key: key, path: path, errno: error) }
     }
 }
 
-/// The files that a guest boots from, open: a guest that is started again boots from the same, whatever is at their
-/// paths then.
+/// The open files from which a guest boots. A restarted guest boots from the same files, even if their paths name other
+/// files by then.
 struct BootFiles: Sendable {
     let kernel: BootFile
-    /// Nil without one.
+    /// Nil without an initrd.
     let initrd: BootFile?
 
     /// - Throws: `MachineError.file`, `.fileKind`.

@@ -5,29 +5,29 @@ internal import GuestMemory
 internal import LinuxSystem
 internal import PlatformBus
 
-/// Puts kernel and initrd into guest memory, and says where they went.
+/// Loads kernel and initrd into guest memory, and reports their addresses.
 ///
-/// The kernel goes to `text_offset` above the RAM base (2 MiB aligned); the initrd follows what the kernel says that it
-/// takes, its BSS included; the device tree follows the initrd. Keeping them together touches the fewest huge pages,
-/// and all lie within the 1 GiB aligned window of at most 32 GiB that booting.rst asks for as long as RAM's beginning
-/// does. Where RAM is in several banks, each goes to the bank of the one before it if it fits there, or to the first in
-/// which it does.
+/// The kernel goes to `text_offset` above the RAM base (2 MiB aligned). The initrd follows the memory that the kernel's
+/// header asks for, which includes its BSS; the device tree follows the initrd. Keeping them together touches the
+/// fewest huge pages. All lie within the 1 GiB aligned window of at most 32 GiB that booting.rst requires, as long as
+/// RAM's beginning does. With several banks of RAM, each goes to the bank of the previous one if it fits there,
+/// otherwise to the first bank in which it fits.
 ///
 /// - SeeAlso: Documentation/arch/arm64/booting.rst
 struct BootLoader {
-    /// What the boot CPU and the device tree need to know.
+    /// The facts for the boot CPU and the device tree.
     struct Result: Equatable {
         /// The address of the kernel's first instruction.
         let entry: GuestAddress
-        /// Where the initrd went; nil without one.
+        /// The place of the initrd; nil without one.
         let initrd: GuestRange?
-        /// The first address that is free for the device tree.
+        /// The first free address for the device tree.
         let deviceTree: GuestAddress
-        /// What the kernel wants of the CPU; nil for what isn't known.
+        /// What the kernel requires of the CPU; nil when it isn't known.
         var demands: KernelDemands?
     }
 
-    /// A kernel that is in guest memory.
+    /// A kernel in guest memory.
     private struct Kernel {
         let range: GuestRange
         let demands: KernelDemands
@@ -46,7 +46,7 @@ struct BootLoader {
     }
 
     private static let pageSize: UInt64 = 4096
-    /// A kernel's base is a multiple of it, above which it goes to its text_offset.
+    /// The kernel goes to its text_offset above a multiple of this.
     private static let kernelAlignment: UInt64 = 2 << 20
     /// "must not exceed 2 megabytes in size"
     static let deviceTreeLimit: UInt64 = 2 << 20
@@ -82,7 +82,7 @@ struct BootLoader {
     private mutating func loadKernel(_ file: BootFile) throws(MachineError) -> Kernel {
         let path = file.path
         let start = try file.prefix(ImageHeader.size)
-        // What is compressed with it has the header inside.
+        // A compressed image has the header inside.
         guard ImageHeader.hasMagic(start) else { return try loadOther(file, start) }
         let header = try parse(start, path)
         let size = max(file.size, header.imageSize)
@@ -97,7 +97,7 @@ struct BootLoader {
         return try take(entry, header, size: file.size, path)
     }
 
-    /// A kernel that is no plain Image.
+    /// Loads a kernel that isn't a plain Image.
     private mutating func loadOther(_ file: BootFile, _ start: [UInt8]) throws(MachineError) -> Kernel {
         if let zboot = ZbootImage(start) {
             let (payload, kind) = try zboot.payload(of: file)
@@ -107,7 +107,7 @@ struct BootLoader {
             return try loadCompressed(BootPayload(file: file, range: 0..<file.size), kind)
         }
         if let kind = ForeignKernel(try file.prefix(ForeignKernel.prefixSize)) { throw kind.error(of: file.path) }
-        // Throws what is wrong with it.
+        // Throws the problem of the header.
         _ = try parse(start, file.path)
         throw .image(path: file.path, .noImage)
     }
@@ -117,7 +117,8 @@ struct BootLoader {
     ) throws(MachineError) -> Kernel {
         let path = payload.file.path
         let what = "the kernel \(path)"
-        // Where the image goes is in its header, which isn't known yet: until it is, the image is where most room is.
+        // The image's place depends on its header, which isn't known before it is decompressed. Until then, the image
+        // is where most room is.
         let first = try room.place(what, .max, isLimit: true, alignment: Self.kernelAlignment)
         guard let space = memory.bytes(at: first, count: room.left(from: first)) else {
             throw room.failure(what, UInt64(ImageHeader.size), from: first)
@@ -137,13 +138,13 @@ struct BootLoader {
         let size = max(UInt64(result.count), header.imageSize)
         let entry = try room.place(what, size, alignment: Self.kernelAlignment, offset: header.textOffset)
         guard let target = memory.bytes(at: entry, count: size) else { throw room.failure(what, size, from: entry) }
-        // Safety: both have as many bytes, and may overlap.
+        // Safety: both have at least result.count bytes, and they may overlap.
         if entry != first { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: space[..<result.count])) }
         try checkComplete(target, count: result.count, expected: result.count, header, path)
         return try take(entry, header, size: UInt64(result.count), path)
     }
 
-    /// Notes what the kernel takes in memory.
+    /// Marks the kernel's memory as taken.
     private mutating func take(
         _ entry: GuestAddress, _ header: ImageHeader, size: UInt64, _ path: String
     ) throws(MachineError) -> Kernel {
@@ -161,8 +162,8 @@ struct BootLoader {
         }
     }
 
-    /// An image that is also a PE executable says how long its file must be. A plain one only says what it takes in
-    /// memory, of which the file has most.
+    /// Checks that the file is complete. An image that is also a PE executable has its file's length in its headers. A
+    /// plain image has only its size in memory, most of which comes from the file.
     private func checkComplete(
         _ image: UnsafeMutableRawBufferPointer, count: Int, expected: Int, _ header: ImageHeader, _ path: String
     ) throws(MachineError) {

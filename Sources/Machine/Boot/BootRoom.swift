@@ -3,12 +3,12 @@
 
 internal import PlatformBus
 
-/// The room in the guest's RAM for what it is booted with. In each bank one thing goes behind the other.
+/// The free room in the guest's RAM while a guest is loaded. Each bank is filled from its beginning.
 struct BootRoom {
     private let banks: [GuestRange]
-    /// By bank: the first address behind what was taken; nil where that is beyond 2^64 - 1.
+    /// For each bank, the first free address; nil when that is beyond 2^64 - 1.
     private var ends: [GuestAddress?]
-    /// The bank that was taken from last.
+    /// The bank that was used last.
     private var current = 0
 
     /// "a 1 GB aligned physical memory window of up to 32 GB in size that fully covers the kernel Image as well"
@@ -22,11 +22,11 @@ struct BootRoom {
         ends = banks.map(\.base)
     }
 
-    /// Where `size` bytes fit.
+    /// Finds a place for `size` bytes.
     /// - Parameters:
-    ///   - isLimit: they may be fewer: a place with less room does when none has as much.
-    ///   - offset: they go that far above a multiple of `alignment`.
-    ///   - kernel: what they must share a window with.
+    ///   - isLimit: whether `size` is only an upper limit: if no place has that much room, the largest is returned.
+    ///   - offset: the place is this far above a multiple of `alignment`.
+    ///   - kernel: the place must be in the same window as this range.
     /// - Throws: `MachineError.doesNotFit`, `.fragmented`.
     func place(
         _ what: @autoclosure () -> String, _ size: UInt64, isLimit: Bool = false, alignment: UInt64, offset: UInt64 = 0,
@@ -34,7 +34,7 @@ struct BootRoom {
     ) throws(MachineError) -> GuestAddress {
         var best: GuestAddress?
         for step in banks.indices {
-            // The bank that was taken from last, then the others from the first on.
+            // The bank that was used last, then the others from the first on.
             let index = step == 0 ? current : step <= current ? step - 1 : step
             guard let start = ends[index]?.aligned(to: alignment)?.adding(offset), start <= banks[index].last else {
                 continue
@@ -46,26 +46,26 @@ struct BootRoom {
         }
         if let best { return best }
         let start = ends.indices.contains(current) ? ends[current]?.aligned(to: alignment)?.adding(offset) : nil
-        // Beyond the bank: that what goes there has no room shows when its size is known.
+        // The place is beyond the bank. The caller finds out that there is no room when it knows the size.
         if isLimit, let start { return start }
         throw failure(what(), size, from: start)
     }
 
-    /// Notes that `range`, which is in one bank, is no longer free.
+    /// Marks `range`, which is in one bank, as taken.
     mutating func take(_ range: GuestRange) {
         guard let index = banks.firstIndex(where: { $0.contains(range.base) }) else { return }
         ends[index] = range.last.adding(1)
         current = index
     }
 
-    /// How many bytes there are from `address` to the end of its bank.
+    /// The number of bytes from `address` to the end of its bank.
     func left(from address: GuestAddress?) -> UInt64 {
         guard let address, let bank = banks.first(where: { $0.contains(address) }) else { return 0 }
         return bank.last.rawValue - address.rawValue &+ 1
     }
 
-    /// That `size` bytes don't fit.
-    /// - Parameter start: where they would have begun if there is one bank.
+    /// The error that `size` bytes don't fit.
+    /// - Parameter start: where they would begin, if there is one bank.
     func failure(_ what: String, _ size: UInt64, from start: GuestAddress?) -> MachineError {
         if banks.count == 1 { return .doesNotFit(what: what, bytes: size, available: left(from: start)) }
         return .fragmented(

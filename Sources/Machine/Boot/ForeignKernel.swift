@@ -3,32 +3,32 @@
 
 internal import LinuxSystem
 
-/// A file that isn't an arm64 Image, but that one can be made of, or that was meant for something else.
+/// A file that isn't an arm64 Image: an Image can be made from it, or it is for another purpose.
 public enum ForeignKernel: Equatable, Sendable {
-    /// Compressed: what with, and the program that undoes it to its standard output.
+    /// A compressed file: the format, and the program that decompresses it to its standard output.
     case compressed(String, program: String)
     /// A zboot image whose payload Martlet can't decompress.
     case zboot(ZbootImage)
-    /// vmlinux, or any other program; the number is its e_machine.
+    /// vmlinux, or another ELF file; the number is its e_machine.
     case elf(machine: UInt16)
     /// A kernel for x86.
     case bzImage
     /// A kernel for 32-bit Arm.
     case zImage
-    /// U-Boot's old format: a header of 64 bytes, and what it is of.
+    /// U-Boot's old format: a header of 64 bytes, then the kernel.
     case uImage
-    /// U-Boot's new format, a device tree with images in it.
+    /// U-Boot's new format: a device tree that contains images.
     case fit
     case deviceTree
     case androidBoot
     /// An EFI program for arm64 that is neither an Image nor a zboot image.
     case efi
 
-    /// How many bytes `init` looks at, at most.
+    /// How many bytes `init` needs at most.
     static let prefixSize = 4096
 
-    /// Nil for what isn't known.
-    /// - Parameter bytes: the file's first.
+    /// Recognises a file; nil for an unknown one.
+    /// - Parameter bytes: the first bytes of the file.
     init?(_ bytes: [UInt8]) {
         func has(_ text: [UInt8], at offset: Int = 0) -> Bool { bytes.dropFirst(offset).starts(with: text) }
         func half(_ offset: Int) -> UInt16? {
@@ -55,25 +55,25 @@ public enum ForeignKernel: Equatable, Sendable {
         }
     }
 
-    /// Whether a device tree has a node "images", before whose name stands its token (Devicetree Specification v0.4,
-    /// 5.4.1).
+    /// Whether a device tree has a node "images": its token, then its name (Devicetree Specification v0.4, 5.4.1).
     private static func hasImages(_ bytes: [UInt8]) -> Bool {
         let node: [UInt8] = [0, 0, 0, 1] + Array("images\0".utf8)
         return bytes.indices.contains { bytes[$0...].starts(with: node) }
     }
 
-    /// The first bytes of compressed files, and the program for each.
+    /// The first bytes of compressed files, and the program that decompresses each.
     private static var compressions: [(magic: [UInt8], name: String, program: String)] {
         [
             ([0xFD, 0x37, 0x7A, 0x58, 0x5A], "xz", "xz -dc"), ([0x42, 0x5A, 0x68], "bzip2", "bzip2 -dc"),
             ([0x02, 0x21, 0x4C, 0x18], "lz4", "lz4 -dc"), ([0x04, 0x22, 0x4D, 0x18], "lz4", "lz4 -dc"),
             ([0x89, 0x4C, 0x5A, 0x4F], "lzop", "lzop -dc"),
-            // No magic number of its own: the properties that the kernel's build uses, and a dictionary of whole KiB.
+            // lzma has no magic number: these are the properties that the kernel's build uses, and a dictionary of
+            // whole KiB.
             ([0x5D, 0x00, 0x00], "lzma", "xz --format=lzma -dc"),
         ]
     }
 
-    /// What the file is.
+    /// The kind of the file, as text.
     var text: String {
         // 183 is EM_AARCH64 (ELF for the Arm 64-bit Architecture, 5.1).
         switch self {
@@ -92,7 +92,7 @@ public enum ForeignKernel: Equatable, Sendable {
         }
     }
 
-    /// How an Image is made of the file at `path`.
+    /// How to make an Image from the file at `path`.
     func remedy(_ path: String) -> String {
         let file = ShellText.quoted(path)
         switch self {

@@ -3,10 +3,10 @@
 
 internal import CZlib
 
-/// Decompresses a gzip file piece by piece, straight to where the bytes belong.
+/// Decompresses a gzip file piece by piece, directly into guest memory.
 ///
-/// A file may have several members, as two gzip files in one or what pigz makes; what they hold is one text. Zeros
-/// behind the last are padding, and anything else is left alone, as gzip(1) does.
+/// A file may have several members: two gzip files joined to one, or the output of pigz. Their contents are joined.
+/// Zeros behind the last member are padding, and other bytes there are ignored, as gzip(1) does.
 ///
 /// - SeeAlso: RFC 1952, 2.2; zlib.h, inflate
 struct GzipStream: ~Copyable {
@@ -66,23 +66,23 @@ struct GzipStream: ~Copyable {
             hasTrailingBytes: isAtEnd && unread.contains { $0 != 0 })
     }
 
-    /// Goes on with the next member, if there is one.
+    /// Starts the next member; returns whether there is one.
     private mutating func beginMember() throws(MachineError) -> Bool {
         guard try fill(2) >= 2, Self.hasMagic(unread) else { return false }
         return inflateReset(stream) == Z_OK
     }
 
-    /// The input that is at hand.
+    /// The input that was read and not yet decompressed.
     private var unread: UnsafeBufferPointer<UInt8> {
         // Safety: next_in and avail_in are inside the input buffer, which lives as long as self.
         UnsafeBufferPointer(start: stream.pointee.next_in, count: Int(stream.pointee.avail_in))
     }
 
-    /// Has at least `count` bytes of input at hand, unless the payload ends before; returns how many there are.
+    /// Reads until at least `count` bytes of input are buffered, or the payload ends; returns how many are buffered.
     private mutating func fill(_ count: Int) throws(MachineError) -> Int {
         let rest = Int(stream.pointee.avail_in)
         guard rest < count else { return rest }
-        // Safety: the rest is inside the buffer, and both places may overlap; next_in and avail_in stay inside it.
+        // Safety: the rest is inside the buffer, and the two may overlap; next_in and avail_in stay inside it.
         if rest > 0, let start = stream.pointee.next_in {
             input.copyMemory(from: UnsafeRawBufferPointer(start: start, count: rest))
         }

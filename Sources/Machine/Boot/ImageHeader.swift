@@ -8,9 +8,9 @@ struct ImageHeader: Equatable {
     /// Its length in bytes.
     static let size = 64
 
-    /// How far above a 2 MiB aligned base the image goes, in bytes.
+    /// The offset of the image from a 2 MiB aligned base, in bytes.
     let textOffset: UInt64
-    /// What the image takes in memory, its BSS included, in bytes; 0 in kernels before 3.17.
+    /// The image's size in memory, its BSS included, in bytes; 0 in kernels before 3.17.
     let imageSize: UInt64
     let flags: UInt64
 
@@ -31,20 +31,20 @@ struct ImageHeader: Equatable {
         // "Prior to v3.17 [...] image_size is zero [...] text_offset can be assumed to be 0x80000."
         textOffset = declaredSize == 0 ? 0x80000 : field(8)
         flags = field(24)
-        // Anything larger than the address space of a board is nonsense, and would overflow later sums.
+        // A larger value exceeds the address space of a board, and would overflow later sums.
         guard textOffset < 1 << 40 else { throw .implausible("text_offset") }
         guard imageSize < 1 << 40 else { throw .implausible("image_size") }
     }
 
-    /// What the kernel takes in memory from its first byte on, in bytes.
+    /// The kernel's size in memory, in bytes.
     ///
-    /// Kernels that don't say (before 3.17) want "as much memory as possible" behind the image; their BSS is below 8
-    /// MiB.
+    /// Kernels before 3.17 don't declare it, and require "as much memory as possible" behind the image; their BSS is
+    /// below 8 MiB.
     func footprint(fileSize: UInt64) -> UInt64 {
         imageSize == 0 ? fileSize + (8 << 20) : max(fileSize, imageSize)
     }
 
-    /// "ARM\x64" at byte 56.
+    /// Whether bytes 56 to 59 are the magic number "ARM\x64".
     static func hasMagic(_ bytes: [UInt8]) -> Bool {
         bytes.count >= size && bytes[56..<60].elementsEqual([0x41, 0x52, 0x4D, 0x64])
     }

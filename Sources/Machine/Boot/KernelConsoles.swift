@@ -3,15 +3,15 @@
 
 internal import DeviceTree
 
-/// The consoles that a Linux guest finds on its machine: Martlet's serial port, and what passed-through devices may
-/// bring.
+/// The consoles that a Linux guest finds on its machine: Martlet's serial port, and those that passed-through devices
+/// may have.
 ///
 /// - SeeAlso: Linux, Documentation/admin-guide/kernel-parameters.txt, console=
 struct KernelConsoles {
     /// The serial port's name: the first 8250.
     static let serial = "ttyS0"
 
-    /// The passed-through devices' nodes, and those below them.
+    /// The nodes of the passed-through devices, and all nodes below them.
     private let nodes: [Node]
 
     init(passedThrough: [Node]) {
@@ -20,8 +20,9 @@ struct KernelConsoles {
 
     private static func all(_ node: Node) -> [Node] { [node] + node.children.flatMap(all) }
 
-    /// What is wrong with the consoles that `arguments` name; nil where one of them is there, or where none is named:
-    /// the kernel takes the serial port then, by /chosen.
+    /// The problem of the consoles that `arguments` name; nil if one of them exists, or none is named.
+    ///
+    /// Without a name the kernel uses the serial port, according to /chosen.
     func problem(with arguments: BootArguments) -> String? {
         let names = arguments.consoles
         if names.isEmpty || names.contains(where: has) { return nil }
@@ -32,7 +33,7 @@ struct KernelConsoles {
             """
     }
 
-    /// Whether a kernel with the value `name` of its parameter finds a console, or isn't to have any.
+    /// Whether a kernel with the value `name` of its parameter finds a console, or is meant to have none.
     func has(_ name: String) -> Bool {
         let device = name.prefix { $0 != "," }
         let kind = device.prefix { !$0.isNumber }
@@ -45,7 +46,7 @@ struct KernelConsoles {
         case "tty":
             return nodes.contains { ["gpu", "display", "hdmi", "dsi", "framebuffer"].contains($0.baseName) }
         case "ttyUSB", "ttyACM": return nodes.contains { $0.baseName == "usb" }
-        // Each vendor's driver has a name of its own: any serial port may be meant.
+        // Each vendor's driver has its own name, so it may mean any serial port.
         default:
             return nodes.contains { ["serial", "uart"].contains($0.baseName) }
                 || hasCompatible { text in ["uart", "serial", "usart", "16550", "8250"].contains { text.contains($0) } }

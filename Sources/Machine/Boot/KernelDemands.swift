@@ -4,17 +4,17 @@
 internal import KVM
 internal import LinuxSystem
 
-/// What a kernel's Image was built for, and the CPU must have.
+/// What a kernel's Image was built for, and the CPU must support.
 ///
 /// - SeeAlso: Documentation/arch/arm64/booting.rst, 4. Call the kernel image, flags
 struct KernelDemands: Equatable {
-    /// The size of its pages in bytes; nil where the header doesn't say.
+    /// The page size in bytes; nil when the header doesn't have it.
     let pageSize: UInt64?
     let isBigEndian: Bool
     /// The image's file, for error texts.
     let path: String
 
-    /// - Parameter flags: as the image's header has them.
+    /// - Parameter flags: the flags of the image's header.
     init(flags: UInt64, path: String) {
         self.path = path
         isBigEndian = flags & 1 != 0
@@ -34,7 +34,7 @@ struct KernelDemands: Equatable {
         if isBigEndian, !features.hasBigEndian { throw .image(path: path, .bigEndian) }
     }
 
-    /// Compares with a vCPU of its own, in a VM without memory.
+    /// Compares with a vCPU of a temporary VM without memory.
     /// - Throws: `MachineError.image`, `.kvm`
     func check(_ hypervisor: Hypervisor) throws(MachineError) {
         let vcpu: VirtualCPU
@@ -46,11 +46,11 @@ struct KernelDemands: Equatable {
     }
 }
 
-/// What ID_AA64MMFR0_EL1 says of the memory that a guest can have.
+/// The memory features in ID_AA64MMFR0_EL1.
 ///
 /// - SeeAlso: Arm Architecture Reference Manual (DDI 0487), D24.2, ID_AA64MMFR0_EL1
 struct MemoryModelFeatures: Equatable {
-    /// The sizes of pages at stage 1, in bytes, in ascending order.
+    /// The page sizes of stage 1, in bytes, in ascending order.
     let pageSizes: [UInt64]
     /// Whether EL1 may be big-endian.
     let hasBigEndian: Bool
@@ -58,7 +58,7 @@ struct MemoryModelFeatures: Equatable {
     init(_ register: UInt64) {
         func field(_ shift: UInt64) -> UInt64 { register >> shift & 0xF }
         var sizes: [UInt64] = []
-        // TGran4 and TGran64 are signed: 0b1111 is "not supported". TGran16 isn't: 0 is.
+        // TGran4 and TGran64 are signed: 0b1111 means "not supported". TGran16 is unsigned: 0 does.
         if field(28) < 8 { sizes.append(4 << 10) }
         if field(20) > 0 { sizes.append(16 << 10) }
         if field(24) < 8 { sizes.append(64 << 10) }

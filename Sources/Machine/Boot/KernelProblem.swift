@@ -7,11 +7,11 @@ public enum KernelProblem: Equatable, Sendable, CustomStringConvertible {
     case noImage
     /// The file is shorter than an Image's header; in bytes.
     case shortHeader(Int)
-    /// A field of the header has a value that no kernel has, by the field's name.
+    /// A field of the header has an impossible value; the field's name.
     case implausible(field: String)
-    /// The file has fewer bytes than its header or its folder says.
+    /// The file has fewer bytes than its header or its section table requires.
     case truncated(bytes: UInt64, expected: UInt64)
-    /// zlib has no memory for its state.
+    /// zlib can't allocate its state.
     case noZlib
     /// zlib's message.
     case corruptGzip(String)
@@ -21,16 +21,16 @@ public enum KernelProblem: Equatable, Sendable, CustomStringConvertible {
     /// zstd's message.
     case corruptZstd(String)
     case truncatedZstd
-    /// The payload of a zboot image has no bytes or begins inside the header.
+    /// The payload of a zboot image is empty or begins inside the header.
     case implausiblePayload
-    /// The file is known to be something else.
+    /// The file is of another known kind.
     case foreign(ForeignKernel)
-    /// The host's CPUs don't have the pages that the kernel was built for; in bytes.
+    /// The host's CPUs don't support the page size that the kernel was built for; in bytes.
     case pageSize(UInt64, host: [UInt64])
     /// The host's CPUs have no big-endian mode.
     case bigEndian
 
-    /// What is wrong with the file.
+    /// The problem as text.
     public var description: String {
         switch self {
         case .noImage: "this is not an arm64 Linux Image: the magic number at byte 56 is missing"
@@ -53,8 +53,8 @@ public enum KernelProblem: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What to do about it.
-    /// - Parameter path: of the file.
+    /// What to do about the problem.
+    /// - Parameter path: the path of the file.
     func remedy(_ path: String) -> String {
         switch self {
         case .foreign(let kernel): kernel.remedy(path)
@@ -70,7 +70,7 @@ public enum KernelProblem: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension ImageHeader.Problem {
-    /// - Parameter byteCount: how many bytes were taken for a header.
+    /// - Parameter byteCount: how many bytes of a header there were.
     func kernelProblem(byteCount: Int) -> KernelProblem {
         switch self {
         case .short: .shortHeader(byteCount)

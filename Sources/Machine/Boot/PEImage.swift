@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// The PE/COFF half of a kernel that is also an EFI application.
+/// The PE/COFF headers of a kernel that is also an EFI application.
 ///
 /// - SeeAlso: Microsoft PE format, "COFF File Header" and "Section Table"
 enum PEImage {
-    /// How many bytes the file must have at least: the end of its last section's data. Nil for what is no PE image.
+    /// The minimal size of the file in bytes: the end of its last section's data. Nil when it isn't a PE image.
     static func fileSize(_ bytes: UnsafeRawBufferPointer) -> Int? {
         func word(_ offset: Int, _ width: Int) -> Int? {
             guard offset >= 0, offset <= bytes.count - width else { return nil }

@@ -4,29 +4,29 @@
 internal import CZstd
 internal import LinuxSystem
 
-/// Decompresses Zstandard frames straight to where the bytes belong, which then serve as the window: nothing is held
-/// twice.
+/// Decompresses Zstandard frames directly into guest memory, which also serves as the window: no second copy is needed.
 ///
 /// - SeeAlso: RFC 8878, 3. Compression Algorithm; zstd.h
 enum ZstdFrames {
-    /// The frame's magic number.
+    /// Whether the bytes begin with the frame's magic number.
     static func hasMagic(_ bytes: some Sequence<UInt8>) -> Bool { bytes.starts(with: [0x28, 0xB5, 0x2F, 0xFD]) }
 
-    /// A frame, or one that is to be skipped (0x184D2A50 to 0x184D2A5F).
+    /// Whether a frame begins here, or a skippable one (0x184D2A50 to 0x184D2A5F).
     private static func isFrame(_ bytes: UnsafeRawBufferPointer) -> Bool {
         guard bytes.count >= 4 else { return false }
         return hasMagic(bytes.prefix(4))
             || (bytes[0] & 0xF0 == 0x50 && bytes.dropFirst().prefix(3).elementsEqual([0x2A, 0x4D, 0x18]))
     }
 
-    /// Decompresses all frames into `target`. Zeros behind the last are padding, and anything else is left alone.
-    /// - Throws: `MachineError.image` for data that is corrupt or ends early, `.file`, `.call` without memory for the
-    ///   input.
+    /// Decompresses all frames into `target`. Zeros behind the last frame are padding, and other bytes there are
+    /// ignored.
+    /// - Throws: `MachineError.image` for data that is corrupt or ends early, `.file`, `.call` when there is no memory
+    ///   for the input.
     static func unpack(
         _ payload: BootPayload, into target: UnsafeMutableRawBufferPointer, system: any SystemCalls
     ) throws(MachineError) -> UnpackedPayload {
         let path = payload.file.path
-        // No kernel is smaller than what it is compressed to; this also bounds the memory that the input takes.
+        // No kernel is smaller than its compressed form; this also limits the memory for the input.
         guard payload.range.count <= target.count, !payload.range.isEmpty else {
             return UnpackedPayload(count: 0, isWhole: payload.range.isEmpty, hasTrailingBytes: false)
         }
@@ -53,7 +53,7 @@ enum ZstdFrames {
         var result = UnpackedPayload(count: 0, isWhole: true, hasTrailingBytes: false)
         var rest = input[...]
         while !rest.isEmpty {
-            // Safety: a part of the input, and below a part of the target, both with their lengths.
+            // Safety: a part of the input, and a part of the target, each with its length.
             let frame = UnsafeRawBufferPointer(rebasing: rest)
             guard isFrame(frame) else {
                 if rest.startIndex == 0 { throw .image(path: path, .noZstd) }

@@ -4,16 +4,16 @@
 internal import Configuration
 internal import LinuxSystem
 
-/// Keeps a machine to the CPUs that the configuration gives it: each vCPU's thread to one, all else to all of them.
+/// Restricts a machine to the configured CPUs: each vCPU's thread to one of them, all other threads to all of them.
 ///
-/// Threads inherit where they may run from the thread that starts them (sched_setaffinity(2)).
+/// A thread inherits its CPUs from the thread that starts it (sched_setaffinity(2)).
 struct CPUPlacement: Sendable {
     private let cpus: CPUList
     private let system: any SystemCalls
 
-    /// Moves the calling thread, and with it those that it starts from now on, to `cpus`.
-    /// - Throws: `MachineError.cpuMissing`, `.cpuOffline`, `.cpuNotAllowed`, `.affinity`: the kernel would leave such
-    ///   a CPU out without a word.
+    /// Moves the calling thread, and the threads that it starts later, to `cpus`.
+    /// - Throws: `MachineError.cpuMissing`, `.cpuOffline`, `.cpuNotAllowed`, `.affinity`: the kernel would silently
+    ///   ignore such a CPU.
     init(_ cpus: CPUList, sysfs: Sysfs) throws(MachineError) {
         self.cpus = cpus
         system = sysfs.system
@@ -28,7 +28,7 @@ struct CPUPlacement: Sendable {
 
     /// Runs `body`, which starts the thread of a vCPU, on that vCPU's CPU.
     func onCPU(ofVCPU index: Int, _ body: () throws(MachineError) -> Void) throws(MachineError) {
-        // There are as many as vCPUs, which the configuration has checked.
+        // The configuration has checked that there are enough CPUs.
         let number = cpus.numbers[index % cpus.numbers.count]
         do { try system.setAffinity([number]) } catch { throw .affinity(cpus: "\(number)", errno: error) }
         try body()
@@ -39,9 +39,9 @@ struct CPUPlacement: Sendable {
         do { try system.setAffinity(cpus.numbers) } catch { throw .affinity(cpus: "\(cpus)", errno: error) }
     }
 
-    /// Why the kernel doesn't let this process run on a CPU.
+    /// Why the kernel doesn't allow this process to use a CPU.
     private static func reason(against number: Int, _ sysfs: Sysfs) -> MachineError {
-        // Files that can't be read rule nothing out.
+        // A file that can't be read excludes nothing.
         func list(_ name: String) -> CPUList? {
             (try? sysfs.text("devices/system/cpu/\(name)")).flatMap { CPUList($0) }
         }
@@ -52,7 +52,7 @@ struct CPUPlacement: Sendable {
         return .cpuNotAllowed(number)
     }
 
-    /// Lists of the host's CPUs that are of one kind each, by their MIDR_EL1; empty where that can't be told.
+    /// Lists of the host's CPUs, one for each kind, by their MIDR_EL1; empty when it can't be read.
     static func kinds(_ sysfs: Sysfs) -> [String] {
         guard let online = (try? sysfs.text("devices/system/cpu/online")).flatMap({ CPUList($0) }) else { return [] }
         var kinds: [(name: String, numbers: [Int])] = []

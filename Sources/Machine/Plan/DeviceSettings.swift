@@ -7,7 +7,7 @@ internal import GuestNodes
 internal import Passthrough
 
 extension PlacedDevice.Settings {
-    /// What the configuration says of a device.
+    /// The settings of a device from the configuration.
     init(_ device: PlatformDevice, peerToPeer: Bool) {
         self.init(
             device.identity, trapsAll: device.noMmap, interrupts: device.interrupts, stormLimit: device.stormLimit,

@@ -7,26 +7,25 @@ internal import LinuxSystem
 
 /// Whether a device will probably work in a guest, and what it needs for that.
 ///
-/// Probably: what its driver insists on is told by the kernel's bindings, not by the driver.
+/// Only probably, because a driver's needs are taken from the kernel's bindings, not from the driver.
 public struct DeviceVerdict: Sendable {
-    /// Why no guest can have it as the host is; empty otherwise.
+    /// Why no guest can use it on this host; empty otherwise.
     public let reasons: [String]
-    /// What the host has to be told first, in a few words each.
+    /// Changes of the host that are needed first, a few words each.
     public let hostNeeds: [String]
-    /// What its driver needs and the guest doesn't have.
+    /// What its driver needs, but the guest doesn't have.
     public let nodeNeeds: [NodeNeed]
-    /// What went off with its driver, unless the host holds it.
+    /// The resources that went off with its driver, unless the host holds them.
     public let losses: [PowerLoss]
-    /// Whether `martlet bind` is still to come.
+    /// Whether `martlet bind` is still needed.
     public let isUnbound: Bool
-    /// What has to be passed through besides: the devices' names, or the paths of nodes that the host makes no device
-    /// of.
+    /// Further devices that must be passed through: their names, or the paths of nodes without a device on the host.
     public let passAlso: [String]
 
     /// - Parameters:
-    ///   - node: its node in a guest, explained; nil where it has none, or why it can't be made.
+    ///   - node: its node in a guest, with explanations; nil if it has none; or why it can't be generated.
     ///   - hold: whether the host keeps it powered.
-    ///   - name: the device that is made of a node, by its path in the host's tree.
+    ///   - name: returns the device of a node, by its path in the host's tree.
     public init(
         _ survey: DeviceSurvey, node: Result<GuestNode?, MachineError>, hold: DeviceHold, name: (String) -> String?
     ) {
@@ -54,12 +53,12 @@ public struct DeviceVerdict: Sendable {
         passAlso = others
     }
 
-    /// What it needs, in a few words each.
+    /// Everything that it needs, a few words each.
     public var needs: [String] {
         hostNeeds + nodeNeeds.map(\.description) + losses.map { "\($0) kept on (martlet-hold)" }
     }
 
-    /// Whether it will probably work as it is.
+    /// Whether it will probably work without further changes.
     public var works: Bool { reasons.isEmpty && needs.isEmpty }
 
     /// "works", "works after bind", "needs: clocks core, bus (device_tree.clocks)", "can't: it is the CPUs' timer".
@@ -69,7 +68,7 @@ public struct DeviceVerdict: Sendable {
         return isUnbound ? "works after bind" : "works"
     }
 
-    /// What mends what the guest's node lacks, a line each; commands stand after "run: ".
+    /// The remedies for what the guest's node lacks, one line each; commands follow "run: ".
     /// - Parameter device: its name.
     public func remedies(for device: String) -> [String] {
         var lines: [String] = []

@@ -3,10 +3,10 @@
 
 internal import LinuxSystem
 
-/// What memory the host has left.
+/// The host's available memory.
 enum HostMemory {
-    /// - Throws: `MachineError.memoryUnavailable` when the guest's RAM is more than the host could give without
-    ///   stopping others. A host that doesn't say how much it has is taken at its word later, by the faults.
+    /// - Throws: `MachineError.memoryUnavailable` when the guest's RAM is more than the host can provide without
+    ///   stopping other programs. On a host that doesn't report its memory, page faults will show it later.
     static func check(mebibytes: UInt64, system: any SystemCalls) throws(MachineError) {
         let text: [UInt8]
         do { text = try system.readFile("/proc/meminfo", limit: 65536) } catch { return }
@@ -16,18 +16,17 @@ enum HostMemory {
         if mebibytes > total { throw .memoryUnavailable(mebibytes: mebibytes, availableMebibytes: total) }
     }
 
-    /// What Martlet needs besides the guest's RAM, in bytes: its own memory, and the tables of pages for RAM, which are
-    /// the process's, KVM's and, if devices reach it, the IOMMU's, of 8 bytes for each page of 4096. All of it counts
-    /// for the control group.
+    /// Martlet's own need in addition to the guest's RAM, in bytes: its own memory, and the page tables for RAM. The
+    /// process, KVM and, if devices reach RAM, the IOMMU have one each, of 8 bytes for each page of 4096. All of it
+    /// counts for the control group.
     static func ownNeed(ramSize: UInt64, isPinned: Bool) -> UInt64 { ownMemory + ramSize / 512 * (isPinned ? 3 : 2) }
     private static let ownMemory: UInt64 = 16 << 20
 
     /// - Parameters:
-    ///   - ramSize: the guest's RAM as far as it is ordinary memory, in bytes.
-    ///   - isPinned: whether devices' DMA keeps it from being swapped out.
-    /// - Throws: `MachineError.controlGroup` when this process's control group may not have so much: the kernel would
-    ///   end the process (the OOM killer) once the guest has touched it. A limit that can't be read is found out that
-    ///   way.
+    ///   - ramSize: the part of the guest's RAM that is ordinary memory, in bytes.
+    ///   - isPinned: whether devices' DMA prevents swapping it out.
+    /// - Throws: `MachineError.controlGroup` when this process's control group doesn't allow so much: the kernel would
+    ///   kill the process (the OOM killer) when the guest touches it. A limit that can't be read is not checked.
     static func checkControlGroups(
         ramSize: UInt64, isPinned: Bool, system: any SystemCalls, log: Log
     ) throws(MachineError) {
@@ -64,7 +63,7 @@ enum HostMemory {
         return min(free.partialValue, allowed)
     }
 
-    /// How much this process has locked into RAM already, in bytes; 0 where the kernel doesn't say.
+    /// How much RAM this process has already locked, in bytes; 0 when the kernel doesn't report it.
     static func lockedByteCount(_ system: any SystemCalls) -> UInt64 {
         guard let text = try? system.readFile("/proc/self/status", limit: 65536),
             let locked = kibibytes("VmLck:", in: text)
@@ -72,7 +71,7 @@ enum HostMemory {
         return locked.multipliedReportingOverflow(by: 1024).partialValue
     }
 
-    /// The number behind `key` at the beginning of a line: "MemAvailable:    1234 kB".
+    /// The number after `key` at the beginning of a line: "MemAvailable:    1234 kB".
     private static func kibibytes(_ key: StaticString, in text: [UInt8]) -> UInt64? {
         // Safety: a StaticString's bytes live forever.
         let wanted = UnsafeBufferPointer(start: key.utf8Start, count: key.utf8CodeUnitCount)

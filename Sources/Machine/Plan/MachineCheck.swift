@@ -11,19 +11,19 @@ public import LinuxSystem
 internal import Passthrough
 internal import VFIO
 
-/// Everything that can be found out about a configuration on this host without starting the guest.
+/// Everything that can be checked about a configuration on this host without starting the guest.
 ///
-/// What can be checked by itself is checked by itself, so that one problem doesn't hide the next.
+/// Parts are checked separately where possible, so that one problem doesn't hide another.
 public struct MachineCheck: Sendable {
-    /// Each with its remedy. Empty when `martlet run` would get as far as the guest's first instruction, and would
-    /// start the guest again where it is to.
+    /// The problems, each with its remedy. Empty when `martlet run` would reach the guest's first instruction, and
+    /// would restart the guest if the configuration says so.
     public let problems: [String]
-    /// What was found, a line each, when there are no problems.
+    /// The facts, one line each, if there are no problems.
     public let facts: [String]
 
-    /// Makes the checks. Devices are opened and wired, and given back.
+    /// Performs the checks. Devices are opened and wired, then given back.
     public init(_ configuration: MachineConfiguration, calls: any MachineCalls, log: Log, tracer: Tracer? = nil) {
-        // A device's plan is made twice: alone and with all the others.
+        // A device is planned twice: alone and with all others.
         let log = log.withoutRepetitions
         var problems: [String] = []
         func note<Result>(_ body: () throws -> Result) -> Result? {
@@ -43,7 +43,7 @@ public struct MachineCheck: Sendable {
         plain.deviceTree = DeviceTreeFiles()
         plain.iommufd = nil
         plain.machineSize.dmaHeap = nil
-        // The device that needs them is checked by itself.
+        // The device that needs them is checked separately.
         if configuration.platformDevices.contains(where: { $0.dma == .identity }) { plain.machineSize.hugePages = nil }
         var demands: KernelDemands?
         if let plan = note({ try MachinePlan(plain, calls: calls, hypervisor: hypervisor, log: log) }) {
@@ -55,12 +55,12 @@ public struct MachineCheck: Sendable {
             note { () throws(HostDeviceError) in try Self.bindingProblems(configuration, calls) }
             ?? configuration.platformDevices.map { _ in nil }
         for (device, bindingProblem) in zip(configuration.platformDevices, bindingProblems) {
-            // All that a device needs, where the plan would stop at the first.
+            // All needs of the device; the plan would stop at the first.
             if let problem = bindingProblem {
                 problems.append(problem)
                 continue
             }
-            // A descriptor that was handed in can be put to use once only.
+            // A descriptor that was handed in can be used only once.
             if device.descriptor != nil { continue }
             var (single, alone) = (plain, device)
             alone.deviceTree.overlay = nil
@@ -76,25 +76,25 @@ public struct MachineCheck: Sendable {
             problems += plan.restartProblems.map(\.description)
         }
         guard problems.isEmpty, let hypervisor else {
-            // Without problems the machine is built, and this is found then.
+            // Without problems, building the machine checks this.
             if let hypervisor, let demands { _ = note { try demands.check(hypervisor) } }
             self.problems = problems
             facts = []
             return
         }
-        // All of it together finds what only shows then: overlaps, wirings that the kernel refuses.
+        // Building everything together finds the rest: overlaps, wirings that the kernel refuses.
         facts = note { try Self.build(configuration, calls, hypervisor, log, tracer) } ?? []
         self.problems = problems
     }
 
-    /// What keeps each device from VFIO besides not being bound; nil where there is nothing, or where the plan finds
-    /// it.
-    /// - Throws: `HostDeviceError.sysfs` when it can't be told what the host needs for itself.
+    /// Everything that keeps each device from VFIO, except that it isn't bound; nil if there is nothing, or if the plan
+    /// finds it.
+    /// - Throws: `HostDeviceError.sysfs` when a file that names devices which the host needs can't be read.
     private static func bindingProblems(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls
     ) throws(HostDeviceError) -> [String?] {
         let sysfs = Sysfs(system: calls)
-        // A device that can't be found is a problem that the plan tells.
+        // The plan reports a device that can't be found.
         let devices = configuration.platformDevices.map {
             try? $0.identity.find(sysfs)
         }
@@ -117,17 +117,16 @@ public struct MachineCheck: Sendable {
         _ tracer: Tracer?
     ) throws -> [String] {
         let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer)
-        // Only those whose descriptors were handed in, which were not checked by themselves.
+        // Only devices with descriptors that were handed in; they were not checked separately.
         if !plan.restartProblems.isEmpty { throw MachineError.noRestart(plan.restartProblems) }
         let console = try GuestConsole { _ in }
         let machine = try MicroVM(plan, hypervisor: hypervisor, console: console, profile: StartupProfile())
-        // What was added to the tree is told last.
+        // The additions to the tree come last.
         let end = machine.facts.count - plan.additionFacts.count
         return machine.facts.prefix(end) + verdicts(plan, calls) + machine.facts.dropFirst(end)
     }
 
-    /// Whether each device will probably work, a line each. Nothing where its node can't be explained: it is written
-    /// all the same.
+    /// Whether each device will probably work, one line each. Empty if a node can't be explained: it is written anyway.
     private static func verdicts(_ plan: MachinePlan, _ calls: any MachineCalls) -> [String] {
         let sysfs = Sysfs(system: calls)
         var generator = NodeGenerator(

@@ -6,7 +6,7 @@ internal import KVM
 internal import LinuxSystem
 
 extension MachineError {
-    /// What kernels can be booted.
+    /// The kinds of kernels that can be booted.
     public static let imageRemedy =
         "use an arm64 Linux kernel: an Image, plain or compressed with gzip or zstd (arch/arm64/boot/Image, Image.gz, "
         + "Image.zst), or an EFI zboot image (vmlinuz.efi)"
@@ -25,7 +25,7 @@ extension MachineError {
     static func controlGroupLines(
         _ ramSize: UInt64, _ ownNeed: UInt64, _ available: UInt64, _ limit: ControlGroups.Limit
     ) -> [String] {
-        // In whole MiB, which is what --memory takes and MemoryMax= is mostly given in.
+        // In whole MiB, the unit of --memory and the usual one of MemoryMax=.
         let mebibyte: UInt64 = 1 << 20
         let (sum, overflow) = ramSize.addingReportingOverflow(ownNeed + mebibyte - 1)
         let needed = overflow ? UInt64.max / mebibyte : sum / mebibyte
@@ -41,7 +41,7 @@ extension MachineError {
         ]
     }
 
-    /// The label that was probably meant, and all that there are.
+    /// The label that the user probably meant, and all existing labels.
     static func suggestion(for label: String, among known: [String]) -> String {
         (NearestKey.of(label, among: known).map { "did you mean \"\($0)\"? " } ?? "")
             + "the labels are: \(known.joined(separator: ", "))"

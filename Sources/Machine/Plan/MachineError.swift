@@ -11,7 +11,7 @@ public import Passthrough
 public import PlatformBus
 public import Virtio
 
-/// Why a machine could not be built or could not go on, and what to do about it.
+/// Why a machine could not be built or could not continue, and what to do about it.
 public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case kvm(KVMError)
     case bus(PlatformBusError)
@@ -19,73 +19,72 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
     case guestMemory(GuestMemoryError)
     case passthrough(PassthroughError)
     case deviceTree(GuestTreeProblem)
-    /// A file that the configuration names; `key` is its JSON path.
+    /// A file that the configuration names can't be used; `key` is its JSON path.
     case file(key: String, path: String, errno: Errno)
-    /// Such a file that is no regular one.
+    /// Such a file isn't a regular file.
     case fileKind(key: String, path: String, FileError)
-    /// A drive can't be had.
+    /// A drive can't be used.
     case drive(DriveError)
     /// The kernel can't be booted, and what to do.
     case image(path: String, KernelProblem)
-    /// Something that goes into RAM is larger than what is left there.
+    /// An item that is loaded into RAM is larger than the room left there.
     case doesNotFit(what: String, bytes: UInt64, available: UInt64)
     case addressSpace(mebibytes: Int, base: GuestAddress, addressBits: Int)
     /// `platform_bus` is beyond the host's addresses.
     case busSpace(base: GuestAddress, size: UInt64, addressBits: Int)
-    /// `ram_base` or `platform_bus` is in the way of others.
+    /// `ram_base` or `platform_bus` overlaps other parts.
     case overlaps([AddressConflict])
-    /// A base tree or an overlay, by its JSON path and file, can't be had or used.
+    /// A base tree or an overlay, by its JSON path and file, can't be read or used.
     case treeFile(key: String, path: String, TreeFileProblem)
-    /// An overlay, which the error names, is no good or can't be applied.
+    /// An overlay, which the error names, is invalid or can't be applied.
     case overlay(DeviceTreeError)
-    /// An overlay, by the name that errors give it, rewrites what is Martlet's to write; `property` is empty for a
-    /// whole node.
+    /// An overlay, by its name in errors, changes what Martlet writes; `property` is empty for a whole node.
     case boardOverlay(overlay: String, property: String, node: String, remedy: String)
-    /// A label isn't found, and the base tree, by its key and file, has none at all.
+    /// A label isn't found, and the base tree, by its key and file, has no labels.
     indirect case unlabelledBase(String, MachineError)
-    /// A property of the configuration is a reference, and was given text; `form` is the JSON that was probably meant.
+    /// A property of the configuration must be a reference, but is text; `form` is the JSON that the user probably
+    /// meant.
     case referenceText(key: String, property: String, found: String, form: String)
-    /// A property of the configuration refers to a label that there isn't; it knows the others.
+    /// A property of the configuration refers to a label that doesn't exist; `known` are the existing ones.
     case unknownLabel(key: String, label: String, known: [String])
     case memoryUnavailable(mebibytes: UInt64, availableMebibytes: UInt64)
-    /// The control group that this process is in may not have so much memory; in bytes. `available` has swap space,
-    /// too.
+    /// This process's control group doesn't allow so much memory; in bytes. `available` includes swap space.
     case controlGroup(ramSize: UInt64, ownNeed: UInt64, available: UInt64, ControlGroups.Limit)
-    /// The IOMMU can't show a device the guest's RAM where it is to be.
+    /// The IOMMU can't map the guest's RAM for a device at its address.
     case memoryProblem(
         device: String, mebibytes: Int, base: GuestAddress, range: String, reason: String, isFixed: Bool)
-    /// Devices' DMA needs RAM locked, and this process may not lock so much; in bytes.
+    /// Devices' DMA needs locked RAM, but this process may not lock so much; in bytes.
     case lockedMemory(device: String, needed: UInt64, limit: UInt64)
-    /// Devices' DMA needs more mappings than the kernel takes.
+    /// Devices' DMA needs more mappings than the kernel allows.
     case mappings(device: String, wanted: Int, left: Int)
-    /// The values of a register block of the host can't be read; `path` is its node's.
+    /// The values of a register block of the host can't be read; `path` is that of its node.
     case registerBlock(path: String, errno: Errno)
-    /// `dma_heap`, and no device that needs it.
+    /// `dma_heap` is set, but no device needs it.
     case heapWithoutIdentity
     /// RAM is beyond the guest-physical addresses of this host.
     case bankOutOfReach(GuestRange, addressBits: Int)
-    /// The IOMMU can't show a device the guest's RAM where another device needs it.
+    /// The IOMMU can't map the guest's RAM for a device at the address that another device needs.
     case bankProblem(device: String, GuestRange, range: String, reason: String)
     /// RAM leaves no room for a part of the board.
     case noGap(what: String, bytes: UInt64)
-    /// Something that goes into RAM is larger than any of its banks.
+    /// An item that is loaded into RAM is larger than any of its banks.
     case fragmented(what: String, bytes: UInt64, largest: UInt64, banks: Int)
-    /// RAM isn't where it was in the host's memory: its first address that isn't, as the report has it.
+    /// RAM has moved in the host's memory: the first address that has, as in the report.
     case memoryMoved(String)
-    /// `on_reset` is "restart", and for these devices it won't be done.
+    /// `on_reset` is "restart", but these devices prevent a restart.
     case noRestart([RestartProblem])
-    /// A vCPU can't be set up, and the host has CPUs of these kinds, each with a list of those that are of it.
+    /// A vCPU can't be set up, and the host has CPUs of these kinds, each with a list of its CPUs.
     case mixedCPUs(KVMError, kinds: [String])
-    /// `cpus` names one that the host doesn't have, one that is offline, and one that this process may not use.
+    /// `cpus` names a CPU that the host doesn't have, one that is offline, or one that this process may not use.
     case cpuMissing(Int, possible: String)
     case cpuOffline(Int)
     case cpuNotAllowed(Int)
-    /// The process, or a vCPU's thread, can't be kept to these CPUs for another reason.
+    /// The process, or a vCPU's thread, can't be restricted to these CPUs for another reason.
     case affinity(cpus: String, errno: Errno)
     /// Any other system call, by name.
     case call(String, errno: Errno)
 
-    /// Why a device of the board can't be described or started.
+    /// The error of a device of the board that can't be described or started.
     init(_ device: any BoardDevice, _ error: any Error) {
         switch error {
         case let error as BoardDeviceError:
@@ -242,6 +241,6 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
 }
 
 extension MachineError {
-    /// For `mapError`: which call failed.
+    /// Adds the name of the call to an errno, for `mapError`.
     static func call(_ name: String) -> (Errno) -> MachineError { { .call(name, errno: $0) } }
 }

@@ -9,7 +9,7 @@ internal import LinuxSystem
 internal import PlatformBus
 
 extension MachinePlan {
-    /// The device tree that the guest gets, as a blob, and the command line in it.
+    /// The guest's device tree as a blob, and the command line in it.
     func deviceTree(
         _ boot: BootLoader.Result, _ version: InterruptController.Version
     ) throws(MachineError) -> (blob: [UInt8], arguments: BootArguments?) {
@@ -37,8 +37,8 @@ extension MachinePlan {
         do { return (try tree.serialized(limits: .ofHosts), arguments) } catch { throw .deviceTree(.tree(error)) }
     }
 
-    /// The command lines of the configuration and of the base tree, each with what the root device adds, and the one
-    /// that goes into the tree; nil for the base tree's as it is.
+    /// The command lines of the configuration and of the base tree, each with the arguments for the root device, and
+    /// the one that is written into the tree; nil if the base tree's isn't changed.
     private var bootArguments: (written: String?, configured: String?, base: String?) {
         let (configured, base) = (configuration.bootSource.bootArguments, additions?.base?.bootArguments)
         guard let root = drives.all.first?.settings.rootArguments else { return (configured, configured, base) }
@@ -47,8 +47,8 @@ extension MachinePlan {
         return (own ?? base.map(added), own, base.map(added))
     }
 
-    /// The device tree that `MicroVM` would boot with, from a host that need not have KVM.
-    /// - Parameter hypervisor: asked for the version of the interrupt controller; without it that is a GICv3.
+    /// The device tree that `MicroVM` would boot with; the host needs no KVM for it.
+    /// - Parameter hypervisor: tells the version of the interrupt controller; without it, that is a GICv3.
     public func deviceTree(hypervisor: Hypervisor?) throws(MachineError) -> [UInt8] {
         var version = InterruptController.Version.v3
         try openBootFiles()

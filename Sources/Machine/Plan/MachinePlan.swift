@@ -14,32 +14,33 @@ internal import PlatformBus
 internal import Synchronization
 public import VFIO
 
-/// The kernel as a machine needs it.
+/// The kernel's calls that a machine needs.
 public typealias MachineCalls = KVMCalls & VFIOCalls & DebugFSCalls
 
-/// A machine that was laid out but not built: the address map with its owners, the devices opened, no VM yet.
+/// A machine that is laid out but not built: it has the address map with its owners and the open devices, but no VM
+/// yet.
 ///
-/// Every overlap and every device that can't be had is found here, before anything of KVM is touched.
+/// Every overlap, and every device that can't be used, is found here, before KVM is used.
 public final class MachinePlan: Sendable {
     let configuration: MachineConfiguration
     let calls: any MachineCalls
     let log: Log
     let tracer: Tracer?
-    /// Kernel and initrd, from the first start on. Guarded by the lock: one thread builds machines.
+    /// Kernel and initrd, open from the first start on. Guarded by the lock: one thread builds machines.
     private let bootFiles = Mutex<BootFiles?>(nil)
-    /// Whether a guest has had its RAM. Atomic for want of a `var`.
+    /// Whether a guest was started before. Atomic only because a Sendable class can't have a `var`.
     private let hasStarted = Atomic<Bool>(false)
     let memoryPlacement: MemoryPlacement
     let layout: BoardLayout
     let bus: BusMap
     let passthrough: PlacedDevices
-    /// RAM for devices that address the host's physical memory; nil where there are none.
+    /// RAM for devices that address the host's physical memory; nil if there are none.
     let identity: IdentityMemory?
     /// The files of the guest's drives, open for all its starts.
     let drives: OpenDrives
     /// The board's own devices, in the order in which they are started.
     let devices: [(device: any BoardDevice, place: Place)]
-    /// Whether devices' DMA needs RAM to stay where it is.
+    /// Whether devices' DMA needs pinned RAM.
     private let pinsMemory: Bool
     let passthroughNodes: [Node]
     let boardNodes: [Node]
@@ -47,14 +48,14 @@ public final class MachinePlan: Sendable {
     /// Nil when the configuration adds nothing to the tree.
     let additions: TreeAdditions?
     let controllerPhandle: Phandle
-    /// Kept open until the plan's devices are closed.
+    /// Released after the plan's devices are closed.
     private let hypervisor: Share<Hypervisor>
 
     /// - Parameters:
-    ///   - hypervisor: nil on a host without KVM, where a plan serves to show the device tree.
-    ///   - sysfsRoot: stands for /sys in tests.
+    ///   - hypervisor: nil on a host without KVM, where a plan only shows the device tree.
+    ///   - sysfsRoot: replaces /sys in tests.
     ///   - borrowsIOMMUFD: whether `iommufd_fd` stays open for another plan.
-    /// - Throws: `MachineError` for the first thing that doesn't fit or can't be opened.
+    /// - Throws: `MachineError` for the first part that doesn't fit or can't be opened.
     public init(
         _ configuration: MachineConfiguration, calls: any MachineCalls, hypervisor: Hypervisor?,
         sysfsRoot: String = "/sys", log: Log, tracer: Tracer? = nil, borrowsIOMMUFD: Bool = false
@@ -75,12 +76,12 @@ public final class MachinePlan: Sendable {
         let openDrives = try OpenDrives(configuration.drives, system: calls)
         drives = openDrives
         var isWhole = false
-        // As in deinit, which doesn't run when this throws.
+        // As in deinit, which isn't called when this throws.
         defer { if !isWhole { openDrives.close() } }
         let sysfs = Sysfs(root: sysfsRoot, system: calls)
-        // Without it the report says that the interrupts weren't counted.
+        // Without it the report says that interrupts weren't counted.
         let interrupts = configuration.platformDevices.isEmpty ? nil : try? HostInterruptFile(calls)
-        // Before the layout: what the devices' IOMMU can translate decides where RAM goes.
+        // Before the layout: the place of RAM depends on what the devices' IOMMU can translate.
         let opened: OpenDevices
         let demands: MemoryDemands?
         do throws(PassthroughError) {
@@ -124,7 +125,7 @@ public final class MachinePlan: Sendable {
         }
         bus = try layout.makeBus()
         var claims = BoardClaims(bus: bus, layout: layout)
-        // Before the passed-through devices, and for the others after them.
+        // Fixed addresses before the passed-through devices, the others after them.
         try claims.reserveFixed(board)
         var shared: SharedNodes
         let tree = HostTree(sysfs)
@@ -148,7 +149,7 @@ public final class MachinePlan: Sendable {
         isWhole = true
     }
 
-    /// Newest first. A device that is open may write to the RAM that is for it: the RAM goes after the devices.
+    /// Newest first. An open device may write to its RAM, so the RAM is released after the devices.
     deinit {
         bootFiles.withLock { $0.take() }?.close()
         passthrough.close()
@@ -170,7 +171,7 @@ public final class MachinePlan: Sendable {
         } catch { throw .kvm(error) }
     }
 
-    /// RAM where devices want it; nil where they don't care.
+    /// RAM at the addresses that devices require; nil if they require none.
     private static func identityMemory(
         _ size: MachineConfig, _ devices: OpenDevices, _ calls: any MachineCalls, _ log: Log
     ) throws(MachineError) -> IdentityMemory? {
@@ -191,7 +192,7 @@ public final class MachinePlan: Sendable {
     private static func containers(
         _ configuration: MachineConfiguration, _ calls: any MachineCalls, _ borrowsIOMMUFD: Bool
     ) -> VFIOContainers {
-        // Through an iommufd the kernel maps no registers.
+        // The kernel maps no registers through an iommufd.
         return VFIOContainers(
             calls: calls, path: configuration.peerToPeer ? .group : configuration.vfio,
             iommufd: configuration.iommufd.map { CInt(clamping: $0) }, borrowsIOMMUFD: borrowsIOMMUFD)
@@ -205,7 +206,7 @@ public final class MachinePlan: Sendable {
         }
     }
 
-    /// The guest-physical address bits that the machine uses: up to the highest claim.
+    /// The number of guest-physical address bits that the machine uses, from the highest claim.
     var addressBits: Int {
         let top = bus.regions.map(\.range.last.rawValue).max() ?? layout.ram.last.rawValue
         return 64 - top.leadingZeroBitCount
@@ -221,8 +222,8 @@ public final class MachinePlan: Sendable {
         return nodes
     }
 
-    /// The devices for which a guest won't be started again after a reset, as far as that is known before it runs; none
-    /// where that isn't asked for.
+    /// The devices that prevent a restart after a guest's reset, as far as it is known before the guest runs; none if
+    /// no restart is configured.
     public var restartProblems: [RestartProblem] {
         switch configuration.onReset {
         case .exit: []
@@ -230,11 +231,11 @@ public final class MachinePlan: Sendable {
         }
     }
 
-    /// What was added to the device tree, a line each.
+    /// What was added to the device tree, one line each.
     var additionFacts: [String] { additions?.facts ?? [] }
 
-    /// Opens kernel and initrd, for all starts of the guest; a second call finds them open. It comes before the VM is
-    /// made, so that they outlive it.
+    /// Opens kernel and initrd for all starts of the guest; a second call returns the open files. Call it before the VM
+    /// is created, so that they outlive it.
     @discardableResult
     func openBootFiles() throws(MachineError) -> BootFiles {
         try bootFiles.withLock { (files) throws(MachineError) in
@@ -249,7 +250,7 @@ public final class MachinePlan: Sendable {
     /// Allocates RAM and loads kernel and initrd into it.
     func load() throws(MachineError) -> (memory: GuestRAM, boot: BootLoader.Result) {
         let files = try openBootFiles()
-        // A guest that is started again gets what the last one has given back.
+        // A restarted guest uses the memory that the last one has released.
         if !hasStarted.exchange(true, ordering: .relaxed) { try checkHostMemory() }
         let memory = try guestMemory()
         let loader = BootLoader(memory: memory, system: calls, log: log)
@@ -259,7 +260,7 @@ public final class MachinePlan: Sendable {
     private var hugePageSize: UInt64? { configuration.machineSize.hugePages?.byteCount }
 
     private func checkHostMemory() throws(MachineError) {
-        // Huge pages and heaps don't count as memory.
+        // Huge pages and heaps don't count as memory here.
         try HostMemory.checkControlGroups(
             ramSize: identity != nil || hugePageSize != nil ? 0 : layout.ram.size, isPinned: pinsMemory, system: calls,
             log: log)

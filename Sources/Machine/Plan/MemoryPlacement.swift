@@ -6,29 +6,29 @@ internal import Passthrough
 internal import PlatformBus
 internal import VFIO
 
-/// Where the guest's RAM goes so that its devices' DMA can reach it, and whether the host lets all of it be pinned: all
-/// that can be known before any of it exists.
+/// The place of the guest's RAM that its devices' DMA can reach, and the check that the host allows pinning all of it:
+/// everything that can be known before RAM exists.
 struct MemoryPlacement {
     /// The address of its first byte.
     let base: GuestAddress
-    /// Why it isn't the usual one, in a line.
+    /// Why it isn't the usual address, as one line.
     let reason: String?
 
-    /// RAM that was moved begins on a multiple of this: the largest page that KVM and IOMMU map as one.
+    /// Moved RAM begins at a multiple of this, the largest page that KVM and IOMMU map as one.
     private static let alignment: UInt64 = 1 << 30
-    /// No lower, so that devices still find room below it.
+    /// The lowest place of moved RAM, so that devices still have room below it.
     private static let lowest: UInt64 = 1 << 30
 
     /// - Parameters:
-    ///   - fixed: where the user wants it; nil for the usual place, or the nearest that serves.
-    ///   - demands: what the devices that do DMA need; nil where there are none.
+    ///   - fixed: the configured address; nil for the usual place, or the nearest possible one.
+    ///   - demands: the requirements of the devices that do DMA; nil if there are none.
     /// - Throws: `MachineError.memoryProblem`.
     init(
         mebibytes: Int, addressBits: Int, fixed: GuestAddress? = nil, demands: MemoryDemands?
     ) throws(MachineError) {
         let wanted = fixed ?? BoardLayout.ramBase
         let (size, overflow) = UInt64(mebibytes).multipliedReportingOverflow(by: 1 << 20)
-        // What is absurd in itself is the layout's to refuse.
+        // The layout refuses impossible values.
         guard let demands, size > 0, !overflow,
             let first = Self.problem(demands, wanted.rawValue, size)
         else {
@@ -50,7 +50,7 @@ struct MemoryPlacement {
         reason = "RAM is at \(self.base) instead of \(wanted): \(first.reason): \(first.range)"
     }
 
-    /// RAM that is at the host's physical addresses, and so can't be moved.
+    /// RAM at the host's physical addresses, which can't be moved.
     /// - Throws: `MachineError.bankProblem`.
     init(identity banks: [GuestRange], demands: MemoryDemands?) throws(MachineError) {
         for bank in banks {
@@ -69,7 +69,8 @@ struct MemoryPlacement {
         return overflow ? nil : demands.problem(from: base, through: last)
     }
 
-    /// The lowest place from `start` on that serves; nil when there is none. Each problem is met once, however large.
+    /// The lowest possible place from `start` on; nil if there is none. Each problem is found only once, however large
+    /// it is.
     private static func search(_ demands: MemoryDemands, _ size: UInt64, from start: UInt64, limit: UInt64) -> UInt64? {
         var base = start
         while true {
@@ -84,7 +85,7 @@ struct MemoryPlacement {
     }
 
     /// - Throws: `MachineError.lockedMemory` when this process may not lock all of RAM, `.mappings` when the kernel
-    ///   takes fewer DMA mappings than RAM needs.
+    ///   allows fewer DMA mappings than RAM needs.
     static func checkLimits(
         bankSizes: [UInt64], demands: MemoryDemands, calls: any VFIOCalls
     ) throws(MachineError) {
@@ -94,7 +95,7 @@ struct MemoryPlacement {
         }
         let limit = try mapError(MachineError.call("getrlimit(RLIMIT_MEMLOCK), capget"), try calls.lockedMemoryLimit())
         guard let limit else { return }
-        // Each address space counts for itself (vfio_iommu_type1.c, vfio_lock_acct; iommufd/pages.c, do_update_pinned).
+        // Each address space counts separately (vfio_iommu_type1.c, vfio_lock_acct; iommufd/pages.c, do_update_pinned).
         let spaces = UInt64(max(demands.spaceCount, 1))
         var (needed, overflow) = bankSizes.reduce(0, +).multipliedReportingOverflow(by: spaces)
         if !overflow { (needed, overflow) = needed.addingReportingOverflow(HostMemory.lockedByteCount(calls)) }

@@ -9,17 +9,18 @@ internal import LinuxSystem
 internal import Passthrough
 internal import PlatformBus
 
-/// The device-tree nodes that a guest would get for devices, without opening them: those of a guest with the board's
-/// usual layout that has nothing else.
+/// The device-tree nodes that a guest would get for devices, without opening them.
+///
+/// They are those of a guest with the board's usual layout and no other devices.
 public struct NodePreview: Sendable {
-    /// In the order of the devices, with what became of each property and what they depend on.
+    /// In the order of the devices, with the fate of each property and their dependencies.
     public let nodes: [GuestNode]
-    /// What they share: fixed clocks and regulators, and the board's reset controller where one of them refers to it.
+    /// The shared nodes: fixed clocks and regulators, and the board's reset controller if a node refers to it.
     public let shared: [Node]
 
     /// - Parameters:
-    ///   - tree: the host's.
-    ///   - tellsDependencies: whether what they depend on is told in full.
+    ///   - tree: the host's tree.
+    ///   - tellsDependencies: whether their dependencies are listed in full.
     /// - Throws: `MachineError.passthrough` for the first device that has no node, or for which there is no room.
     public init(
         of devices: [DeviceSurvey], tree: HostTree, tellsDependencies: Bool = true
@@ -33,7 +34,7 @@ public struct NodePreview: Sendable {
         var shared: SharedNodes
         do throws(PassthroughError) {
             var phandles = PhandleAllocator()
-            // The interrupt controller's.
+            // The phandle of the interrupt controller.
             do { _ = try phandles.allocate() } catch { throw .node(.deviceTree(device: "board", error)) }
             var generator = NodeGenerator(
                 tree: tree, phandles: phandles, explains: true, tellsDependencies: tellsDependencies)

@@ -5,18 +5,18 @@ internal import Configuration
 internal import LinuxSystem
 internal import Virtio
 
-/// The files of the guest's drives, open and locked: a guest that is started again has the same, whatever is at their
-/// paths then.
+/// The files of the guest's drives, open and locked. A restarted guest uses the same files, even if their paths name
+/// others by then.
 ///
-/// Ownership: immutable. The plan closes them, when no machine is left.
+/// Ownership: immutable. The plan closes them after the last machine was released.
 struct OpenDrives: Sendable {
-    /// A drive as the configuration has it, and its file.
+    /// A drive of the configuration, and its file.
     struct Drive: Sendable {
         let settings: Configuration.Drive
         let file: DriveFile
     }
 
-    /// The drive with the root file system first, the others in the configuration's order.
+    /// The drive with the root file system first, then the others in the configuration's order.
     let all: [Drive]
     /// Oldest first.
     private let files: [DriveFile]
@@ -24,7 +24,7 @@ struct OpenDrives: Sendable {
     /// No drives.
     init() { (all, files) = ([], []) }
 
-    /// - Throws: `MachineError.drive` for the first that can't be had; none stays open then.
+    /// - Throws: `MachineError.drive` for the first drive that can't be used; none stays open then.
     init(_ settings: [Configuration.Drive], system: any SystemCalls) throws(MachineError) {
         var drives: [Drive] = []
         do throws(DriveError) {
@@ -44,7 +44,7 @@ struct OpenDrives: Sendable {
     /// The JSON path of the key that names a drive's file.
     private static func key(_ index: Int) -> String { "drives[\(index)].path_on_host" }
 
-    /// What is wrong with each drive by itself.
+    /// The problems of each drive by itself.
     static func problems(_ settings: [Configuration.Drive], system: any SystemCalls) -> [DriveError] {
         settings.enumerated().compactMap { index, drive in
             do throws(DriveError) {
@@ -54,12 +54,12 @@ struct OpenDrives: Sendable {
         }
     }
 
-    /// What the guests have done with each, in the order of `all`.
+    /// The reports of the drives, in the order of `all`.
     var reports: [DriveReport] {
         all.map { DriveReport(id: $0.settings.id, path: $0.file.path, counts: $0.file.counts) }
     }
 
-    /// What they are, a line each.
+    /// The drives as text, one line each.
     var facts: [String] {
         all.map { drive in
             "drive \(drive.settings.id): \(drive.file.size) bytes of \(drive.file.path)"

@@ -4,13 +4,13 @@
 public import Configuration
 internal import Passthrough
 
-/// What follows the end of a guest, over all its starts.
+/// Decides what follows the end of a guest, over all its starts.
 public struct RestartPolicy: Sendable {
-    /// What becomes of a machine whose guest asked for a reset.
+    /// What happens to a machine whose guest asked for a reset.
     public enum Decision: Equatable, Sendable {
         /// The guest didn't ask for a reset, or a reset ends the machine.
         case end
-        /// The guest would be started again, but for this.
+        /// The guest would be restarted, but this prevents it.
         case refuse(String)
         case restart
     }
@@ -19,10 +19,10 @@ public struct RestartPolicy: Sendable {
     private let allowsUnreset: Bool
     private var limit = RestartLimit()
 
-    /// How often the guest was started again.
+    /// How often the guest was restarted.
     public var count: Int { limit.count }
 
-    /// As the configuration says.
+    /// Creates the policy of a configuration.
     public init(_ configuration: MachineConfiguration) {
         onReset = configuration.onReset
         allowsUnreset = configuration.allowsUnresetRestart
@@ -30,7 +30,7 @@ public struct RestartPolicy: Sendable {
 
     /// Decides what follows, and counts a restart.
     /// - Parameters:
-    ///   - report: of the guest that has ended.
+    ///   - report: the report of the guest that has ended.
     ///   - now: CLOCK_MONOTONIC in nanoseconds.
     public mutating func decide(after report: RunReport, at now: UInt64) -> Decision {
         guard report.end == .reset else { return .end }

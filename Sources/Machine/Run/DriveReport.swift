@@ -3,13 +3,13 @@
 
 public import Virtio
 
-/// What became of a drive, over all starts of the guest.
+/// The report of a drive, over all starts of the guest.
 public struct DriveReport: Equatable, Sendable, Encodable {
-    /// What the configuration calls it.
+    /// Its name in the configuration.
     public let id: String
     /// Its file.
     public let path: String
-    /// What the guest has done with it.
+    /// The counts of the guest's requests.
     public let counts: DriveCounts
 
     private enum CodingKeys: String, CodingKey {
@@ -17,7 +17,7 @@ public struct DriveReport: Equatable, Sendable, Encodable {
         case path = "path_on_host"
     }
 
-    /// As `--report` writes it: the counts stand beside the names.
+    /// Encodes the report as `--report` writes it: the counts are beside the names.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(id, forKey: .id)

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// How often a vCPU came back from the guest, by reason.
+/// How often a vCPU returned from the guest, by reason.
 public struct ExitCounts: Sendable, Equatable, Encodable {
     /// Reads of addresses that no memory slot covers.
     public var mmioReads: UInt64 = 0
     /// Writes to such addresses.
     public var mmioWrites: UInt64 = 0
-    /// A signal or the immediate-exit flag took the vCPU out.
+    /// A signal or the immediate-exit flag stopped the vCPU.
     public var interrupted: UInt64 = 0
     /// Power-off, reset and crash (KVM_EXIT_SYSTEM_EVENT).
     public var systemEvents: UInt64 = 0
-    /// Loads and stores without a syndrome from the hardware: performed by `InstructionEmulator`, answered with a data
-    /// abort, or left to the hardware to try again.
+    /// Loads and stores without a syndrome from the hardware, of any outcome: emulated by `InstructionEmulator`,
+    /// answered with a data abort, or left to the hardware to retry.
     public var nisvEmulated: UInt64 = 0
-    /// Those that were answered with a data abort.
+    /// Those of them that got a data abort.
     public var nisvAborted: UInt64 = 0
-    /// Those that the hardware was to try again.
+    /// Those of them that the hardware retried.
     public var nisvReentered: UInt64 = 0
     /// All other exits.
     public var other: UInt64 = 0

@@ -4,7 +4,7 @@
 internal import Arm64
 internal import KVM
 
-/// The registers of a stopped vCPU as an instruction names them.
+/// The registers of a stopped vCPU, by their number in an instruction.
 struct GuestRegisters {
     let vcpu: VirtualCPU
     /// PSTATE.
@@ -29,7 +29,7 @@ struct GuestRegisters {
         }
     }
 
-    /// The value of the offset register; 0 where there is none.
+    /// The value of the offset register; 0 if there is none.
     func index(_ offset: LoadStore.Offset) throws(KVMError) -> UInt64 {
         guard case .register(let number, _, _) = offset, number != 31 else { return 0 }
         return try vcpu.value(of: .x(Int(number)))
@@ -43,7 +43,7 @@ struct GuestRegisters {
         }
     }
 
-    /// Puts an element that was loaded into its register; the bits above it become zeros or signs.
+    /// Writes a loaded element to its register; the bits above the element become zeros or copies of its sign.
     func set(_ number: UInt8, of instruction: LoadStore, to value: UInt128) throws(KVMError) {
         switch instruction.file {
         case .vector: try vcpu.setVector(Int(number), to: value)
@@ -55,7 +55,7 @@ struct GuestRegisters {
 }
 
 extension TranslationRegime {
-    /// That of a stopped vCPU. With the MMU off only what matters then is read.
+    /// Reads the regime of a stopped vCPU. With the MMU off, only the registers that matter then are read.
     init(of vcpu: VirtualCPU) throws(KVMError) {
         self.init(control: try vcpu.value(of: .sctlrEL1), translationControl: try vcpu.value(of: .tcrEL1))
         guard isEnabled else { return }

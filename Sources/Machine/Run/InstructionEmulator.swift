@@ -8,17 +8,17 @@ internal import LinuxSystem
 internal import PlatformBus
 internal import Synchronization
 
-/// Performs the loads and stores to trapped regions that the hardware doesn't describe to KVM: pairs, those with
+/// Performs loads and stores to trapped regions that the hardware doesn't describe to KVM: pairs, those with
 /// write-back, those of vector registers.
 ///
-/// One that can't be performed becomes an external data abort at that instruction, which the guest may handle. But
-/// tables and code are the guest's, and other vCPUs change them: where what the hardware saw is gone, the guest is
-/// entered again at the same instruction, and gets the right fault, or none, from the hardware.
+/// If an instruction can't be performed, the guest gets an external data abort at it, which it may handle. But the
+/// guest owns tables and code, and other vCPUs may change them. If they no longer match the hardware's access, the
+/// guest is entered again at the same instruction, and the hardware raises the right fault, or none.
 ///
-/// Ownership: all vCPU threads share it. It calls only into the vCPU that it is given, which is the calling thread's
-/// own; `reported` has its lock.
+/// Ownership: all vCPU threads share it. It calls only into the vCPU that it is given, which belongs to the calling
+/// thread; `reported` has its own lock.
 final class InstructionEmulator: Sendable {
-    /// Aborts are reported for this many program counters: they have to be remembered.
+    /// The number of program counters whose aborts are reported, because they are remembered.
     static let reportLimit = 64
 
     /// Why an instruction wasn't performed.
@@ -31,18 +31,18 @@ final class InstructionEmulator: Sendable {
         case instruction(LoadStore.NotEmulated)
         case address(UInt64, TranslationRegime.Fault)
         case forbidden(UInt64)
-        /// The accesses aren't all in one trapped region.
+        /// The accesses are not all in one trapped region.
         case notOneRegion(UInt64)
-        /// The instruction isn't, or is no longer, the one that the hardware stopped at.
+        /// The instruction isn't the one at which the hardware stopped, or was changed since.
         case changed
 
-        /// Whether the guest may have changed tables or code since the hardware's access, so that the hardware has to
-        /// look again.
+        /// Whether the guest may have changed tables or code since the hardware's access, so that the hardware must
+        /// retry.
         var mayPass: Bool {
             switch self {
             case .fetch(.unsupported), .address(_, .unsupported): false
             case .fetch, .address, .forbidden, .changed: true
-            // The hardware has seen a load or store there.
+            // The hardware has executed a load or store there.
             case .instruction(.unknown), .instruction(.unallocated): true
             case .instruction, .aarch32, .exceptionLevel, .bigEndianData, .noInstruction, .notOneRegion: false
             }
@@ -68,7 +68,7 @@ final class InstructionEmulator: Sendable {
     private let memory: GuestRAM
     private let dispatcher: MMIODispatcher
     private let log: Log
-    /// Program counters whose abort was reported.
+    /// Program counters whose abort was already reported.
     private let reported = Mutex<[UInt64]>([])
 
     init(memory: GuestRAM, dispatcher: MMIODispatcher, log: Log) {
@@ -77,19 +77,19 @@ final class InstructionEmulator: Sendable {
         self.log = log
     }
 
-    /// What became of an instruction.
+    /// The outcome of an instruction.
     enum Outcome: Equatable {
         case performed
         /// The guest gets a data abort.
         case aborted
-        /// Nothing was done: the hardware tries it again.
+        /// Nothing was done: the hardware retries it.
         case reentered
     }
 
-    /// Answers `VCPUExit.noSyndrome`: performs the instruction and steps over it, leaves it to the hardware to try
-    /// again, or injects a data abort.
-    /// - Parameter reentries: the vCPU's own.
-    /// - Throws: `KVMError` when a register can't be read or set; the guest can't go on then.
+    /// Answers `VCPUExit.noSyndrome`: performs the instruction and steps over it, lets the hardware retry it, or
+    /// injects a data abort.
+    /// - Parameter reentries: the counter of this vCPU.
+    /// - Throws: `KVMError` when a register can't be read or set; the guest can't continue then.
     func handle(
         _ vcpu: VirtualCPU, address: UInt64, isWrite: Bool, _ reentries: inout Reentries
     ) throws(KVMError) -> Outcome {
@@ -101,7 +101,7 @@ final class InstructionEmulator: Sendable {
             dispatcher.note(.emulated, at: GuestAddress(address))
             return .performed
         }
-        // KVM leaves the program counter where it is (api.rst, 5. The kvm_run structure, KVM_EXIT_ARM_NISV).
+        // KVM doesn't advance the program counter (api.rst, 5. The kvm_run structure, KVM_EXIT_ARM_NISV).
         if problem.mayPass, reentries.take(at: counter) { return .reentered }
         reentries = Reentries()
         try vcpu.injectDataAbort()
@@ -110,7 +110,7 @@ final class InstructionEmulator: Sendable {
         return .aborted
     }
 
-    /// nil when the instruction was performed.
+    /// Tries to perform the instruction. Nil if it was performed.
     private func attempt(
         _ vcpu: VirtualCPU, _ counter: UInt64, trapped: UInt64, isWrite: Bool, _ word: inout UInt32?
     ) throws(KVMError) -> Problem? {
@@ -141,7 +141,7 @@ final class InstructionEmulator: Sendable {
         let target: GuestAddress
         do throws(Problem) {
             guard isWrite == (instruction.operation == .store) else { throw .changed }
-            // SPSR_EL1.UAO, bit 23: LDTR and STTR have the rights of EL1.
+            // SPSR_EL1.UAO, bit 23: LDTR and STTR have the permissions of EL1.
             let isUser = level == 0 || (instruction.isUnprivileged && state & 1 << 23 == 0)
             target = try locate(address, instruction, isUser: isUser, regime, trapped: trapped)
         } catch { return error }
@@ -165,20 +165,21 @@ final class InstructionEmulator: Sendable {
             throw .noInstruction(at: address)
         }
         // Safety: the four bytes are inside a bank, which lives as long as self. The guest may be writing them: then
-        // any value may come, and any is decoded.
+        // any value may be read, and every value can be decoded.
         return UInt32(littleEndian: bytes.loadUnaligned(as: UInt32.self))
     }
 
     private func readDescriptor(_ address: UInt64) -> UInt64? {
         guard let bytes = memory.bytes(at: GuestAddress(address), count: 8) else { return nil }
-        // Safety: as above; the walk takes any value.
+        // Safety: as above; the walk accepts any value.
         return UInt64(littleEndian: bytes.loadUnaligned(as: UInt64.self))
     }
 
-    /// Where the accesses go: `byteCount` bytes of one trapped region.
+    /// Finds the place of the accesses: `byteCount` bytes of one trapped region.
     ///
-    /// The guest may have changed instruction and tables since the hardware checked them. So that a user program can't
-    /// borrow the monitor's hand, the permissions are checked again, and one of the pages is the one that trapped.
+    /// The guest may have changed instruction and tables since the hardware checked them. A user program must not gain
+    /// access through Martlet, so the permissions are checked again, and one of the pages must be the page that
+    /// trapped.
     private func locate(
         _ address: UInt64, _ instruction: LoadStore, isUser: Bool, _ regime: TranslationRegime, trapped: UInt64
     ) throws(Problem) -> GuestAddress {
@@ -187,7 +188,7 @@ final class InstructionEmulator: Sendable {
         guard !overflow, let range = GuestRange(base: GuestAddress(first), size: instruction.byteCount) else {
             throw .notOneRegion(address)
         }
-        // The smallest page that a table can describe is 4 KiB.
+        // The smallest page of a table is 4 KiB.
         let crosses = first >> 12 != last >> 12
         if crosses {
             guard try translate(address &+ (instruction.byteCount - 1), instruction, isUser: isUser, regime) == last
@@ -209,8 +210,8 @@ final class InstructionEmulator: Sendable {
         do throws(TranslationRegime.Fault) {
             result = try regime.translate(address, for: .data, read: readDescriptor)
         } catch { throw .address(address, error) }
-        // With indirect permissions the bits mean something else; then the page that trapped is what the hardware
-        // allowed.
+        // With indirect permissions the bits have another meaning; then only the page that trapped is known to be
+        // permitted.
         guard
             regime.hasIndirectPermissions
                 || ((!isUser || result.isUserAccessible) && (instruction.operation != .store || result.isWritable))
@@ -221,7 +222,7 @@ final class InstructionEmulator: Sendable {
     private func load(
         _ instruction: LoadStore, from target: GuestAddress, _ registers: GuestRegisters
     ) throws(KVMError) {
-        // Two registers at most, the second behind the first.
+        // At most two registers; the second follows the first.
         var values: (UInt128, UInt128) = (0, 0)
         for access in instruction.accesses {
             let value = UInt128(read(target, access)) << (access.isUpperHalf ? 64 : 0)
@@ -252,8 +253,8 @@ final class InstructionEmulator: Sendable {
         return dispatcher.read(GuestAddress(target.rawValue &+ access.offset), width)
     }
 
-    /// Steps over the instruction, as the hardware would: BTYPE (bits 11:10) and the single-step state (SS, bit 21) are
-    /// cleared.
+    /// Steps over the instruction as the hardware does: it clears BTYPE (bits 11:10) and the single-step state (SS, bit
+    /// 21).
     private func finish(_ vcpu: VirtualCPU, _ counter: UInt64, _ state: UInt64) throws(KVMError) {
         try vcpu.set(.pc, to: counter &+ 4)
         let cleared: UInt64 = 1 << 21 | 3 << 10

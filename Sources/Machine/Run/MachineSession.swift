@@ -6,38 +6,38 @@ public import KVM
 public import LinuxSystem
 internal import Synchronization
 
-/// A guest's life on this host, over all its starts: built → running ⇄ paused → ended.
+/// A guest's life on this host, including its restarts: built → running ⇄ paused → ended.
 ///
-/// One thread calls `run`, which drains the session's only queue: commands from other threads, the user's keys,
-/// signals, and ends of vCPUs. A guest that asks for a reset is started again in it, as the configuration says; the
-/// devices stay open, while RAM, VM and console are new.
+/// One thread calls `run`, which handles the session's only queue: commands from other threads, the user's keys,
+/// signals, and ends of vCPUs. A guest that asks for a reset is restarted in the same session, if the configuration
+/// says so; the devices stay open, while RAM, VM and console are new.
 ///
-/// While a guest is paused the host's time goes on: the RTC and the architected timer show it afterwards, as they do on
-/// a host whose CPUs were busy. Interrupts of passed-through devices stay pending in the VM.
+/// While a guest is paused the host's time goes on. Afterwards the RTC and the architected timer show it, as on a host
+/// whose CPUs were busy. Interrupts of passed-through devices stay pending in the VM.
 ///
-/// Ownership: `next` is under its lock; `queue` guards itself. `send` and `state` may be used from any thread.
+/// Ownership: `next` is under its lock; `queue` has its own lock. Any thread may call `send` and `state`.
 public final class MachineSession: Sendable {
     private let plan: MachinePlan
     private let hypervisor: Hypervisor
     private let makeConsole: @Sendable () throws(Errno) -> GuestConsole
     private let tell: @Sendable (String) -> Void
     private let queue = SessionQueue()
-    /// The machine that is built and hasn't run.
+    /// The machine that is built and hasn't run yet.
     private let next: Mutex<MicroVM?>
 
     /// Builds the machine of `plan`.
     /// - Parameters:
-    ///   - console: makes the user's end of the serial port, anew for each start.
+    ///   - console: creates the user's end of the serial port, once for each start.
     ///   - profile: takes a mark after each step of the first start.
-    ///   - tell: takes the text that SIGUSR1 asks for, and what the user's keys lead to, on the thread that calls
-    ///     `run`.
-    /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
+    ///   - tell: takes the status text that SIGUSR1 requests, and messages about the user's keys, on the thread that
+    ///     calls `run`.
+    /// - Throws: `MachineError` naming the step that failed; everything that was created is released, newest first.
     public init(
         _ plan: MachinePlan, hypervisor: Hypervisor,
         console: @escaping @Sendable () throws(Errno) -> GuestConsole, profile: StartupProfile,
         tell: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(MachineError) {
-        // The guest may never ask for a reset, so this is no error yet.
+        // Not an error yet, because the guest may never ask for a reset.
         for problem in plan.restartProblems { plan.log(.warning, problem.description) }
         next = Mutex(
             try Self.build(plan, hypervisor, console: console, profile: profile, queue: queue, tell: tell))
@@ -56,22 +56,24 @@ public final class MachineSession: Sendable {
             plan, hypervisor: hypervisor, console: console, profile: profile, queue: queue, tell: tell)
     }
 
-    /// Where the session is. Any thread may ask; it may have changed meanwhile.
+    /// The state of the session.
+    ///
+    /// Any thread may ask; the state may change at any time.
     public var state: SessionState { queue.state }
 
-    /// Tells the session what to do, from any thread, and returns at once.
+    /// Sends a command to the session, from any thread, and returns at once.
     ///
-    /// A command that comes before `run`, or while the guest is started again, waits until the guest runs. After the
-    /// end every command is refused with `SessionProblem.ended`.
-    /// - Parameter answer: called once, on the thread that calls `run`, and after the end on the calling one. It must
+    /// A command that is sent before `run`, or while the guest is restarted, waits until the guest runs. After the end
+    /// every command is refused with `SessionProblem.ended`.
+    /// - Parameter answer: called once, on the thread that calls `run`; after the end, on the calling thread. It must
     ///   not wait for the session.
     public func send(_ command: SessionCommand, answer: @escaping @Sendable (SessionAnswer) -> Void = { _ in }) {
         queue.send(.command(command, answer: answer))
     }
 
-    /// Runs the guest until it ends and isn't to be started again. Call it once.
+    /// Runs the guest until it ends and isn't restarted. Call it once.
     /// - Returns: why it ended, and the report.
-    /// - Throws: `MachineError` when a machine can't be built or run; everything is taken down then, too.
+    /// - Throws: `MachineError` when a machine can't be built or run; everything is released then, too.
     public func run() throws(MachineError) -> (end: GuestEnd, report: RunReport) {
         defer { queue.end() }
         var restarts = RestartPolicy(plan.configuration)

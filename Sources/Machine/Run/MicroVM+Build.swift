@@ -10,8 +10,8 @@ internal import Passthrough
 internal import PlatformBus
 
 extension MicroVM {
-    /// Makes the VM and all that is in it.
-    /// - Parameter stack: takes a share of everything that it makes.
+    /// Creates the VM and everything in it.
+    /// - Parameter stack: takes a share of everything that is created.
     static func build(
         _ plan: MachinePlan, _ hypervisor: Hypervisor, on stack: inout ResourceStack, console: GuestConsole,
         controls: BoardControls, profile: StartupProfile, queue: SessionQueue
@@ -87,7 +87,7 @@ extension MicroVM {
             stack.keep(started)
             live.append(started)
         }
-        // From here on they arrive in the event loop only.
+        // From here on they arrive only in the event loop.
         let signals = [SignalNumber.hangUp, SignalNumber.interrupt, SignalNumber.user1, SignalNumber.terminate]
         stack.keep(
             try SignalWatch(signals, loop: loop, system: plan.calls) {
@@ -107,7 +107,7 @@ extension MicroVM {
             dispatcher: dispatcher, devices: devices, live: live, loop: loop, arguments: tree.arguments)
     }
 
-    /// An error of KVM's with what the host has to do with it.
+    /// An error of KVM, with its cause on the host if that is known.
     private static func explained(_ error: KVMError, _ plan: MachinePlan) -> MachineError {
         guard case .vcpuInit(_, errno: .invalidArgument) = error else { return .kvm(error) }
         let kinds = CPUPlacement.kinds(Sysfs(system: plan.calls))

@@ -10,28 +10,28 @@ internal import Passthrough
 internal import PlatformBus
 internal import Synchronization
 
-/// A virtual machine that is built and ready to run: RAM loaded, vCPUs reset, devices connected.
+/// A virtual machine that is built and ready to run: RAM is loaded, vCPUs are reset, devices are connected.
 ///
-/// It is one start of a `MachineSession`, whose `queue` says what to do while the guest runs.
+/// It is one start of a `MachineSession`, whose `queue` brings commands while the guest runs.
 ///
-/// Ownership: one thread builds it, runs it and lets go of it. vCPU threads share the queue, which guards itself, and
-/// the dispatcher, which doesn't change. `parts` is under its lock, as it is taken by `run`.
+/// Ownership: one thread builds, runs and releases it. vCPU threads share the queue, which has its own lock, and the
+/// dispatcher, which is immutable. `parts` is under its lock, because `run` takes it.
 final class MicroVM: Sendable {
-    /// What was built.
+    /// The parts that were built.
     struct Parts: Sendable {
         let runners: [VCPURunner]
         let dispatcher: MMIODispatcher
         let devices: ConnectedDevices
-        /// The passed-through devices, and then those of the board, in the order of their start.
+        /// The passed-through devices, then those of the board, in the order of their start.
         let live: [any LiveDevice]
         let loop: EventLoop
         /// The guest kernel's command line.
         let arguments: BootArguments?
     }
 
-    /// Everything of the kernel's, newest last. It goes after `parts`, so that it has the last share of each.
+    /// All resources of the kernel, newest last. It is released after `parts`, so that it has the last share of each.
     private let resources: ResourceStack
-    /// Nil once it has run.
+    /// Nil after `run`.
     private let parts: Mutex<Parts?>
     private let placement: CPUPlacement?
     private let console: GuestConsole
@@ -44,11 +44,11 @@ final class MicroVM: Sendable {
 
     /// Builds the VM of `plan`.
     /// - Parameters:
-    ///   - console: the guest's serial port is joined to it.
+    ///   - console: connected to the guest's serial port.
     ///   - profile: takes a mark after each step.
-    ///   - queue: of the session that it is a start of.
-    ///   - tell: takes what the user is told, on the thread that runs the machine.
-    /// - Throws: `MachineError` naming the step that failed; everything that was made is released, newest first.
+    ///   - queue: the queue of the session.
+    ///   - tell: takes messages for the user, on the thread that runs the machine.
+    /// - Throws: `MachineError` naming the step that failed; everything that was created is released, newest first.
     init(
         _ plan: MachinePlan, hypervisor: Hypervisor, console: GuestConsole, profile: StartupProfile,
         queue: SessionQueue = SessionQueue(), tell: @escaping @Sendable (String) -> Void = { _ in }
@@ -58,7 +58,7 @@ final class MicroVM: Sendable {
         self.profile = profile
         self.queue = queue
         self.tell = tell
-        // First of all, as older kernels want to make a guest's vCPUs on CPUs of one kind.
+        // First of all, because older kernels require a guest's vCPUs to be created on CPUs of one kind.
         placement = try plan.configuration.machineSize.cpus.map { (cpus) throws(MachineError) in
             try CPUPlacement(cpus, sysfs: Sysfs(system: plan.calls))
         }
@@ -77,16 +77,17 @@ final class MicroVM: Sendable {
         resources = stack
     }
 
-    /// Newest first. The plan goes later: it has the devices that the VM was given, and a share of the hypervisor.
+    /// Newest first. The plan is released later: it has the devices that the VM was given, and a share of the
+    /// hypervisor.
     deinit { release() }
 
-    /// Lets go of everything that was built. A second call does nothing. Call it when its threads have ended.
+    /// Releases everything that was built. A second call does nothing. Call it after its threads have ended.
     private func release() {
         parts.withLock { $0 = nil }
         resources.releaseAll()
     }
 
-    /// What was built, a line each.
+    /// What was built, one line each.
     var facts: [String] {
         let size = plan.configuration.machineSize
         var facts = ["machine: \(size.vcpuCount) vCPUs, \(size.memoryMebibytes) MiB at \(plan.layout.ram.base)"]
@@ -101,22 +102,25 @@ final class MicroVM: Sendable {
         return facts + plan.additionFacts
     }
 
-    /// The first address of RAM at the host's physical addresses that isn't what it was.
+    /// The first address of RAM at the host's physical addresses that has moved.
     private func firstMoved() throws(MachineError) -> GuestAddress? {
         try mapError(MachineError.guestMemory, try plan.identity?.firstMoved())
     }
 
-    /// Runs the guest until it ends, then takes the machine down: vCPUs joined, devices silenced, everything released
-    /// but what the plan has opened. Call it once. Signals stay blocked from then on, so that none cuts the end short:
-    /// what is pending reaches the next machine of this process, if there is one.
+    /// Runs the guest until it ends, then takes the machine down.
+    ///
+    /// The vCPUs are joined, the devices are silenced, and everything is released except what the plan has opened. Call
+    /// it once. Signals stay blocked from then on, so that none interrupts the release: pending ones reach the next
+    /// machine of this process, if there is one.
     /// - Returns: why it ended, and the report.
-    /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down too.
+    /// - Throws: `MachineError` when a thread can't be started or the event loop fails; the machine is taken down then
+    ///   too.
     func run() throws(MachineError) -> (end: GuestEnd, report: RunReport) {
         let outcome = runUntilSilent()
         release()
         profile.mark("released")
         if let failure = outcome.failure { throw failure }
-        // Only now: what goes on once its memory is gone faults, too.
+        // Only now: DMA that continues after its memory was unmapped faults, too.
         let devices = plan.passthrough.withFaults(outcome.devices)
         return (
             outcome.end,
@@ -130,7 +134,7 @@ final class MicroVM: Sendable {
         )
     }
 
-    /// What is known of a run when its vCPUs and devices are silent.
+    /// The facts about a run after its vCPUs and devices were silenced.
     private struct Outcome {
         let end: GuestEnd
         let devices: [DeviceReport]
@@ -142,7 +146,7 @@ final class MicroVM: Sendable {
         let failure: MachineError?
     }
 
-    /// Runs the guest and stops all that moves. It keeps no share of the machine's parts.
+    /// Runs the guest, then stops vCPUs and devices. It keeps no share of the machine's parts.
     private func runUntilSilent() -> Outcome {
         guard let parts = parts.withLock({ $0.take() }) else { preconditionFailure("a machine runs once") }
         var (reason, failure) = supervise(parts)
@@ -164,7 +168,7 @@ final class MicroVM: Sendable {
             failure: failure)
     }
 
-    /// Starts the vCPUs and does what the queue says until the guest ends. It keeps no share of the machine's parts.
+    /// Starts the vCPUs and handles the queue until the guest ends. It keeps no share of the machine's parts.
     private func supervise(_ parts: Parts) -> (end: GuestEnd?, failure: MachineError?) {
         let devices = parts.devices
         var guest = RunningGuest(
@@ -178,7 +182,7 @@ final class MicroVM: Sendable {
         let loop = parts.loop
         do throws(MachineError) {
             try mapError(MachineError.call("sigaction"), try SystemThread.installKickHandler())
-            // As late as can be: from here on the devices may be told where to write.
+            // As late as possible: from here on the guest may give addresses to the devices.
             if let moved = try firstMoved() { throw .memoryMoved(moved.description) }
             guest.begin()
             for (index, runner) in parts.runners.enumerated() {

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Lets a guest that asks for a reset start again, unless it does little else: one that resets itself as soon as it
-/// runs would keep the host busy forever.
+/// Limits how often a guest is restarted after a reset.
+///
+/// A guest that resets itself as soon as it runs would keep the host busy forever.
 public struct RestartLimit: Sendable {
-    /// As many restarts within `windowSeconds` are a storm: the next one isn't made.
+    /// The number of restarts within `windowSeconds` after which the next one is refused.
     public static let maximum = 10
-    /// The length of time that `maximum` is for.
+    /// The period in which `maximum` restarts are allowed.
     public static let windowSeconds = 60
 
-    /// How often the guest was started again.
+    /// How often the guest was restarted.
     public private(set) var count = 0
-    /// The times of the last restarts, oldest first, no more than `maximum`; CLOCK_MONOTONIC in nanoseconds.
+    /// The times of the last restarts, oldest first, at most `maximum`; CLOCK_MONOTONIC in nanoseconds.
     private var times: [UInt64] = []
 
-    /// None so far.
+    /// Starts with no restarts.
     public init() {}
 
-    /// Counts a restart; false, and not counted, when it would be one too many.
+    /// Counts a restart; returns false, and doesn't count it, when the limit is reached.
     /// - Parameter now: CLOCK_MONOTONIC in nanoseconds.
     public mutating func take(at now: UInt64) -> Bool {
         if times.count >= Self.maximum {

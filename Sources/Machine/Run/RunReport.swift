@@ -5,38 +5,38 @@ public import GuestMemory
 internal import LinuxSystem
 public import Passthrough
 
-/// What a run did: why it ended, how each device reached the guest, how often the guest was left.
+/// The report of a run: why it ended, how each device reached the guest, how often the vCPUs left the guest.
 public struct RunReport: Sendable, Encodable {
     /// Why the guest ended.
     public let end: GuestEnd
     /// Passed-through devices, in the order of the configuration.
     public let devices: [DeviceReport]
-    /// The guest's drives: the one with the root file system, and then the others in the order of the configuration.
+    /// The guest's drives: the one with the root file system, then the others in the order of the configuration.
     public var drives: [DriveReport] = []
-    /// RAM at the host's physical addresses; nil where devices need none such.
+    /// RAM at the host's physical addresses; nil when no device needs that.
     public var memory: MemoryReport?
-    /// The guest kernel's command line, where it isn't the configuration's own.
+    /// The guest kernel's command line, if it isn't the configuration's own.
     public var arguments: BootArguments?
     /// Exits to user space of all vCPUs together.
     public let exits: ExitCounts
-    /// Accesses to guest-physical addresses where nothing is.
+    /// Reads of guest-physical addresses that nothing claims.
     public let unclaimedReads: UInt64
-    /// The same for writes.
+    /// Writes to such addresses.
     public let unclaimedWrites: UInt64
-    /// Bytes of the guest's console that a slow or broken terminal didn't take.
+    /// Bytes of the guest's console that were dropped because the terminal was slow or broken.
     public let droppedConsoleBytes: UInt64
-    /// When each step of the start-up was done.
+    /// When each step of the start-up ended.
     public let profile: [StartupProfile.Mark]
     /// How often the guest was paused, over all its starts.
     public var pauses: UInt64 = 0
-    /// How often the guest was started again after a reset. All other counts but those of the devices
-    /// and of pauses are of the last start.
+    /// How often the guest was restarted after a reset. All other counts, except those of devices and pauses, are of
+    /// the last start.
     public var restarts = 0
-    /// Lines of the log and of `--trace` that standard error didn't take in time.
+    /// Lines of the log and of `--trace` that were dropped because standard error was slow.
     public var droppedLogLines: UInt64 = 0
-    /// The devices for which the machine isn't to be started again, however the configuration has it.
+    /// The devices that prevent a restart of the machine, whatever the configuration says.
     public var restartProblems: [RestartProblem] = []
-    /// Why a guest that asked for a reset wasn't started again; nil where that was not to be.
+    /// Why a guest that asked for a reset wasn't restarted; nil when no restart was due.
     public var restartRefusal: String?
 
     private var detail: String? { end.detail ?? restartRefusal.map { "not restarted: \($0)" } }
@@ -59,7 +59,7 @@ public struct RunReport: Sendable, Encodable {
         let writes: UInt64
     }
 
-    /// As `--report` writes it.
+    /// Encodes the report as `--report` writes it.
     public func encode(to encoder: any Encoder) throws {
         var container = encoder.container(keyedBy: CodingKeys.self)
         try container.encode(Exit(reason: end.name, status: end.exitStatus, detail: detail), forKey: .exit)
@@ -76,7 +76,7 @@ public struct RunReport: Sendable, Encodable {
         try container.encode(pauses, forKey: .pauses)
     }
 
-    /// The report as text, a line for each fact.
+    /// The report as text, one line for each fact.
     public var text: String {
         var lines = ["guest: \(end.name)" + (detail.map { " (\($0))" } ?? "")]
         for device in devices { lines += device.lines }
@@ -98,7 +98,7 @@ public struct RunReport: Sendable, Encodable {
         if pauses > 0 { lines.append("pauses: \(pauses)") }
         if droppedConsoleBytes > 0 { lines.append("console: \(droppedConsoleBytes) bytes dropped") }
         if droppedLogLines > 0 { lines.append("log: \(droppedLogLines) lines dropped") }
-        // Not joined(separator:): the first call makes generic types, 190,000 instructions.
+        // Not joined(separator:): its first call builds generic types, which costs 190,000 instructions.
         var text = lines[0]
         for line in lines.dropFirst() {
             text += "\n"
@@ -109,7 +109,7 @@ public struct RunReport: Sendable, Encodable {
 }
 
 extension GuestEnd {
-    /// One word, or two, for the report.
+    /// One word or two for the report.
     public var name: String {
         switch self {
         case .powerOff: "power-off"
@@ -127,13 +127,13 @@ extension GuestEnd {
         case .powerOff: 0
         case .reset: 3
         case .crashed, .hung: 4
-        // As Ctrl-C would end it.
+        // The same status as after Ctrl-C.
         case .quit: 128 + SignalNumber.interrupt
         case .signal(let number): 128 + number
         }
     }
 
-    /// What happened, for an end that isn't the guest's wish.
+    /// The reason of an end that the guest didn't ask for.
     public var detail: String? {
         if case .hung(let text, _) = self { text } else { nil }
     }

@@ -5,7 +5,7 @@ internal import Board
 internal import Console
 internal import LinuxSystem
 
-/// A guest from its start to its end, as the events of its session change it.
+/// A guest from its start to its end, changed by the events of its session.
 ///
 /// Ownership: it belongs to the thread that runs the machine, which is the event loop's.
 struct RunningGuest {
@@ -15,11 +15,11 @@ struct RunningGuest {
     let controls: BoardControls
     let queue: SessionQueue
     let log: Log
-    /// What has become of the devices so far.
+    /// The status of the devices so far.
     let status: () -> SessionStatus
-    /// Takes what the user at the console is told.
+    /// Takes messages for the user at the console.
     let tell: @Sendable (String) -> Void
-    /// The first reason for the guest's end that came.
+    /// The first reason for the guest's end.
     private(set) var end: GuestEnd?
 
     init(
@@ -35,13 +35,13 @@ struct RunningGuest {
         self.tell = tell
     }
 
-    /// Comes before the vCPUs' threads start. Where the last guest of the session was paused when it asked for a reset,
-    /// this one is paused too.
+    /// Call it before the vCPUs' threads are started. If the last guest of the session was paused when it asked for a
+    /// reset, this one is paused too.
     func begin() {
         if queue.state == .paused { hold() } else { queue.note(.running) }
     }
 
-    /// Does what the queue has, in order, up to the guest's end: what comes after it is the next machine's.
+    /// Handles the queue in order, up to the guest's end. Events after the end are for the next machine.
     mutating func obey() {
         while end == nil, let event = queue.take() { obey(event) }
     }
@@ -84,9 +84,9 @@ struct RunningGuest {
         }
     }
 
-    /// Holds the vCPUs, and then what would come from outside: no vCPU arms a timer in between.
+    /// Pauses the vCPUs, then the devices, so that no vCPU arms a timer in between.
     private func hold() {
-        // All at once, and then one wait for the slowest.
+        // Request all pauses first, so that there is only one wait, for the slowest.
         for runner in runners { runner.requestPause() }
         for runner in runners { runner.waitUntilPaused() }
         for device in devices.reversed() { device.pause() }

@@ -4,42 +4,42 @@
 public import GuestMemory
 public import Passthrough
 
-/// Where a session is in its life: built → running ⇄ paused → ended.
+/// The states of a session: built → running ⇄ paused → ended.
 public enum SessionState: String, Sendable {
-    /// The machine exists, and no guest has run.
+    /// The machine exists, and no guest has run yet.
     case built
     case running
-    /// No vCPU is in the guest, and nothing from outside reaches it.
+    /// No vCPU is in the guest, and no event from outside reaches it.
     case paused
-    /// The guest has ended, and its machine is taken down.
+    /// The guest has ended, and its machine is released.
     case ended
 }
 
-/// What a front (the command line, an API) may tell a session, from any thread. See `MachineSession.send`.
+/// A command to a session from the command line or an API, from any thread. See `MachineSession.send`.
 public enum SessionCommand: Sendable {
-    /// Hold the guest. Refused where it is paused.
+    /// Pause the guest. Refused if it is paused already.
     case pause
-    /// Let the guest go on. Refused where it isn't paused.
+    /// Resume the guest. Refused if it isn't paused.
     case resume
-    /// End the guest at once, as Ctrl-A x does; also one that is paused.
+    /// End the guest at once, as Ctrl-A x does, even if it is paused.
     case stop
-    /// Press the power key. A guest that is paused sees the press when it goes on. Refused where the board has no key.
+    /// Press the power key. A paused guest sees the press after it is resumed. Refused if the board has no key.
     case pressPowerKey
-    /// Tell what has become of the devices so far.
+    /// Report the status of the devices so far.
     case status
 }
 
-/// What a session says to a command.
+/// The answer of a session to a command.
 public enum SessionAnswer: Sendable {
-    /// It is done. For `stop`: the guest is being taken down.
+    /// The command was carried out. For `stop`: the guest is being taken down.
     case done
     /// The answer to `status`.
     case status(SessionStatus)
-    /// Nothing has changed.
+    /// Nothing was changed.
     case refused(SessionProblem)
 }
 
-/// Why a session doesn't do what it is told.
+/// Why a session refuses a command.
 public enum SessionProblem: Error, Equatable, Sendable, CustomStringConvertible {
     case alreadyPaused
     case notPaused
@@ -47,7 +47,7 @@ public enum SessionProblem: Error, Equatable, Sendable, CustomStringConvertible 
     /// The session has ended.
     case ended
 
-    /// What failed and why, and what to do.
+    /// What failed, why, and what to do.
     public var description: String {
         switch self {
         case .alreadyPaused: "the guest is already paused"
@@ -58,18 +58,18 @@ public enum SessionProblem: Error, Equatable, Sendable, CustomStringConvertible 
     }
 }
 
-/// A session's state, and what has become of its devices so far.
+/// A session's state, and the reports of its devices so far.
 public struct SessionStatus: Sendable {
     /// `running` or `paused`.
     public let state: SessionState
     /// Passed-through devices, in the order of the configuration.
     public let devices: [DeviceReport]
-    /// The guest's drives, and what it has done with them.
+    /// The guest's drives, and the counts of its requests to them.
     public var drives: [DriveReport] = []
-    /// RAM at the host's physical addresses; nil where devices need none such.
+    /// RAM at the host's physical addresses; nil when no device needs that.
     public let memory: MemoryReport?
 
-    /// A line for each fact.
+    /// The status as text, one line for each fact.
     public var lines: [String] {
         (state == .paused ? ["machine: paused"] : []) + devices.flatMap(\.lines) + drives.map(\.line)
             + (memory?.lines ?? [])

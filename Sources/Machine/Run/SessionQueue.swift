@@ -5,21 +5,22 @@ internal import Console
 internal import LinuxSystem
 internal import Synchronization
 
-/// What a session's thread is told.
+/// An event for a session's thread.
 enum SessionEvent: Sendable {
-    /// By a front. `answer` is called once.
+    /// A command. `answer` is called once.
     case command(SessionCommand, answer: @Sendable (SessionAnswer) -> Void)
-    /// By the user at the console.
+    /// A key of the user at the console.
     case key(ConsoleInput.Command)
     case signal(CInt)
-    /// By a vCPU's thread, which has ended.
+    /// The end of the guest, sent by a vCPU's thread that has ended.
     case guestEnded(GuestEnd)
 }
 
-/// The one queue of a session: any thread puts in, and the thread that runs the machine takes out, in order. It
-/// outlives the machines of the session, so that nothing is lost between two starts of the guest.
+/// The only queue of a session: any thread adds events, and the thread that runs the machine takes them, in order.
 ///
-/// Ownership: everything is under `contents`' lock. The loop is held only while it runs.
+/// It outlives the machines of the session, so that no event is lost when the guest is restarted.
+///
+/// Ownership: everything is under `contents`' lock. The loop is kept only while it runs.
 final class SessionQueue: Sendable {
     private struct Contents {
         /// Oldest first.
@@ -37,7 +38,7 @@ final class SessionQueue: Sendable {
     /// How often the guest was paused, over all its starts.
     var pauseCount: UInt64 { contents.withLock { $0.pauseCount } }
 
-    /// Puts `event` in. After the end nothing is taken any more, and a command is refused on the calling thread.
+    /// Adds `event`. After the end no event is accepted, and a command is refused on the calling thread.
     func send(_ event: SessionEvent) {
         let hasEnded = contents.withLock { contents in
             if contents.state == .ended { return true }
@@ -48,12 +49,12 @@ final class SessionQueue: Sendable {
         if hasEnded { Self.refuse(event) }
     }
 
-    /// Takes the oldest event out.
+    /// Takes the oldest event.
     func take() -> SessionEvent? {
         contents.withLock { $0.events.isEmpty ? nil : $0.events.removeFirst() }
     }
 
-    /// Wakes `loop` for each event from now on, and for those that are there.
+    /// Wakes `loop` for each event from now on, and for those already in the queue.
     func connect(_ loop: EventLoop) {
         contents.withLock { contents in
             contents.loop = loop
@@ -61,7 +62,7 @@ final class SessionQueue: Sendable {
         }
     }
 
-    /// Lets go of the loop. Ends of the guest that no vCPU of the next machine has reported are forgotten: call it when
+    /// Releases the loop, and drops ends of the guest, which the next machine's vCPUs haven't reported. Call it after
     /// the vCPUs have been joined.
     func disconnect() {
         contents.withLock { contents in
@@ -70,7 +71,7 @@ final class SessionQueue: Sendable {
         }
     }
 
-    /// Notes what the machine does now.
+    /// Sets the machine's state.
     func note(_ state: SessionState) {
         contents.withLock { contents in
             if state == .paused, contents.state != .paused { contents.pauseCount += 1 }
@@ -78,7 +79,7 @@ final class SessionQueue: Sendable {
         }
     }
 
-    /// Takes no more, and refuses what is left.
+    /// Accepts no more events, and refuses those that are left.
     func end() {
         let left = contents.withLock { contents in
             contents.state = .ended

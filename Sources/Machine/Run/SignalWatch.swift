@@ -3,7 +3,7 @@
 
 internal import LinuxSystem
 
-/// Signals that arrive in an event loop and nowhere else, for as long as it lives.
+/// Signals that arrive only in an event loop, for as long as it lives.
 final class SignalWatch: Sendable {
     private let signals: Share<SignalDescriptor>
     private let source: EventSource
@@ -21,7 +21,8 @@ final class SignalWatch: Sendable {
         self.signals = Share(signals)
     }
 
-    /// The loop's handler goes before the descriptor, and that before the source, which has a share of the loop.
+    /// Removes the loop's handler first, then closes the descriptor, then releases the source, which has a share of the
+    /// loop.
     deinit {
         source.stop()
         signals.release()

@@ -4,9 +4,10 @@
 internal import LinuxSystem
 internal import Synchronization
 
-/// When each step of start-up and end was done, for the figures that `make bench` prints.
+/// The end times of the steps of start-up and shutdown, for the figures that `make bench` prints.
 ///
-/// Marked by the thread that owns the machine, and once by the vCPU that ends the guest: hence the lock.
+/// The thread that owns the machine sets the marks, except one, which the vCPU that ends the guest sets; so there is a
+/// lock.
 public final class StartupProfile: Sendable {
     /// The end of a step.
     public struct Mark: Sendable, Encodable {
@@ -17,7 +18,7 @@ public final class StartupProfile: Sendable {
 
         enum CodingKeys: CodingKey { case step, nanoseconds }
 
-        /// As the report has it.
+        /// Encodes the mark as the report has it.
         public func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: CodingKeys.self)
             try container.encode(step.description, forKey: .step)
@@ -25,8 +26,8 @@ public final class StartupProfile: Sendable {
         }
     }
 
-    /// A mark and those before it. Not an array: its storage's metadata would be the first that a run has to make,
-    /// which costs 37,000 instructions.
+    /// A mark and those before it. Not an array: its storage's metadata would be the first that a run builds, which
+    /// costs 37,000 instructions.
     private final class Entry: Sendable {
         let mark: Mark
         let earlier: Entry?
@@ -39,10 +40,10 @@ public final class StartupProfile: Sendable {
 
     private let last = Mutex<Entry?>(nil)
 
-    /// Nothing recorded yet.
+    /// An empty profile.
     public init() {}
 
-    /// The steps so far, in order.
+    /// The marks so far, in order.
     public var marks: [Mark] {
         var marks: [Mark] = []
         var entry = last.withLock { $0 }
@@ -53,7 +54,7 @@ public final class StartupProfile: Sendable {
         return marks.reversed()
     }
 
-    /// Notes that `step` has just ended.
+    /// Records that `step` has just ended.
     public func mark(_ step: StaticString) {
         let now = Clock.monotonicNanoseconds
         last.withLock { $0 = Entry(Mark(step: step, nanoseconds: now), after: $0) }

@@ -6,28 +6,29 @@ internal import LinuxSystem
 internal import PlatformBus
 internal import Synchronization
 
-/// Runs one vCPU on a thread of its own until the guest ends or `stop` is called, and holds it in between.
+/// Runs one vCPU on its own thread until the guest ends or `stop` is called, and pauses it on request.
 ///
-/// A vCPU is taken out of the guest by its immediate-exit flag, and by a kick when it is in KVM_RUN, also where it
-/// sleeps there (WFI, or powered off by PSCI). It always leaves by one more KVM_RUN with the flag set, in which KVM
-/// takes the answer of the access before; the thread looks at `control` only then. So the flag is set and cleared with
-/// the lock held, together with what it is set for.
+/// A vCPU leaves the guest by its immediate-exit flag; if it is in KVM_RUN, also when it sleeps there (WFI, or powered
+/// off by PSCI), it needs a kick too. It always leaves through one more KVM_RUN with the flag set, in which KVM takes
+/// the answer of the last access; only then does the thread read `control`. So the flag is changed with the lock held,
+/// together with the request that it is for.
 ///
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 5. The kvm_run structure, immediate_exit, and the note on pending
 ///   operations
 ///
-/// Ownership: `vcpu` belongs to the thread while it runs, save for its immediate-exit flag, which is under `control`'s
-/// lock; `counts` is the thread's until `join` returns, and the joiner's from then on, handed over under its lock.
+/// Ownership: `vcpu` belongs to the thread while it runs, except its immediate-exit flag, which is under `control`'s
+/// lock. `counts` belongs to the thread until `join` returns, and to the joining thread afterwards, handed over under
+/// its lock.
 final class VCPURunner: Sendable {
-    /// What the thread does.
+    /// The state of the thread.
     enum Phase: Sendable {
-        /// There is none yet, or it hasn't come so far as to run the guest.
+        /// There is no thread yet, or it hasn't reached the guest yet.
         case ready
-        /// It is in the guest, or handles what the guest did.
+        /// It is in the guest, or handles an exit.
         case running
-        /// It waits, out of KVM_RUN, with nothing of the guest's left to do.
+        /// It waits outside KVM_RUN, with no exit left to handle.
         case paused
-        /// It runs the guest no more.
+        /// It doesn't run the guest any more.
         case ended
     }
 
@@ -42,7 +43,7 @@ final class VCPURunner: Sendable {
     private let vcpu: VirtualCPU
     private let dispatcher: MMIODispatcher
     private let emulator: InstructionEmulator
-    /// Guarded by its lock: written by the thread that runs the machine and by the vCPU's.
+    /// Guarded by its lock: the thread that runs the machine writes it, and so does the vCPU's.
     private let control = Mutex(Control())
     /// Signalled after each change of `control` that a thread may wait for.
     private let change = ChangeSignal()
@@ -54,13 +55,14 @@ final class VCPURunner: Sendable {
         self.emulator = emulator
     }
 
-    /// What the thread does at the moment.
+    /// The current state of the thread.
     var phase: Phase { control.withLock { $0.phase } }
 
-    /// Starts the thread. Where a pause is wanted already, the guest doesn't run before `resume`.
-    /// - Parameter ended: called once, on the vCPU's thread, when the guest ended or can't go on; not after `stop`.
+    /// Starts the thread. If a pause is already requested, the guest doesn't run before `resume`.
+    /// - Parameter ended: called once, on the vCPU's thread, when the guest has ended or can't continue; not after
+    ///   `stop`.
     func start(ended: @escaping @Sendable (GuestEnd) -> Void) throws(MachineError) {
-        // With the lock held: the thread runs the guest only when it can be kicked.
+        // With the lock held, so that the thread doesn't run the guest before it can be kicked.
         try control.withLock { (control) throws(MachineError) in
             do throws(Errno) {
                 control.thread = try SystemThread(name: "vcpu\(vcpu.index)") { [self] in
@@ -70,7 +72,7 @@ final class VCPURunner: Sendable {
         }
     }
 
-    /// Asks for a pause and returns at once; `waitUntilPaused` waits for it. Nothing happens after `stop` or the end.
+    /// Requests a pause and returns at once; `waitUntilPaused` waits for it. Does nothing after `stop` or the end.
     func requestPause() {
         control.withLock { control in
             guard !control.wantsStop, control.phase != .ended else { return }
@@ -80,8 +82,8 @@ final class VCPURunner: Sendable {
         }
     }
 
-    /// Waits until the vCPU is out of the guest: paused, ended, or not started. It takes as long as the access that the
-    /// guest makes at the moment: see `ConsoleOutput` for the longest.
+    /// Waits until the vCPU is outside the guest: paused, ended, or not started. It may take as long as the guest's
+    /// current access: see `ConsoleOutput` for the longest.
     func waitUntilPaused() {
         while true {
             let count = change.count
@@ -90,13 +92,13 @@ final class VCPURunner: Sendable {
         }
     }
 
-    /// Takes the vCPU out of the guest and holds it there until `resume` or `stop`. A second call does nothing.
+    /// Takes the vCPU out of the guest and keeps it paused until `resume` or `stop`. A second call does nothing.
     func pause() {
         requestPause()
         waitUntilPaused()
     }
 
-    /// Lets the vCPU go on. Nothing happens where it isn't paused, and after `stop`.
+    /// Resumes the vCPU. Does nothing if it isn't paused, and after `stop`.
     func resume() {
         control.withLock { control in
             guard control.wantsPause else { return }
@@ -106,7 +108,7 @@ final class VCPURunner: Sendable {
         change.signal()
     }
 
-    /// Takes the vCPU out of the guest for good, also one that is paused.
+    /// Takes the vCPU out of the guest for good, even if it is paused.
     func stop() {
         control.withLock { control in
             control.wantsStop = true
@@ -116,15 +118,15 @@ final class VCPURunner: Sendable {
         change.signal()
     }
 
-    /// Waits until the thread has ended; returns how often the guest was left.
+    /// Waits until the thread has ended; returns the counts of its exits.
     func join() -> ExitCounts {
         let thread = control.withLock { $0.thread.take() }
         thread?.join()
         return counts.withLock { $0 }
     }
 
-    /// Waits for as long as a pause is wanted.
-    /// - Returns: false when the vCPU is to stop.
+    /// Waits for as long as a pause is requested.
+    /// - Returns: false when the vCPU must stop.
     private func mayRun() -> Bool {
         while true {
             let count = change.count
@@ -139,7 +141,7 @@ final class VCPURunner: Sendable {
                 return (nil, isNew)
             }
             if let answer { return answer }
-            // The signal ends this thread's own wait, too: it looks once more.
+            // The signal wakes this thread's own wait too: it checks once more.
             if isNew { change.signal() } else { change.wait(since: count) }
         }
     }
@@ -162,7 +164,7 @@ final class VCPURunner: Sendable {
             case .mmioRead(let address, let length):
                 exits.mmioReads &+= 1
                 guard let width = AccessWidth(bytes: length) else {
-                    // KVM takes what it finds there: left alone, that is an earlier access's value.
+                    // KVM uses the value in its buffer; without this, that is the value of an earlier access.
                     vcpu.complete(read: 0)
                     continue
                 }

@@ -6,30 +6,29 @@ internal import GuestNodes
 internal import LinuxSystem
 internal import Passthrough
 
-/// A device tree of the user's that the generated one is merged into (`device-tree.base`).
+/// A device tree of the user, into which the generated one is merged (`device-tree.base`).
 ///
-/// Its nodes and properties stay, save those that describe what Martlet alone can know: memory, cpus, psci, the timer,
-/// the interrupt controller, and what /chosen says of the boot. Where both trees have a node, Martlet's properties
-/// count. References to what is left out lead to Martlet's, or are left out too.
+/// Its nodes and properties are kept, except those that only Martlet can know: memory, cpus, psci, the timer, the
+/// interrupt controller, and the properties of /chosen that describe the boot. For a node in both trees, Martlet's
+/// properties win. A reference to a removed node is changed to Martlet's node, or removed too.
 struct BaseTree: Sendable {
     let file: TreeFile
     private var tree: Tree
-    /// Paths of the nodes that were Martlet's to write.
+    /// Paths of the nodes that Martlet's nodes replace.
     private(set) var replacedNodes: [String] = []
-    /// What became of references, for the log.
+    /// Messages about references, for the log.
     private(set) var notes: [(level: LogLevel, text: String)] = []
-    /// References that led nowhere in the file already, and were told in `notes`.
+    /// References that had no target in the file itself, and are already in `notes`.
     private(set) var lostReferences: [LostReference] = []
-    /// Hands out what the tree has nowhere.
+    /// Allocates phandles that the tree doesn't use.
     private(set) var phandles: PhandleAllocator
-    /// The phandle by which the tree's nodes refer to the interrupt controller, which Martlet's takes over; nil for
-    /// none.
+    /// The phandle by which the tree's nodes refer to the interrupt controller. Martlet's takes it over. Nil for none.
     private(set) var interruptController: Phandle?
-    /// `#address-cells` of that controller: maps that lead there have so many cells of an address (interrupt-map).
+    /// `#address-cells` of that controller: an interrupt-map that leads there has this many address cells.
     private var controllerAddressCells: PropertyValue?
-    /// Whether it has labels: dtc writes them with -@ only.
+    /// Whether it has labels: dtc writes them only with -@.
     let hasLabels: Bool
-    /// Phandles of CPUs that are referred to, and the vCPU of the same place that takes each over.
+    /// Phandles of CPUs that properties refer to, and the index of the vCPU that takes each one over.
     private var cpus: [(phandle: Phandle, vcpu: Int)] = []
 
     /// - Throws: `MachineError.treeFile`
@@ -44,7 +43,8 @@ struct BaseTree: Sendable {
             }
         }
         let lost = LostReference.all(in: tree)
-        // What nothing has now, nothing of Martlet's may get: the reference would lead to the wrong node.
+        // A phandle that no node has must not be given to one of Martlet's nodes: the reference would lead to the wrong
+        // node.
         for reference in lost { if let phandle = Phandle(rawValue: reference.phandle) { phandles.reserve(phandle) } }
         let parent = tree.root[property: "interrupt-parent"]?.phandle
         let cpuPhandles = (tree.root.child(named: "cpus")?.children ?? []).filter(Self.isCPU).map(\.phandle)
@@ -62,24 +62,24 @@ struct BaseTree: Sendable {
         }
     }
 
-    /// The command line in it; nil where there is none.
+    /// The command line in it; nil if there is none.
     var bootArguments: String? { tree.node(at: "/chosen")?[property: "bootargs"]?.string }
 
     private static func isCPU(_ node: Node) -> Bool {
         node.baseName == "cpu" || node[property: "device_type"]?.string == "cpu"
     }
 
-    /// The tree's own labels, of nodes that are left.
+    /// The tree's own labels, except those of removed nodes.
     var labels: [(label: String, path: String)] { tree.labels.filter { tree.node(at: $0.path) != nil } }
 
-    /// The generated tree merged into this one, without labels, and what gave way to it.
-    /// - Throws: `MachineError.treeFile` where the two can't go together.
+    /// The generated tree merged into this one, without labels, and the properties that were replaced.
+    /// - Throws: `MachineError.treeFile` when the two can't be merged.
     func merged(
         with generated: Tree
     ) throws(MachineError) -> (tree: Tree, replaced: [Tree.ReplacedProperty]) {
         var (result, other) = (tree, generated)
         result.labels = []
-        // What the machine calls itself is the user's to say.
+        // The user decides the machine's names.
         for name in ["compatible", "model"] where result.root[property: name] != nil {
             other.root[property: name] = nil
         }
@@ -104,7 +104,7 @@ struct BaseTree: Sendable {
         return (result, replaced.filter { !($0.node == "/" && $0.property.name == "interrupt-parent") })
     }
 
-    /// Takes the nodes out that Martlet writes.
+    /// Removes the nodes that Martlet writes.
     private mutating func removeBoardNodes(
         from node: inout Node, at path: String, _ controllers: inout [(node: Node, path: String)],
         _ taken: inout [UInt32: String]
@@ -125,9 +125,9 @@ struct BaseTree: Sendable {
         node.children = kept
     }
 
-    // MARK: References to what was taken out
+    // MARK: References to removed nodes
 
-    /// Lets Martlet's interrupt controller stand for the tree's.
+    /// Makes Martlet's interrupt controller replace the tree's.
     private mutating func takeOver(
         _ controller: (node: Node, path: String)?, _ lost: [LostReference]
     ) throws(MachineError) {
@@ -150,14 +150,14 @@ struct BaseTree: Sendable {
         controllerAddressCells = controller.node[property: "#address-cells"]
     }
 
-    /// In a part of a tree without an interrupt controller, the one number that all of its interrupts lead to: Xen's
-    /// toolstack calls the guest's GIC 0xfde8 (GUEST_PHANDLE_GIC), and users copy that.
+    /// The only phandle that all interrupts of a tree without an interrupt controller refer to; nil if there are
+    /// others. Xen's toolstack gives the guest's GIC the phandle 0xfde8 (GUEST_PHANDLE_GIC), and users copy that.
     private func missingController(_ lost: [LostReference]) -> Phandle? {
         let parents = lost.filter { $0.property == "interrupt-parent" && $0.reason == .noNode }
         guard let phandle = parents.first.flatMap({ Phandle(rawValue: $0.phandle) }),
             parents.allSatisfy({ $0.phandle == phandle.rawValue })
         else { return nil }
-        // A GIC's interrupts have three cells, and the first is 0 or 1.
+        // An interrupt of a GIC has three cells, and the first is 0 or 1.
         let areGICs = parents.prefix(64).allSatisfy { parent in
             guard let cells = tree.node(at: parent.node)?[property: "interrupts"]?.cells else { return true }
             return cells.count % 3 == 0 && stride(from: 0, to: cells.count, by: 3).allSatisfy { cells[$0] <= 1 }
@@ -165,12 +165,13 @@ struct BaseTree: Sendable {
         return areGICs ? phandle : nil
     }
 
-    /// Makes references to what was taken out right: to CPUs where there are as many vCPUs; others are left out.
+    /// Repairs references to removed nodes: a reference to a CPU leads to the vCPU of the same index; others are
+    /// removed.
     /// - Parameters:
-    ///   - before: what led nowhere in the file already.
-    ///   - taken: the paths of what was taken out.
-    ///   - cpuPhandles: of the tree's CPUs, as many as there are vCPUs at most.
-    /// - Throws: `MachineError.treeFile` where an interrupt would lead nowhere.
+    ///   - before: references that had no target in the file itself.
+    ///   - taken: the paths of the removed nodes.
+    ///   - cpuPhandles: the phandles of the tree's CPUs, at most as many as there are vCPUs.
+    /// - Throws: `MachineError.treeFile` when an interrupt would have no target.
     private mutating func mend(
         _ before: [LostReference], _ taken: [UInt32: String], cpus cpuPhandles: ArraySlice<Phandle?>
     ) throws(MachineError) {
@@ -180,7 +181,7 @@ struct BaseTree: Sendable {
         let known = Set(before.map(\.key))
         var removed: [LostReference] = []
         for lost in LostReference.all(in: tree, besides: interruptController == nil ? [] : [controller]) {
-            // Martlet's takes the place of the root's.
+            // Martlet's replaces the root's.
             if lost.node == "/", lost.property == "interrupt-parent" { continue }
             let isNew = !known.contains(lost.key)
             if lost.isInterrupt, lost.isEnabled {

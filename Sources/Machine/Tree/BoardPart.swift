@@ -3,8 +3,8 @@
 
 internal import DeviceTree
 
-/// What of a guest's tree only Martlet can know: memory, CPUs, PSCI, the timer, the interrupt controller, and what
-/// /chosen says of the boot.
+/// The parts of a guest's tree that only Martlet can know: memory, CPUs, PSCI, the timer, the interrupt controller, and
+/// the properties of /chosen that describe the boot.
 enum BoardPart {
     /// Whether a child of the root describes memory, CPUs, PSCI or the timer.
     static func isBoard(_ node: Node) -> Bool {
@@ -15,8 +15,8 @@ enum BoardPart {
 
     /// Whether a node is a GIC of any kind: bindings interrupt-controller/arm,gic.yaml and arm,gic-v3.yaml.
     ///
-    /// At the root, one that says no more than `interrupt-controller` stands for the guest's: Xen's partial trees have
-    /// it for their references alone (docs/misc/arm/passthrough.txt). No driver takes a node without `compatible`
+    /// A node at the root that has only `interrupt-controller` stands for the guest's GIC: Xen's partial trees have it
+    /// only as a target of references (docs/misc/arm/passthrough.txt). No driver uses a node without `compatible`
     /// there.
     static func isInterruptController(_ node: Node, atRoot: Bool) -> Bool {
         guard node[property: "interrupt-controller"] != nil else { return false }
@@ -29,18 +29,18 @@ enum BoardPart {
         } == true
     }
 
-    /// Whether a property of /chosen says what holds for one boot of one machine only.
+    /// Whether a property of /chosen describes one boot of one machine.
     static func isOfBoot(_ property: String) -> Bool {
         switch property {
         case "linux,initrd-start", "linux,initrd-end", "rng-seed", "kaslr-seed", "stdout-path",
             "linux,usable-memory-range", "linux,elfcorehdr":
             true
-        // Tables of the host's firmware, which a tree from a running host's /sys/firmware/fdt has.
+        // Tables of the host's firmware, which are in a tree from a running host's /sys/firmware/fdt.
         default: property.hasPrefix("linux,uefi-")
         }
     }
 
-    /// The phandles of a node and all below it, with the paths.
+    /// Collects the phandles of a node and all nodes below it, with their paths.
     static func phandles(of node: Node, at path: String, _ paths: inout [UInt32: String]) {
         if let phandle = node.phandle { paths[phandle.rawValue] = path }
         for child in node.children { phandles(of: child, at: "\(path)/\(child.name)", &paths) }

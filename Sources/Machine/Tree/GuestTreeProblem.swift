@@ -5,11 +5,11 @@ public import DeviceTree
 
 /// Why the guest's device tree can't be written, and what to do about it.
 public enum GuestTreeProblem: Equatable, Sendable, CustomStringConvertible {
-    /// The tree isn't a devicetree, or a phandle can't be given out.
+    /// The tree isn't a devicetree, or no phandle can be allocated.
     case tree(DeviceTreeError)
-    /// An enabled node's interrupts, or a reference of a device whose references are strict, lead nowhere.
+    /// A reference has no target. It is an interrupt of an enabled node, or belongs to a device with strict references.
     case reference(DanglingReference)
-    /// Two nodes have one label.
+    /// Two nodes have the same label.
     case duplicateLabel(String, node: String, other: String)
     /// A device of the board failed with an error that no module declares.
     case device(String, problem: String)

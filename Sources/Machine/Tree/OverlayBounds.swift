@@ -4,23 +4,24 @@
 internal import DeviceTree
 internal import LinuxSystem
 
-/// Sees to it that an overlay leaves what is Martlet's to write as it was: what describes the machine is refused, what
-/// says something of the boot keeps Martlet's value, with a warning. More may be said of the machine ("cpu-map" in
-/// /cpus).
+/// Keeps an overlay from changing what Martlet writes.
+///
+/// A change of the machine's description is refused. A property of /chosen that describes the boot keeps Martlet's
+/// value, with a warning. An overlay may add to the machine's description ("cpu-map" in /cpus).
 struct OverlayBounds {
-    /// What errors call the overlay.
+    /// The overlay's name in errors.
     let overlay: String
     let before: Tree
-    /// Whether the configuration says which `bootargs` there are.
+    /// Whether the configuration sets `bootargs`.
     let hasBootArguments: Bool
 
-    /// What may not be added to a node of the machine's: it would make another one of it.
+    /// Properties that an overlay must not add to a node of the machine: each would change its meaning.
     private static let decisive = [
         "compatible", "device_type", "reg", "ranges", "interrupts", "interrupts-extended", "interrupt-parent",
         "enable-method", "method", "linux,usable-memory",
     ]
 
-    /// - Parameter tree: what the overlay made of `before`.
+    /// - Parameter tree: the result of applying the overlay to `before`.
     /// - Throws: `MachineError.boardOverlay`
     func check(_ tree: inout Tree, log: Log) throws(MachineError) {
         for name in ["#address-cells", "#size-cells", "interrupt-parent"]
@@ -61,13 +62,13 @@ struct OverlayBounds {
             } else if isCPUs, child.baseName == "cpu" || child[property: "device_type"]?.string == "cpu" {
                 throw refusal("", childPath)
             } else if child[property: "msi-controller"] != nil {
-                // A part of the interrupt controller that Martlet's doesn't have.
+                // A part of an interrupt controller that Martlet's doesn't have.
                 throw refusal("", childPath)
             }
         }
     }
 
-    /// Interrupt controllers of the CPUs, wherever they are.
+    /// The paths of the CPUs' interrupt controllers, at any depth.
     private static func controllers(of node: Node, at path: String) -> [String] {
         var paths: [String] = []
         for child in node.children {
@@ -90,7 +91,7 @@ struct OverlayBounds {
         }
     }
 
-    /// - Parameter property: empty for the node as a whole.
+    /// - Parameter property: empty for the whole node.
     private func refusal(_ property: String, _ path: String) -> MachineError {
         .boardOverlay(overlay: overlay, property: property, node: path, remedy: Self.remedy(path))
     }

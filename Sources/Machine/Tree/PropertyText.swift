@@ -5,8 +5,8 @@ internal import Configuration
 internal import GuestNodes
 internal import Passthrough
 
-/// A property of a device in the configuration that refers to other nodes and was given text: devicetree source has
-/// `<&phy>` where JSON has `{"phandle": "phy"}`.
+/// A property of a device in the configuration that must be a reference, but is text: devicetree source has `<&phy>`
+/// where JSON has `{"phandle": "phy"}`.
 struct PropertyText {
     /// The property.
     let name: String
@@ -28,7 +28,7 @@ struct PropertyText {
             key: key, property: name, found: strings.map { "\"\($0)\"" }.joined(separator: ", "), form: form)
     }
 
-    /// The text as JSON for references and numbers.
+    /// The text in the JSON form for references and numbers.
     private var form: String {
         var cells: [String] = []
         for string in strings {

@@ -3,12 +3,12 @@
 
 internal import LinuxSystem
 
-/// Runs the C preprocessor over devicetree source that was written for it, as the kernel's build does for its own.
+/// Runs the C preprocessor on devicetree source that needs it, as the kernel's build does.
 /// - SeeAlso: Linux, scripts/Makefile.lib (dtc_cpp_flags)
 struct SourcePreprocessor {
     let file: TreeFile
 
-    /// Of a source, and of what is made of it, in bytes: a tree of 2 MiB at most comes of it.
+    /// The limit of a source, and of the preprocessed source, in bytes: the tree itself has at most 2 MiB.
     private static let limit = 16 << 20
     private static let flags = ["-nostdinc", "-undef", "-D__DTS__", "-x", "assembler-with-cpp"]
     private static let directives = [
@@ -16,14 +16,13 @@ struct SourcePreprocessor {
         "line",
     ]
 
-    /// The source with its #include lines and macros worked in; nil where it has none, and for dtc to say so where it
-    /// can't be read.
+    /// The source after preprocessing; nil if it doesn't need that, or can't be read, which dtc then reports.
     /// - Throws: `MachineError.treeFile`
     func preprocessed(system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8]? {
         guard let source = try? system.readFile(file.path, limit: Self.limit), Self.isForPreprocessor(source) else {
             return nil
         }
-        // An option is what begins with "-".
+        // Otherwise a path that begins with "-" would be an option.
         let path = file.path.utf8.first == UInt8(ascii: "-") ? "./\(file.path)" : file.path
         let arguments = Self.flags + ["-I", file.folder, path]
         for (program, options) in [("cpp", []), ("cc", ["-E"])] {
@@ -44,14 +43,14 @@ struct SourcePreprocessor {
         throw file.failed(.noPreprocessor(command: "\(command) | dtc -@ -I dts -O dtb -i \(file.folder) -"))
     }
 
-    /// Whether a line is for the preprocessor. Names of properties begin with "#" as well.
+    /// Whether a line is for the preprocessor. Names of properties can begin with "#" too.
     static func isForPreprocessor(_ source: [UInt8]) -> Bool {
         for line in source.split(separator: UInt8(ascii: "\n")) {
             let blank: (UInt8) -> Bool = { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }
             let text = line.drop(while: blank)
             guard text.first == UInt8(ascii: "#") else { continue }
             let word = text.dropFirst().drop(while: blank).prefix { 0x61...0x7A ~= $0 }
-            // What follows belongs to a property's name, or makes it one: "#include-cells", "#line;".
+            // Another character means that it is a property's name: "#include-cells", "#line;".
             let end = text.dropFirst().drop(while: blank).dropFirst(word.count).first
             guard
                 end.map({

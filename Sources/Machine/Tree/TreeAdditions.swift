@@ -10,9 +10,9 @@ internal import Passthrough
 /// What the configuration adds to the generated device tree: files, read and checked, and references by label.
 ///
 /// The order: the generated tree is merged into the base tree, references are resolved, each device's overlay is
-/// applied in the order of the devices, and then the machine's overlays in their order.
+/// applied in the order of the devices, then the machine's overlays in their order.
 struct TreeAdditions: Sendable {
-    /// A cell of a device's property that is to hold the phandle of the node with a label.
+    /// A cell of a device's property that takes the phandle of the node with a label.
     private struct Reference: Sendable {
         let key: String
         let device: Int
@@ -24,13 +24,13 @@ struct TreeAdditions: Sendable {
 
     private struct AddedOverlay: Sendable {
         let overlay: Overlay
-        /// The device whose overlay it is; nil for one of the machine's.
+        /// The device of the overlay; nil for one of the machine's overlays.
         let device: Int?
     }
 
-    /// What the generated tree has to be told.
+    /// The labels and paths of the generated tree.
     struct Names {
-        /// The labels of the board's nodes, and of its clocks'.
+        /// The labels of the board's nodes and of its clocks.
         var board: [(label: String, path: String)]
         /// Each device's own label, and the path of its node.
         var devices: [(label: String?, path: String)]
@@ -39,14 +39,14 @@ struct TreeAdditions: Sendable {
     let base: BaseTree?
     private var overlays: [AddedOverlay] = []
     private var references: [Reference] = []
-    /// Whether a device's references must be right, in the order of the devices.
+    /// Whether a device's references must have a target, in the order of the devices.
     private let strictness: [Bool]
 
-    /// What stands in the cells of references until they are resolved; no phandle.
+    /// The value of a reference's cell until it is resolved; it isn't a valid phandle.
     static let placeholder: UInt32 = .max
 
     /// Nil when there is nothing to add.
-    /// - Throws: `MachineError.treeFile`, `.overlay` for the first file that is no good, `.referenceText`.
+    /// - Throws: `MachineError.treeFile`, `.overlay` for the first file that can't be used, `.referenceText`.
     init?(_ configuration: MachineConfiguration, system: any SystemCalls, log: Log) throws(MachineError) {
         if let problem = Self.textProblems(configuration).first { throw problem }
         strictness = configuration.platformDevices.map(\.deviceTree.isStrict)
@@ -67,10 +67,10 @@ struct TreeAdditions: Sendable {
         if base == nil, overlays.isEmpty, references.isEmpty, !Self.hasNumbers(configuration) { return nil }
     }
 
-    /// How many references that lead nowhere are told of one tree.
+    /// How many references without a target are logged for one tree.
     private static let noteLimit = 64
 
-    /// Whether a device's property refers to a node by a number: only the whole tree says which.
+    /// Whether a device's property refers to a node by a number, which only the whole tree can resolve.
     private static func hasNumbers(_ configuration: MachineConfiguration) -> Bool {
         configuration.platformDevices.contains { device in
             device.deviceTree.properties.contains { property in
@@ -80,7 +80,7 @@ struct TreeAdditions: Sendable {
         }
     }
 
-    /// Properties that refer to others and were given text.
+    /// The problems of properties that must be references, but are text.
     private static func textProblems(_ configuration: MachineConfiguration) -> [MachineError] {
         var problems: [MachineError] = []
         for (index, device) in configuration.platformDevices.enumerated() {
@@ -92,7 +92,7 @@ struct TreeAdditions: Sendable {
         return problems
     }
 
-    /// What is wrong with each file by itself.
+    /// The problems of each file by itself.
     static func problems(of configuration: MachineConfiguration, system: any SystemCalls, log: Log) -> [MachineError] {
         var problems = textProblems(configuration)
         do throws(MachineError) { _ = try base(configuration, system: system, log: log) } catch {
@@ -116,7 +116,7 @@ struct TreeAdditions: Sendable {
             vcpuCount: configuration.machineSize.vcpuCount)
     }
 
-    /// All overlays in the order in which they are applied, each with the device whose it is.
+    /// All overlays in the order in which they are applied, each with its device.
     private static func overlayFiles(_ configuration: MachineConfiguration) -> [(file: TreeFile, device: Int?)] {
         var files: [(file: TreeFile, device: Int?)] = []
         for (index, device) in configuration.platformDevices.enumerated() {
@@ -155,7 +155,7 @@ struct TreeAdditions: Sendable {
         return references
     }
 
-    /// `generated` with everything added. Labels are used up: the guest's tree has none.
+    /// `generated` with everything added. The result has no labels.
     /// - Throws: `MachineError.unknownLabel`, `.unlabelledBase`, `.overlay`, `.boardOverlay`, `.deviceTree`,
     ///   `.treeFile`
     func apply(to generated: Tree, names: Names, log: Log) throws(MachineError) -> Tree {
@@ -175,7 +175,7 @@ struct TreeAdditions: Sendable {
         let hasBootArguments = generated.root.child(exactly: "chosen")?[property: "bootargs"] != nil
         tree.labels = labels
         for added in overlays {
-            // The label `device` is there for one device's overlay only.
+            // Only the overlay of this device sees the label `device`.
             if let device = added.device { tree.labels += [("device", names.devices[device].path)] }
             let before = tree
             do { try tree.apply(added.overlay) } catch { throw explained(.overlay(error)) }
@@ -188,8 +188,8 @@ struct TreeAdditions: Sendable {
         return tree
     }
 
-    /// Every phandle that a reference names is a node's; what isn't is an error where an interrupt would lead nowhere
-    /// and for a device whose references are strict, and otherwise a warning.
+    /// Checks that every reference has a target. A missing target is an error for an interrupt, and for a device with
+    /// strict references; otherwise it is a warning.
     private func checkReferences(of tree: Tree, _ names: Names, _ log: Log) throws(MachineError) {
         let known = Set((base?.lostReferences ?? []).map(\.key))
         let strict = zip(names.devices, strictness).filter(\.1).map(\.0.path)
@@ -204,7 +204,7 @@ struct TreeAdditions: Sendable {
         }
     }
 
-    /// The error, with what a base without labels has to do with it.
+    /// The error; if the base tree has no labels, it says so.
     private func explained(_ error: MachineError) -> MachineError {
         guard let base, !base.hasLabels else { return error }
         switch error {
@@ -214,7 +214,7 @@ struct TreeAdditions: Sendable {
         }
     }
 
-    /// Martlet's labels and the devices', and then those of the base tree that are none of these.
+    /// Martlet's labels and the devices', then the base tree's labels that differ from these.
     private func labels(_ names: Names) throws(MachineError) -> [(label: String, path: String)] {
         var labels = names.board
         for device in names.devices {
@@ -253,7 +253,7 @@ struct TreeAdditions: Sendable {
         }
     }
 
-    /// What was added, a line each.
+    /// What was added, one line each.
     var facts: [String] {
         (base.map { ["device tree: merged into \($0.file.path)"] } ?? [])
             + overlays.map { "device tree: \($0.overlay.name) applied" }

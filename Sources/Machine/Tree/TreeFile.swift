@@ -4,13 +4,13 @@
 internal import DeviceTree
 internal import LinuxSystem
 
-/// A file of the user's that becomes a part of the guest's device tree: a blob, or a source that dtc makes one of.
+/// A file of the user that becomes part of the guest's device tree: a blob, or a source that dtc compiles.
 struct TreeFile {
     /// The JSON path of the key that names it, for error texts.
     let key: String
     let path: String
 
-    /// The blob.
+    /// The file's content as a blob.
     /// - Parameter limit: in bytes.
     /// - Throws: `MachineError.treeFile`
     func blob(limit: Int, system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8] {
@@ -28,12 +28,12 @@ struct TreeFile {
 
     func failed(_ problem: TreeFileProblem) -> MachineError { .treeFile(key: key, path: path, problem) }
 
-    /// "DTS source" is known by its name: a blob's first bytes say what it is, a source's don't.
+    /// A source is recognised by its name: a blob has a magic number, a source doesn't.
     private var isSource: Bool { path.hasSuffix(".dts") || path.hasSuffix(".dtso") }
 
     private func compiled(limit: Int, system: any SystemCalls, log: Log) throws(MachineError) -> [UInt8] {
         let source = try SourcePreprocessor(file: self).preprocessed(system: system, log: log)
-        // What was preprocessed comes from no folder of its own, in which dtc would look for /include/.
+        // dtc reads a preprocessed source from its input, so it needs the folder for /include/.
         let arguments = source == nil ? ["--", path] : ["-i", folder, "--", "-"]
         let run: ProgramRun
         do {
@@ -49,7 +49,7 @@ struct TreeFile {
         return try output(of: run, "dtc", log: log)
     }
 
-    /// What a program wrote, unless it failed; what it said besides is logged.
+    /// A program's output, unless it failed; its messages are logged.
     func output(of run: ProgramRun, _ program: String, log: Log) throws(MachineError) -> [UInt8] {
         let messages = run.messages.split(separator: "\n").map(String.init)
         guard run.status == 0 else {
@@ -62,7 +62,7 @@ struct TreeFile {
         return run.output
     }
 
-    /// Where the file is.
+    /// The folder of the file.
     var folder: String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])

@@ -9,28 +9,28 @@ public import LinuxSystem
 public enum TreeFileProblem: Equatable, Sendable, CustomStringConvertible {
     /// The file can't be read.
     case file(FileError)
-    /// The file, or what `maker` makes of it, has more bytes than `limit`.
+    /// The file, or the output of `maker` for it, has more bytes than `limit`.
     case tooLarge(limit: Int, maker: String?)
-    /// A source, and no dtc.
+    /// The file is a source, but dtc isn't installed.
     case noCompiler
-    /// A source for the C preprocessor, and none is installed; `command` does it elsewhere.
+    /// The source needs the C preprocessor, but none is installed; `command` runs it on another host.
     case noPreprocessor(command: String)
     /// A program can't be run.
     case program(String, Errno)
-    /// A program failed, or was ended by a signal; `messages` are its own.
+    /// A program failed, or was ended by a signal; with its messages.
     case failed(program: String, signal: CInt?, messages: [String])
     /// The blob isn't a devicetree.
     case tree(DeviceTreeError)
-    /// The root has another number of cells than Martlet's nodes there.
+    /// The root has a different number of cells than Martlet's nodes need.
     case rootCells(property: String, found: PropertyValue)
-    /// A bus of Martlet's name has another number of cells.
+    /// A bus with the name of Martlet's has a different number of cells.
     case busCells(property: String, bus: String, found: PropertyValue)
-    /// The interrupt controller has another number of cells.
+    /// The interrupt controller has a different number of cells.
     case interruptCells(controller: String, found: PropertyValue)
-    /// Interrupts of an enabled node lead nowhere.
+    /// An interrupt of an enabled node has no target.
     case interrupt(DanglingReference)
 
-    /// What is wrong, and what to do about it, to stand behind the key and the file.
+    /// The problem and what to do about it; it follows the key and the file.
     public var description: String {
         switch self {
         case .file(let error): error.description
@@ -72,10 +72,11 @@ public enum TreeFileProblem: Equatable, Sendable, CustomStringConvertible {
     }
 }
 
-/// A reference in the guest's device tree that leads to no node of it, or not to an interrupt controller.
+/// A reference in the guest's device tree without a target: no node has the phandle, or the node is not an interrupt
+/// controller.
 public struct DanglingReference: Equatable, Sendable, CustomStringConvertible {
     let lost: LostReference
-    /// The path of the interrupt controller that Martlet has removed; nil where there was none.
+    /// The path of the interrupt controller that Martlet has removed; nil if there was none.
     let removed: String?
 
     init(_ lost: LostReference, removed: String? = nil) {
@@ -83,13 +84,13 @@ public struct DanglingReference: Equatable, Sendable, CustomStringConvertible {
         self.removed = removed
     }
 
-    /// What is wrong, without a remedy: "interrupt-parent of /soc/uart refers to the phandle 0x5, which no node has".
+    /// The problem without a remedy: "interrupt-parent of /soc/uart refers to the phandle 0x5, which no node has".
     var summary: String {
         "\(lost.property) of \(lost.node) refers to \(Self.number(lost.phandle)), "
             + (lost.reason == .noNode ? "which no node has" : "whose node is not an interrupt controller")
     }
 
-    /// What is wrong, what follows for an interrupt, and what to do about it.
+    /// The problem, its effect on an interrupt, and what to do about it.
     public var description: String {
         if let removed {
             return """

@@ -6,23 +6,24 @@ public import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// A device joined to a VM: its mapped regions in memory slots, each interrupt on the best path that works.
+/// A device connected to a VM: its mapped regions are in memory slots, and each interrupt takes the best path that
+/// works.
 ///
-/// Ownership: the connection owns regions and paths, which guard themselves; `quiesce` may come from the thread that
-/// stops the VM. They go newest first.
+/// Ownership: the connection owns regions and paths, which have their own locks; `quiesce` may be called on the thread
+/// that stops the VM. They are released newest first.
 public final class ConnectedDevice: Sendable {
-    /// An interrupt and the way that it takes.
+    /// An interrupt and its path.
     struct Route: Sendable {
         let interrupt: PlacedDevice.Interrupt
         let path: any InterruptPath
-        /// Why it isn't on a better path, each in one line.
+        /// Why it doesn't take a better path, one line each.
         let reasons: [String]
     }
 
     /// The device that is connected.
     public let device: PlacedDevice
     let routes: [Route]
-    /// Each path once, in the order of the set-up.
+    /// Each path once, in the order of set-up.
     private let paths: [any InterruptPath]
     let regions: MappedRegions
     private let log: Log
@@ -49,7 +50,7 @@ public final class ConnectedDevice: Sendable {
                         + connector.reasons.map { "; \($0)" }.joined())
             }
         } catch {
-            // Before the regions, which are older.
+            // Before the regions, which were set up first.
             for path in paths.take().reversed() { path.disconnect() }
             regions.release()
             throw error
@@ -61,8 +62,9 @@ public final class ConnectedDevice: Sendable {
         self.paths = paths.take()
     }
 
-    /// Silences the device: interrupts off, then a reset where something can. Its DMA is the caller's next step.
-    /// A second call does nothing.
+    /// Silences the device: disables its interrupts, then resets it if possible.
+    ///
+    /// The caller stops its DMA next. A second call does nothing.
     public func quiesce() {
         for path in paths.reversed() { path.disconnect() }
         let isFirst = !isQuiet.exchange(true, ordering: .relaxed)
@@ -72,7 +74,7 @@ public final class ConnectedDevice: Sendable {
         }
     }
 
-    /// What keeps the machine from being started again, now that the device has been silenced; nil for nothing.
+    /// What prevents another start of the machine, after the device has been silenced; nil for nothing.
     var restartProblem: RestartProblem? { device.opened.restartProblem }
 
     var remapCounts: RemapCounts {
@@ -80,7 +82,7 @@ public final class ConnectedDevice: Sendable {
             ?? RemapCounts(unmaps: 0, maps: 0, refusedUnmaps: 0)
     }
 
-    /// The share of the device goes last.
+    /// The share of the device is released last.
     deinit {
         for path in paths.reversed() { path.disconnect() }
         regions.release()

@@ -10,8 +10,8 @@ internal import VFIO
 /// The passed-through devices of a running VM: their connections, and what they share (DMA mappings, group
 /// registrations).
 ///
-/// Ownership: the thread that owns the machine sets up, silences and lets go; `state`'s lock is for the report, which
-/// may be asked for from another.
+/// Ownership: the thread that owns the machine sets up, silences and releases them; `state`'s lock is for the report,
+/// which another thread may request.
 public final class ConnectedDevices: LiveDevice {
     private struct State: ~Copyable {
         var connections: [ConnectedDevice] = []
@@ -21,12 +21,14 @@ public final class ConnectedDevices: LiveDevice {
     private let state = Mutex(State())
     private let devices: PlacedDevices
 
-    /// Joins `devices` to `vm`: DMA of those behind an IOMMU reaches `memory`, and nothing else, unless they are to
-    /// reach each other.
+    /// Connects `devices` to `vm`.
+    ///
+    /// DMA of devices behind an IOMMU reaches only `memory`, and the other devices' mapped regions if that is
+    /// configured.
     /// - Parameters:
-    ///   - memory: the guest's RAM, each bank at its guest-physical address, which is the IOVA too.
-    ///   - loop: watches the interrupts that pass through user space.
-    /// - Throws: `PassthroughError`; everything is taken down again, newest first.
+    ///   - memory: the guest's RAM, each bank at its guest-physical address, which is also the IOVA.
+    ///   - loop: watches the interrupts that are handled in user space.
+    /// - Throws: `PassthroughError`; everything is released again, newest first.
     public init(
         _ devices: PlacedDevices, vm: VirtualMachine, memory: [(address: UInt64, mapping: MemoryMapping)],
         loop: EventLoop, log: Log, tracer: Tracer? = nil
@@ -39,7 +41,7 @@ public final class ConnectedDevices: LiveDevice {
             }
             let link = state.stack.keep(
                 try mapError(PassthroughError.kvm(first.name), try VFIOLink(vm)))
-            // One for each group, or for each device that was opened by its own file.
+            // One file for each group, or for each device that was opened by its own file.
             var files: Set<CInt> = []
             for device in devices.devices where files.insert(device.device.kvmFile).inserted {
                 state.stack.keep(
@@ -58,8 +60,8 @@ public final class ConnectedDevices: LiveDevice {
         }
     }
 
-    /// In bytes: memory is mapped for DMA in parts of it, so that a large guest's progress can be shown. A whole number
-    /// of the largest pages that an IOMMU has.
+    /// In bytes: memory is mapped for DMA in parts of this size, so that the progress for a large guest can be logged.
+    /// It is a multiple of the largest page size of an IOMMU.
     private static let partSize: UInt64 = 1 << 30
 
     /// How many DMA mappings banks of these sizes take in each address space.
@@ -67,7 +69,7 @@ public final class ConnectedDevices: LiveDevice {
         bankSizes.reduce(0) { $0 + Int($1 / partSize + ($1 % partSize == 0 ? 0 : 1)) }
     }
 
-    /// Maps all of `memory`: this is what takes the time, since each page is allocated, cleared and pinned.
+    /// Maps all of `memory`. This takes long, because each page is allocated, cleared and pinned.
     private static func map(
         _ memory: [(address: UInt64, mapping: MemoryMapping)], in space: VFIOAddressSpace,
         onto stack: inout ResourceStack, log: Log
@@ -85,20 +87,20 @@ public final class ConnectedDevices: LiveDevice {
                 offset = part.upperBound
                 done += mapping.size
                 guard total > partSize else { continue }
-                // Who waits for longer than this may want to know what for.
+                // After such a wait, tell the user the reason.
                 let isSlow = Clock.monotonicNanoseconds - start > 2_000_000_000
                 log(isSlow ? .warning : .info, "pinned \(done >> 20) of \(total >> 20) MiB for devices")
             }
         }
     }
 
-    /// Maps what the guest reaches of its devices without exits, at the addresses where it does.
+    /// Maps the regions that the guest reaches without exits, at the guest's addresses.
     private static func mapRegions(
         of connections: [ConnectedDevice], in space: VFIOAddressSpace, onto stack: inout ResourceStack
     ) throws(PassthroughError) {
         for connection in connections {
             for (address, region) in connection.regions.mappings {
-                // Nil only while the region goes, and the connection has a share of it.
+                // Nil only during the region's `deinit`, and the connection has a share of it.
                 guard let memory = region.memory else { continue }
                 stack.keep(
                     try mapError(PassthroughError.vfio, try space.map(memory, part: 0..<memory.size, iova: address)))
@@ -106,30 +108,34 @@ public final class ConnectedDevices: LiveDevice {
         }
     }
 
-    /// Silences every device, newest first: triggers off, then a reset where something can. DMA that a device without
-    /// one has begun goes on.
+    /// Silences every device, newest first: disables its triggers, then resets it if possible.
+    ///
+    /// DMA that a device has started continues if nothing resets the device.
     public func quiesce() {
         state.withLock { state in
             for connection in state.connections.reversed() { connection.quiesce() }
         }
     }
 
-    /// What keeps the machine from being started again. Meant for when the devices have been silenced.
+    /// What prevents another start of the machine.
+    ///
+    /// Call it after the devices have been silenced.
     public func restartProblems() -> [RestartProblem] {
         state.withLock { state in state.connections.compactMap(\.restartProblem) }
     }
 
-    /// What became of each device so far; `PlacedDevices.withFaults` adds what its IOMMU refused it.
+    /// The reports of the devices so far; `PlacedDevices.withFaults` adds the accesses that the IOMMU refused.
     public func reports() -> [DeviceReport] {
         if state.withLock({ $0.connections.isEmpty }) { return [] }
         let counts = devices.opened.hostInterruptCounts
         return state.withLock { state in state.connections.map { $0.report(counts) } }
     }
 
-    /// The share of the devices goes last: a registration with KVM is undone through the group's descriptor.
+    /// The share of the devices is released last: undoing a registration with KVM needs the group's descriptor.
     deinit {
         quiesce()
-        // The stack has the last share of each connection. DMA mappings are older, so they go after the resets.
+        // The stack has the last share of each connection. DMA mappings are older, so they are released after the
+        // resets.
         state.withLock { state in
             state.connections = []
             state.stack.releaseAll()

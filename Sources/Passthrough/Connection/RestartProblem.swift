@@ -6,26 +6,28 @@ internal import HostDevices
 internal import LinuxSystem
 internal import VFIO
 
-/// A device for which the machine isn't started again after a guest's reset: what the last guest has told the device
-/// to do may write to the RAM of the next one, which is mapped for it at the same addresses.
+/// A device that prevents a restart of the machine after a guest's reset.
+///
+/// DMA that the last guest has started may write to the RAM of the next guest, which is mapped for the device at the
+/// same addresses.
 public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
-    /// Why nothing has stopped the device.
+    /// Why the device wasn't stopped.
     public enum Reason: Equatable, Sendable {
         /// Nothing resets it, for this reason, and it may do DMA to the next guest's RAM.
         case noReset(String)
-        /// The reset failed; the errno, or the step, in words. Whether the device does DMA doesn't matter then: a
-        /// device that was to be reset, and wasn't, isn't what the guest expects.
+        /// The reset failed; the errno, or the step, as text. Then it doesn't matter whether the device does DMA:
+        /// without the reset, it isn't in the state that the guest expects.
         case failedReset(String)
     }
 
     /// Its name on the host.
     public let device: String
-    /// Why nothing has stopped the device.
+    /// Why the device wasn't stopped.
     public let reason: Reason
-    /// Whether an IOMMU could keep it from all memory.
+    /// Whether an IOMMU could deny it all memory.
     let isConfinable: Bool
 
-    /// In a few words, for the report.
+    /// A few words for the report.
     public var summary: String { "\(device): \(cause)" }
 
     private var cause: String {
@@ -35,7 +37,7 @@ public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// What stands in the way, and what to do about it.
+    /// The problem, and what to do about it.
     public var description: String {
         let remedies = [
             "set reset to the steps that reset the device",
@@ -51,27 +53,27 @@ public struct RestartProblem: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension OpenDevice {
-    /// Whether what a guest has told it to do may write to the next guest's RAM, unless it is reset between the two.
+    /// Whether DMA that one guest has started may write to the next guest's RAM, unless the device is reset in between.
     ///
-    /// All DMA mappings are taken away between two guests, and what a device does then faults. But the next guest's
-    /// RAM is mapped at the addresses of the last one's, and a copy may take any time.
+    /// All DMA mappings are removed between two guests, and DMA then faults. But the next guest's RAM is mapped at the
+    /// same addresses, and the device's transfer may still be running then.
     private var mayReachNextGuest: Bool {
         switch device.reach {
         case .nothing: false
-        // What is known to do no DMA has nothing to go on with.
+        // A device that is known to do no DMA can't continue any.
         case .guestMemory: isUnstoppable
         case .hostMemory:
             switch settings.dma {
-            // The RAM of one guest is that of the next: the same pages of the host.
+            // Both guests use the same RAM: the same pages of the host.
             case .identity: true
-            // It is of a kind that is known to do no DMA, or the user says that it does none. All of the host's
-            // memory rests on that word for as long as the device is open; another guest changes nothing.
+            // The device is known to do no DMA, or the user says that it does none. If that is wrong, all of the host's
+            // memory is at risk while the device is open; another guest changes nothing.
             case .automatic, .iommu, .none: false
             }
         }
     }
 
-    /// What is known since the last reset; nil where nothing stands in the way.
+    /// The problem that is known since the last reset; nil if there is none.
     var restartProblem: RestartProblem? {
         if let failure = resetter.failure {
             return RestartProblem(device: host.name, reason: .failedReset(failure.shortText), isConfinable: false)
@@ -89,6 +91,6 @@ extension OpenDevice {
 }
 
 extension OpenDevices {
-    /// What keeps the machine from being started again, as far as it is known before a guest has run.
+    /// What prevents another start of the machine, as far as it is known before a guest has run.
     public var restartProblems: [RestartProblem] { devices.compactMap(\.restartProblem) }
 }

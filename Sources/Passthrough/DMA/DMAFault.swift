@@ -5,10 +5,10 @@
 struct DMAFault: Equatable, Sendable {
     /// The IOMMU's name on its bus.
     let iommu: String
-    /// By which number the IOMMU knows the device.
+    /// The number by which the IOMMU identifies the device.
     let streamID: UInt32
-    /// Where it was to go; nil where the IOMMU doesn't say, since it refused the device as such.
+    /// The target address; nil when the IOMMU doesn't report it, because it refused all DMA of the device.
     let address: UInt64?
-    /// nil where the IOMMU doesn't say.
+    /// Whether it was a write; nil when the IOMMU doesn't report it.
     let isWrite: Bool?
 }

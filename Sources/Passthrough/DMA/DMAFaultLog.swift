@@ -4,17 +4,17 @@
 internal import LinuxSystem
 internal import Synchronization
 
-/// The DMA faults of devices behind an IOMMU from the moment that it is made. User space is told of them nowhere but in
-/// the log of the host's kernel.
+/// The DMA faults of devices behind an IOMMU, from the creation of this object on. User space finds them only in the
+/// log of the host's kernel.
 ///
-/// The kernel logs at most 10 of them in 5 s, of all devices together (DEFAULT_RATELIMIT_BURST): there may be more than
-/// are found.
+/// The kernel logs at most 10 of them in 5 s, for all devices together (DEFAULT_RATELIMIT_BURST), so there may be more
+/// than are logged.
 final class DMAFaultLog: Sendable {
-    /// What the log has of a device.
+    /// The log's faults of a device.
     struct Faults {
         let count: Int
         let first: [DMAFault]
-        /// Whether nothing of the log was overwritten before it was read, which happens when the guest runs for long.
+        /// Whether no part of the log was overwritten before it was read. A part may be when the guest runs for long.
         let isWhole: Bool
     }
 
@@ -26,36 +26,36 @@ final class DMAFaultLog: Sendable {
     private struct State {
         var parser = DMAFaultParser()
         var counts: [Source: Int] = [:]
-        /// In the order of the log; of each source the first `kept`.
+        /// In the order of the log; only the first `kept` of each source.
         var faults: [DMAFault] = []
         var isWhole = true
     }
 
     private static let kept = 16
-    /// How many records are read in one go: others may write to the log faster than it is read.
+    /// How many records are read at once: other programs may write to the log faster than it is read.
     private static let recordLimit = 100_000
     /// No record is longer (Linux, include/linux/printk.h, CONSOLE_EXT_LOG_MAX).
     private static let recordSize = 8192
 
     private let descriptor: OwnedDescriptor
     private let system: any SystemCalls
-    /// Every report reads on, on the thread that asks for it.
+    /// Each report continues the reading, on the thread that requests it.
     private let state = Mutex(State())
 
-    /// Begins at the end of the log.
-    /// - Throws: what open(2) gives: EPERM where the log is for the privileged (kernel.dmesg_restrict).
+    /// Opens the log at its end.
+    /// - Throws: the errors of open(2): EPERM when only privileged users may read the log (kernel.dmesg_restrict).
     init(_ system: any SystemCalls) throws(Errno) {
         self.system = system
         descriptor = OwnedDescriptor(adopting: try system.openKernelLog(), of: system)
     }
 
-    /// Closes it now. Call it when no report is asked for any more.
+    /// Closes it now. Call it when no more reports are needed.
     func close() { descriptor.close() }
 
-    /// What the log has of a device by now.
+    /// The faults of a device so far.
     /// - Parameters:
     ///   - iommu: the name of its IOMMU.
-    ///   - streams: the numbers by which the IOMMU knows it.
+    ///   - streams: the numbers by which the IOMMU identifies it.
     func faults(iommu: String, streams: [UInt32]) -> Faults {
         state.withLock { state in
             read(&state)
@@ -73,7 +73,7 @@ final class DMAFaultLog: Sendable {
                 record = try system.readKernelLog(descriptor.rawValue, limit: Self.recordSize)
             } catch {
                 guard error == .brokenPipe else { return }
-                // The next read goes on behind what was overwritten.
+                // The next read continues after the overwritten records.
                 state.isWhole = false
                 continue
             }

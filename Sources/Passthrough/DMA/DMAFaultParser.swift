@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// Finds DMA faults in records of /dev/kmsg, one after the other. What it can't read isn't there.
+/// Finds DMA faults in records of /dev/kmsg, taken one after the other. It skips records that it can't read.
 ///
 /// - SeeAlso: Linux, Documentation/ABI/testing/dev-kmsg; drivers/iommu/arm/arm-smmu-v3/arm-smmu-v3.c,
-///   arm_smmu_evtq_thread: the raw words of an event are the same in all versions, and later ones decode them behind;
-///   drivers/iommu/arm/arm-smmu/arm-smmu.c
+///   arm_smmu_evtq_thread: the raw words of an event are the same in all versions; later versions decode them in
+///   further records; drivers/iommu/arm/arm-smmu/arm-smmu.c
 struct DMAFaultParser {
-    /// The drivers of Linux whose records it reads.
+    /// The Linux drivers whose records it reads.
     static let drivers = ["arm-smmu-v3", "arm-smmu"]
 
-    /// Events of SMMUv3s of which words are still to come, a record for each. By the IOMMU's name: records of two may
-    /// alternate.
+    /// Events of SMMUv3s whose words are still incomplete; each word is a record. The key is the IOMMU's name, because
+    /// the records of two IOMMUs may alternate.
     private var events: [String: [UInt64]] = [:]
 
-    /// The fault that is complete with this record.
+    /// Takes a record, and returns the fault that it completes.
     mutating func take(record: some Sequence<UInt8>) -> DMAFault? {
         // "6,339,5140900,-;arm-smmu-v3 9050000.smmuv3: event 0x10 received:", and lines that begin with a space.
         let message = record.drop { $0 != UInt8(ascii: ";") }.dropFirst().prefix { $0 != UInt8(ascii: "\n") }
@@ -33,7 +33,7 @@ struct DMAFaultParser {
             events[iommu] = []
             return nil
         }
-        // The log writes the tab before each word in its own way.
+        // The log encodes the tab before each word.
         guard var words = events[iommu], fields.count == 1, let field = fields.first,
             let word = Self.number(field.hasPrefix("\\x09") ? field.dropFirst(4) : field)
         else { return nil }
@@ -43,7 +43,7 @@ struct DMAFaultParser {
         return isWhole ? Self.fault(words, iommu) : nil
     }
 
-    /// All events have their number and the StreamID in one place, and these have RnW and the input address:
+    /// All events have their number and the StreamID in the same place. These have RnW and the input address:
     /// F_TRANSLATION, F_ADDR_SIZE, F_ACCESS and F_PERMISSION. (SMMU architecture version 3, IHI 0070, 7.3)
     private static func fault(_ words: [UInt64], _ iommu: String) -> DMAFault {
         let hasAddress = (0x10...0x13).contains(words[0] & 0xFF)

@@ -7,11 +7,11 @@ internal import LinuxSystem
 internal import PlatformBus
 internal import VFIO
 
-/// Which addresses a device's DMA reaches without an IOMMU, going by the `dma-ranges` of the buses above it.
+/// The addresses that a device's DMA reaches without an IOMMU, from the `dma-ranges` of the buses above it.
 ///
 /// - SeeAlso: Devicetree Specification v0.4, 2.3.9 dma-ranges
 enum DMAWindows {
-    /// Checks that each of `banks` is reached at the very address that the CPU has for it.
+    /// Checks that the device reaches each of `banks` at the address that the CPU uses.
     /// - Throws: `PassthroughError.translatingBus`, `.memoryOutOfReach`.
     static func check(_ host: HostDevice, reaches banks: [GuestRange], _ sysfs: Sysfs) throws(PassthroughError) {
         guard let node = host.deviceTreeNode else { return }
@@ -34,7 +34,7 @@ enum DMAWindows {
     ) throws(PassthroughError) -> [GuestRange] {
         let own = tree.cellCounts(of: bus)
         let parentCells = tree.cellCounts(of: parent).address
-        // Entries without a byte would go on forever.
+        // With entries of no bytes, the loop would never end.
         guard own.address > 0, parentCells > 0 else { return [] }
         var windows: [GuestRange] = []
         var reader = value.reader

@@ -4,27 +4,28 @@
 public import HostDevices
 public import VFIO
 
-/// What devices that reach the guest's memory by DMA demand of its place: they see it at its guest-physical addresses,
-/// of which the IOMMU can't translate all.
+/// The requirements on the guest's memory by devices that reach it by DMA.
+///
+/// They see it at its guest-physical addresses, and the IOMMU can't translate all of these.
 public struct MemoryDemands: Sendable {
     /// Addresses that can't be memory, and why.
     public struct Problem: Equatable, Sendable {
-        /// Where.
+        /// The addresses.
         public let range: IOVARange
-        /// Who keeps them, in words.
+        /// Who reserves them, as text.
         public let reason: String
     }
 
     /// One of the devices, for errors.
     public let device: String
-    /// How many address spaces the memory is mapped in: as often is it counted against what may be locked.
+    /// How many address spaces the memory is mapped in; it counts once for each against the limit of locked memory.
     public var spaceCount: Int { limits.count }
-    /// The least number of mappings that one of the spaces still takes; nil for any number.
+    /// The smallest number of mappings that one of the spaces still accepts; nil for any number.
     public var mappingsLeft: Int? { limits.compactMap(\.mappingsLeft).min() }
     private let limits: [IOVALimits]
     private let reserved: [ReservedRegion]
 
-    /// Puts together what VFIO and sysfs say.
+    /// Combines the facts of VFIO and sysfs.
     public init(device: String, limits: [IOVALimits], reserved: [ReservedRegion]) {
         self.device = device
         self.limits = limits
@@ -42,7 +43,7 @@ public struct MemoryDemands: Sendable {
                 problems.append(Problem(range: gap, reason: "the IOMMU can't map these addresses"))
             }
         }
-        // The reserved region comes first where both say the same: it says more.
+        // If both start at the same address, the reserved region wins, because its text has more details.
         return problems.min { $0.range.first < $1.range.first }
     }
 }

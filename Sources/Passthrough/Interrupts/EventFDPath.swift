@@ -7,20 +7,22 @@ internal import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// The interrupt path without help from the kernel, for all interrupts of one device that take it: performs what
-/// `EventFDStateMachine` says.
+/// The interrupt path without help from the kernel, for all interrupts of one device that take it.
 ///
-/// Ownership and locks: `state` is guarded by its lock, which is the device's one lock for interrupts. The event loop's
-/// thread takes it for triggers and the timer, vCPU threads take it after a trapped access was done, and whoever holds
-/// it performs the effects before the next event is looked at: a trigger, the access that ends the one before and the
-/// timer have an order, whichever it is. Below it come only locks that call nothing: `MappedRegions`, the VM's slot
-/// numbers, the VFIO device's list of wirings, the event loop's list of sources, and the kernel's own. The event loop
-/// runs handlers without a lock, and a vCPU that waits here is out of KVM_RUN, so that the removal of a slot doesn't
-/// wait for it. Nothing is logged under the lock: whoever reads standard error may be slow. (The tracer never waits.)
+/// It performs the effects of `EventFDStateMachine`.
+///
+/// Ownership and locks: `state` is guarded by its lock, the device's only lock for interrupts. The event loop's thread
+/// takes it for triggers and the timer; vCPU threads take it after a trapped access was done. The thread that holds it
+/// performs the effects before the next event is handled. So a trigger, the access that ends the previous interrupt,
+/// and the timer are always handled in some order. Below this lock come only locks that call nothing: `MappedRegions`,
+/// the VM's slot numbers, the VFIO device's list of wirings, the event loop's list of sources, and the kernel's own.
+/// The event loop runs handlers without a lock. A vCPU that waits here is outside KVM_RUN, so the removal of a slot
+/// doesn't wait for it. Nothing is logged under the lock, because the reader of standard error may be slow. (The tracer
+/// never waits.)
 final class EventFDPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: EventFDStateMachine
-        /// nil without mapped regions, and once the path is disconnected.
+        /// Nil without mapped regions, and after `disconnect`.
         var timer: TimerDescriptor?
         /// Whether the kernel refused the last `unmap`, and that was logged.
         var isUnmapRefused = false
@@ -28,7 +30,7 @@ final class EventFDPath: InterruptPath {
         var wiring = ResourceStack()
     }
 
-    /// How long after a refused `unmap` it is tried again: soon for the guest, and no load for the host.
+    /// The delay before a refused `unmap` is tried again: short for the guest, and no load for the host.
     static let retryMilliseconds: UInt64 = 10
 
     private let state: Mutex<State>
@@ -43,7 +45,7 @@ final class EventFDPath: InterruptPath {
     private let log: Log
     private let tracer: Tracer?
 
-    /// Prepares the path; interrupts join by `connect`.
+    /// Prepares the path; `connect` adds interrupts.
     /// - Throws: `PassthroughError` naming the call.
     init(
         _ device: PlacedDevice, regions: MappedRegions, vm: VirtualMachine, loop: EventLoop, log: Log,
@@ -76,18 +78,18 @@ final class EventFDPath: InterruptPath {
         }
     }
 
-    /// Wires the interrupt at `position` of the device's.
+    /// Connects the interrupt at `position` of the device's list.
     /// - Throws: `PassthroughError` naming the call; the interrupt isn't wired then.
     func connect(_ position: Int) throws(PassthroughError) {
         let interrupt = interrupts[position]
         let name = device.host.name
-        // Says now whether the line can be driven at all.
+        // Shows at once whether the line can be driven at all.
         try mapError(PassthroughError.kvm(name), try vm.setInterruptLine(interrupt.gsi, high: false))
         let trigger = try makeEvent(vm.system, name)
         let source = try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered(position, trigger) }
         for trap in traps { trap.setListener(self) }
         do throws(VFIOError) {
-            // First, as with irqfd: a line that is high fires once.
+            // Before the trigger, as with irqfd, so that a line that is already high fires only once.
             if interrupt.info.isLevel { try device.unmask(interrupt.info) }
             let wiring = try device.setTrigger(interrupt.info, trigger)
             state.withLock { state in
@@ -137,8 +139,8 @@ final class EventFDPath: InterruptPath {
         handle { _ in .trigger(position, count: trigger.take()) }
     }
 
-    /// On the event loop's thread. The expiry is taken under the lock: one that a later arming has made void isn't
-    /// there.
+    /// On the event loop's thread. The expiry is taken under the lock: a later arming resets it, so an outdated expiry
+    /// isn't found.
     private func timerExpired() {
         handle { $0?.take() == true ? .timer : nil }
     }
@@ -148,7 +150,7 @@ final class EventFDPath: InterruptPath {
         handle { _ in .access(region: region, offset: offset, length: length) }
     }
 
-    /// Has what `event` gives handled, and what follows from it done, under the lock.
+    /// Handles the event that `event` returns, and performs its effects, under the lock.
     private func handle(_ event: (TimerDescriptor?) -> EventFDStateMachine.Event?) {
         let failures: [String] = state.withLock { state in
             let timer = state.timer
@@ -178,7 +180,7 @@ final class EventFDPath: InterruptPath {
         for failure in failures { log(.error, failure) }
     }
 
-    /// With the lock held. Why it could not be done; nil when it was.
+    /// Call it with the lock held. Returns why the effect failed; nil for success.
     private func attempt(_ effect: EventFDStateMachine.Effect, _ timer: TimerDescriptor?) -> String? {
         do throws(PassthroughError) { try perform(effect, timer) } catch { return "\(error)" }
         return nil

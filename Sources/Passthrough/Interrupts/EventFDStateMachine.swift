@@ -3,19 +3,19 @@
 
 internal import DeviceOptions
 
-/// The rules of the eventfd interrupt path for one device: what happened goes in, what to do comes out.
+/// The rules of the eventfd interrupt path for one device: it takes events and returns effects.
 ///
-/// The guest's end of interrupt can't be seen, so it is inferred: while an interrupt is active the device's regions are
-/// unmapped, and the first access that traps is taken for it. That works for one interrupt at a time; others wait in
-/// the order of arrival. A value without a clock, a lock or a call: `EventFDPath` performs the effects.
+/// The guest's end of interrupt can't be observed, so it is inferred: while an interrupt is active the device's regions
+/// are unmapped, and the first access that traps counts as its end. That works for one interrupt at a time; others wait
+/// in the order of arrival. It is a value without a clock, a lock or a call: `EventFDPath` performs the effects.
 ///
-/// The kernel may refuse to unmap (it allocates memory for that). An interrupt raised then could never be seen to end,
-/// and its line would be stuck. So it waits, masked if it is level-triggered, and the timer tries again until the
-/// kernel does it; what comes meanwhile waits behind it.
+/// The kernel may refuse to unmap, because it allocates memory for that. The end of an interrupt that is raised then
+/// could never be observed, and its line would be stuck. So the interrupt waits (masked if it is level-triggered), and
+/// the timer retries until the kernel unmaps. Later interrupts wait behind it.
 struct EventFDStateMachine: Equatable, Sendable {
     /// Something that happened.
     enum Event: Equatable, Sendable {
-        /// The VFIO trigger of the line at this position was signalled, `count` times since it was last looked at.
+        /// The VFIO trigger of the line at this position was signalled, `count` times since it was last read.
         case trigger(Int, count: UInt64)
         /// The guest's access to a trapped region was done.
         case access(region: Int, offset: UInt64, length: UInt64)
@@ -23,21 +23,21 @@ struct EventFDStateMachine: Equatable, Sendable {
         case timer
     }
 
-    /// Something to do, in the order given.
+    /// Something to do; effects are performed in the given order.
     enum Effect: Equatable, Sendable {
-        /// Take the mapped regions from the guest, so that its next access traps. The one effect whose failure matters
+        /// Take the mapped regions from the guest, so that its next access traps. Only this effect's failure matters
         /// here.
         case unmap
-        /// Give them back.
+        /// Give the regions back.
         case map
         /// Drive the line of the guest's interrupt controller high.
         case raise(Int)
         case lower(Int)
-        /// Let VFIO take the line's mask away, which it set by itself when the line fired.
+        /// Let VFIO unmask the line, which it masked when the line fired.
         case unmask(Int)
-        /// Expire after the time-out, counted from now, and not earlier.
+        /// Start the timer for the time-out, counted from now; an earlier expiry is cancelled.
         case armTimer
-        /// Expire soon, and not earlier than a moment from now: an `unmap` was refused.
+        /// Start the timer for a short delay, because an `unmap` was refused; an earlier expiry is cancelled.
         case armRetry
     }
 
@@ -55,16 +55,16 @@ struct EventFDStateMachine: Equatable, Sendable {
     private(set) var lines: [Line]
     /// The line that is raised.
     private(set) var active: Int?
-    /// Lines to raise, oldest first, each at most once. An edge that came again while active is here, too. When nothing
-    /// is active, they wait for the regions to be unmapped.
+    /// Lines to raise, oldest first, each at most once. An edge that fired again while it was active is here too. When
+    /// no line is active, they wait until the regions are unmapped.
     private(set) var queue: [Int] = []
-    /// Whether the guest reaches the regions without exits.
+    /// Whether the guest accesses the regions without exits.
     private(set) var isMapped: Bool
     private(set) var isTimerArmed = false
-    /// Regions taken from the guest, and given back, so far.
+    /// How often the regions were taken from the guest.
     private(set) var unmapCount: UInt64 = 0
     private(set) var mapCount: UInt64 = 0
-    /// Times that they could not be taken.
+    /// How often the kernel refused to take them.
     private(set) var refusedUnmapCount: UInt64 = 0
     private let endOfInterrupt: EndOfInterrupt?
     private let mapsAgain: Bool
@@ -81,8 +81,8 @@ struct EventFDStateMachine: Equatable, Sendable {
         self.endOfInterrupt = endOfInterrupt
     }
 
-    /// Takes an event, and gives what is to be done to `perform`, one after the other.
-    /// - Parameter perform: says whether it was done, which is only looked at for `unmap`.
+    /// Handles an event, and passes each effect to `perform`, one after the other.
+    /// - Parameter perform: returns whether the effect succeeded, which matters only for `unmap`.
     mutating func handle(_ event: Event, perform: (Effect) -> Bool) {
         switch event {
         case .trigger(let line, let count): trigger(line, count, perform)
@@ -95,9 +95,8 @@ struct EventFDStateMachine: Equatable, Sendable {
         guard lines.indices.contains(line), count > 0 else { return }
         lines[line].counters.raised &+= count
         lines[line].counters.coalesced &+= count - 1
-        // One waiting delivery stands for all that came before it. An active level line is unmasked at its end, and
-        // fires again if it is still high. An active edge may be one that the guest has dealt with: it has to come
-        // again.
+        // One waiting delivery covers all earlier ones. An active level line is unmasked at its end, and fires again if
+        // it is still high. The guest may already have handled an active edge, so a new edge must be delivered again.
         if lines[line].isQueued || (active == line && lines[line].isLevel) {
             lines[line].counters.coalesced &+= 1
             return
@@ -108,7 +107,7 @@ struct EventFDStateMachine: Equatable, Sendable {
         queue.append(line)
     }
 
-    /// Whether the guest's accesses trap from now on.
+    /// Takes the regions from the guest; returns whether its accesses now trap.
     private mutating func takeRegions(_ perform: (Effect) -> Bool) -> Bool {
         guard isMapped else { return true }
         guard perform(.unmap) else {
@@ -122,12 +121,12 @@ struct EventFDStateMachine: Equatable, Sendable {
         return true
     }
 
-    /// Raises a line whose end will be seen.
+    /// Raises a line whose end will be observed.
     private mutating func activate(_ line: Int, _ perform: (Effect) -> Bool) {
         active = line
         lines[line].counters.delivered &+= 1
         _ = perform(.raise(line))
-        // Without mapped regions there would be nothing for the timer to do.
+        // Without mapped regions the timer has nothing to do.
         if mapsAgain, unmapCount > 0 {
             isTimerArmed = true
             _ = perform(.armTimer)
@@ -169,10 +168,10 @@ struct EventFDStateMachine: Equatable, Sendable {
 }
 
 extension EndOfInterrupt {
-    /// Whether an access of the guest touches the status.
+    /// Whether an access of the guest touches the range.
     func overlaps(region: Int, offset: UInt64, length: UInt64) -> Bool {
         guard region == self.region, length > 0 else { return false }
-        // Differences only: sums of the guest's numbers might overflow.
+        // Only differences: sums of the guest's numbers could overflow.
         return offset < self.offset ? self.offset - offset < length : offset - self.offset < self.length
     }
 }

@@ -7,18 +7,18 @@ internal import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// The interrupt path that user space never sees: VFIO signals an eventfd, KVM raises the SPI.
+/// The interrupt path inside the kernel: VFIO signals an eventfd, and KVM raises the SPI.
 ///
-/// A level line is masked by VFIO when it fires; at the guest's end of interrupt KVM signals the resamplefd, which VFIO
-/// takes as its unmask, so that a line that is still high fires again.
+/// VFIO masks a level line when it fires. At the guest's end of interrupt KVM signals the resamplefd, which VFIO uses
+/// as its unmask eventfd, so that a line that is still high fires again.
 ///
-/// The order of the set-up is such that an assertion at any moment of it is delivered, and once. KVM's route comes
-/// first: it holds what arrives before the guest has enabled the SPI. Then VFIO's unmask, so that the end of the very
-/// first interrupt isn't missed. Then the mask is taken away, in which a previous owner or a path that was tried before
-/// this one may have left the line. Last the trigger: from here on the line fires, now if it is high. (Unmasked after
-/// that, a line that has just fired would fire again before the guest had seen it.)
+/// The order of set-up ensures that an assertion at any moment is delivered exactly once. KVM's route is set up first:
+/// it keeps interrupts that arrive before the guest has enabled the SPI. Then VFIO's unmask, so that the end of the
+/// first interrupt isn't missed. Then the line is unmasked, because a previous owner, or a path that was tried before,
+/// may have left it masked. Last the trigger: from here on the line fires, and at once if it is high. (If the line were
+/// unmasked after the trigger, a line that has just fired would fire again before the guest handled it.)
 ///
-/// Ownership: the wiring, under its lock, since `disconnect` may come from the thread that stops the VM.
+/// Ownership: the wiring has its own lock, because the thread that stops the VM may call `disconnect`.
 /// - SeeAlso: Documentation/virt/kvm/api.rst, 4.75 KVM_IRQFD; include/uapi/linux/vfio.h, VFIO_DEVICE_SET_IRQS
 final class IRQFDPath: InterruptPath {
     let kind = InterruptPathKind.irqfd

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What became of an interrupt whose way to the guest leads through Martlet.
+/// The counters of an interrupt that Martlet itself delivers.
 public struct InterruptCounters: Sendable, Equatable, Encodable {
     /// Signals of its VFIO trigger.
     public var raised: UInt64 = 0
-    /// Times that it was put to the guest.
+    /// Deliveries to the guest.
     public var delivered: UInt64 = 0
-    /// Ends of interrupt that were seen, of those delivered.
+    /// Deliveries whose end of interrupt was observed.
     public var ended: UInt64 = 0
-    /// Times that it had to wait for another interrupt of the device, or for the device's regions to be unmapped.
+    /// Times that it had to wait for another interrupt of the device, or until the device's regions were unmapped.
     public var queued: UInt64 = 0
-    /// Signals that were merged with one that the guest had not been given yet, or had not ended.
+    /// Signals that were merged with an earlier one that was not yet delivered or not yet ended.
     public var coalesced: UInt64 = 0
-    /// Times that `storm_limit` held it back.
+    /// Times that `storm_limit` delayed it.
     public var stormHeld: UInt64 = 0
 
     enum CodingKeys: String, CodingKey {
@@ -21,6 +21,6 @@ public struct InterruptCounters: Sendable, Equatable, Encodable {
         case stormHeld = "storm_held"
     }
 
-    /// Nothing has happened so far.
+    /// Starts with zeros.
     public init() {}
 }

@@ -4,21 +4,21 @@
 internal import DeviceOptions
 internal import LinuxSystem
 
-/// One or several interrupts of a device on their way.
+/// A path for one or several interrupts of a device.
 protocol InterruptPath: AnyObject, Sendable {
     var kind: InterruptPathKind { get }
-    /// What became of the interrupt with this index; nil where user space doesn't see it.
+    /// The counters of the interrupt with this index; nil when user space doesn't see it.
     func counters(_ index: Int) -> InterruptCounters?
-    /// Takes the wiring down, newest first. The counters stay.
+    /// Removes the wiring, newest first. The counters stay.
     func disconnect()
 }
 
-/// Makes an eventfd for a device's interrupt.
+/// Creates an eventfd for a device's interrupt.
 func makeEvent(_ system: any SystemCalls, _ device: String) throws(PassthroughError) -> EventDescriptor {
     do { return try EventDescriptor(of: system) } catch { throw .call(device: device, "eventfd", errno: error) }
 }
 
-/// Has `loop` watch a descriptor for a device's interrupt.
+/// Makes `loop` watch a descriptor for a device's interrupt.
 func watch(
     _ loop: EventLoop, _ descriptor: CInt, _ device: String, _ handler: @escaping @Sendable () -> Void
 ) throws(PassthroughError) -> EventSource {
@@ -27,7 +27,7 @@ func watch(
     }
 }
 
-/// Makes a timer for a device's interrupts.
+/// Creates a timer for a device's interrupts.
 func makeTimer(_ system: any SystemCalls, _ device: String) throws(PassthroughError) -> TimerDescriptor {
     do { return try TimerDescriptor(of: system) } catch {
         throw .call(device: device, "timerfd_create", errno: error)

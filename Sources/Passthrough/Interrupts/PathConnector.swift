@@ -5,18 +5,19 @@ internal import DeviceOptions
 internal import KVM
 internal import LinuxSystem
 
-/// Finds the way for one interrupt: tries the paths that the configuration allows, best first. One that fails has been
-/// taken down whole before the next is tried.
+/// Finds the path for one interrupt: tries the paths that the configuration allows, best first.
+///
+/// A path that fails is removed completely before the next is tried.
 struct PathConnector {
     let device: PlacedDevice
-    /// The interrupt's place among the device's.
+    /// The interrupt's position in the device's list.
     let position: Int
     let regions: MappedRegions
     let vm: VirtualMachine
     let loop: EventLoop
     let log: Log
     let tracer: Tracer?
-    /// Why a better path wasn't taken, each in one line.
+    /// Why a better path wasn't taken, one line each.
     private(set) var reasons: [String] = []
 
     init(
@@ -32,8 +33,8 @@ struct PathConnector {
         self.tracer = tracer
     }
 
-    /// Sets up the best path that works, and puts it on `paths`.
-    /// - Throws: `PassthroughError.noInterruptPath` with the reason of each that was tried.
+    /// Sets up the best path that works, and adds it to `paths`.
+    /// - Throws: `PassthroughError.noInterruptPath` with the reason of each path that was tried.
     mutating func connect(_ paths: inout PathList) throws(PassthroughError) -> any InterruptPath {
         let settings = device.settings
         var failures: [PassthroughError.FailedPath] = []
@@ -90,7 +91,7 @@ struct PathConnector {
 }
 
 extension PlacedDevice.Settings {
-    /// Why `kind` isn't even tried; nil when it is.
+    /// Why `kind` isn't even tried; nil if it is.
     func reasonAgainst(_ kind: InterruptPathKind) -> String? {
         if let interrupts { return interrupts == kind ? nil : "the configuration asks for \(interrupts)" }
         return kind == .irqfd && stormLimit > 0 ? "storm_limit needs the relay" : nil

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// The paths that were set up so far; disconnected newest first unless they are taken.
+/// The paths that were set up so far. They are disconnected newest first, unless `take` was called.
 struct PathList: ~Copyable {
     private(set) var paths: [any InterruptPath] = []
 

@@ -7,31 +7,32 @@ internal import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// The interrupt path with Martlet in the middle: the event loop takes VFIO's trigger and signals a KVM irqfd, takes
-/// KVM's resamplefd and has VFIO unmask. Each interrupt has its own, so several are active at once, and regions stay
-/// mapped.
+/// The interrupt path through Martlet: the event loop reads VFIO's trigger and signals a KVM irqfd; it reads KVM's
+/// resamplefd and makes VFIO unmask.
+///
+/// Each interrupt has its own path, so several are active at once, and regions stay mapped.
 ///
 /// Ownership: `state` is guarded by its lock, which the event loop's thread holds while it performs effects. Below it
 /// come only locks that call nothing: the event loop's list of sources, the VFIO device's list of wirings, the
-/// kernel's. Nothing is logged under it: whoever reads standard error may be slow. (The tracer never waits.)
+/// kernel's. Nothing is logged under it, because the reader of standard error may be slow. (The tracer never waits.)
 final class RelayPath: InterruptPath {
     private struct State: ~Copyable {
         var machine: RelayStateMachine
-        /// nil once the path is disconnected.
+        /// Nil after `disconnect`.
         var events: Events?
         var wiring = ResourceStack()
-        /// When the storm was last logged, in nanoseconds; and how often the line was held since.
+        /// When the storm was last logged, in nanoseconds, and how often the line was held since.
         var lastLog: UInt64?
         var heldSinceLog: UInt64 = 0
     }
 
-    /// What handlers read and signal; the wiring has a share of each.
+    /// The descriptors that handlers read and signal; the wiring has a share of each.
     private struct Events {
         let trigger: EventDescriptor
         let injection: EventDescriptor
-        /// Only for a level line.
+        /// Present for a level line.
         let resample: EventDescriptor?
-        /// Only with a limit.
+        /// Present with a limit.
         let timer: TimerDescriptor?
     }
 
@@ -57,8 +58,8 @@ final class RelayPath: InterruptPath {
         self.tracer = tracer
         let limiter = StormLimiter(limit: stormLimit, now: Clock.monotonicNanoseconds)
         state = Mutex(State(machine: RelayStateMachine(isLevel: interrupt.info.isLevel, limiter: limiter)))
-        // As with irqfd, each step can take what the next one lets through. A handler that comes early waits for the
-        // lock.
+        // As with irqfd, each step is ready for the events that the next step enables. A handler that runs early waits
+        // for the lock.
         try state.withLock { (state) throws(PassthroughError) in
             let trigger = state.wiring.keep(try makeEvent(vm.system, name))
             let injection = state.wiring.keep(try makeEvent(vm.system, name))
@@ -127,7 +128,7 @@ final class RelayPath: InterruptPath {
         }
     }
 
-    /// Takes a descriptor's count and, when there is one, has the event handled.
+    /// Reads a descriptor's count and, if it isn't 0, handles the event.
     private func handle(_ take: (Events) -> UInt64, event: (UInt64) -> RelayStateMachine.Event) {
         let messages: [(LogLevel, String)] = state.withLock { state in
             guard let events = state.events else { return [] }
@@ -167,7 +168,7 @@ final class RelayPath: InterruptPath {
 
     private var place: String { "\(device.host.name) index \(interrupt.info.index)" }
 
-    /// What is to be said of a storm: once a second.
+    /// The log's line about a storm, at most once a second.
     private func noteStorm(_ now: UInt64, _ lastLog: inout UInt64?, _ held: inout UInt64) -> String? {
         if let lastLog, now &- lastLog < 1_000_000_000 { return nil }
         let count = held

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// The rules of the relay path for one interrupt: what happened goes in, what to do comes out.
+/// The rules of the relay path for one interrupt: it takes events and returns effects.
 ///
-/// A level line is masked by VFIO when it fires and stays so until its end was seen and, with a limiter, until another
-/// interrupt is allowed. An edge has no end that could be seen; over the limit it waits, and what comes meanwhile is
-/// merged with it. Times are in nanoseconds on a clock that doesn't go back.
+/// VFIO masks a level line when it fires. It stays masked until its end was observed and, with a limiter, until another
+/// interrupt is allowed. The end of an edge can't be observed; above the limit it waits, and later edges are merged
+/// with it. Times are in nanoseconds on a clock that doesn't go back.
 struct RelayStateMachine: Equatable, Sendable {
     enum Event: Equatable, Sendable {
-        /// The VFIO trigger was signalled, `count` times since it was last looked at.
+        /// The VFIO trigger was signalled, `count` times since it was last read.
         case trigger(count: UInt64)
         /// KVM's resamplefd was signalled: the guest has ended the interrupt.
         case resample
@@ -19,18 +19,18 @@ struct RelayStateMachine: Equatable, Sendable {
     enum Effect: Equatable, Sendable {
         /// Signal the irqfd.
         case inject
-        /// Let VFIO take the line's mask away.
+        /// Let VFIO unmask the line.
         case unmask
-        /// Come back with a timer event after this many nanoseconds.
+        /// Send a timer event after this many nanoseconds.
         case hold(UInt64)
     }
 
     enum Phase: Equatable, Sendable {
         /// The line may fire.
         case open
-        /// A level line is with the guest, and masked.
+        /// A level line was delivered to the guest, and is masked.
         case injected
-        /// The limiter has it: a level line masked, an edge undelivered.
+        /// The limiter delays it: a level line is masked, an edge is not delivered yet.
         case held
     }
 
@@ -44,7 +44,7 @@ struct RelayStateMachine: Equatable, Sendable {
         self.limiter = limiter
     }
 
-    /// Takes an event that happened at `now`, and gives what is to be done to `perform`, one after the other.
+    /// Handles an event that happened at `now`, and passes each effect to `perform`, one after the other.
     mutating func handle(_ event: Event, now: UInt64, perform: (Effect) -> Void) {
         switch event {
         case .trigger(let count): trigger(count, now, perform)
@@ -61,7 +61,7 @@ struct RelayStateMachine: Equatable, Sendable {
             counters.coalesced &+= 1
             return
         }
-        // A level line isn't opened before it may fire, so only an edge can be early.
+        // A level line is unmasked only when it may fire, so only an edge can be early.
         if !isLevel, let wait = limiter?.wait(now: now), wait > 0 { return hold(wait, perform) }
         inject(now, perform)
     }
@@ -89,7 +89,7 @@ struct RelayStateMachine: Equatable, Sendable {
 
     private mutating func release(_ now: UInt64, _ perform: (Effect) -> Void) {
         guard phase == .held else { return }
-        // A timer that came early is asked again.
+        // If the timer expired early, wait for the rest.
         if let wait = limiter?.wait(now: now), wait > 0 { return perform(.hold(wait)) }
         phase = .open
         if isLevel { perform(.unmask) } else { inject(now, perform) }

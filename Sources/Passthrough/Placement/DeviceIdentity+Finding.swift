@@ -6,8 +6,8 @@ public import HostDevices
 public import LinuxSystem
 
 extension DeviceIdentity {
-    /// The host's device of that name.
-    /// - Throws: what `HostDevice` throws.
+    /// Finds the host's device with that name.
+    /// - Throws: the errors of `HostDevice`.
     public func find(_ sysfs: Sysfs) throws(HostDeviceError) -> HostDevice {
         switch self {
         case .host(let name): try HostDevice(host: name, sysfs: sysfs)

@@ -5,10 +5,10 @@ internal import DeviceOptions
 internal import VFIO
 
 extension DevicePlacement {
-    /// Where the region with this index goes.
+    /// The placement of the region with this index.
     func of(_ index: Int) -> Region { regions.indices.contains(index) ? regions[index] : others }
 
-    /// Those with an address of their own first: what is allocated mustn't be in their way.
+    /// Regions with a fixed address first, so that an allocated address doesn't take their place.
     func order(of all: [VFIORegion]) -> [VFIORegion] {
         if regions.isEmpty { return all }
         return all.filter { of($0.index) != .automatic } + all.filter { of($0.index) == .automatic }

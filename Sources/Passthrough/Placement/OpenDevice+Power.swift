@@ -4,9 +4,9 @@
 internal import HostDevices
 internal import LinuxSystem
 
-/// What became of a device's clocks, supplies and power domains when its driver went.
+/// The check of a device's clocks, supplies and power domains after its driver was unbound.
 extension OpenDevice {
-    /// What `bind` has noted of the device; nil where that is nothing, or can't be read, which the log says.
+    /// The record that `bind` wrote of the device; nil if there is none, or if it can't be read, which is logged.
     static func record(of host: HostDevice, _ sysfs: Sysfs, _ log: Log) -> HostRecord? {
         do throws(Errno) { return try HostRecord(of: host.name, system: sysfs.system) } catch {
             log(
@@ -17,14 +17,14 @@ extension OpenDevice {
         }
     }
 
-    /// - Throws: `PassthroughError.unpowered`; `.host` when it can't be told whether the device is held.
+    /// - Throws: `PassthroughError.unpowered`; `.host` when it can't be found out whether the device is held.
     static func checkPower(
         of host: HostDevice, _ record: HostRecord, _ sysfs: Sysfs, _ debugFS: (any DebugFSCalls)?
     ) throws(PassthroughError) {
         let losses = HostState(sysfs: sysfs, debugFS: debugFS).losses(since: record)
         if losses.isEmpty { return }
         let hold = try mapError(PassthroughError.host, try DeviceHold(of: host, sysfs: sysfs))
-        // Held by the module, whatever others have.
+        // The module holds them on, whatever else uses them.
         if case .held = hold { return }
         throw .unpowered(device: host.name, losses, hold)
     }

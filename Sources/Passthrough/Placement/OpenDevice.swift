@@ -7,10 +7,11 @@ internal import LinuxSystem
 internal import PlatformBus
 internal import VFIO
 
-/// A host device that was opened, and what was found out about it on the way; it has no place in a guest yet.
+/// A host device that was opened, with the facts that were read then; it has no place in a guest yet.
+///
 /// Immutable, so any thread may read it.
 public final class OpenDevice: Sendable {
-    /// An interrupt line of the host: Linux's number for it, and its count when the device had been opened.
+    /// An interrupt line of the host: Linux's number for it, and its count when the device was opened.
     struct HostLine: Sendable {
         let number: Int
         let count: UInt64
@@ -19,27 +20,29 @@ public final class OpenDevice: Sendable {
     let settings: PlacedDevice.Settings
     let host: HostDevice
     let device: VFIODevice
-    /// The physical address of each region, where that can be told.
+    /// The physical address of each region, if it is known.
     let hostAddresses: [UInt64?]
-    /// The line of each interrupt, where that can be told.
+    /// The line of each interrupt, if it is known.
     let hostLines: [HostLine?]
-    /// Whether the kernel sees to it that the device reaches no interrupt but its own; nil where that isn't known.
+    /// Whether the kernel ensures that the device can't trigger interrupts other than its own; nil when that isn't
+    /// known.
     let isolatesInterrupts: Bool?
-    /// What resets it.
+    /// Resets it.
     let resetter: DeviceResetter
-    /// What its driver had of the host; nil where nobody noted that.
+    /// The resources that its driver had; nil when they weren't recorded.
     let record: HostRecord?
-    /// The numbers by which its IOMMU knows it; none where it has no IOMMU, or they can't be told.
+    /// The numbers by which its IOMMU identifies it; none without an IOMMU, or when they aren't known.
     let streamIDs: [UInt32]
-    /// The IOMMU before it, by the names of its device and its driver; nil where there is none, or it can't be told.
+    /// The names of its IOMMU's device and driver; nil without an IOMMU, or when they aren't known.
     let iommu: (name: String, driver: String)?
-    /// Whether it may do DMA to the guest's RAM that nothing stops: nothing resets it. Otherwise it isn't asked for.
+    /// Whether it may do DMA to the guest's RAM that can't be stopped, because nothing resets it. False when something
+    /// resets it.
     let isUnstoppable: Bool
     let sysfs: Sysfs
 
-    /// Opens the device and resets it, where something can.
+    /// Opens the device and resets it, if possible.
     /// - Parameters:
-    ///   - interrupts: nil where the host's counts can't be read.
+    ///   - interrupts: the host's counts; nil when they can't be read.
     ///   - debugFS: reads debugfs where it isn't mounted.
     /// - Throws: `PassthroughError.vfio` when it can't be opened, `.unconfinedDMA`, `.endRangeOutside`, `.resetStep`,
     ///   `.noReset`, `.resetFailed`, `.unpowered`.
@@ -54,7 +57,7 @@ public final class OpenDevice: Sendable {
             throw .unconfinedDMA(device: host.name, master: master)
         }
         record = Self.record(of: host, sysfs, log)
-        // Before it is opened: a reset writes to its registers.
+        // Checked before it is opened, because a reset writes to its registers.
         if let record, !settings.allowsUnpowered { try Self.checkPower(of: host, record, sysfs, debugFS) }
         let countsBefore = interrupts?.counts() ?? HostInterruptCounts()
         let device: VFIODevice
@@ -71,7 +74,7 @@ public final class OpenDevice: Sendable {
             "\(host.name) on \(host.bus) regions \(device.regions.count) interrupts \(device.interrupts.count)")
         let countsAfter = interrupts?.counts() ?? HostInterruptCounts()
         let numbers = countsAfter.numbers(newSince: countsBefore)
-        // Without a line for each, which is whose can't be told.
+        // Unless there is a line for each interrupt, they can't be matched.
         let areKnown = numbers.count == device.interrupts.count
         hostLines = device.interrupts.map { info in
             areKnown ? HostLine(number: numbers[info.index], count: countsAfter.counts[numbers[info.index]] ?? 0) : nil
@@ -93,7 +96,7 @@ public final class OpenDevice: Sendable {
             "\(host.name): opened, \(device.regions.count) regions, \(device.interrupts.count) interrupts")
     }
 
-    /// "iommu" leads to the IOMMU's own entry in sysfs, and "device" from there to its hardware.
+    /// The device's IOMMU. "iommu" links to the IOMMU's entry in sysfs, and "device" from there to its hardware.
     private static func iommu(of host: HostDevice, _ sysfs: Sysfs) -> (name: String, driver: String)? {
         let device = Sysfs(root: host.path, system: sysfs.system)
         guard let name = try? device.linkName("iommu/device"),
@@ -102,21 +105,21 @@ public final class OpenDevice: Sendable {
         return (name, driver)
     }
 
-    /// Of a device that isn't ready: that it never will be, where that is so.
+    /// The error of a device that isn't ready; if it never will be, the error says so.
     private static func explained(_ error: VFIOError, _ sysfs: Sysfs) -> VFIOError {
         guard case .host(.notReady(let host)) = error else { return error }
         let hasOwnLines =
             host.deviceTreeNode.map { node in
                 HostInterrupts(tree: HostTree(sysfs)).specifiers(of: node).contains(where: \.isPerCPU)
             } ?? false
-        // What can't be read now doesn't help; the error is what it was.
+        // If this can't be read now, the error stays as it was.
         let part = (try? HostPart(host, sysfs: sysfs)) ?? (hasOwnLines ? .perCPU : nil)
         guard let part else { return error }
         return .host(.binding(device: host.name, .refused([.hostPart(part)])))
     }
 
-    /// VFIO_DEVICE_RESET is what the kernel has done when it opened the device; it says nothing of a failure unless
-    /// resets are required (vfio_platform_common.c, vfio_platform_open_device).
+    /// Resets the device. The kernel has already performed VFIO_DEVICE_RESET when it opened the device, but it reports
+    /// a failure only if resets are required (vfio_platform_common.c, vfio_platform_open_device).
     private static func reset(
         _ device: VFIODevice, _ resetter: DeviceResetter, isRequired: Bool, _ log: Log
     ) throws(PassthroughError) {
@@ -130,7 +133,7 @@ public final class OpenDevice: Sendable {
         }
     }
 
-    /// The steps are the user's: that each is about a register of the device shows only now.
+    /// Checks the configuration's steps. Only now is it known which registers the device has.
     private static func check(_ reset: DeviceReset, _ device: VFIODevice) throws(PassthroughError) {
         guard case .steps(let steps) = reset else { return }
         for (index, step) in steps.enumerated() {
@@ -139,7 +142,7 @@ public final class OpenDevice: Sendable {
         }
     }
 
-    /// The range is the user's: that it lies in the device shows only now.
+    /// Checks the configuration's range. Only now is it known which bytes the device has.
     private static func check(_ range: EndOfInterrupt?, _ device: VFIODevice) throws(PassthroughError) {
         guard let range else { return }
         let region = device.regions.first { $0.index == range.region }
@@ -149,8 +152,9 @@ public final class OpenDevice: Sendable {
         }
     }
 
-    /// VFIO refuses a device whose interrupts aren't isolated unless this parameter lets it pass (vfio_iommu_type1.c,
-    /// iommufd/device.c): where it is off, a device that could be opened is isolated; where it is on, nobody knows.
+    /// VFIO refuses a device whose interrupts aren't isolated, unless this module parameter allows it
+    /// (vfio_iommu_type1.c, iommufd/device.c). If the parameter is off, a device that could be opened is isolated; if
+    /// it is on, this isn't known.
     private static func isolatesInterrupts(_ device: VFIODevice, _ sysfs: Sysfs) -> Bool? {
         guard device.reach != .hostMemory else { return nil }
         let module =

@@ -6,24 +6,24 @@ public import LinuxSystem
 public import PlatformBus
 public import VFIO
 
-/// The devices of one VM, opened; none has its place yet.
+/// The open devices of one VM, before they are placed.
 public final class OpenDevices: Sendable {
-    /// In the order of the configuration. Empty once it was closed.
+    /// In the order of the configuration. Empty after `close`.
     var devices: [OpenDevice] { list.all }
     let containers: VFIOContainers
-    /// What the IOMMU refuses them, or why that can't be known; nil where no IOMMU stands before any of them.
+    /// The accesses that the IOMMU refuses, or why they can't be known; nil when no device has an IOMMU.
     let faultLog: Result<DMAFaultLog, Errno>?
     private let list: OwnedList<OpenDevice>
-    /// Counts the devices' interrupts; nil where it can't be opened.
+    /// Counts the devices' interrupts; nil when it can't be opened.
     private let interruptFile: HostInterruptFile?
 
     /// Opens every device.
     /// - Parameters:
-    ///   - containers: what they are opened through.
+    ///   - containers: opens them.
     ///   - debugFS: reads debugfs where it isn't mounted.
-    ///   - interrupts: opened before them, and closed after them, also when this throws; without it the report says
-    ///     that the counts aren't known.
-    /// - Throws: for the first device that fails; the ones before it are closed again.
+    ///   - interrupts: opened before the devices, and closed after them, also when this throws. Without it the report
+    ///     says that the counts aren't known.
+    /// - Throws: for the first device that fails; the devices before it are closed again.
     public init(
         _ settings: [PlacedDevice.Settings], containers: VFIOContainers, interrupts: HostInterruptFile? = nil,
         sysfs: Sysfs, debugFS: (any DebugFSCalls)? = nil, log: Log, tracer: Tracer? = nil
@@ -44,14 +44,16 @@ public final class OpenDevices: Sendable {
             interrupts?.close()
             throw error
         }
-        // Opened last. No memory is mapped yet for what the devices do meanwhile.
+        // Opened last. DMA before that reaches no memory, because none is mapped yet.
         faultLog =
             list.all.contains { $0.device.reach != .hostMemory }
             ? Result { () throws(Errno) in try DMAFaultLog(sysfs.system) } : nil
     }
 
-    /// Closes what was opened, newest first: the kernel's log, the devices as far as nothing else has a share of them,
-    /// what they were opened through, and the interrupts' counts. A second call does nothing.
+    /// Closes everything that was opened, newest first: the kernel's log, the devices that nothing else shares, their
+    /// containers, and the interrupts' counts.
+    ///
+    /// A second call does nothing.
     public func close() {
         if case .success(let log)? = faultLog { log.close() }
         list.releaseAll()
@@ -61,14 +63,15 @@ public final class OpenDevices: Sendable {
 
     deinit { close() }
 
-    /// How often the devices' interrupts have come to the host; empty where that can't be told.
+    /// How often the devices' interrupts have arrived at the host; empty when that isn't known.
     var hostInterruptCounts: HostInterruptCounts { interruptFile?.counts() ?? HostInterruptCounts() }
 
-    /// The first device that addresses the host's physical memory, where the guest's RAM has to be; nil where there is
-    /// none.
+    /// The first device that addresses the host's physical memory; nil if there is none.
+    ///
+    /// The guest's RAM must be at its host-physical addresses then.
     public var identityDevice: String? { devices.first { $0.settings.dma == .identity }?.host.name }
 
-    /// Checks that those devices reach RAM that is in these banks.
+    /// Checks that these devices reach RAM in these banks.
     /// - Throws: `PassthroughError.translatingBus`, `.memoryOutOfReach`.
     public func checkIdentity(reaches banks: [GuestRange]) throws(PassthroughError) {
         for device in devices where device.settings.dma == .identity {
@@ -76,7 +79,7 @@ public final class OpenDevices: Sendable {
         }
     }
 
-    /// Where the guest sees regions whose addresses the configuration fixes.
+    /// The guest addresses of regions that the configuration fixes.
     public var fixedRanges: [GuestRange] {
         devices.flatMap { device in
             device.device.regions.compactMap { region in
@@ -91,7 +94,7 @@ public final class OpenDevices: Sendable {
         }
     }
 
-    /// What the devices that are to reach the guest's memory demand of its place; nil where there are none.
+    /// The requirements on the guest's memory by devices that reach it; nil if there are no such devices.
     /// - Throws: `PassthroughError.vfio`.
     public func memoryDemands() throws(PassthroughError) -> MemoryDemands? {
         let sharing = devices.filter { $0.device.reach == .guestMemory }

@@ -9,25 +9,25 @@ public import LinuxSystem
 public import PlatformBus
 internal import VFIO
 
-/// A host device that was opened and has its place on the guest's platform bus: windows and SPIs.
+/// A host device that was opened and has a place on the guest's platform bus: windows and SPIs.
 ///
-/// It holds no part of the VM yet; `ConnectedDevice` joins the two. Immutable, so any thread may read it.
+/// It holds no part of the VM yet; `ConnectedDevice` connects the two. Immutable, so any thread may read it.
 public final class PlacedDevice: Sendable {
-    /// What the user asked for.
+    /// The settings of the configuration.
     public struct Settings: Equatable, Sendable {
         /// Which of the host's devices it is.
         public var identity: DeviceIdentity
-        /// Trap every access, also to regions that could be mapped.
+        /// Whether every access is trapped, also to regions that could be mapped.
         public var trapsAll: Bool
         /// The only path that interrupts may take; nil for the best that works.
         public var interrupts: InterruptPathKind?
-        /// Interrupts a second that a line may have on the relay path; 0 for any number.
+        /// How many interrupts a second a line may have on the relay path; 0 for any number.
         public var stormLimit: Int
         /// eventfd path: how long after an interrupt the regions are mapped again; 0 never maps them again.
         public var mapTimeoutMilliseconds: Int
         /// Where the guest sees its regions.
         public var placement: DevicePlacement
-        /// What the guest's device tree says of it besides what the host's does.
+        /// The settings that the guest's node has in addition to the host's node.
         public var node = NodeSettings()
         /// What it may reach by DMA.
         public var dma = VFIODMAMode.automatic
@@ -37,7 +37,7 @@ public final class PlacedDevice: Sendable {
         public var requiresReset = false
         /// How it is reset.
         public var reset = DeviceReset.automatic
-        /// Whether it is taken though the host has switched off something that it had with its driver.
+        /// Whether it is accepted although the host has switched off a resource that it had with its driver.
         public var allowsUnpowered = false
         /// A descriptor of the device's own file that this process was started with; nil opens one.
         public var descriptor: CInt?
@@ -45,7 +45,7 @@ public final class PlacedDevice: Sendable {
         /// active; nil for any access to the device.
         public var endOfInterrupt: EndOfInterrupt?
 
-        /// Puts the settings together.
+        /// Combines the settings.
         public init(
             _ identity: DeviceIdentity, trapsAll: Bool = false, interrupts: InterruptPathKind? = nil,
             stormLimit: Int = 0,
@@ -65,7 +65,7 @@ public final class PlacedDevice: Sendable {
     struct Region: Sendable {
         let info: VFIORegion
         let range: GuestRange
-        /// Its physical address on the host, where that can be told.
+        /// Its physical address on the host, if it is known.
         let hostAddress: UInt64?
         let isMapped: Bool
         let trap: TrappedRegion
@@ -75,7 +75,7 @@ public final class PlacedDevice: Sendable {
     struct Interrupt: Sendable {
         let info: VFIOInterrupt
         let spi: SPI
-        /// Linux's number for it on the host, where that can be told, and its count when the device was opened.
+        /// Linux's number for it on the host, if it is known, and its count when the device was opened.
         let hostNumber: Int?
         let countBefore: UInt64
         var trigger: InterruptTrigger { info.isLevel ? .level : .edge }
@@ -94,12 +94,13 @@ public final class PlacedDevice: Sendable {
     let interrupts: [Interrupt]
     private let bus: BusMap
 
-    /// Gives the guest a line that resets the device, or stands in for one that would.
-    /// - Parameter resets: whether an assertion resets the device, where something can.
-    /// - Returns: what an assertion calls, on a vCPU's thread. It returns when the reset is done, or has failed.
+    /// Adds a reset line for the guest, which resets the device or does nothing.
+    /// - Parameter resets: whether an assertion resets the device, if possible.
+    /// - Returns: the function that an assertion calls on a vCPU's thread. It returns when the reset is done or has
+    ///   failed.
     public func addResetLine(resets: Bool) -> @Sendable () -> Void { opened.resetter.addLine(resets: resets) }
 
-    /// Claims what the device needs on `bus`.
+    /// Claims the device's windows and SPIs on `bus`.
     /// - Parameter pageSize: the host's, in bytes, a power of two.
     /// - Throws: `PassthroughError.bus` when there is no room or a claim overlaps another, `.noHostAddress`,
     ///   `.offPage`. Nothing stays claimed.
@@ -115,12 +116,12 @@ public final class PlacedDevice: Sendable {
                 device: host.name, given: settings.placement.regions.count, regions: device.regions.count)
         }
         var regions: [Region] = []
-        // A region without a byte (an entry of "reg" of size 0) has no place.
+        // An empty region (an entry of "reg" of size 0) gets no place.
         for info in settings.placement.order(of: device.regions) where info.size > 0 {
             let address = try Self.address(settings.placement.of(info.index), info, addresses[info.index], host.name)
             let isMapped = info.canMap && !settings.trapsAll
-            // KVM maps whole pages of the host (api.rst, 4.35 KVM_SET_USER_MEMORY_REGION). Trapped accesses have no
-            // pages.
+            // KVM maps whole pages of the host (api.rst, 4.35 KVM_SET_USER_MEMORY_REGION). A trapped region needs no
+            // alignment.
             if isMapped, let address, !address.isAligned(to: pageSize) {
                 throw .offPage(device: host.name, region: info.index, address: address, pageSize: pageSize)
             }
@@ -170,7 +171,7 @@ public final class PlacedDevice: Sendable {
     }
 }
 
-/// What a device has claimed on the bus so far; given back unless it is committed.
+/// The claims of a device on the bus so far; they are released unless they are committed.
 private struct BusClaims: ~Copyable {
     let owner: String
     let bus: BusMap

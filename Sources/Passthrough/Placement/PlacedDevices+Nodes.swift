@@ -4,7 +4,7 @@
 public import GuestNodes
 
 extension PlacedDevices {
-    /// What the nodes of all devices are made from, in their order.
+    /// The requests from which the nodes of all devices are generated, in their order.
     public var nodeRequests: [NodeRequest] {
         devices.map { device in
             var request = NodeRequest(

@@ -6,9 +6,11 @@ public import LinuxSystem
 public import PlatformBus
 public import VFIO
 
-/// All devices that one VM gets, opened and placed on its bus. Immutable until it is closed, so any thread may read it.
+/// All devices of one VM, opened and placed on its bus.
+///
+/// Immutable until it is closed, so any thread may read it.
 public final class PlacedDevices: Sendable {
-    /// In the order of the configuration. Empty once it was closed.
+    /// In the order of the configuration. Empty after `close`.
     public var devices: [PlacedDevice] { list.all }
     /// The SPIs of their level-triggered interrupts.
     public var levelTriggeredSPIs: [SPI] {
@@ -16,12 +18,12 @@ public final class PlacedDevices: Sendable {
     }
     let opened: OpenDevices
     var containers: VFIOContainers { opened.containers }
-    /// What keeps a machine with them from being started again, as far as it is known before a guest has run.
+    /// What prevents another start of the machine, as far as it is known before a guest has run.
     public var restartProblems: [RestartProblem] { opened.restartProblems }
     private let list = OwnedList<PlacedDevice>()
 
-    /// Opens every device through a container or a file of its own, as the host has it, and places it on the bus.
-    /// - Throws: for the first device that fails; the ones before it are closed again.
+    /// Opens every device, through a container or by its own file, and places it on the bus.
+    /// - Throws: for the first device that fails; the devices before it are closed again.
     public convenience init(
         _ settings: [PlacedDevice.Settings], calls: any VFIOCalls, bus: BusMap, sysfs: Sysfs, log: Log,
         tracer: Tracer? = nil
@@ -34,7 +36,7 @@ public final class PlacedDevices: Sendable {
             bus: bus, log: log, tracer: tracer)
     }
 
-    /// Places devices that are open on the bus.
+    /// Places open devices on the bus.
     /// - Parameter pageSize: the host's, in bytes.
     /// - Throws: for the first device that doesn't fit; nothing stays claimed.
     public init(
@@ -48,7 +50,9 @@ public final class PlacedDevices: Sendable {
         }
     }
 
-    /// Takes the devices off the bus, newest first, then closes them. A second call does nothing.
+    /// Removes the devices from the bus, newest first, then closes them.
+    ///
+    /// A second call does nothing.
     public func close() {
         list.releaseAll()
         opened.close()

@@ -7,10 +7,11 @@ internal import LinuxSystem
 internal import Synchronization
 internal import VFIO
 
-/// The memory slots through which the guest reaches a device's mapped regions, some of which come and go: the eventfd
-/// path takes them away while an interrupt is active.
+/// The memory slots through which the guest accesses a device's mapped regions.
 ///
-/// Ownership: `pieces` is guarded by its lock, below which is only the VM's list of slot numbers.
+/// The eventfd path removes some of them while an interrupt is active.
+///
+/// Ownership: `pieces` is guarded by its lock; below it comes only the lock of the VM's slot numbers.
 final class MappedRegions: Sendable {
     /// Whole pages of a region.
     private struct Piece {
@@ -19,9 +20,9 @@ final class MappedRegions: Sendable {
         let base: UInt64
         /// In bytes from the region's base.
         let part: Range<UInt64>
-        /// Whether `unmap` takes it.
+        /// Whether `unmap` removes it.
         var isRemovable: Bool
-        /// nil while it is unmapped.
+        /// Nil while it is unmapped.
         var slot: MemorySlot?
     }
 
@@ -30,7 +31,7 @@ final class MappedRegions: Sendable {
     private let pieces: Mutex<[Piece]>
     let isEmpty: Bool
 
-    /// Maps every region of `device` that can be.
+    /// Maps every region of `device` that can be mapped.
     /// - Throws: `PassthroughError`; nothing stays mapped then.
     init(_ device: PlacedDevice, vm: VirtualMachine) throws(PassthroughError) {
         self.vm = vm
@@ -49,12 +50,12 @@ final class MappedRegions: Sendable {
         }
     }
 
-    /// The host's mapping of each region and its address in the guest.
+    /// The host's mapping of each region, and its address in the guest.
     var mappings: [(address: UInt64, mapping: VFIORegionMapping)] {
         pieces.withLock { pieces in pieces.filter { $0.part.lowerBound == 0 }.map { ($0.base, $0.region) } }
     }
 
-    /// Takes everything from the guest and unmaps it, newest first: of each piece the slot, then the share of the
+    /// Takes everything from the guest and unmaps it, newest first: for each piece the slot, then the share of the
     /// mapping. A second call does nothing.
     func release() {
         pieces.withLock { pieces in
@@ -67,7 +68,7 @@ final class MappedRegions: Sendable {
 
     deinit { release() }
 
-    /// From now on only the pages that hold `range` come and go; all else stays mapped.
+    /// Restricts `unmap` to the pages of `range`; all others stay mapped from now on.
     /// - Parameter pageSize: the host's, in bytes.
     /// - Throws: `PassthroughError`; all regions are then mapped as before, as far as the kernel allows.
     func keepMapped(except range: EndOfInterrupt, pageSize: UInt64) throws(PassthroughError) {
@@ -80,10 +81,10 @@ final class MappedRegions: Sendable {
                     result.append(piece)
                     continue
                 }
-                // Before the copy is made: a slot goes with the last that holds it.
+                // Before the piece is copied: the last holder of a slot removes it.
                 try Self.unmap(&pieces[index], device)
                 let piece = pieces[index]
-                // The range lies in the region, whose size is whole pages: none of this overflows.
+                // The range lies in the region, whose size is a multiple of the page size, so nothing here overflows.
                 let first = range.offset / pageSize * pageSize
                 let last = (range.offset + range.length - 1) / pageSize * pageSize
                 let end = min(last + pageSize, piece.part.upperBound)
@@ -105,7 +106,7 @@ final class MappedRegions: Sendable {
     }
 
     /// Takes the removable pieces from the guest: its accesses to them trap from now on.
-    /// - Throws: for the first piece that the kernel won't remove; it and the rest stay mapped, and it can be tried
+    /// - Throws: for the first piece that the kernel refuses to remove. That piece and the rest stay mapped; call it
     ///   again.
     func unmap() throws(PassthroughError) {
         try pieces.withLock { (pieces) throws(PassthroughError) in
@@ -115,8 +116,9 @@ final class MappedRegions: Sendable {
         }
     }
 
-    /// Gives back what `unmap` took.
-    /// - Throws: for the first piece that the kernel refuses; it and the rest stay trapped, which is slower but works.
+    /// Maps again what `unmap` removed.
+    /// - Throws: for the first piece that the kernel refuses. That piece and the rest stay trapped, which is slower but
+    ///   works.
     func map() throws(PassthroughError) {
         try pieces.withLock { (pieces) throws(PassthroughError) in
             for index in pieces.indices where pieces[index].slot == nil { try Self.map(&pieces[index], vm, device) }
@@ -131,7 +133,7 @@ final class MappedRegions: Sendable {
 
     private static func map(_ piece: inout Piece, _ vm: VirtualMachine, _ device: String) throws(PassthroughError) {
         let part = piece.part
-        // Nil only while the region goes, and the piece has a share of it.
+        // Nil only during the region's `deinit`, and the piece has a share of it.
         guard let memory = piece.region.memory else { return }
         let address = piece.base + part.lowerBound
         piece.slot = try mapError(

@@ -7,9 +7,9 @@ internal import VFIO
 
 /// Forwards the guest's trapped accesses to a region of a real device.
 ///
-/// A mapped region has one too: it takes the accesses that arrive while the region isn't mapped. Ownership: the
-/// counters are atomic; the device's registers are the device's own. `listener` is guarded by its lock, which is only
-/// taken when `hasListener` says that there is one, and not held while it is called.
+/// A mapped region has one too, for accesses that arrive while it isn't mapped. Ownership: the counters are atomic; the
+/// device itself orders accesses to its registers. `listener` is guarded by its lock, which is taken only if
+/// `hasListener` is true, and isn't held while the listener is called.
 final class TrappedRegion: MMIODevice {
     let region: VFIORegion
     private let device: VFIODevice
@@ -18,9 +18,9 @@ final class TrappedRegion: MMIODevice {
     private let failureCount = Atomic<UInt64>(0)
     private let emulatedCount = Atomic<UInt64>(0)
     private let abortedCount = Atomic<UInt64>(0)
-    /// Told of the first access that the host refused; later ones are only counted.
+    /// Called with the first access that the host refused; later ones are only counted.
     private let report: @Sendable (VFIOError) -> Void
-    /// Who takes accesses for ends of interrupts.
+    /// The path that treats accesses as ends of interrupts.
     private let listener = Mutex<EventFDPath?>(nil)
     private let hasListener = Atomic<Bool>(false)
 
@@ -34,17 +34,17 @@ final class TrappedRegion: MMIODevice {
     var writes: UInt64 { writeCount.load(ordering: .relaxed) }
     /// Accesses that the host refused.
     var failures: UInt64 { failureCount.load(ordering: .relaxed) }
-    /// Loads and stores that the hardware hadn't described: those performed, and those answered with a data abort.
+    /// Loads and stores that the hardware hadn't described: those that were emulated, and those that got a data abort.
     var emulated: UInt64 { emulatedCount.load(ordering: .relaxed) }
     var aborted: UInt64 { abortedCount.load(ordering: .relaxed) }
 
-    /// Tells `path` of each access from now on, once the access was done. nil ends that.
+    /// Tells `path` of each access from now on, after it was done. Nil ends that.
     func setListener(_ path: EventFDPath?) {
         listener.withLock { $0 = path }
         hasListener.store(path != nil, ordering: .releasing)
     }
 
-    /// A read that the host refuses gives all ones, as a bus without an answer does.
+    /// Reads from the device. If the host refuses, the result is all ones, as on a bus without an answer.
     func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         readCount.add(1, ordering: .relaxed)
         let value: UInt64

@@ -5,22 +5,21 @@ internal import LinuxSystem
 internal import VFIO
 
 extension DeviceReport.DMA {
-    /// DMA of the device that its IOMMU refused, as far as the host's kernel has logged it.
+    /// The device's DMA that its IOMMU refused, as far as the host's kernel has logged it.
     public struct Faults: Sendable, Equatable, Encodable {
         /// A refused access.
         public struct Fault: Sendable, Equatable, Encodable {
-            /// Where the device wanted to go, which is an address of its own view (IOVA); nil where the log doesn't
-            /// say.
+            /// The target address as the device sees it (IOVA); nil when the log doesn't have it.
             public let address: String?
-            /// "read" or "write"; nil where the log doesn't say.
+            /// "read" or "write"; nil when the log doesn't have it.
             public let access: String?
         }
 
-        /// There were at least so many: the kernel doesn't log each of many. nil where it isn't known.
+        /// The least number of faults: the kernel doesn't log every fault of many. Nil when it isn't known.
         public let count: Int?
         /// The first of them.
         public let first: [Fault]
-        /// Whether nothing of the log was overwritten before it was read; nil where the count isn't known.
+        /// Whether no part of the log was overwritten before it was read; nil when the count isn't known.
         public let isLogWhole: Bool?
         /// Why the count isn't known.
         public let reason: String?
@@ -30,7 +29,7 @@ extension DeviceReport.DMA {
             case isLogWhole = "is_log_whole"
         }
 
-        /// For a line of the report.
+        /// The faults as a line of the report.
         var text: String {
             guard let count else { return "unknown: \(reason ?? "")" }
             var text = count == 0 ? "none" : "at least \(count)"
@@ -49,7 +48,8 @@ extension DeviceReport.DMA {
 }
 
 extension PlacedDevices {
-    /// The reports of these devices, in their order, with what the IOMMU has refused each of them since it was opened.
+    /// The reports of these devices, in their order, with the accesses that the IOMMU has refused since the device was
+    /// opened.
     public func withFaults(_ reports: [DeviceReport]) -> [DeviceReport] {
         guard let log = opened.faultLog else { return reports }
         return zip(reports, opened.devices).map { report, device in

@@ -2,13 +2,13 @@
 // Copyright 2026 The Martlet authors
 
 extension DeviceReport {
-    /// What resets the device, and what the guest's reset lines do.
+    /// How the device is reset, and the counts of the guest's reset lines.
     public struct Reset: Sendable, Equatable, Encodable {
         /// "vfio", "recipe", "steps" or "none".
         public let by: String
-        /// The same in words: "by Martlet's recipe for generic-ahci".
+        /// The same as a text: "by Martlet's recipe for generic-ahci".
         public let text: String
-        /// How many lines of the guest's reset controller are the device's.
+        /// How many lines of the guest's reset controller belong to the device.
         public let lineCount: Int
         /// How often the guest asserted one of them.
         public let assertionCount: UInt64

@@ -6,25 +6,25 @@ internal import HostDevices
 internal import LinuxSystem
 internal import PlatformBus
 
-/// What became of a passed-through device: how each region and interrupt reaches the guest, and how often.
+/// The report of a passed-through device: how each region and interrupt reaches the guest, and how often.
 public struct DeviceReport: Sendable, Equatable, Encodable {
-    /// A block of registers and what went through user space.
+    /// A block of registers, and the accesses that user space handled.
     public struct Region: Sendable, Equatable, Encodable {
         /// VFIO's number of the region.
         public let index: Int
         /// "mapped": the guest reaches it without exits. "trapped": each access is forwarded.
         public let access: String
-        /// The physical address on the host in hexadecimal; nil where it isn't known.
+        /// The physical address on the host in hexadecimal; nil when it isn't known.
         public let hostAddress: String?
         /// The guest-physical address in hexadecimal.
         public let guestAddress: String
         /// In bytes.
         public let size: UInt64
-        /// Accesses that came to user space.
+        /// Reads that user space handled.
         public let reads: UInt64
-        /// The same for writes.
+        /// Writes that user space handled.
         public let writes: UInt64
-        /// How many of them the host refused: such a read gave all ones, such a write was lost.
+        /// How many of these the host refused: a refused read returned all ones, a refused write was lost.
         public let failures: UInt64
 
         enum CodingKeys: String, CodingKey {
@@ -34,7 +34,7 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         }
     }
 
-    /// An interrupt, its way to the guest, and how often it came.
+    /// An interrupt, its path to the guest, and how often it fired.
     public struct Interrupt: Sendable, Equatable, Encodable {
         /// VFIO's number of the interrupt.
         public let index: Int
@@ -42,15 +42,15 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         public let trigger: String
         /// The SPI that the guest sees.
         public let spi: UInt32
-        /// How it gets to the guest: "irqfd", "relay" or "eventfd".
+        /// Its path: "irqfd", "relay" or "eventfd".
         public let path: String
-        /// Why it isn't on a better path.
+        /// Why it doesn't take a better path.
         public let reasons: [String]
-        /// How often it was raised while this VM had the device; nil where that isn't known.
+        /// How often it fired while this VM had the device; nil when it isn't known.
         public let count: UInt64?
-        /// "martlet" has counted, or "/proc/interrupts": with irqfd only the host's own count of VFIO's handler knows.
+        /// Who counted: "martlet", or "/proc/interrupts", because with irqfd only the host's kernel counts it.
         public let countSource: String
-        /// nil with irqfd, where user space sees nothing.
+        /// Nil with irqfd, where user space sees no interrupt.
         public let counters: InterruptCounters?
 
         enum CodingKeys: String, CodingKey {
@@ -59,23 +59,25 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
         }
     }
 
-    /// What the device can reach by DMA, and by whose doing.
+    /// What the device can reach by DMA, and how that is enforced.
     public struct DMA: Sendable, Equatable, Encodable {
-        /// "iommu": translated, to the guest's memory. "none": not meant to be done. "untranslated": no IOMMU is there.
-        /// "identity": none is there, and the guest's RAM is where untranslated DMA lands.
+        /// "iommu": translated, to the guest's memory. "none": the device isn't meant to do DMA. "untranslated": there
+        /// is no IOMMU. "identity": there is no IOMMU, and the guest's RAM is at the addresses that untranslated DMA
+        /// reaches.
         public let mode: String
-        /// "container" or "iommufd"; nil where no IOMMU stands between the device and memory.
+        /// "container" or "iommufd"; nil without an IOMMU.
         public let through: String?
-        /// "guest RAM", "guest RAM and the devices' mapped regions", "nothing", or "all host memory": what the hardware
-        /// lets the device reach.
+        /// What the hardware lets the device reach: "guest RAM", "guest RAM and the devices' mapped regions",
+        /// "nothing", or "all host memory".
         public let reaches: String
-        /// The other devices of its IOMMU group, which reach the same.
+        /// The other devices of its IOMMU group, which reach the same memory.
         public let groupOthers: [String]
-        /// Whether the kernel makes sure that the device can't raise others' interrupts; nil where that isn't known.
+        /// Whether the kernel ensures that the device can't trigger other devices' interrupts; nil when that isn't
+        /// known.
         public let interruptsIsolated: Bool?
-        /// How the IOMMU knows the device, where the host's device tree says.
+        /// The numbers by which the IOMMU identifies the device, if the host's device tree has them.
         public let streamIDs: [UInt32]
-        /// What the IOMMU has refused it; nil where none stands there, and in a report that doesn't ask for it.
+        /// The accesses that the IOMMU has refused; nil without an IOMMU, and in a report without faults.
         public internal(set) var faults: Faults?
 
         enum CodingKeys: String, CodingKey {
@@ -106,31 +108,30 @@ public struct DeviceReport: Sendable, Equatable, Encodable {
     public let host: String
     /// The number of its IOMMU group.
     public let group: Int
-    /// "iommu": DMA reaches the guest's RAM only. "none": no IOMMU stands between the device and the host's memory.
+    /// "iommu": DMA reaches only the guest's RAM. "none": there is no IOMMU between the device and the host's memory.
     public let isolation: String
     /// What it can reach by DMA.
     public internal(set) var dma: DMA
-    /// How it is reset, and by whom.
+    /// How it is reset.
     public let reset: Reset
-    /// Why the last reset failed, in words; nil where it didn't.
+    /// Why the last reset failed, as text; nil if it didn't.
     public let resetFailure: String?
-    /// Its regions that have bytes, in VFIO's order.
+    /// Its regions that aren't empty, in VFIO's order.
     public let regions: [Region]
     /// Its interrupts, in VFIO's order.
     public let interrupts: [Interrupt]
-    /// How often regions were taken from the guest for an interrupt on the eventfd path, and given back.
+    /// How often regions were taken from the guest for an interrupt on the eventfd path.
     public let unmaps: UInt64
     /// How often they were given back.
     public let maps: UInt64
-    /// How often the kernel refused to take them: the interrupt then had to wait.
+    /// How often the kernel refused to take them, so that the interrupt had to wait.
     public let refusedUnmaps: UInt64
-    /// Loads and stores to trapped regions that the hardware hadn't described: those emulated, and those answered with
-    /// a data abort.
+    /// Loads and stores to trapped regions that the hardware hadn't described, and that were emulated.
     public let nisvEmulated: UInt64
-    /// Those that were answered with a data abort.
+    /// Loads and stores of that kind that got a data abort.
     public let nisvAborted: UInt64
 
-    /// The report as text, a line for each fact.
+    /// The report as text, one line for each fact.
     public var lines: [String] {
         var lines = [
             "device \(host): group \(group), isolation: \(isolation)", "  \(dma.text(group: group))",

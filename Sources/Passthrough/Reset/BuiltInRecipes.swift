@@ -3,10 +3,12 @@
 
 internal import DeviceOptions
 
-/// The recipes that Martlet has: each stops what the device does by itself, and puts the registers that a guest's
-/// driver has set back to their values after power-on, as far as the part lets software do that.
+/// Martlet's own recipes.
+///
+/// Each stops the device's activity, and sets the registers that a guest's driver has changed back to their values
+/// after power-on, as far as the hardware allows it.
 package enum BuiltInRecipes {
-    /// The recipe for a device, by the first of its `compatible` that has one, and that name; nil where there is none.
+    /// The recipe for a device, with the first entry of its `compatible` that has one; nil if there is none.
     package static func recipe(for compatible: [String]) -> (name: String, recipe: ResetRecipe)? {
         for name in compatible {
             if let recipe = all.first(where: { $0.compatible.contains(name) }) { return (name, recipe) }
@@ -19,7 +21,7 @@ package enum BuiltInRecipes {
         designWareSSI,
     ]
 
-    // MARK: In short
+    // MARK: Short forms of steps
 
     private typealias Step = ResetRecipe.Step
 
@@ -46,8 +48,8 @@ package enum BuiltInRecipes {
 
     // MARK: Storage and USB
 
-    /// Stops each port that the controller has (PxCMD.ST, then FRE), and resets all of it (GHC.HR), which it has done
-    /// within a second. Ports that don't stop are stopped by that. GHC.AE has to be set for it.
+    /// Stops each of the controller's ports (PxCMD.ST, then FRE), then resets the whole controller (GHC.HR), which
+    /// takes at most a second. The reset also stops ports that didn't stop. GHC.AE must be set for it.
     private static let ahci = ResetRecipe(
         compatible: [
             "generic-ahci", "snps,dwc-ahci", "snps,spear-ahci", "ibm,476gtr-ahci", "hisilicon,hisi-ahci",
@@ -70,7 +72,7 @@ package enum BuiltInRecipes {
         ]
     }
 
-    /// Halts the controller (USBCMD.R/S), which takes it 16 ms, resets it (HCRST), and waits until it is ready
+    /// Halts the controller (USBCMD.R/S), which takes up to 16 ms, resets it (HCRST), and waits until it is ready
     /// (USBSTS.CNR).
     private static let xhci = ResetRecipe(
         compatible: ["generic-xhci", "xhci-platform"],
@@ -89,7 +91,7 @@ package enum BuiltInRecipes {
         ]
     }
 
-    /// Halts the controller (USBCMD.RS), which takes it 2 ms, and resets it (HCRESET).
+    /// Halts the controller (USBCMD.RS), which takes up to 2 ms, and resets it (HCRESET).
     private static let ehci = ResetRecipe(
         compatible: ["generic-ehci"],
         source: "Enhanced Host Controller Interface Specification for USB 1.0, 2.2.1 (CAPLENGTH), 2.3.1, 2.3.2 (USBSTS)"
@@ -105,7 +107,7 @@ package enum BuiltInRecipes {
         ]
     }
 
-    /// Software Reset For All, which is done within 100 ms.
+    /// Software Reset For All, which takes up to 100 ms.
     private static let sdhci = ResetRecipe(
         compatible: [
             "arasan,sdhci-8.9a", "arasan,sdhci-5.1", "arasan,sdhci-4.9a", "xlnx,zynqmp-8.9a", "xlnx,versal-8.9a",
@@ -122,8 +124,8 @@ package enum BuiltInRecipes {
 
     // MARK: Serial ports
 
-    /// Interrupts off, FIFOs emptied and off, no break, no modem lines; what is pending is read away. LCR comes
-    /// first: with its bit 7 set, others are at these places.
+    /// Disables interrupts, empties and disables the FIFOs, ends a break, clears the modem lines, and reads away what
+    /// is pending. LCR comes first: while its bit 7 is set, other registers are at these offsets.
     private static let uart16550 = ResetRecipe(
         compatible: ["ns16550a", "ns16550", "ns16450", "ns16750", "ns8250"],
         source: "Texas Instruments PC16550D (SNLS378), 8.0 (Registers), Table I (UART Reset Configuration)"
@@ -134,8 +136,8 @@ package enum BuiltInRecipes {
         ] + [5, 0, 6].map { number in .read(spread.register(number)) { _ in [] } }
     }
 
-    /// Interrupts and DMA requests off, the UART off once it has sent its character, FIFOs off, which empties them, and
-    /// UARTIFLS and UARTCR as after reset.
+    /// Disables interrupts and DMA requests, disables the UART after it has sent its character, disables the FIFOs,
+    /// which empties them, and sets UARTIFLS and UARTCR to their reset values.
     private static let pl011 = ResetRecipe(
         compatible: ["arm,pl011"],
         source: "Arm PrimeCell UART (PL011) DDI 0183G, 3.2 (Summary of registers), 3.3 (UARTLCR_H, UARTCR)"
@@ -155,7 +157,8 @@ package enum BuiltInRecipes {
         source: "Arm PrimeCell Real Time Clock (PL031) DDI 0224C, 3.3 (RTCMR, RTCIMSC, RTCICR, RTCCR)"
     ) { _ in [write(0x10, 0), write(0x04, 0), write(0x1C, 1)] }
 
-    /// Interrupts off, all lines inputs. Which block drives a pin (GPIOAFSEL) is the host's affair, as pins are.
+    /// Disables interrupts and makes all lines inputs. It leaves the pin selection (GPIOAFSEL) alone, because pins
+    /// belong to the host.
     private static let pl061 = ResetRecipe(
         compatible: ["arm,pl061"],
         source: "Arm PrimeCell General Purpose Input/Output (PL061) DDI 0190B, 3.2 (Summary of registers)"
@@ -166,8 +169,8 @@ package enum BuiltInRecipes {
         ]
     }
 
-    /// Unlocks the registers, stops the counter and its reset, and sets the counter's start back. After power-on it
-    /// isn't locked.
+    /// Unlocks the registers, stops the counter and its reset, and restores the counter's start value. It stays
+    /// unlocked, as after power-on.
     private static let sp805 = ResetRecipe(
         compatible: ["arm,sp805"],
         source: "Arm Watchdog Module (SP805) DDI 0270B, 3.3 (WdogLoad, WdogControl, WdogIntClr, WdogLock)"
@@ -179,8 +182,8 @@ package enum BuiltInRecipes {
 
     // MARK: DMA and network
 
-    /// Kills each channel's thread, and the manager's, by DMAKILL (01h) through the debug registers. CR0 has the
-    /// number of channels, less one, in bits 6:4; CSRn says 0 in bits 3:0 when channel n has stopped.
+    /// Stops each channel's thread, and the manager's, by DMAKILL (01h) through the debug registers. CR0 has the number
+    /// of channels, less one, in bits 6:4; bits 3:0 of CSRn are 0 when channel n has stopped.
     private static let pl330 = ResetRecipe(
         compatible: ["arm,pl330"],
         source: "Arm CoreLink DMA Controller DMA-330 DDI 0424D, 3.3 (INTEN, CSRn, DBGINST0, CR0), 4.3 (DMAKILL)"
@@ -195,12 +198,13 @@ package enum BuiltInRecipes {
         ] + kill(0) + [write(0x2C, 0xFFFF_FFFF)]
     }
 
-    /// - Parameter thread: 0 for the manager; 1 and the channel's number from bit 8 on.
+    /// - Parameter thread: 0 for the manager; for a channel 1, with its number from bit 8 on.
     private static func kill(_ thread: UInt64) -> [Step] {
         [.step(poll(0xD00, 1, milliseconds: 100)), write(0xD08, 0x01 << 16 | thread), write(0xD04, 0)]
     }
 
-    /// Stops DMA of each channel, and resets all of it (DMA_Mode.SWR). That ends only with the PHY's clock there.
+    /// Stops DMA of each channel, then resets the whole device (DMA_Mode.SWR). The reset ends only if the PHY's clock
+    /// runs.
     private static let dwmac = synopsysMAC(
         [
             "snps,dwmac-4.00", "snps,dwmac-4.10a", "snps,dwmac-4.20a", "snps,dwmac-5.10a", "snps,dwmac-5.20",
@@ -211,11 +215,11 @@ package enum BuiltInRecipes {
         ["snps,dwxgmac", "snps,dwxgmac-2.10"], dma: 0x3000,
         "Intel Agilex 5 HPS Technical Reference Manual 814346, Ethernet Media Access Controller, DMA_Mode (SWR)")
 
-    /// - Parameter dma: the offset of DMA_Mode; those of channel n are 100h + 80h × n behind it.
+    /// - Parameter dma: the offset of DMA_Mode; the registers of channel n are 100h + 80h × n behind it.
     private static func synopsysMAC(_ compatible: [String], dma: UInt64, _ source: String) -> ResetRecipe {
         ResetRecipe(compatible: compatible, source: source) { _ in
             [
-                // MAC_HW_Feature2: the numbers of channels, less one, to receive in bits 15:12, to send in 21:18.
+                // MAC_HW_Feature2: the number of channels, less one: for receiving in bits 15:12, for sending in 21:18.
                 .read(at(0x124)) { features in
                     let receivers = 0...(features >> 12 & 0xF)
                     let senders = 0...(features >> 18 & 0xF)
@@ -227,8 +231,8 @@ package enum BuiltInRecipes {
         }
     }
 
-    /// What the manual begins an initialisation with: nothing sent or received, statistics and status cleared,
-    /// interrupts off, no queues.
+    /// The first steps of an initialisation in the manual: stops receiving and sending, clears statistics and status,
+    /// disables interrupts, removes the queues.
     private static let gem = ResetRecipe(
         compatible: [
             "cdns,gem", "cdns,zynq-gem", "xlnx,zynq-gem", "cdns,zynqmp-gem", "xlnx,zynqmp-gem", "xlnx,versal-gem",
@@ -244,8 +248,8 @@ package enum BuiltInRecipes {
 
     // MARK: Buses
 
-    /// Ends a transfer (IC_ENABLE.ABORT), then disables the controller, which takes as long as a byte on the bus,
-    /// masks its interrupts and its requests for DMA, and clears what is pending, which a read does.
+    /// Aborts a transfer (IC_ENABLE.ABORT), then disables the controller, which takes as long as a byte on the bus,
+    /// masks its interrupts and its DMA requests, and clears pending interrupts by a read.
     private static let designWareI2C = ResetRecipe(
         compatible: ["snps,designware-i2c"],
         source: "Raspberry Pi RP2040 Datasheet, 4.3.10 (Disabling DW_apb_i2c, Aborting), 4.3.17 (List of Registers)"
@@ -259,8 +263,8 @@ package enum BuiltInRecipes {
         ]
     }
 
-    /// Disables the controller, which ends what it transfers and empties its FIFOs at once; no slave, no interrupts,
-    /// no requests for DMA. A read of ICR clears what is pending.
+    /// Disables the controller, which ends its transfer and empties its FIFOs at once, deselects the slaves, and
+    /// disables interrupts and DMA requests. A read of ICR clears pending interrupts.
     private static let designWareSSI = ResetRecipe(
         compatible: ["snps,dw-apb-ssi", "snps,dwc-ssi-1.01a"],
         source: "Raspberry Pi RP2040 Datasheet, 4.10.13 (SSI, List of Registers: SSIENR, SER, IMR, DMACR, ICR)"

@@ -7,18 +7,17 @@ internal import VFIO
 
 /// Resets a device: when it is opened, when a guest's driver asks for it, and when a guest has ended.
 ///
-/// Ownership: any thread may reset. `turn` is held for as long as a reset takes, at most
-/// `DeviceReset.limitMilliseconds`, so that two don't mix; nobody holds another lock meanwhile. `state` is held for a
-/// moment only.
+/// Ownership: any thread may reset. `turn` is held during a reset, at most `DeviceReset.limitMilliseconds`, so that two
+/// resets don't mix; no other lock is held meanwhile. `state` is held only briefly.
 final class DeviceResetter: Sendable {
     private struct State {
-        /// Why the last reset failed; nil where it didn't.
+        /// Why the last reset failed; nil if it didn't.
         var failure: ResetFailure?
-        /// How many reset lines the guest has for the device and what is below it.
+        /// How many reset lines the guest has for the device and the nodes below its node.
         var lineCount = 0
         /// How often the guest asserted one of them.
         var assertionCount: UInt64 = 0
-        /// Whether a reset that the guest asked for has failed: a guest may ask for any number.
+        /// Whether a reset that the guest requested has failed: only the first failure is logged.
         var hasFailedForGuest = false
     }
 
@@ -30,7 +29,7 @@ final class DeviceResetter: Sendable {
     private let turn = Mutex(())
     private let state = Mutex(State())
 
-    /// - Parameter now: a clock in nanoseconds that never goes back.
+    /// - Parameter now: a clock in nanoseconds that doesn't go back.
     init(
         _ method: ResetMethod, of device: VFIODevice, system: any SystemCalls, log: Log,
         now: @escaping @Sendable () -> UInt64 = { Clock.monotonicNanoseconds }
@@ -42,12 +41,12 @@ final class DeviceResetter: Sendable {
         self.now = now
     }
 
-    /// Why the last reset failed; nil where it didn't, and where nothing resets the device.
+    /// Why the last reset failed; nil if it didn't, and if nothing resets the device.
     var failure: ResetFailure? { state.withLock { $0.failure } }
     var lineCount: Int { state.withLock { $0.lineCount } }
     var assertionCount: UInt64 { state.withLock { $0.assertionCount } }
 
-    /// Resets the device, if something does.
+    /// Resets the device, if it has a reset method.
     func reset() throws(ResetFailure) {
         do throws(ResetFailure) {
             try turn.withLock { _ throws(ResetFailure) in try perform() }
@@ -68,10 +67,10 @@ final class DeviceResetter: Sendable {
         }
     }
 
-    /// Adds a reset line of the guest's.
-    /// - Parameter resets: whether an assertion resets the device; a line of a node below the device's own is for a
-    ///   part.
-    /// - Returns: what an assertion calls, on a vCPU's thread. It returns when the reset is done.
+    /// Adds a reset line for the guest.
+    /// - Parameter resets: whether an assertion resets the device; the line of a node below the device's own is for a
+    ///   part of the device only.
+    /// - Returns: the function that an assertion calls on a vCPU's thread. It returns when the reset is done.
     func addLine(resets: Bool) -> @Sendable () -> Void {
         state.withLock { $0.lineCount += 1 }
         return { [self] in

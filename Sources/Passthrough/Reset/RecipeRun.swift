@@ -5,14 +5,14 @@ internal import DeviceOptions
 internal import LinuxSystem
 internal import VFIO
 
-/// Performs the steps of a reset on a device's registers, through VFIO, and within a limit of time.
+/// Performs the steps of a reset on a device's registers, through VFIO and within a time limit.
 struct RecipeRun {
     private let device: VFIODevice
     private let system: any SystemCalls
     private let now: @Sendable () -> UInt64
     private let start: UInt64
 
-    /// - Parameter now: a clock in nanoseconds that never goes back.
+    /// - Parameter now: a clock in nanoseconds that doesn't go back.
     init(on device: VFIODevice, system: any SystemCalls, now: @escaping @Sendable () -> UInt64) {
         self.device = device
         self.system = system
@@ -20,8 +20,8 @@ struct RecipeRun {
         start = now()
     }
 
-    /// - Throws: for the first step that fails; those behind it aren't performed. Where one can't be performed, none
-    ///   is.
+    /// - Throws: for the first step that fails; the steps after it aren't performed. If any step is impossible, none is
+    ///   performed.
     func perform(_ steps: [ResetRecipe.Step]) throws(ResetFailure) {
         for case .step(let step) in steps { try check(step) }
         for step in steps {
@@ -37,7 +37,7 @@ struct RecipeRun {
                     throw .noRegister(device: device.host.name, step: text, problem: problem)
                 }
                 let value = try read(register)
-                // The steps that follow would wait for bits that never change.
+                // Otherwise the following steps would wait for bits that never change.
                 if register.width >= 4, value == register.allBits {
                     throw .noAnswer(device: device.host.name, step: text)
                 }
@@ -82,7 +82,7 @@ struct RecipeRun {
         }
     }
 
-    /// In whole milliseconds.
+    /// The time since `begin` in whole milliseconds.
     private func elapsed(since begin: UInt64) -> Int { Int(clamping: (now() &- begin) / 1_000_000) }
 
     private func checkTime() throws(ResetFailure) {

@@ -9,16 +9,16 @@ public import VFIO
 public enum ResetFailure: Error, Equatable, Sendable {
     /// VFIO_DEVICE_RESET, or an access to a register, failed.
     case vfio(VFIOError)
-    /// A step is about a register that the device doesn't have, or that VFIO doesn't let user space use.
+    /// A step names a register that the device doesn't have, or that VFIO doesn't let user space access.
     case noRegister(device: String, step: String, problem: String)
-    /// A register didn't become what it was to become.
+    /// A register didn't reach the expected value in time.
     case timedOut(device: String, step: String, milliseconds: Int, value: UInt64)
-    /// A register is all ones: nothing answers.
+    /// A register is all ones: the device doesn't answer.
     case noAnswer(device: String, step: String)
-    /// All steps together took longer than a reset may.
+    /// All steps together took longer than the limit.
     case tooLong(device: String, milliseconds: Int)
 
-    /// In a few words, for the report.
+    /// A few words for the report.
     public var shortText: String {
         switch self {
         case .vfio(.failed(_, .reset, let errno)): errno.nameAndText
@@ -34,7 +34,7 @@ public enum ResetFailure: Error, Equatable, Sendable {
 }
 
 extension ResetFailure: CustomStringConvertible {
-    /// "<device>: <what failed>", and perhaps a line with what to do.
+    /// "<device>: <what failed>", and for some failures a line with what to do.
     public var description: String {
         switch self {
         case .vfio(let error): error.description
@@ -49,7 +49,7 @@ extension ResetFailure: CustomStringConvertible {
 }
 
 extension ResetStep {
-    /// The step in words: "poll region 0 offset 0x4: bits 0x1 = 0x0".
+    /// The step as text: "poll region 0 offset 0x4: bits 0x1 = 0x0".
     var text: String {
         switch self {
         case .write(let register, let value, let mask):
@@ -62,7 +62,7 @@ extension ResetStep {
         }
     }
 
-    /// The register, and what is done to it; nil for a wait.
+    /// The register that the step accesses, and how; nil for a wait.
     var access: (register: Register, reads: Bool, writes: Bool)? {
         switch self {
         case .write(let register, _, let mask): (register, mask != register.allBits, true)
@@ -72,7 +72,7 @@ extension ResetStep {
         }
     }
 
-    /// Why a device can't have the step performed; nil where it can.
+    /// Why the step can't be performed on a device; nil if it can.
     func problem(regions: [VFIORegion]) -> String? {
         guard let (register, reads, writes) = access else { return nil }
         return register.problem(regions: regions, reads: reads, writes: writes)

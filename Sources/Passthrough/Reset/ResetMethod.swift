@@ -7,24 +7,24 @@ internal import HostDevices
 internal import LinuxSystem
 internal import VFIO
 
-/// What resets a device.
+/// How a device is reset.
 enum ResetMethod: Sendable {
     /// VFIO_DEVICE_RESET.
     case vfio
-    /// The recipe that Martlet has for this value of `compatible`.
+    /// Martlet's recipe for this value of `compatible`.
     case recipe(String, [ResetRecipe.Step])
     /// The configuration's steps.
     case steps([ResetStep])
-    /// Nothing.
+    /// The device isn't reset.
     case none(Absence)
 
     /// Why nothing resets it.
     enum Absence: Equatable, Sendable {
         /// `reset` is "none".
         case configured
-        /// Neither VFIO can, nor is there a recipe; with the first `compatible`.
+        /// VFIO can't reset it, and there is no recipe; with the first `compatible`.
         case noRecipe(compatible: String?)
-        /// Its node says that its registers are big-endian, which no recipe expects.
+        /// Its node says that its registers are big-endian, which no recipe supports.
         case bigEndian(compatible: String)
 
         var text: String {
@@ -39,7 +39,7 @@ enum ResetMethod: Sendable {
         }
     }
 
-    /// What an open device has, as it is asked for.
+    /// Finds the method of an open device, according to the configuration.
     init(_ choice: DeviceReset, of device: VFIODevice, _ sysfs: Sysfs) {
         switch choice {
         case .steps(let steps): self = .steps(steps)
@@ -59,14 +59,14 @@ enum ResetMethod: Sendable {
             return .none(.bigEndian(compatible: name))
         }
         var spread = ResetRecipe.Spread()
-        // Binding serial/8250.yaml. A senseless value leads out of the region, and the check refuses it.
+        // Binding serial/8250.yaml. A wrong value gives an offset outside the region, which the check refuses.
         if let offset = tree.value("reg-offset", of: node)?.cell { spread.offset = UInt64(offset) }
         if let shift = tree.value("reg-shift", of: node)?.cell { spread.shift = min(UInt64(shift), 32) }
         if let width = tree.value("reg-io-width", of: node)?.cell { spread.width = Int(width) }
         return .recipe(name, recipe.steps(spread))
     }
 
-    /// Whether something resets it.
+    /// Whether the device is reset.
     var isThere: Bool {
         switch self {
         case .vfio, .recipe, .steps: true
@@ -74,7 +74,7 @@ enum ResetMethod: Sendable {
         }
     }
 
-    /// "by VFIO", "by Martlet's recipe for generic-ahci", "none: …".
+    /// The method as text: "by VFIO", "by Martlet's recipe for generic-ahci", "none: …".
     var text: String {
         switch self {
         case .vfio: "by VFIO"

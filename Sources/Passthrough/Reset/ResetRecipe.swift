@@ -3,34 +3,34 @@
 
 internal import DeviceOptions
 
-/// What resets a kind of device through its own registers: data, which `RecipeRun` performs.
+/// The steps that reset a kind of device through its own registers: data that `RecipeRun` performs.
 package struct ResetRecipe: Sendable {
-    /// What it does, in order.
+    /// A step; steps are performed in order.
     indirect enum Step: Sendable {
         case step(ResetStep)
-        /// A poll that may time out: what comes after it stops the device all the same.
+        /// A poll that may time out: the steps after it stop the device anyway.
         case attempt(ResetStep)
-        /// Reads a register, and does what its value asks for. A register whose bits are all ones is one that doesn't
-        /// answer.
+        /// Reads a register, and performs the steps that its value requires. If all bits of the register are ones, the
+        /// device doesn't answer.
         case read(ResetStep.Register, @Sendable (UInt64) -> [Step])
     }
 
-    /// How the registers of an 8-bit part are spread out (`reg-offset`, `reg-shift` and `reg-io-width` of its node).
+    /// The layout of the registers of an 8-bit device (`reg-offset`, `reg-shift` and `reg-io-width` of its node).
     struct Spread: Equatable, Sendable {
         var offset: UInt64 = 0
         var shift: UInt64 = 0
         /// In bytes.
         var width = 1
 
-        /// The register with this number. No limit is checked: a run refuses what isn't in the region.
+        /// The register with this number. The number isn't checked here: a run refuses a register outside the region.
         func register(_ number: UInt64) -> ResetStep.Register {
             ResetStep.Register(offset: offset &+ (number << shift), width: width)
         }
     }
 
-    /// The values of `compatible` that it is for.
+    /// The values of `compatible` that the recipe supports.
     package let compatible: [String]
-    /// The public document that says what its registers do, with the section.
+    /// The public document that describes the registers, with the section.
     let source: String
     let steps: @Sendable (Spread) -> [Step]
 }

@@ -4,20 +4,20 @@
 internal import HostDevices
 internal import LinuxSystem
 
-/// Answers of the kernel for which the caller brings the room, and which say how much they need: asked for until they
-/// fit.
+/// Calls whose buffer the caller provides, and whose answer says how much room it needs: they are repeated until the
+/// answer fits.
 ///
 /// Apart from the ioctls, so that tests reach every answer.
 enum GrowingAnswer {
-    /// Over any real answer, in bytes and in ranges: a kernel that wants more is not believed.
+    /// Above any real answer, in bytes and in ranges; a kernel that asks for more gets an error.
     static let byteLimit = 1 << 20
     static let rangeLimit: UInt32 = 1 << 16
 
-    /// An answer whose first 32 bits say how many bytes all of it takes, whether or not it was given room for them.
-    /// - Parameter ask: fills the array, whose length it keeps.
-    /// - Throws: EMSGSIZE over `byteLimit`, besides what `ask` throws.
+    /// An answer whose first 32 bits give its full length in bytes, whether or not it fitted.
+    /// - Parameter ask: fills the array and doesn't change its length.
+    /// - Throws: EMSGSIZE over `byteLimit`, and what `ask` throws.
     static func bytes(_ ask: (inout [UInt8]) throws(Errno) -> Void) throws(Errno) -> [UInt8] {
-        // Room for the few capabilities that there are.
+        // Room for the few capabilities that exist.
         var size = 512
         while true {
             var answer = [UInt8](repeating: 0, count: size)
@@ -29,10 +29,10 @@ enum GrowingAnswer {
         }
     }
 
-    /// Ranges of addresses, each with its first and its last one.
-    /// - Parameter ask: fills the array with pairs, and sets how many there are; it throws EMSGSIZE when there is no
-    ///   room for as many.
-    /// - Throws: EMSGSIZE over `rangeLimit`, besides what `ask` throws.
+    /// Ranges of addresses, each given by its first and last address.
+    /// - Parameter ask: fills the array with pairs and sets how many there are; it throws EMSGSIZE when the array is
+    ///   too short for them.
+    /// - Throws: EMSGSIZE over `rangeLimit`, and what `ask` throws.
     static func ranges(
         _ ask: (inout [UInt64], inout UInt32) throws(Errno) -> Void
     ) throws(Errno) -> [IOVARange] {

@@ -5,7 +5,7 @@ internal import CLinux
 public import HostDevices
 public import LinuxSystem
 
-/// The one file that issues VFIO ioctls.
+/// The only file that issues VFIO ioctls.
 // swift-format-ignore: AllPublicDeclarationsHaveDocumentation
 extension LinuxKernel: VFIOCalls {
     public func vfioAPIVersion(_ container: CInt) throws(Errno) -> CInt {
@@ -31,7 +31,7 @@ extension LinuxKernel: VFIOCalls {
     public func vfioIOMMUInfo(_ container: CInt) throws(Errno) -> [UInt8] {
         try GrowingAnswer.bytes { (info) throws(Errno) in
             let size = UInt32(info.count)
-            // Safety: the kernel writes no more bytes than it is told of, which is the array's length.
+            // Safety: the kernel writes at most the given number of bytes, which is the array's length.
             try retrying { clinux_vfio_iommu_get_info(container, &info, size) }
         }
     }

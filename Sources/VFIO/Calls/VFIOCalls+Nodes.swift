@@ -6,15 +6,15 @@ internal import LinuxSystem
 extension VFIOCalls {
     /// Opens a device file.
     /// - Parameters:
-    ///   - device: which errors are about.
-    ///   - sysfs: what is there when the kernel has the device file, whatever /dev shows.
-    ///   - others: device files that are needed besides.
-    /// - Throws: `VFIOError.hiddenNode` where only /dev lacks it, as in a container; `.failed`.
+    ///   - device: the device that errors name.
+    ///   - sysfs: a path that exists when the kernel has the device file, even if /dev lacks it.
+    ///   - others: other device files that are needed too.
+    /// - Throws: `VFIOError.hiddenNode` when only /dev lacks the file, as in a container; `.failed`.
     func openNode(
         _ path: String, _ operation: VFIOOperation, for device: String, sysfs: String, others: [String] = []
     ) throws(VFIOError) -> CInt {
         do throws(Errno) { return try open(path, .readWrite) } catch {
-            // Without sysfs it can't be told, and the error is the plain one.
+            // Without sysfs the reason can't be found, and the plain error is thrown.
             if error == .noSuchFileOrDirectory, (try? isDirectory(sysfs)) != nil {
                 throw .hiddenNode(device: device, operation, path: path, others: others)
             }

@@ -4,17 +4,17 @@
 public import HostDevices
 public import LinuxSystem
 
-/// The VFIO ioctls, besides the system calls that VFIO needs.
+/// The VFIO ioctls, and the system calls that VFIO needs.
 ///
-/// `LinuxKernel` is the real kernel; unit tests put a fake in its place. Each method is one ioctl and throws the
-/// kernel's `Errno`; the caller adds the device that it was about.
+/// `LinuxKernel` is the real kernel; unit tests use a fake. Each method is one ioctl and throws the kernel's `Errno`;
+/// the caller adds the device to the error.
 /// - SeeAlso: include/uapi/linux/vfio.h, Documentation/driver-api/vfio.rst
 public protocol VFIOCalls: SystemCalls {
     /// VFIO_GET_API_VERSION.
     func vfioAPIVersion(_ container: CInt) throws(Errno) -> CInt
     /// VFIO_CHECK_EXTENSION: whether the kernel can give the container an IOMMU of this type.
     func vfioSupports(_ container: CInt, _ type: VFIOIOMMUType) throws(Errno) -> Bool
-    /// VFIO_SET_IOMMU: only a container with a group has the right to it.
+    /// VFIO_SET_IOMMU: fails for a container without a group.
     func vfioSetIOMMU(_ container: CInt, _ type: VFIOIOMMUType) throws(Errno)
     /// VFIO_IOMMU_MAP_DMA: lets the container's devices read and write `size` bytes at `iova`.
     func vfioMapDMA(_ container: CInt, hostAddress: UInt, iova: UInt64, size: UInt64) throws(Errno)
@@ -38,28 +38,28 @@ public protocol VFIOCalls: SystemCalls {
     func vfioRegionInfo(_ device: CInt, index: UInt32) throws(Errno) -> VFIORegion
     /// VFIO_DEVICE_GET_IRQ_INFO.
     func vfioInterruptInfo(_ device: CInt, index: UInt32) throws(Errno) -> VFIOInterrupt
-    /// VFIO_DEVICE_SET_IRQS with an eventfd; without one, what was wired for `action` is taken away.
+    /// VFIO_DEVICE_SET_IRQS with an eventfd; without one it removes the eventfd of `action`.
     func vfioWireInterrupt(
         _ device: CInt, index: UInt32, action: VFIOInterruptAction, event: CInt?
     ) throws(Errno)
     /// VFIO_DEVICE_SET_IRQS without data: performs `action` once, now.
     func vfioPerform(_ device: CInt, index: UInt32, action: VFIOInterruptAction) throws(Errno)
-    /// VFIO_DEVICE_SET_IRQS with a count of 0: takes the interrupt's trigger down.
+    /// VFIO_DEVICE_SET_IRQS with a count of 0: removes the interrupt's trigger.
     func vfioDisableInterrupt(_ device: CInt, index: UInt32) throws(Errno)
     /// VFIO_DEVICE_RESET.
     func vfioReset(_ device: CInt) throws(Errno)
 
-    /// VFIO_DEVICE_BIND_IOMMUFD: `device` was opened by its own file, and can be used from now on.
+    /// VFIO_DEVICE_BIND_IOMMUFD: `device`, opened by its own file, is usable from then on.
     func vfioBind(_ device: CInt, iommufd: CInt) throws(Errno)
     /// VFIO_DEVICE_ATTACH_IOMMUFD_PT: the device's DMA goes through this address space.
     func vfioAttach(_ device: CInt, addressSpace: UInt32) throws(Errno)
-    /// VFIO_DEVICE_DETACH_IOMMUFD_PT: the device's DMA goes nowhere.
+    /// VFIO_DEVICE_DETACH_IOMMUFD_PT: the device's DMA reaches nothing.
     func vfioDetach(_ device: CInt) throws(Errno)
     /// IOMMU_IOAS_ALLOC: the number of a new, empty address space.
     func iommuAllocate(_ iommufd: CInt) throws(Errno) -> UInt32
     /// IOMMU_DESTROY of an address space.
     func iommuDestroy(_ iommufd: CInt, addressSpace: UInt32) throws(Errno)
-    /// IOMMU_IOAS_IOVA_RANGES: what can be mapped, which depends on the devices that are attached.
+    /// IOMMU_IOAS_IOVA_RANGES: the addresses that can be mapped, which depend on the attached devices.
     func iommuUsableRanges(_ iommufd: CInt, addressSpace: UInt32) throws(Errno) -> [IOVARange]
     /// IOMMU_IOAS_MAP at a fixed address, for reading and writing.
     func iommuMap(
@@ -68,28 +68,28 @@ public protocol VFIOCalls: SystemCalls {
     /// IOMMU_IOAS_UNMAP of a whole mapping.
     func iommuUnmap(_ iommufd: CInt, addressSpace: UInt32, iova: UInt64, size: UInt64) throws(Errno)
 
-    /// Keeps a descriptor that was handed in from programs that are started (fcntl(2), F_SETFD).
-    /// - Throws: EBADF where it isn't open.
+    /// Sets close-on-exec on a descriptor that this process was started with (fcntl(2), F_SETFD).
+    /// - Throws: EBADF when it isn't open.
     func adopt(_ descriptor: CInt) throws(Errno)
-    /// How many bytes this process may keep in RAM (RLIMIT_MEMLOCK); nil for any number, by the limit or by
+    /// How many bytes this process may lock in RAM (RLIMIT_MEMLOCK); nil for any number, by the limit or by
     /// CAP_IPC_LOCK.
     func lockedMemoryLimit() throws(Errno) -> UInt64?
 }
 
-/// What a group says of itself (VFIO_GROUP_FLAGS_*).
+/// The state of a group (VFIO_GROUP_FLAGS_*).
 public struct VFIOGroupStatus: OptionSet, Sendable {
     /// The kernel's bits.
     public let rawValue: UInt32
     /// Takes the kernel's bits.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// No host driver does DMA in the group, so it may be given away.
+    /// No driver of the host does DMA in the group, so user space may use it.
     public static let viable = VFIOGroupStatus(rawValue: 1 << 0)
     /// The group is in a container.
     public static let containerSet = VFIOGroupStatus(rawValue: 1 << 1)
 }
 
-/// What a device says of itself (struct vfio_device_info).
+/// What the kernel reports about a device (struct vfio_device_info).
 public struct VFIODeviceInfo: Equatable, Sendable {
     /// VFIO_DEVICE_FLAGS_*.
     public struct Flags: OptionSet, Sendable {
@@ -113,7 +113,7 @@ public struct VFIODeviceInfo: Equatable, Sendable {
     /// How many interrupts it has.
     public let interruptCount: UInt32
 
-    /// Puts the three together.
+    /// Combines the three.
     public init(flags: Flags, regionCount: UInt32, interruptCount: UInt32) {
         self.flags = flags
         self.regionCount = regionCount

@@ -4,15 +4,17 @@
 public import HostDevices
 public import LinuxSystem
 
-/// Why a device can't be used. `description` says what failed, on which device, why, and what to do about it.
+/// Why a device can't be used.
+///
+/// `description` says what failed, on which device, why, and what to do about it.
 public enum VFIOError: Error, Equatable, Sendable {
-    /// What the host has, or does with it, stands in the way.
+    /// The device isn't ready on the host.
     case host(HostDeviceError)
-    /// The kernel has this device file, and /dev hasn't; `others` are the ones that are needed besides.
+    /// The kernel has this device file, but /dev doesn't; `others` are further files that are needed.
     case hiddenNode(device: String, VFIOOperation, path: String, others: [String])
-    /// The kernel speaks another version of VFIO.
+    /// The kernel has another version of VFIO.
     case incompatibleAPI(device: String, found: CInt)
-    /// The kernel can't give the container this IOMMU.
+    /// The kernel doesn't support this IOMMU type for the container.
     case iommuUnsupported(device: String, type: VFIOIOMMUType)
     /// Host drivers, or another process, use devices of the same group.
     case groupNotViable(device: String, group: HostDevice.IOMMUGroup)
@@ -20,32 +22,32 @@ public enum VFIOError: Error, Equatable, Sendable {
     case alreadyOpen(device: String)
     /// VFIO has the device, but as one of another kind (VFIO_DEVICE_FLAGS_*).
     case notPlatformOrAMBA(device: String, flags: UInt32)
-    /// The kernel says something of the device that can't be.
+    /// The kernel reports a value that can't be true.
     case implausible(device: String, problem: String)
-    /// The interrupt has a wiring of this kind; it must go before another is made.
+    /// The interrupt already has an eventfd for this action; remove that one first.
     case alreadyWired(device: String, interrupt: Int, VFIOInterruptAction)
     /// A region that VFIO doesn't let user space map.
     case notMappable(device: String, region: VFIORegion)
-    /// An access that is not inside the region, or not of 1, 2, 4 or 8 bytes.
+    /// An access that is not inside the region, or whose size is not 1, 2, 4 or 8 bytes.
     case invalidAccess(device: String, region: VFIORegion, offset: UInt64, size: Int)
-    /// The kernel moved fewer bytes than asked.
+    /// The kernel transferred fewer bytes than requested.
     case shortTransfer(device: String, VFIOOperation, count: Int)
-    /// `dma` asks for an IOMMU, and the device is behind none.
+    /// `dma` asks for an IOMMU, but the device has none.
     case noIOMMU(device: String)
-    /// `dma` asks for physical addresses, and an IOMMU translates those of the device.
+    /// `dma` asks for physical addresses, but an IOMMU translates the device's addresses.
     case identityBehindIOMMU(device: String, group: Int)
-    /// Devices of one group, of which one is to reach the guest's memory and one is not.
+    /// Two devices of one group: one may reach the guest's memory, the other may not.
     case groupSharesDMA(device: String, group: Int, other: String)
-    /// The device can't be opened by a file of its own.
+    /// The device has no file of its own through which it can be opened.
     case noDeviceFile(device: String, isNoIOMMU: Bool)
-    /// A descriptor that was handed in belongs to another file; `key` is what the configuration calls it.
+    /// A descriptor that was handed in belongs to another file; `key` is its key in the configuration.
     case wrongDescriptor(device: String, key: String, number: CInt, found: String, wanted: String)
-    /// DMA can't be mapped: no IOMMU stands between the device and memory.
+    /// DMA can't be mapped: there is no IOMMU between the device and memory.
     case noTranslation(device: String)
     /// A call to the kernel failed.
     case failed(device: String, VFIOOperation, Errno)
 
-    /// The device that it is about: its name, or the path that was given for it.
+    /// The device that the error is about: its name, or the path that was given for it.
     public var device: String {
         switch self {
         case .hiddenNode(let device, _, _, _), .incompatibleAPI(let device, _),
@@ -140,8 +142,8 @@ extension VFIOError: CustomStringConvertible {
 }
 
 extension VFIOError {
-    /// The group of a device that can be opened.
-    /// - Throws: `VFIOError.host` with `HostDeviceError.notReady`, which says how to make it so.
+    /// The group of a device that is ready to be opened.
+    /// - Throws: `VFIOError.host` with `HostDeviceError.notReady`, which says how to make it ready.
     static func group(of host: HostDevice) throws(VFIOError) -> HostDevice.IOMMUGroup {
         do { return try host.readyGroup() } catch { throw .host(error) }
     }

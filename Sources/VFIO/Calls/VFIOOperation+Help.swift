@@ -9,7 +9,7 @@ internal import LinuxSystem
 /// Source: Linux 6.12, drivers/vfio/{container,group,device_cdev,vfio_main,virqfd,vfio_iommu_type1}.c,
 /// drivers/vfio/platform/vfio_platform_{common,irq}.c, drivers/iommu/iommu.c, drivers/iommu/iommufd/{device,pages}.c.
 extension VFIOOperation {
-    /// Lines that follow an error's first: the reason, then commands that help, each after "run: ".
+    /// The lines after the first line of an error: the reason, then commands that help, each after "run: ".
     func help(_ errno: Errno) -> [String] {
         if !errno.remedy.isEmpty { return errno.remedy }
         switch self {
@@ -35,7 +35,7 @@ extension VFIOOperation {
                 "set no_mmap for the device: Martlet then traps and forwards each access",
             ]
         case .getDeviceInfo, .getRegionInfo, .getInterruptInfo, .readRegion, .writeRegion:
-            // vfio_main.c wakes the device before any of these and reports a failure as EIO.
+            // vfio_main.c resumes the device before any of these calls, and reports a failure as EIO.
             guard errno == .ioError else { return [] }
             return ["the kernel can't resume the device (runtime power management)", HostAdvice.kernelLog]
         default: return []
@@ -47,7 +47,7 @@ extension VFIOOperation {
         "run: setcap cap_sys_rawio+ep \"$(command -v martlet)\"",
     ]
 
-    /// EPERM: the permissions of the file allow it, and the devices of the control group don't.
+    /// EPERM: the file's permissions allow the access, but the control group's device rules don't.
     private static func forbidden(_ path: String) -> [String] {
         ["the control group of this process forbids it; start the container with --device \(path)"]
     }
@@ -112,7 +112,7 @@ extension VFIOOperation {
         }
     }
 
-    /// The platform doesn't say that a device can't reach other devices' interrupts.
+    /// The platform doesn't guarantee that a device can't trigger other devices' interrupts.
     private static func unsafeInterrupts(_ module: String) -> [String] {
         [
             "the platform doesn't isolate message-signalled interrupts: the device can raise any interrupt of the host",
@@ -172,7 +172,7 @@ extension VFIOOperation {
         }
     }
 
-    /// What to do when a container can't have an IOMMU of this type.
+    /// What to do when the container can't have an IOMMU of this type.
     static func missing(_ type: VFIOIOMMUType) -> [String] {
         switch type {
         case .type1v2:

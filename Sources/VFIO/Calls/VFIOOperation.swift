@@ -4,7 +4,7 @@
 public import HostDevices
 internal import LinuxSystem
 
-/// A call to the kernel that VFIO makes, with what it was made on.
+/// A kernel call of VFIO, with the object that it was made on.
 public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
     case openContainer
     case getAPIVersion
@@ -35,7 +35,7 @@ public enum VFIOOperation: CustomStringConvertible, Equatable, Sendable {
     case getUsableRanges
     case mapAddressSpace(iova: UInt64, size: UInt64, group: Int?)
 
-    /// The call as the kernel names it, and what it was made on: "VFIO_DEVICE_GET_REGION_INFO of region 0".
+    /// The kernel's name of the call, and its object: "VFIO_DEVICE_GET_REGION_INFO of region 0".
     public var description: String {
         switch self {
         case .openContainer: "open /dev/vfio/vfio"

@@ -4,21 +4,21 @@
 internal import LinuxSystem
 internal import Synchronization
 
-/// /dev/iommu, open: what address spaces are made in.
+/// /dev/iommu, open: it holds the address spaces.
 ///
 /// - SeeAlso: Documentation/userspace-api/iommufd.rst
 final class IOMMUFD: Sendable {
     let calls: any VFIOCalls
     /// The number, for the calls that take one.
     let rawValue: CInt
-    /// Nil for one that somebody else closes.
+    /// Nil when someone else closes the descriptor.
     private let descriptor: OwnedDescriptor?
 
     /// Opens it.
     /// - Parameters:
-    ///   - device: which errors are about.
+    ///   - device: the device that errors name.
     ///   - file: the device's own file, which is opened next.
-    ///   - handedIn: a descriptor of it that this process was started with. It is this object's from now on.
+    ///   - handedIn: a descriptor of /dev/iommu that this process was started with. This object owns it from then on.
     ///   - isBorrowed: whether that descriptor stays open instead.
     /// - Throws: `VFIOError.failed`, `.hiddenNode`, `.wrongDescriptor`.
     init(
@@ -38,7 +38,7 @@ final class IOMMUFD: Sendable {
     }
 }
 
-/// An address space of the IOMMU, made in /dev/iommu: what is mapped in it is what the devices in it can reach.
+/// An address space of the IOMMU, created in /dev/iommu: its devices reach what is mapped in it.
 ///
 /// Its devices keep it alive.
 public final class IOAddressSpace: Sendable {
@@ -48,7 +48,7 @@ public final class IOAddressSpace: Sendable {
     /// The groups of the devices in it, by the device's name. Owned by this object, guarded by the lock.
     private let devices = Mutex<[String: Int]>([:])
 
-    /// - Parameter device: which errors are about.
+    /// - Parameter device: the device that errors name.
     /// - Throws: `VFIOError.failed`.
     init(in iommufd: IOMMUFD, for device: String) throws(VFIOError) {
         self.iommufd = iommufd
@@ -56,31 +56,31 @@ public final class IOAddressSpace: Sendable {
     }
 
     deinit {
-        // The kernel refuses while something is attached, and what is attached keeps this object.
+        // The kernel refuses only while a device is attached, and an attached device keeps this object alive.
         try? iommufd.calls.iommuDestroy(iommufd.rawValue, addressSpace: id)
     }
 
-    /// Reserves a device for one opener; false when it has one.
+    /// Reserves a device for one opener; false when it is already reserved.
     func claim(_ device: String, group: Int) -> Bool {
         devices.withLock { $0.updateValue(group, forKey: device) == nil }
     }
 
     func unclaim(_ device: String) { devices.withLock { _ = $0.removeValue(forKey: device) } }
 
-    /// A device of the group that is in here.
+    /// A device of that group in this address space.
     func device(ofGroup id: Int) -> String? { devices.withLock { $0.first { $0.value == id }?.key } }
 
-    /// A device that is in here, and its group.
+    /// Any device in this address space, and its group.
     var someDevice: (name: String, group: Int)? { devices.withLock { $0.min { $0.key < $1.key } }.map { ($0, $1) } }
 }
 
 extension VFIOCalls {
-    /// Makes sure that a descriptor which this process was started with belongs to the device file called `name`, and
-    /// keeps it from programs that are started.
-    /// - Parameter key: what the configuration calls it.
+    /// Checks that a descriptor which this process was started with belongs to the device file called `name`, and sets
+    /// close-on-exec on it.
+    /// - Parameter key: its key in the configuration.
     /// - Throws: `VFIOError.failed` for a number that isn't open, `.wrongDescriptor` for one of another file.
     func adopt(_ handedIn: CInt, key: String, named name: String, for device: String) throws(VFIOError) {
-        // A number that isn't open has no link. Without /proc the kernel's own checks are all that there is.
+        // A number that isn't open has no link. Without /proc only the kernel checks the descriptor.
         if let path = try? readLink("/proc/self/fd/\(handedIn)"),
             path.split(separator: "/").last.map(String.init) != name
         {

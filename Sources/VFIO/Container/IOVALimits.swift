@@ -3,21 +3,22 @@
 
 public import HostDevices
 
-/// What an address space of the IOMMU can map, as VFIO tells it once devices are in it.
+/// What an address space of the IOMMU can map, as VFIO reports it after devices were added.
 public struct IOVALimits: Equatable, Sendable {
-    /// The addresses that can be mapped, ascending; nil where the kernel doesn't say.
+    /// The addresses that can be mapped, ascending; nil when the kernel doesn't report them.
     public var usable: [IOVARange]?
-    /// How many more mappings there may be; nil for any number.
+    /// How many more mappings are allowed; nil for any number.
     public var mappingsLeft: Int?
 
-    /// Puts the two together.
+    /// Combines the two.
     public init(usable: [IOVARange]? = nil, mappingsLeft: Int? = nil) {
         self.usable = usable
         self.mappingsLeft = mappingsLeft
     }
 
-    /// Reads struct vfio_iommu_type1_info and the chain of capabilities behind it. What isn't there is not known; a
-    /// chain that leads outside the bytes, or backwards, ends.
+    /// Reads struct vfio_iommu_type1_info and the chain of capabilities after it.
+    ///
+    /// A capability that is missing gives nil. Reading ends where the chain leads outside the bytes, or backwards.
     /// - SeeAlso: include/uapi/linux/vfio.h, VFIO_IOMMU_GET_INFO
     init(iommuInfo bytes: [UInt8]) {
         func number<Number: FixedWidthInteger>(_ offset: Int, _ type: Number.Type) -> Number? {
@@ -26,10 +27,10 @@ public struct IOVALimits: Equatable, Sendable {
             return bytes[offset..<offset + size].reversed().reduce(0) { $0 << 8 | Number($1) }
         }
         self.init()
-        // VFIO_IOMMU_INFO_CAPS in `flags`; `cap_offset` is behind argsz, flags and iova_pgsizes.
+        // VFIO_IOMMU_INFO_CAPS in `flags`; `cap_offset` follows argsz, flags and iova_pgsizes.
         guard let flags = number(4, UInt32.self), flags & 2 != 0, var offset = number(16, UInt32.self).map(Int.init)
         else { return }
-        // struct vfio_info_cap_header: id, version, offset of the next.
+        // struct vfio_info_cap_header: id, version, offset of the next header.
         while offset != 0, let id = number(offset, UInt16.self), let next = number(offset + 4, UInt32.self) {
             switch id {
             case 1:  // VFIO_IOMMU_TYPE1_INFO_CAP_IOVA_RANGE: a count, a reserved word, then pairs.
@@ -50,8 +51,7 @@ public struct IOVALimits: Equatable, Sendable {
         }
     }
 
-    /// The first addresses of `wanted` that can't be mapped, and all behind them up to the next that can; nil when all
-    /// of `wanted` can.
+    /// The first part of `wanted` that can't be mapped, up to the next address that can; nil when all of `wanted` can.
     public func gap(in wanted: IOVARange) -> IOVARange? {
         guard let usable else { return nil }
         var next = wanted.first

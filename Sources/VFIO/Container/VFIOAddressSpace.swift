@@ -3,12 +3,12 @@
 
 public import LinuxSystem
 
-/// What devices reach by DMA: the container that their groups are in, or the address space that they are attached to.
+/// What devices reach by DMA: the container of their groups, or the address space that they are attached to.
 public enum VFIOAddressSpace: Sendable {
     case container(VFIOContainer)
     case iommufd(IOAddressSpace)
 
-    /// What of it can be mapped, now that devices are in it.
+    /// What can be mapped with the current devices.
     /// - Throws: `VFIOError.failed`.
     public func limits() throws(VFIOError) -> IOVALimits {
         let device = someDevice
@@ -25,14 +25,15 @@ public enum VFIOAddressSpace: Sendable {
         }
     }
 
-    /// Lets all its devices read and write `part` of `memory`, from `iova` on. The pages are pinned: they stay in RAM
-    /// for as long as the mapping lives.
-    /// - Throws: `VFIOError.noTranslation` where there is no IOMMU, `.failed`.
+    /// Lets all its devices read and write `part` of `memory`, starting at `iova`.
+    ///
+    /// The pages are pinned: they stay in RAM for as long as the mapping lives.
+    /// - Throws: `VFIOError.noTranslation` without an IOMMU, `.failed`.
     public func map(_ memory: MemoryMapping, part: Range<UInt64>, iova: UInt64) throws(VFIOError) -> VFIODMAMapping {
         try VFIODMAMapping(memory, part: part, iova: iova, in: self)
     }
 
-    /// A device in it, for errors that are about all of them, and its group.
+    /// Any device in it, which errors about all of them name, and its group.
     var someDevice: (name: String, group: Int?) {
         switch self {
         case .container(let container):

@@ -6,14 +6,16 @@ public import HostDevices
 internal import LinuxSystem
 internal import Synchronization
 
-/// What the devices of one machine are opened through. There is one address space for those that reach the guest's
-/// memory, one for those that reach nothing, and a container for those without an IOMMU, which the kernel doesn't mix
-/// with others; the first two are containers or of an iommufd.
+/// Opens the devices of one machine.
 ///
-/// Nothing is open until the first device asks, and nothing stays open after the last one went: this type only
-/// remembers what its devices keep alive, but for a descriptor that was handed in.
+/// It has one address space for devices that reach the guest's memory, one for devices that reach nothing, and a
+/// container for devices without an IOMMU, which the kernel doesn't allow beside others. The first two are containers,
+/// or address spaces of an iommufd.
+///
+/// Nothing is open before the first device is opened, and nothing stays open after the last one is closed: this type
+/// only refers to objects that its devices keep alive. A descriptor that was handed in is the exception.
 public final class VFIOContainers: Sendable {
-    /// What the devices of a container or an address space have in common.
+    /// What all devices of a container or of an address space may reach.
     private enum Purpose: Hashable, CaseIterable {
         case guest, nothing, untranslated
 
@@ -32,7 +34,8 @@ public final class VFIOContainers: Sendable {
         var containers: [Purpose: WeakContainer] = [:]
         var spaces: [Purpose: WeakSpace] = [:]
         weak var iommufd: IOMMUFD?
-        /// The one that was handed in, once it is used: closed, it couldn't be opened again for another device.
+        /// The descriptor that was handed in, after its first use. It stays open: another device could not open it
+        /// again.
         var adopted: IOMMUFD?
     }
 
@@ -45,9 +48,9 @@ public final class VFIOContainers: Sendable {
 
     /// Opens nothing yet.
     /// - Parameters:
-    ///   - path: the one way that is allowed, or the better one that works.
+    ///   - path: the only path that is allowed, or: the better one that works.
     ///   - iommufd: a descriptor of /dev/iommu that this process was started with. From the first device that uses it,
-    ///     it belongs to this object and its devices, and is closed with the last of them.
+    ///     this object and its devices own it, and the last of them closes it.
     ///   - borrowsIOMMUFD: whether it stays open instead.
     public init(
         calls: any VFIOCalls, path: VFIOPath = .automatic, iommufd: CInt? = nil, borrowsIOMMUFD: Bool = false
@@ -58,8 +61,9 @@ public final class VFIOContainers: Sendable {
         isBorrowed = borrowsIOMMUFD
     }
 
-    /// Gives up the descriptor that was handed in: from now on its devices alone keep it. Devices that are opened later
-    /// may find none. A second call does nothing.
+    /// Releases the descriptor that was handed in: from now on only its devices keep it open.
+    ///
+    /// Devices that are opened later may find none. A second call does nothing.
     public func close() {
         let adopted = known.withLock { state in
             let adopted = state.adopted
@@ -73,9 +77,9 @@ public final class VFIOContainers: Sendable {
     ///
     /// Call it from one thread at a time.
     /// - Parameters:
-    ///   - dma: what it may reach.
-    ///   - descriptor: a descriptor of its own file that this process was started with. It is the device's from then
-    ///     on, and closed with it.
+    ///   - dma: what the device may reach.
+    ///   - descriptor: a descriptor of the device's own file that this process was started with. The device owns it
+    ///     from then on, and closes it.
     /// - Throws: `VFIOError.notReady`, `.noIOMMU`, `.identityBehindIOMMU`, `.groupSharesDMA`, `.noDeviceFile`, and what
     ///   `VFIOContainer`, `VFIOGroup` and `VFIODevice` throw.
     public func open(
@@ -126,7 +130,9 @@ public final class VFIOContainers: Sendable {
         return space
     }
 
-    /// The group of `host`: opened, viable and in a container whose IOMMU is set. Devices of one group share it.
+    /// The group of `host`: opened, viable, and in a container whose IOMMU is set.
+    ///
+    /// Devices of one group share it.
     ///
     /// Call it from one thread at a time.
     /// - Throws: `VFIOError.notReady`, `.groupSharesDMA`, and what `VFIOContainer` and `VFIOGroup` throw.
@@ -142,7 +148,7 @@ public final class VFIOContainers: Sendable {
         return try container.group(of: host)
     }
 
-    /// Devices of one group reach the same: the IOMMU can't tell them apart.
+    /// Checks that all devices of a group may reach the same: the IOMMU can't tell them apart.
     private func checkGroup(
         _ group: HostDevice.IOMMUGroup, of host: HostDevice, _ purpose: Purpose
     ) throws(VFIOError) {
@@ -159,13 +165,14 @@ public final class VFIOContainers: Sendable {
         known.withLock { $0.containers[purpose]?.container }
     }
 
-    /// The container of a type, for as long as it has a group; of two of one type, that which reaches the guest's
-    /// memory.
+    /// The container of a type, for as long as it has a group.
+    ///
+    /// If there are two, the one whose devices reach the guest's memory.
     public func container(_ type: VFIOIOMMUType) -> VFIOContainer? {
         container(type == .noIOMMU ? .untranslated : .guest)
     }
 
-    /// The address spaces whose devices are to reach the guest's memory.
+    /// The address spaces whose devices may reach the guest's memory.
     public var guestSpaces: [VFIOAddressSpace] {
         var spaces: [VFIOAddressSpace] = []
         if let container = container(.guest) { spaces.append(.container(container)) }
@@ -175,7 +182,7 @@ public final class VFIOContainers: Sendable {
 }
 
 extension VFIOError {
-    /// Whether the device's own file, or /dev/iommu, is not to be had here, so that the group has to do.
+    /// Whether the device's own file, or /dev/iommu, can't be used here, so that the group is used instead.
     fileprivate var meansThatFileIsNotThere: Bool {
         let reasons: [Errno] = [
             .noSuchFileOrDirectory, .operationNotSupportedByDevice, .noSuchAddressOrDevice, .permissionDenied,

@@ -3,17 +3,18 @@
 
 internal import LinuxSystem
 
-/// Memory that the devices of an address space can reach. It is unmapped from the IOMMU when this goes, and only then
-/// is the memory let go.
+/// Memory that the devices of an address space can reach.
+///
+/// The `deinit` unmaps it from the IOMMU, and only then releases the memory.
 public final class VFIODMAMapping: Sendable {
-    /// Where devices see it.
+    /// The first address at which devices see it.
     public let iova: UInt64
     /// In bytes.
     public let size: UInt64
     private let space: VFIOAddressSpace
-    /// The groups that a container had: with its last group the kernel would drop the IOMMU and all mappings.
+    /// The groups in the container: with its last group the kernel would remove the IOMMU and all mappings.
     private let groups: OwnedList<VFIOGroup>
-    /// What they see a part of.
+    /// The memory, of which devices see a part.
     private let memory: Share<MemoryMapping>
 
     init(_ memory: MemoryMapping, part: Range<UInt64>, iova: UInt64, in space: VFIOAddressSpace) throws(VFIOError) {
@@ -44,10 +45,10 @@ public final class VFIODMAMapping: Sendable {
         self.space = space
     }
 
-    /// What devices see goes before the memory, and that before what the devices are in.
+    /// Unmaps it for the devices first, then releases the memory, then what the devices are in.
     deinit {
-        // Both refuse only what cuts a mapping in two (vfio_iommu_type1.c, iommufd/io_pagetable.c), and this is a whole
-        // one.
+        // Both calls refuse only a request that cuts a mapping in two (vfio_iommu_type1.c, iommufd/io_pagetable.c);
+        // this one is for a whole mapping.
         switch space {
         case .container(let container):
             try? container.calls.vfioUnmapDMA(container.rawValue, iova: iova, size: size)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What a device that is open can reach by DMA.
+/// What an open device can reach by DMA.
 public enum VFIOReach: Sendable {
-    /// What was mapped for the guest, and nothing else.
+    /// Only what was mapped for the guest.
     case guestMemory
     /// Nothing at all.
     case nothing
-    /// Whatever the hardware lets it: no IOMMU translates its addresses.
+    /// Everything that the hardware allows: no IOMMU translates its addresses.
     case hostMemory
 }

@@ -3,7 +3,9 @@
 
 internal import LinuxSystem
 
-/// An eventfd that is wired to an interrupt: signalled by it (trigger) or unmasking it. Undone when this goes.
+/// An eventfd that is connected to an interrupt: the interrupt signals it (trigger), or it unmasks the interrupt.
+///
+/// The `deinit` disconnects it.
 ///
 /// It keeps the eventfd and the device open.
 public final class VFIOWiring: Sendable {
@@ -20,7 +22,8 @@ public final class VFIOWiring: Sendable {
         _ action: VFIOInterruptAction, of interrupt: VFIOInterrupt, _ event: EventDescriptor, _ file: VFIODeviceFile
     ) throws(VFIOError) {
         let point = VFIODeviceFile.WiringPoint(action: action, index: interrupt.index)
-        // The kernel would replace a trigger silently, and the end of the first wiring would then undo the second.
+        // The kernel would replace a trigger without an error, and the end of the first wiring would then remove the
+        // second.
         guard file.claim(point) else {
             throw .alreadyWired(device: file.name, interrupt: interrupt.index, action)
         }
@@ -39,9 +42,9 @@ public final class VFIOWiring: Sendable {
         self.event = Share(event)
     }
 
-    /// The wiring goes before the eventfd, and that before the share of the device.
+    /// Removes the wiring first, then releases the eventfd, then the share of the device.
     deinit {
-        // Nothing is left to do when the kernel refuses: closing the device takes all wirings away.
+        // If the kernel refuses, nothing more can be done here: closing the device removes all wirings.
         try? file.attempt(.wireInterrupt(action, interrupt.index)) { device throws(Errno) in
             let index = UInt32(truncatingIfNeeded: interrupt.index)
             if action == .trigger {

@@ -9,21 +9,22 @@ public import LinuxSystem
 ///
 /// It keeps its group and container, or its address space, alive; mappings and wired interrupts keep it alive in turn.
 public final class VFIODevice: Sendable {
-    /// What sysfs says of it.
+    /// What sysfs reports about it.
     public let host: HostDevice
     /// What it can reach by DMA.
     public let reach: VFIOReach
-    /// Where what it can reach is mapped.
+    /// The address space in which its DMA is mapped.
     public var addressSpace: VFIOAddressSpace {
         switch file.anchor {
         case .group(let group): .container(group.container)
         case .space(let space): .iommufd(space)
         }
     }
-    /// The group that it was opened through; nil for a device that was opened by its own file.
+    /// The group through which it was opened; nil for a device that was opened by its own file.
     public var group: VFIOGroup? { if case .group(let group) = file.anchor { group } else { nil } }
-    /// The descriptor that KVM is told of (KVM_DEV_VFIO_FILE_ADD): the group's, or the device's own. It is valid for as
-    /// long as the device lives.
+    /// The descriptor for KVM_DEV_VFIO_FILE_ADD: the group's, or the device's own.
+    ///
+    /// It is valid for as long as the device lives.
     public var kvmFile: CInt { group?.rawValue ?? file.rawValue }
     /// Whether the kernel has a function to reset it.
     public let canReset: Bool
@@ -33,9 +34,9 @@ public final class VFIODevice: Sendable {
     public let interrupts: [VFIOInterrupt]
     private let file: VFIODeviceFile
 
-    /// Opens a device of `group` and reads what it has.
+    /// Opens a device of `group` and reads its regions and interrupts.
     ///
-    /// The kernel resets it, where it can, when its first descriptor opens and when its last one closes
+    /// The kernel resets the device, if it can, when its first descriptor is opened and when its last one is closed
     /// (vfio_platform_common.c).
     /// - Throws: `VFIOError.alreadyOpen`, `.notPlatformOrAMBA`, `.implausible`, `.failed`.
     public convenience init(_ host: HostDevice, in group: VFIOGroup) throws(VFIOError) {
@@ -48,8 +49,8 @@ public final class VFIODevice: Sendable {
     /// Opens a device by its own file, binds it to the iommufd of `space` and attaches it.
     /// - Parameters:
     ///   - file: its path.
-    ///   - handedIn: a descriptor of it, a copy of which is used instead of opening it.
-    /// - Throws: as the other, and `VFIOError.wrongDescriptor`.
+    ///   - handedIn: a descriptor of that file; a copy of it is used, and the file isn't opened.
+    /// - Throws: as the other initializer, and `VFIOError.wrongDescriptor`.
     convenience init(
         _ host: HostDevice, file: String, handedIn: CInt?, in space: IOAddressSpace, dma: VFIODMAMode
     ) throws(VFIOError) {
@@ -70,7 +71,7 @@ public final class VFIODevice: Sendable {
         guard !info.flags.isDisjoint(with: [.platform, .amba]) else {
             throw .notPlatformOrAMBA(device: host.name, flags: info.flags.rawValue)
         }
-        // Both limits are far over any real device; they keep a broken driver from filling memory here.
+        // Both limits are far above any real device; they keep a faulty driver from filling this process's memory.
         guard info.regionCount <= 64 else {
             throw .implausible(
                 device: host.name,
@@ -105,14 +106,16 @@ public final class VFIODevice: Sendable {
     }
 
     /// Puts the device into its reset state (VFIO_DEVICE_RESET).
-    /// - Throws: `VFIOError.failed`: EINVAL without a reset function, see `canReset`, or what that function gives.
+    /// - Throws: `VFIOError.failed`: EINVAL without a reset function (see `canReset`), or the error of that function.
     public func reset() throws(VFIOError) {
         try file.attempt(.reset) { device throws(Errno) in try file.calls.vfioReset(device) }
     }
 
     // MARK: Regions
 
-    /// Reads 1, 2, 4 or 8 bytes, little-endian, at `offset` of a region. The kernel does an 8-byte read as two of 4.
+    /// Reads 1, 2, 4 or 8 bytes, little-endian, at `offset` of a region.
+    ///
+    /// The kernel splits an 8-byte read into two of 4.
     /// - Throws: `VFIOError.invalidAccess` outside the region or of another size, `.shortTransfer`, `.failed`.
     public func read(_ region: VFIORegion, at offset: UInt64, size: Int) throws(VFIOError) -> UInt64 {
         let position = try filePosition(region, offset, size)
@@ -120,7 +123,7 @@ public final class VFIODevice: Sendable {
         var value: UInt64 = 0
         let count = try file.attempt(operation) { device throws(Errno) in
             try withUnsafeMutableBytes(of: &value) { bytes throws(Errno) in
-                // Safety: `filePosition` accepts no size over that of `value`.
+                // Safety: `filePosition` accepts no size above that of `value`.
                 try file.calls.pread(device, UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]), at: position)
             }
         }
@@ -136,14 +139,14 @@ public final class VFIODevice: Sendable {
         let littleEndian = value.littleEndian
         let count = try file.attempt(operation) { device throws(Errno) in
             try withUnsafeBytes(of: littleEndian) { bytes throws(Errno) in
-                // Safety: `filePosition` accepts no size over that of `littleEndian`.
+                // Safety: `filePosition` accepts no size above that of `littleEndian`.
                 try file.calls.pwrite(device, UnsafeRawBufferPointer(rebasing: bytes[..<size]), at: position)
             }
         }
         guard count == size else { throw .shortTransfer(device: host.name, operation, count: count) }
     }
 
-    /// Where an access lies in the device's descriptor.
+    /// The position of an access in the device's file.
     private func filePosition(_ region: VFIORegion, _ offset: UInt64, _ size: Int) throws(VFIOError) -> UInt64 {
         let (end, overflow) = offset.addingReportingOverflow(UInt64(max(size, 0)))
         guard [1, 2, 4, 8].contains(size), !overflow, end <= region.size else {
@@ -165,9 +168,10 @@ public final class VFIODevice: Sendable {
 
     // MARK: Interrupts
 
-    /// Signals `event` each time the interrupt fires, for as long as the result lives. An automasked interrupt stays
-    /// masked after it fired, also across wirings, until it is unmasked.
-    /// - Throws: `VFIOError.alreadyWired`, `.failed`: EBUSY when a driver of the host holds the line.
+    /// Signals `event` each time the interrupt fires, for as long as the result lives.
+    ///
+    /// An automasked interrupt stays masked after it fired until it is unmasked, even when it is wired anew.
+    /// - Throws: `VFIOError.alreadyWired`, `.failed`: EBUSY when a driver of the host uses the line.
     public func setTrigger(_ interrupt: VFIOInterrupt, _ event: EventDescriptor) throws(VFIOError) -> VFIOWiring {
         try VFIOWiring(.trigger, of: interrupt, event, file)
     }
@@ -182,15 +186,15 @@ public final class VFIODevice: Sendable {
     /// - Throws: `VFIOError.failed`: EINVAL for one that isn't maskable.
     public func unmask(_ interrupt: VFIOInterrupt) throws(VFIOError) { try perform(.unmask, interrupt) }
 
-    /// Keeps the interrupt from firing.
+    /// Masks the interrupt, so that it doesn't fire.
     /// - Throws: `VFIOError.failed`: EINVAL for one that isn't maskable.
     public func mask(_ interrupt: VFIOInterrupt) throws(VFIOError) { try perform(.mask, interrupt) }
 
-    /// Acts as if the hardware had raised the interrupt: VFIO's loop-back, for tests.
+    /// Acts as if the hardware had raised the interrupt (VFIO's loop-back); for tests.
     /// - Throws: `VFIOError.failed`.
     public func triggerLoopBack(_ interrupt: VFIOInterrupt) throws(VFIOError) { try perform(.trigger, interrupt) }
 
-    /// Takes the trigger down now, without waiting for its `VFIOWiring` to go.
+    /// Removes the trigger now, without waiting for the end of its `VFIOWiring`.
     /// - Throws: `VFIOError.failed`.
     public func disable(_ interrupt: VFIOInterrupt) throws(VFIOError) {
         try file.attempt(.disableInterrupt(interrupt.index)) { device throws(Errno) in

@@ -5,9 +5,10 @@ internal import HostDevices
 internal import LinuxSystem
 internal import Synchronization
 
-/// A device's descriptor and what keeps it usable: the part of `VFIODevice` that exists before its facts are read.
+/// A device's descriptor and what keeps it usable: the part of `VFIODevice` that exists before its regions and
+/// interrupts are read.
 final class VFIODeviceFile: Sendable {
-    /// Where the descriptor is from: the device's group, or its own file, bound to an iommufd and attached.
+    /// How the descriptor was opened: through the device's group, or by its own file, bound to an iommufd and attached.
     enum Anchor: Sendable {
         case group(VFIOGroup)
         case space(IOAddressSpace)
@@ -19,12 +20,12 @@ final class VFIODeviceFile: Sendable {
     private let descriptor: OwnedDescriptor
     private let isAttached = Atomic<Bool>(false)
 
-    /// One end of an interrupt that an eventfd can be wired to.
+    /// One of the two actions of an interrupt that an eventfd can be wired to.
     struct WiringPoint: Hashable {
         let action: VFIOInterruptAction
         let index: Int
     }
-    /// The ends that are wired. Owned by this object, guarded by the lock.
+    /// The points that are wired. Owned by this object, guarded by the lock.
     private let wired = Mutex<Set<WiringPoint>>([])
 
     init(_ host: HostDevice, in group: VFIOGroup) throws(VFIOError) {
@@ -45,7 +46,7 @@ final class VFIODeviceFile: Sendable {
         anchor = .group(group)
     }
 
-    /// Opens the device's own file, or takes `handedIn` over, and puts the device into `space`.
+    /// Opens the device's own file, or takes over `handedIn`, and attaches the device to `space`.
     init(
         _ host: HostDevice, file: String, handedIn: CInt?, in space: IOAddressSpace
     ) throws(VFIOError) {
@@ -72,16 +73,17 @@ final class VFIODeviceFile: Sendable {
         self.name = name
         self.calls = calls
         anchor = .space(space)
-        // From here on a throw runs deinit, which undoes what was done. Closing ends the bond with the iommufd.
+        // From here on a throw runs deinit, which undoes the previous steps. Closing the descriptor unbinds it from the
+        // iommufd.
         let raw = descriptor.rawValue
         try VFIO.attempt(.bind(group, file: file), name, try calls.vfioBind(raw, iommufd: iommufd.rawValue))
         try VFIO.attempt(.attach(group), name, try calls.vfioAttach(raw, addressSpace: space.id))
         isAttached.store(true, ordering: .relaxed)
     }
 
-    /// Before its share of the group or the address space goes.
+    /// Detached and closed before its share of the group or the address space is released.
     deinit {
-        // Closing does it too, but not while somebody else has a copy of the descriptor.
+        // Closing detaches it too, but not while another process has a copy of the descriptor.
         if isAttached.load(ordering: .relaxed) { try? calls.vfioDetach(descriptor.rawValue) }
         descriptor.close()
         switch anchor {
@@ -93,7 +95,7 @@ final class VFIODeviceFile: Sendable {
     /// The number, for KVM_DEV_VFIO_FILE_ADD.
     var rawValue: CInt { descriptor.rawValue }
 
-    /// Reserves an end for one wiring; false when it has one.
+    /// Reserves a point for one wiring; false when it is already wired.
     func claim(_ point: WiringPoint) -> Bool { wired.withLock { $0.insert(point).inserted } }
 
     func unclaim(_ point: WiringPoint) { wired.withLock { _ = $0.remove(point) } }
@@ -108,7 +110,7 @@ final class VFIODeviceFile: Sendable {
     }
 }
 
-/// Evaluates `body`, turning what it throws into an error about `device`.
+/// Evaluates `body`; an errno that it throws becomes an error about `device`.
 @discardableResult
 func attempt<Result>(
     _ operation: VFIOOperation, _ device: String, _ body: @autoclosure () throws(Errno) -> Result

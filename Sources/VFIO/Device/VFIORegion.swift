@@ -16,20 +16,20 @@ public struct VFIORegion: Equatable, Sendable {
         public static let read = Access(rawValue: 1 << 0)
         /// It can be written.
         public static let write = Access(rawValue: 1 << 1)
-        /// It can be mapped: the kernel grants it when address and size are on page boundaries.
+        /// It can be mapped: the kernel allows it when address and size are multiples of the page size.
         public static let map = Access(rawValue: 1 << 2)
     }
 
-    /// Its number, counted from 0: for a platform device that of the `reg` entry.
+    /// Its number, counted from 0; for a platform device, that of the entry in `reg`.
     public let index: Int
     /// Its length in bytes.
     public let size: UInt64
-    /// Where it begins in the device's descriptor, in bytes.
+    /// Its offset in the device's file, in bytes.
     public let fileOffset: UInt64
-    /// What can be done with it.
+    /// How it can be accessed.
     public let access: Access
 
-    /// Puts the four together.
+    /// Combines the four.
     public init(index: Int, size: UInt64, fileOffset: UInt64, access: Access) {
         self.index = index
         self.size = size
@@ -37,16 +37,18 @@ public struct VFIORegion: Equatable, Sendable {
         self.access = access
     }
 
-    /// Whether `VFIODevice.map` can give it to a guest: mappings are readable and writable, and in whole pages of the
-    /// host.
+    /// Whether `VFIODevice.map` can map it for a guest.
+    ///
+    /// Mappings are readable and writable, and consist of whole pages of the host.
     public var canMap: Bool {
         access.isSuperset(of: [.read, .write, .map]) && size > 0 && size % MemoryMapping.pageSize == 0
     }
 
-    /// Why a device can't have such a region, or nil. One without any bytes is fine: boards have such blocks, and
-    /// nobody accesses them.
+    /// Why a device can't have such a region; nil if it can.
+    ///
+    /// An empty region is allowed: some boards have them, and nothing accesses them.
     var problem: String? {
-        // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far over any real device.
+        // The widest physical address of an arm64 host without LPA2 (Arm ARM D8.1.6), far above any real device.
         let limit: UInt64 = 1 << 48
         if size > limit { return "region \(index) has an impossible size of \(hex(size)) bytes" }
         let (end, overflow) = fileOffset.addingReportingOverflow(size)

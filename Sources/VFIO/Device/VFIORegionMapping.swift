@@ -3,14 +3,16 @@
 
 public import LinuxSystem
 
-/// A device's region in this process's address space. It keeps the device open, and is unmapped when it goes.
+/// A device's region in this process's address space.
+///
+/// It keeps the device open, and unmaps the region in its `deinit`.
 public final class VFIORegionMapping: Sendable {
-    /// What is mapped.
+    /// The region that is mapped.
     public let region: VFIORegion
-    /// Whose it is.
+    /// The device of the region.
     public let device: VFIODevice
-    /// Where it is. Who keeps it longer than this object keeps the mapping, but not `device`. Nil only while this
-    /// object goes.
+    /// The mapped memory. A share of it that outlives this object keeps the mapping, but not `device`. Nil only during
+    /// `deinit`.
     public var memory: MemoryMapping? { mapped.object }
     private let mapped: Share<MemoryMapping>
 
@@ -20,6 +22,6 @@ public final class VFIORegionMapping: Sendable {
         mapped = Share(memory)
     }
 
-    /// Before its share of the device goes.
+    /// Unmapped before its share of the device is released.
     deinit { mapped.release() }
 }

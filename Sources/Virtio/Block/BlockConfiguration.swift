@@ -5,10 +5,10 @@
 ///
 /// - SeeAlso: virtio 1.2, 5.2.4 Device configuration layout
 struct BlockConfiguration: Equatable, Sendable {
-    /// All of it, up to the fields of secure erase, which no drive offers.
+    /// The whole space, up to the fields of secure erase, which no drive offers.
     let bytes: [UInt8]
 
-    /// - Parameter queueSize: a request has as many descriptors at most, two of them for header and status.
+    /// - Parameter queueSize: the largest number of descriptors of a request; header and status use two of them.
     init(_ geometry: DriveGeometry, queueCount: Int, queueSize: UInt16) {
         var bytes: [UInt8] = []
         func append<Number: FixedWidthInteger>(_ number: Number) {

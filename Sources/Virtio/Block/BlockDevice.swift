@@ -7,13 +7,13 @@ public import DeviceTree
 internal import LinuxSystem
 public import PlatformBus
 
-/// A drive of the guest's: a virtio block device on a file or a block device of the host's.
+/// A drive of the guest: a virtio block device on a file or a block device of the host.
 ///
 /// - SeeAlso: virtio 1.2, 5.2 Block Device
 public struct BlockDevice: BoardDevice {
-    /// The most queues that a drive has; each has a thread.
+    /// The largest number of queues of a drive; each has a thread.
     public static let queueLimit = 4
-    /// The greatest size of each queue, and so the most buffers of a request, in descriptors.
+    /// The largest size of each queue in descriptors; also the largest number of buffers of a request.
     static let queueSize: UInt16 = 256
     /// The device's number (virtio 1.2, 5 Device Types).
     static let deviceID: UInt32 = 2
@@ -22,7 +22,7 @@ public struct BlockDevice: BoardDevice {
     public var name: String { "drive \(id)" }
     /// A slot for the registers.
     public var windows: [WindowRequest] { [VirtioSlot.window(slot)] }
-    /// One for all queues.
+    /// One interrupt for all queues.
     public var lines: [InterruptTrigger] { [.edge] }
 
     private let id: String
@@ -34,10 +34,10 @@ public struct BlockDevice: BoardDevice {
     private let queueCount: Int
 
     /// - Parameters:
-    ///   - id: what the configuration calls it; the guest sees the first 20 bytes as its serial number.
+    ///   - id: its name in the configuration; the guest sees the first 20 bytes as its serial number.
     ///   - slot: its number among the virtio devices of the board, from 0.
-    ///   - limits: how much the guest may read and write in a time; nil for any amount.
-    ///   - vcpuCount: it has a queue for each vCPU, up to `queueLimit`.
+    ///   - limits: the limits of the guest's reads and writes; nil for none.
+    ///   - vcpuCount: it gets a queue for each vCPU, up to `queueLimit`.
     public init(
         id: String, slot: Int, file: DriveFile, cache: DriveCache, engine: DriveEngine, limits: RateLimits? = nil,
         vcpuCount: Int
@@ -70,13 +70,13 @@ public struct BlockDevice: BoardDevice {
         }
     }
 
-    /// What a drive of this kind can be asked for.
+    /// The limits of requests to this drive.
     var limits: BlockRequest.Limits {
         BlockRequest.Limits(
             sectorCount: file.geometry.sectorCount, isReadOnly: file.isReadOnly, flushes: cache == .writeback)
     }
 
-    /// What GET_ID gives: 20 bytes, with zeroes behind the name (virtio 1.2, 5.2.6).
+    /// The answer to GET_ID: 20 bytes, with zeroes after the name (virtio 1.2, 5.2.6).
     private var serialNumber: [UInt8] {
         let bytes = id.utf8.prefix(20)
         return Array(bytes) + [UInt8](repeating: 0, count: 20 - bytes.count)

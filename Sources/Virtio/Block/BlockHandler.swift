@@ -3,12 +3,12 @@
 
 internal import LinuxSystem
 
-/// Serves the requests of one queue of a drive, one after the other, by the thread that waits for each.
+/// Handles the requests of one queue of a drive, one after the other, on the queue's thread, which waits for each.
 ///
-/// Ownership: the queue's thread alone calls it; several queues share the file, which allows that.
+/// Ownership: only the queue's thread calls it; several queues share the file, which allows that.
 /// - SeeAlso: virtio 1.2, 5.2.6 Device Operation
 final class BlockHandler: RequestHandler {
-    /// How many failures of a drive are written to the log.
+    /// How many errors of a drive are logged.
     private static let reportLimit: UInt64 = 8
 
     private let file: DriveFile
@@ -16,15 +16,15 @@ final class BlockHandler: RequestHandler {
     private let name: String
     private let identity: [UInt8]
     private let log: Log
-    /// Of the drive, over all its queues; nil without limits.
+    /// The limits of the drive, over all its queues; nil for none.
     private let limiter: RateLimiter?
-    /// Room for a header or a range, where the guest can't change it: an address, as pointers aren't sendable.
+    /// Memory for a header or a range, which the guest can't change: an address, because pointers aren't sendable.
     private let scratch: UInt
 
     /// - Parameters:
-    ///   - name: the drive's in messages.
-    ///   - identity: what the guest gets as the drive's serial number.
-    ///   - limiter: shared by the drive's queues; nil without limits.
+    ///   - name: the drive's name in messages.
+    ///   - identity: the drive's serial number for the guest.
+    ///   - limiter: shared by the drive's queues; nil for no limits.
     init(
         _ file: DriveFile, _ limits: BlockRequest.Limits, name: String, identity: [UInt8],
         limiter: RateLimiter? = nil, log: Log
@@ -38,14 +38,14 @@ final class BlockHandler: RequestHandler {
         scratch = UInt(bitPattern: UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 16))
     }
 
-    // Safety: the address is that of the 16 bytes that init has allocated, and deinit, after all other uses, frees.
+    // Safety: init allocated the 16 bytes at this address, and deinit frees them after all other uses.
     private var memory: UnsafeMutableRawPointer { UnsafeMutableRawPointer(bitPattern: scratch).unsafelyUnwrapped }
 
     deinit { memory.deallocate() }
 
     func delay(of request: borrowing DescriptorChain) -> UInt64 {
         guard let limiter else { return 0 }
-        // Without header and status.
+        // Without the header and the status.
         let byteCount = request.readableCount + request.writableCount
         return limiter.delay(byteCount: byteCount - min(byteCount, UInt64(BlockRequest.Header.byteCount) + 1))
     }
@@ -63,7 +63,7 @@ final class BlockHandler: RequestHandler {
         } catch {
             status.pointee = error.rawValue
         }
-        // The status is the last byte; no overflow: a chain has less than 4 GiB.
+        // The status is the last byte. No overflow: a chain has less than 4 GiB.
         return written + 1
     }
 
@@ -103,7 +103,7 @@ final class BlockHandler: RequestHandler {
         UInt32(truncatingIfNeeded: identity.withUnsafeBytes { chain.write($0) })
     }
 
-    /// A range that is none fails the request, whatever was done before it.
+    /// An invalid range fails the request, even after other ranges were handled.
     private func discard(
         _ count: Int, _ chain: inout DescriptorChain, _ request: BlockRequest
     ) throws(BlockRequest.Status) {
@@ -126,7 +126,7 @@ final class BlockHandler: RequestHandler {
         }
     }
 
-    /// Does the host's part of a request; its errors are the guest's I/O errors.
+    /// Performs the host's part of a request; an error becomes an I/O error for the guest.
     private func attempt(_ request: BlockRequest, _ body: () throws(Errno) -> Void) throws(BlockRequest.Status) {
         do throws(Errno) { try body() } catch {
             fail(request, error)
@@ -143,7 +143,7 @@ final class BlockHandler: RequestHandler {
 }
 
 extension BlockRequest {
-    /// What the request is, for messages.
+    /// The kind of request, for messages.
     var what: String {
         switch self {
         case .read(let offset): "a read at byte \(offset)"

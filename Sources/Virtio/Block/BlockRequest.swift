@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What a guest asks a drive for, checked against the drive.
+/// A guest's request to a drive, checked against the drive's limits.
 ///
 /// - SeeAlso: virtio 1.2, 5.2.6 Device Operation
 enum BlockRequest: Equatable, Sendable {
-    /// All of the data is read from `offset` on, in bytes.
+    /// Read all of the data from `offset` on, in bytes.
     case read(offset: UInt64)
-    /// All of the data is written from `offset` on, in bytes.
+    /// Write all of the data from `offset` on, in bytes.
     case write(offset: UInt64)
     case flush
-    /// The drive's name, 20 bytes.
+    /// Return the drive's name, 20 bytes.
     case identify
-    /// So many ranges follow, whose data isn't needed any more.
+    /// The data of this many ranges isn't needed any more; the ranges follow.
     case discard(rangeCount: Int)
-    /// So many ranges follow, which are to read as zeroes.
+    /// Make this many ranges read as zeroes; the ranges follow.
     case writeZeroes(rangeCount: Int)
 
     /// The last byte of a request.
@@ -32,33 +32,33 @@ enum BlockRequest: Equatable, Sendable {
         let sector: UInt64
     }
 
-    /// A part of a drive, in bytes, as a discard or a write of zeroes names it.
+    /// A part of a drive, in bytes, as a request to discard or to write zeroes gives it.
     struct Part: Equatable, Sendable {
-        /// The bytes that name it.
+        /// The length of its form in a request, in bytes.
         static let byteCount = 16
 
         let offset: UInt64
         let count: UInt64
-        /// Whether its space may be given back.
+        /// Whether its space may be freed.
         let mayUnmap: Bool
     }
 
-    /// What a drive can do.
+    /// The limits of requests to a drive.
     struct Limits: Equatable, Sendable {
         /// In sectors of 512 bytes.
         let sectorCount: UInt64
         let isReadOnly: Bool
         let flushes: Bool
 
-        /// How many ranges a request may name.
+        /// The largest number of ranges in a request.
         static let rangeCount = 16
-        /// The greatest size of a range, in sectors: 1 GiB.
+        /// The largest size of a range, in sectors: 1 GiB.
         static let rangeSectors: UInt32 = 1 << 21
     }
 
     /// - Parameters:
-    ///   - readable: how many bytes follow the header for the device to read.
-    ///   - writable: how many bytes there are for the device to write, without the status.
+    ///   - readable: how many bytes that the device reads follow the header.
+    ///   - writable: how many bytes the device can write, without the status.
     /// - Throws: the status that the guest gets.
     init(_ header: Header, readable: UInt64, writable: UInt64, _ limits: Limits) throws(Status) {
         switch header.type {
@@ -83,7 +83,7 @@ enum BlockRequest: Equatable, Sendable {
         guard byteCount.isMultiple(of: DriveGeometry.sectorSize), sector <= limits.sectorCount,
             byteCount / DriveGeometry.sectorSize <= limits.sectorCount - sector
         else { throw .failed }
-        // No overflow: the drive has as many bytes.
+        // No overflow: the drive has at least this many bytes.
         return sector * DriveGeometry.sectorSize
     }
 
@@ -97,7 +97,7 @@ enum BlockRequest: Equatable, Sendable {
 
 extension BlockRequest.Part {
     /// - Parameters:
-    ///   - flags: bit 0 lets the device give the space back, which a discard needn't be told.
+    ///   - flags: bit 0 allows the device to free the space; for a discard it always may.
     /// - Throws: the status that the guest gets.
     init(
         sector: UInt64, sectorCount: UInt32, flags: UInt32, isDiscard: Bool, _ limits: BlockRequest.Limits
@@ -106,7 +106,7 @@ extension BlockRequest.Part {
         guard sectorCount <= BlockRequest.Limits.rangeSectors, sector <= limits.sectorCount,
             UInt64(sectorCount) <= limits.sectorCount - sector
         else { throw .failed }
-        // No overflow: the drive has as many bytes.
+        // No overflow: the drive has at least this many bytes.
         self.init(
             offset: sector * DriveGeometry.sectorSize, count: UInt64(sectorCount) * DriveGeometry.sectorSize,
             mayUnmap: isDiscard || flags & 1 != 0)

@@ -3,15 +3,15 @@
 
 internal import Synchronization
 
-/// What a guest has done with a drive, over all its starts.
+/// The counts of a guest's requests to a drive, over all its starts.
 public struct DriveCounts: Equatable, Sendable, Encodable {
-    /// Requests that read.
+    /// Read requests.
     public var reads: UInt64 = 0
-    /// Requests that wrote.
+    /// Write requests.
     public var writes: UInt64 = 0
-    /// Requests to have the data on the disk.
+    /// Flush requests.
     public var flushes: UInt64 = 0
-    /// Requests to give space back or to write zeroes.
+    /// Requests to free space or to write zeroes.
     public var discards: UInt64 = 0
     /// Bytes that were read.
     public var bytesRead: UInt64 = 0
@@ -26,11 +26,11 @@ public struct DriveCounts: Equatable, Sendable, Encodable {
         case bytesWritten = "bytes_written"
     }
 
-    /// Of a drive that nothing was done with.
+    /// Starts with zeros.
     public init() {}
 }
 
-/// Counts what the queues of a drive do. Any thread may count; a reader sees each count as it is at some moment.
+/// Counts the requests of a drive's queues. Any thread may count. A reader gets each count as it is at some moment.
 final class DriveCounter: Sendable {
     let reads = Atomic<UInt64>(0)
     let writes = Atomic<UInt64>(0)
@@ -40,7 +40,7 @@ final class DriveCounter: Sendable {
     let bytesWritten = Atomic<UInt64>(0)
     let errors = Atomic<UInt64>(0)
 
-    /// Counts what `request` asks for; `byteCount` is that of its data.
+    /// Counts `request`; `byteCount` is the length of its data.
     func note(_ request: BlockRequest, byteCount: UInt64) {
         switch request {
         case .read:
@@ -55,7 +55,7 @@ final class DriveCounter: Sendable {
         }
     }
 
-    /// Counts a request that failed; returns how many there are by now.
+    /// Counts a failed request; returns the new count.
     func noteError() -> UInt64 { errors.wrappingAdd(1, ordering: .relaxed).newValue }
 
     var counts: DriveCounts {

@@ -3,17 +3,17 @@
 
 public import LinuxSystem
 
-/// Why a drive can't be had, and what to do; `key` is the JSON path of the key that names the file.
+/// Why a drive can't be used, and what to do; `key` is the JSON path of the key that names the file.
 public enum DriveError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A call failed, by its name.
+    /// A call failed; its name is given.
     case call(String, key: String, path: String, errno: Errno)
-    /// It is neither a regular file nor a block device.
+    /// The file is neither a regular file nor a block device.
     case kind(FileKind, key: String, path: String)
-    /// The guest may write to the drive, and this process may not write to the file.
+    /// The guest may write to the drive, but this process may not write to the file.
     case readOnly(key: String, path: String, errno: Errno)
-    /// Another program, or another drive, has it open for itself.
+    /// Another program, or another drive, has locked it.
     case locked(key: String, path: String, isReadOnly: Bool)
-    /// It has no sector, or its last one isn't whole; in bytes.
+    /// It has no sector, or its last sector is incomplete; in bytes.
     case size(UInt64, key: String, path: String)
 
     /// What failed, on what, why, and what to do.

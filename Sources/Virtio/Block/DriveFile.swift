@@ -3,17 +3,18 @@
 
 public import LinuxSystem
 
-/// The file or block device behind a drive, open and locked: a guest that is started again has the same, whatever is
-/// at its path then.
+/// The file or block device of a drive, open and locked.
 ///
-/// Ownership: immutable but for its counter, which guards itself; any thread may read and write. Its owner closes it
+/// A restarted guest uses the same file, even if its path names another by then.
+///
+/// Ownership: immutable except for its counter, which is atomic; any thread may read and write. Its owner closes it
 /// when no queue's thread is left.
 public final class DriveFile: Sendable {
-    /// Its path, as the configuration has it.
+    /// Its path in the configuration.
     public let path: String
-    /// Whether the guest may only read.
+    /// Whether the guest can only read it.
     public let isReadOnly: Bool
-    /// Its size in bytes, when it was opened.
+    /// Its size in bytes at the time of opening.
     public var size: UInt64 { geometry.sectorCount * DriveGeometry.sectorSize }
     let geometry: DriveGeometry
     let counter = DriveCounter()
@@ -21,7 +22,9 @@ public final class DriveFile: Sendable {
     private let descriptor: OwnedDescriptor
     private let system: any SystemCalls
 
-    /// Opens and locks the file: shared for a guest that only reads, otherwise for this drive alone.
+    /// Opens and locks the file.
+    ///
+    /// The lock is shared for a guest that only reads; otherwise it is exclusive.
     /// - Parameter key: the JSON path of the key that names it, for error texts.
     /// - Throws: `DriveError`.
     public init(_ path: String, key: String, isReadOnly: Bool, system: any SystemCalls) throws(DriveError) {
@@ -66,7 +69,7 @@ public final class DriveFile: Sendable {
         case .permissionDenied, .notPermitted, .readOnlyFileSystem, .textFileBusy:
             return isReadOnly
                 ? .call("open", key: key, path: path, errno: errno) : .readOnly(key: key, path: path, errno: errno)
-        // open(2) says no more of a directory that is to be written to, and of a socket.
+        // For a directory opened for writing, and for a socket, open(2) gives only these errors.
         case .isDirectory, .noSuchAddressOrDevice:
             if let kind = try? system.fileKind(path), kind == .directory || kind == .socket {
                 return .kind(kind, key: key, path: path)
@@ -80,34 +83,34 @@ public final class DriveFile: Sendable {
         guard size > 0, size.isMultiple(of: DriveGeometry.sectorSize) else { throw .size(size, key: key, path: path) }
     }
 
-    /// Closes it now, which ends the lock. A second call does nothing.
+    /// Closes it now, which releases the lock. A second call does nothing.
     public func close() { descriptor.close() }
 
-    /// What the guest has done with it so far.
+    /// The counts of the guest's requests so far.
     public var counts: DriveCounts { counter.counts }
 
     // MARK: Requests
 
-    /// Fills all of `segments`, which change meanwhile.
-    /// - Throws: what preadv2(2) gives; EIO where the file has become too short.
+    /// Fills all of `segments`, and changes them meanwhile.
+    /// - Throws: the errors of preadv2(2); EIO when the file has become too short.
     func read(into segments: UnsafeMutableBufferPointer<MemorySegment>, at offset: UInt64) throws(Errno) {
         try transfer(segments, at: offset) { (rest, position) throws(Errno) in
             try system.read(descriptor.rawValue, into: rest, at: position)
         }
     }
 
-    /// Writes all of `segments`, which change meanwhile.
-    /// - Throws: what pwritev2(2) gives: ENOSPC, EIO.
+    /// Writes all of `segments`, and changes them meanwhile.
+    /// - Throws: the errors of pwritev2(2): ENOSPC, EIO.
     func write(from segments: UnsafeMutableBufferPointer<MemorySegment>, at offset: UInt64) throws(Errno) {
         try transfer(segments, at: offset) { (rest, position) throws(Errno) in
             try system.write(descriptor.rawValue, from: rest, at: position)
         }
     }
 
-    /// The kernel's limit on the pieces of one call (IOV_MAX, include/uapi/linux/uio.h).
+    /// The kernel's limit of segments in one call (IOV_MAX, include/uapi/linux/uio.h).
     private static let segmentLimit = 1024
 
-    /// Calls until everything is done: the kernel may do a part at a time.
+    /// Repeats the call until everything is transferred: the kernel may transfer only a part.
     private func transfer(
         _ segments: UnsafeMutableBufferPointer<MemorySegment>, at offset: UInt64,
         _ call: (UnsafeBufferPointer<MemorySegment>, UInt64) throws(Errno) -> Int
@@ -133,10 +136,10 @@ public final class DriveFile: Sendable {
         }
     }
 
-    /// Has all that was written on the disk.
+    /// Writes all data to the disk.
     func flush() throws(Errno) { try system.synchronizeData(descriptor.rawValue) }
 
-    /// Gives the space of a part back, if the file system or the device can.
+    /// Frees the space of a part, if the file system or the device supports it.
     func discard(_ part: BlockRequest.Part) throws(Errno) {
         if part.count == 0 { return }
         do throws(Errno) {
@@ -146,11 +149,11 @@ public final class DriveFile: Sendable {
                 try system.punchHole(descriptor.rawValue, at: part.offset, count: part.count)
             }
         } catch .notSupported {
-            // It was a hint.
+            // Only a hint, so it needn't be supported.
         }
     }
 
-    /// Makes a part read as zeroes, by the fastest way that there is.
+    /// Makes a part read as zeroes, in the fastest supported way.
     func writeZeroes(_ part: BlockRequest.Part) throws(Errno) {
         if part.count == 0 { return }
         if isBlockDevice { return try system.zeroBlocks(descriptor.rawValue, at: part.offset, count: part.count) }
@@ -165,10 +168,10 @@ public final class DriveFile: Sendable {
         try writeZeroesByHand(part)
     }
 
-    /// For file systems that know no ranges of zeroes, such as tmpfs.
+    /// For file systems that don't support ranges of zeroes, such as tmpfs.
     private func writeZeroesByHand(_ part: BlockRequest.Part) throws(Errno) {
         let zeroes = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 16, alignment: 4096)
-        // Safety: nothing but the calls below has the buffer.
+        // Safety: only the calls below use the buffer.
         defer { zeroes.deallocate() }
         zeroes.initializeMemory(as: UInt8.self, repeating: 0)
         var (offset, left) = (part.offset, part.count)

@@ -5,20 +5,20 @@ internal import LinuxSystem
 
 /// The sizes of a drive.
 struct DriveGeometry: Equatable, Sendable {
-    /// What sectors are everywhere in virtio, in bytes (virtio 1.2, 5.2).
+    /// The size of a sector in bytes, everywhere in virtio (virtio 1.2, 5.2).
     static let sectorSize: UInt64 = 512
 
     /// In sectors of 512 bytes, at least one.
     let sectorCount: UInt64
-    /// The unit that the guest reads and writes in, in bytes: a power of two from 512 up.
+    /// The unit of the guest's reads and writes, in bytes: a power of two, at least 512.
     var blockSize: UInt32 = 512
-    /// The unit that the host's disk works in, in bytes: `blockSize` times a power of two.
+    /// The unit of the host's disk, in bytes: `blockSize` times a power of two.
     var physicalBlockSize: UInt32 = 4096
 
-    /// Of a regular file: the host's pages are what its file systems work in.
+    /// The geometry of a regular file: the host's file systems use the host's page size.
     init(sectorCount: UInt64) { self.sectorCount = sectorCount }
 
-    /// Of a block device; what it says of its blocks counts where it makes sense.
+    /// The geometry of a block device; the reported block sizes are used if they are plausible.
     init(_ device: BlockGeometry) {
         sectorCount = device.size / Self.sectorSize
         let logical = device.logicalBlockSize

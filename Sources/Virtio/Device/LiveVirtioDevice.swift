@@ -7,20 +7,21 @@ internal import KVM
 internal import LinuxSystem
 internal import PlatformBus
 
-/// A virtio device of a machine that exists: on the bus, with its kicks and its interrupt wired in KVM, and a thread for
-/// each queue.
+/// A virtio device of a machine that exists: it is on the bus, its kicks and its interrupt are wired in KVM, and each
+/// queue has a thread.
 ///
-/// Ownership: immutable; `registers` guards itself.
+/// Ownership: immutable; `registers` has its own locks.
 final class LiveVirtioDevice: LiveDevice {
     private let registers: VirtioRegisters
-    /// Oldest first: the interrupt's eventfd and its wire, each queue's eventfd and its wire, the place on the bus.
+    /// Oldest first: the interrupt's eventfd and its route, each queue's eventfd and its ioeventfd, the attachment to
+    /// the bus.
     private let resources: ResourceStack
 
     /// - Parameters:
-    ///   - name: the device's in messages.
+    ///   - name: the device's name in messages.
     ///   - threads: the beginning of the threads' names, at most 13 bytes.
-    ///   - chainLimit: the greatest number of descriptors of a request.
-    ///   - handler: makes what handles a queue's requests.
+    ///   - chainLimit: the largest number of descriptors of a request.
+    ///   - handler: creates the handler of a queue's requests.
     /// - Throws: `BoardDeviceError.bus`, `.kvm`, `.call`.
     init(
         _ name: String, threads: String, _ identity: Transport.Identity, chainLimit: Int, at place: Place,
@@ -50,7 +51,7 @@ final class LiveVirtioDevice: LiveDevice {
         resources = stack
     }
 
-    /// Gives each queue its eventfd, its wire and its thread.
+    /// Creates the eventfd, the ioeventfd and the thread of each queue.
     private static func addQueues(
         to registers: VirtioRegisters, _ stack: inout ResourceStack, threads: String, count: Int, chainLimit: Int,
         at place: Place, in context: DeviceContext, handler: () -> any RequestHandler
@@ -77,7 +78,7 @@ final class LiveVirtioDevice: LiveDevice {
         do { return try EventDescriptor(of: context.system) } catch { throw .call("eventfd", errno: error) }
     }
 
-    /// The threads go first, and then what they used, newest first.
+    /// Ends the threads first, then releases what they used, newest first.
     deinit {
         registers.end()
         resources.releaseAll()
@@ -88,19 +89,19 @@ final class LiveVirtioDevice: LiveDevice {
     func quiesce() { registers.silence() }
 }
 
-/// Where virtio devices go, and what the guest's device tree says of them.
+/// The places of virtio devices, and their device-tree nodes.
 enum VirtioSlot {
-    /// The first of them: between the board's own devices and the platform bus.
+    /// The first slot: between the board's own devices and the platform bus.
     private static let base: UInt64 = 0x0A00_0000
 
     /// The window of the device with this number.
     static func window(_ number: Int) -> WindowRequest {
-        // Each on a page of its own, so that a later one may be mapped by itself.
+        // Each is on its own page, so that a later version may map it alone.
         let address = base &+ (UInt64(clamping: number) &* BusMap.minimumAlignment)
         return WindowRequest(size: VirtioRegisters.byteCount, .preferred(GuestAddress(address)))
     }
 
-    /// The node of a device.
+    /// The device-tree node of a device.
     ///
     /// - SeeAlso: Devicetree binding virtio/mmio.yaml
     static func node(at place: Place) -> Node {

@@ -4,23 +4,23 @@
 internal import LinuxSystem
 internal import Synchronization
 
-/// A queue's thread: waits for the guest's kicks, handles what is in the queue, and tells the guest of it.
+/// A queue's thread: waits for the guest's kicks, handles the requests, and notifies the guest.
 ///
-/// Its orders come from the device: start, stop, pause, resume, end. The thread looks for new ones after each request
-/// and on each kick; whoever gives one signals the same eventfd as the guest.
+/// The device gives it orders: start, stop, pause, resume, end. The thread looks for new orders after each request and
+/// on each kick; an order signals the same eventfd as the guest.
 ///
 /// Ownership: `orders` is under its lock, and the thread signals `change` after it has followed them. The queue, the
-/// chain and the handler belong to the thread. `thread` is under its lock, as one caller joins it.
+/// chain and the handler belong to the thread. `thread` is under its lock, because only one caller may join it.
 final class QueueWorker: Sendable {
-    /// What the thread needs, and lets go of at its end.
+    /// The parts that the thread uses, and releases at its end.
     struct Parts: Sendable {
         let memory: QueueMemory
         let handler: any RequestHandler
-        /// The greatest number of descriptors of a request.
+        /// The largest number of descriptors of a request.
         let chainLimit: Int
-        /// Tells the guest that there is something in the used ring.
+        /// Notifies the guest of entries in the used ring.
         let interrupt: @Sendable () -> Void
-        /// Takes what was wrong with the queue, which is stopped then.
+        /// Called with the fault of the queue, which is stopped then.
         let fail: @Sendable (QueueFault) -> Void
         let system: any SystemCalls
     }
@@ -28,32 +28,32 @@ final class QueueWorker: Sendable {
     private struct Orders {
         /// The queue to work on; nil for none.
         var layout: SplitQueue.Layout?
-        /// Which start or stop `layout` is of.
+        /// The number of the start or stop that set `layout`.
         var epoch: UInt64 = 0
         var isPaused = false
         var hasEnd = false
-        /// How many orders were given.
+        /// The number of orders that were given.
         var given: UInt64 = 0
-        /// How many of them the thread has followed.
+        /// The number of orders that the thread has followed.
         var followed: UInt64 = 0
     }
 
-    /// How many requests are handled before the guest is told of them.
+    /// After how many requests the guest is notified.
     private static let batchLimit = 32
 
     private let orders = Mutex(Orders())
     private let hasOrders = Atomic<Bool>(false)
     private let change = ChangeSignal()
-    /// Signalled by the guest's kicks and with each order.
+    /// Signalled by the guest's kicks and by each order.
     private let kick: Share<EventDescriptor>
     private let thread: Mutex<SystemThread?>
 
-    /// Starts the thread, which waits.
-    /// - Throws: EAGAIN when the limit on threads is reached.
+    /// Starts the thread, which waits for orders.
+    /// - Throws: EAGAIN when the limit of threads is reached.
     init(name: String, kick: EventDescriptor, _ parts: Parts) throws(Errno) {
         self.kick = Share(kick)
         thread = Mutex(nil)
-        // No signal for the process is for this thread: they go to the event loop, which isn't there yet.
+        // Signals for the process must not go to this thread, but to the event loop, which doesn't run yet.
         let before = parts.system.blockAllSignals()
         defer { parts.system.restoreSignals(before) }
         let started = try SystemThread(name: name) { [self] in run(kick, parts) }
@@ -62,7 +62,7 @@ final class QueueWorker: Sendable {
 
     // MARK: Orders
 
-    /// Has the thread work on a queue, from its beginning. It returns at once.
+    /// Makes the thread work on a queue, from its beginning. Returns at once.
     func start(_ layout: SplitQueue.Layout) {
         give { orders in
             orders.layout = layout
@@ -70,7 +70,7 @@ final class QueueWorker: Sendable {
         }
     }
 
-    /// Takes the thread off its queue: when it returns, nothing touches the guest's memory.
+    /// Makes the thread leave its queue: after the return, it doesn't touch the guest's memory.
     func stop() {
         wait(
             for: give { orders in
@@ -79,13 +79,13 @@ final class QueueWorker: Sendable {
             })
     }
 
-    /// Has the thread wait behind the request that it is at. Kicks that come meanwhile aren't lost.
+    /// Makes the thread wait after its current request. Kicks that arrive meanwhile aren't lost.
     func pause() { wait(for: give { $0.isPaused = true }) }
 
-    /// Lets the thread go on.
+    /// Makes the thread continue.
     func resume() { give { $0.isPaused = false } }
 
-    /// Wakes the thread, as a kick of the guest's does.
+    /// Wakes the thread, as a kick of the guest does.
     func poke() { kick.object?.signal() }
 
     /// Ends the thread and waits for its end. A second call does nothing.
@@ -135,7 +135,7 @@ final class QueueWorker: Sendable {
             }
             if !isPaused, queue != nil { work(on: &queue, &chain, kick, parts) }
             if hasOrders.load(ordering: .acquiring) { continue }
-            // It fails for no descriptor that is one.
+            // It never fails for a valid descriptor.
             _ = try? parts.system.waitUntilReadable(kick.rawValue, milliseconds: -1)
             _ = kick.take()
         }
@@ -150,7 +150,7 @@ final class QueueWorker: Sendable {
         }
     }
 
-    /// Handles all that is in the queue, until it is empty, broken, or there are orders.
+    /// Handles the requests until the queue is empty or has a fault, or there are orders.
     private func work(
         on queue: inout SplitQueue?, _ chain: inout DescriptorChain, _ kick: EventDescriptor, _ parts: Parts
     ) {
@@ -177,15 +177,15 @@ final class QueueWorker: Sendable {
             } while try current.wantKick()
             queue = current
         } catch {
-            // What was done before is done.
+            // The requests before the fault were handled.
             if current.publish() { parts.interrupt() }
             queue = nil
             parts.fail(error)
         }
     }
 
-    /// Waits until a request's time has come. The guest is told of what was done before.
-    /// - Returns: false when there are orders first.
+    /// Waits until the rate limits allow a request. Before that the guest is notified of the handled requests.
+    /// - Returns: false when orders arrive first.
     private func waits(
         for request: borrowing DescriptorChain, _ queue: inout SplitQueue, _ kick: EventDescriptor, _ parts: Parts
     ) -> Bool {
@@ -195,7 +195,7 @@ final class QueueWorker: Sendable {
             if queue.publish() { parts.interrupt() }
             if hasOrders.load(ordering: .acquiring) { return false }
             let milliseconds = CInt(clamping: delay / 1_000_000 + (delay % 1_000_000 == 0 ? 0 : 1))
-            // It fails for no descriptor that is one. A kick that ends the wait is for what comes later.
+            // It never fails for a valid descriptor. A kick that ends the wait is for a later request.
             _ = try? parts.system.waitUntilReadable(kick.rawValue, milliseconds: milliseconds)
             _ = kick.take()
         }

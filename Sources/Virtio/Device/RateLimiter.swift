@@ -17,7 +17,7 @@ final class RateLimiter: Sendable {
     private let buckets: Mutex<Buckets>
     private let clock: any ClockCalls
 
-    /// Nil where there are no limits.
+    /// Nil without limits.
     init?(_ limits: RateLimits?, clock: any ClockCalls) {
         guard let limits, limits.bandwidth != nil || limits.operations != nil else { return nil }
         let now = clock.monotonicNanoseconds
@@ -28,7 +28,7 @@ final class RateLimiter: Sendable {
         self.clock = clock
     }
 
-    /// Lets a request of so many bytes through, or says how long it has to wait, in nanoseconds.
+    /// Lets a request of `byteCount` bytes through, or returns how long it must wait, in nanoseconds.
     func delay(byteCount: UInt64) -> UInt64 {
         let now = clock.monotonicNanoseconds
         return buckets.withLock { buckets in

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What a device does with the requests of one queue. The queue's thread owns it, and alone calls it.
+/// Handles the requests of one queue for a device. It belongs to the queue's thread, which alone calls it.
 protocol RequestHandler: AnyObject, Sendable {
-    /// How long the request has to wait for the device's limits, in nanoseconds; 0 when its time has come, after which
-    /// it is handled.
+    /// How long the device's limits delay the request, in nanoseconds.
+    ///
+    /// 0 when it may be handled now; the caller must handle it then.
     func delay(of request: borrowing DescriptorChain) -> UInt64
-    /// Does what the request asks for, with the guest waiting for it.
+    /// Handles the request, while the guest waits.
     /// - Returns: how many bytes were written to the request's buffers.
-    /// - Throws: `QueueFault` for what is no request.
+    /// - Throws: `QueueFault` for an invalid request.
     func handle(_ request: inout DescriptorChain) throws(QueueFault) -> UInt32
 }

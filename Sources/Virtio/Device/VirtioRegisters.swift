@@ -5,13 +5,13 @@ internal import LinuxSystem
 internal import PlatformBus
 internal import Synchronization
 
-/// A virtio device on the bus: its registers, and the queues' threads that follow them.
+/// A virtio device on the bus: its registers, and its control of the queues' threads.
 ///
-/// Ownership: `transport` is under its lock, which is held for one step of it, by vCPU threads and by those of the
-/// queues. `control` is held over a whole write that starts or stops queues, and is taken first; no queue's thread
-/// takes it, since those that stop a queue wait for its thread. `workers` is filled before the device is on the bus.
+/// Ownership: `transport` is under its lock, which vCPU threads and the queues' threads hold for one step. `control` is
+/// held during a whole write that starts or stops queues, and is taken first. No queue's thread takes it, because a
+/// caller that stops a queue waits for its thread. `workers` is filled before the device is on the bus.
 final class VirtioRegisters: MMIODevice {
-    /// In bytes: the registers, and room for 256 bytes of configuration.
+    /// The size in bytes: the registers, and room for 256 bytes of configuration.
     static let byteCount: UInt64 = 0x200
 
     private struct Control {
@@ -20,7 +20,7 @@ final class VirtioRegisters: MMIODevice {
         var isSilent = false
     }
 
-    /// How many of the guest's mistakes are written to the log.
+    /// How many of the guest's mistakes are logged.
     private static let reportLimit = 8
 
     /// The device's name in messages.
@@ -33,7 +33,7 @@ final class VirtioRegisters: MMIODevice {
     private let interrupt: Share<EventDescriptor>
     private let reports = Atomic<Int>(0)
 
-    /// - Parameter interrupt: KVM raises the device's interrupt for each signal.
+    /// - Parameter interrupt: KVM raises the device's interrupt when it is signalled.
     init(name: String, _ identity: Transport.Identity, interrupt: EventDescriptor, log: Log) {
         self.name = name
         self.log = log
@@ -41,7 +41,7 @@ final class VirtioRegisters: MMIODevice {
         self.interrupt = Share(interrupt)
     }
 
-    /// Takes the thread of the next queue. Its parts call `noteUsedBuffers` and `fail`.
+    /// Adds the thread of the next queue. Its parts call `noteUsedBuffers` and `fail`.
     func add(_ worker: QueueWorker) {
         workers.append(worker)
         control.withLock { $0.isStarted.append(false) }
@@ -54,13 +54,13 @@ final class VirtioRegisters: MMIODevice {
     }
 
     func write(offset: UInt64, width: AccessWidth, value: UInt64) {
-        // What each interrupt needs doesn't wait for what others do.
+        // Each interrupt needs this register, so it must not wait for `control`.
         if offset == TransportRegister.interruptAcknowledge.rawValue {
             _ = transport.withLock { $0.write(offset: offset, width: width, value: value) }
             return
         }
         control.withLock { control in
-            // Before the registers are as at the start: no queue's thread may change them afterwards.
+            // Before the registers are reset: no queue's thread may change them afterwards.
             if Transport.isReset(offset: offset, width: width, value: value) { stopAll(&control) }
             let (effect, now) = transport.withLock { transport in
                 (transport.write(offset: offset, width: width, value: value), transport)
@@ -69,7 +69,7 @@ final class VirtioRegisters: MMIODevice {
             case .none, .reset: break
             case .start: if !control.isSilent { start(now, &control) }
             case .stopQueue(let index): stop(index, &control)
-            // KVM takes the kicks; this one came by another way.
+            // KVM handles the kicks by an ioeventfd; this one was written in another way.
             case .notify(let index): if !control.isSilent { workers.all[index].poke() }
             }
         }
@@ -92,15 +92,15 @@ final class VirtioRegisters: MMIODevice {
         for index in control.isStarted.indices { stop(index, &control) }
     }
 
-    // MARK: What the queues' threads say
+    // MARK: Calls of the queues' threads
 
-    /// There is something in a used ring.
+    /// Notes that the used ring has new entries.
     func noteUsedBuffers() {
         transport.withLock { $0.noteUsedBuffers() }
         interrupt.object?.signal()
     }
 
-    /// A queue can't be used any more.
+    /// Notes that a queue can't be used any more.
     func fail(queue: Int, _ fault: QueueFault) {
         let isNews = transport.withLock { $0.requireReset() }
         guard isNews else { return }
@@ -112,12 +112,12 @@ final class VirtioRegisters: MMIODevice {
         interrupt.object?.signal()
     }
 
-    // MARK: Life
+    // MARK: Life cycle
 
-    /// Has the queues' threads wait.
+    /// Makes the queues' threads wait.
     func pause() { control.withLock { _ in for worker in workers.all { worker.pause() } } }
 
-    /// Lets the queues' threads go on.
+    /// Makes the queues' threads continue.
     func resume() { control.withLock { _ in for worker in workers.all { worker.resume() } } }
 
     /// Stops the queues for good. A second call does nothing.
@@ -128,9 +128,9 @@ final class VirtioRegisters: MMIODevice {
         }
     }
 
-    /// Ends the threads, newest first, and gives the shares of the eventfds up. A second call does nothing.
+    /// Ends the threads, newest first, then releases the shares of the eventfds. A second call does nothing.
     func end() {
-        // Nobody is left who writes, but for tests.
+        // Outside of tests, no vCPU writes any more.
         control.withLock { control in
             control.isSilent = true
             control.isStarted = []
@@ -142,7 +142,7 @@ final class VirtioRegisters: MMIODevice {
 }
 
 extension SplitQueue.Layout {
-    /// What the driver has said of a queue, and the features that it took.
+    /// The driver's settings of a queue, and the features that it accepted.
     init(_ queue: QueueSettings, _ features: VirtioFeatures) {
         self.init(
             size: queue.size, descriptors: queue.descriptors, available: queue.available, used: queue.used,

@@ -7,7 +7,7 @@ public import DeviceTree
 internal import LinuxSystem
 public import PlatformBus
 
-/// A source of random numbers for the guest: those of the host's kernel (getrandom(2)).
+/// A source of random numbers for the guest, from the host's kernel (getrandom(2)).
 ///
 /// - SeeAlso: virtio 1.2, 5.4 Entropy Device
 public struct EntropyDevice: BoardDevice {
@@ -19,7 +19,7 @@ public struct EntropyDevice: BoardDevice {
     public let name = "entropy device"
     /// A slot for the registers.
     public var windows: [WindowRequest] { [VirtioSlot.window(slot)] }
-    /// One for its queue.
+    /// One interrupt for its queue.
     public var lines: [InterruptTrigger] { [.edge] }
 
     private let slot: Int
@@ -27,7 +27,7 @@ public struct EntropyDevice: BoardDevice {
 
     /// - Parameters:
     ///   - slot: its number among the virtio devices of the board, from 0.
-    ///   - limits: how much the guest may have in a time; nil for any amount.
+    ///   - limits: the limits of the guest's requests; nil for none.
     public init(slot: Int, limits: RateLimits? = nil) {
         self.slot = slot
         rateLimits = limits
@@ -52,7 +52,7 @@ public struct EntropyDevice: BoardDevice {
 ///
 /// Ownership: immutable.
 final class EntropyHandler: RequestHandler {
-    /// The most bytes of one request; the guest is told how many it got.
+    /// The largest number of bytes of one request; the guest is told how many it got.
     static let limit = 1 << 16
 
     private let system: any SystemCalls
@@ -72,10 +72,10 @@ final class EntropyHandler: RequestHandler {
         var done = 0
         for segment in request.writable where done < Self.limit {
             let count = min(segment.count, Self.limit - done)
-            // Safety: the piece is in RAM, which stays mapped.
+            // Safety: the segment is in RAM, which stays mapped.
             let memory = UnsafeMutableRawBufferPointer(
                 start: UnsafeMutableRawPointer(bitPattern: segment.address), count: count)
-            // Fewer bytes than the guest wants are an answer, too.
+            // The guest accepts fewer bytes than it requested.
             guard let got = try? system.fillRandom(memory), got > 0 else { break }
             done += got
             if got < count { break }

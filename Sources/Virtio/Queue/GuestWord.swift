@@ -3,15 +3,15 @@
 
 internal import Synchronization
 
-/// Words in the guest's memory, which its vCPUs may change at any time: each access is one atomic load or store, so
-/// that what was checked is what is used.
+/// Words in the guest's memory. Its vCPUs may change them at any time, so each access is one atomic load or store: the
+/// value that was checked is the value that is used.
 ///
 /// The order is that of `Synchronization`'s atomics and fences, which are the CPU's (`ldar`, `stlr`, `dmb ish`): a vCPU
-/// and a thread of Martlet's are in the same inner shareable domain.
+/// and a thread of Martlet are in the same inner shareable domain.
 ///
-/// - SeeAlso: virtio 1.2, 2.7.13.3 and 2.7.14, where the fences stand
+/// - SeeAlso: virtio 1.2, 2.7.13.3 and 2.7.14, for the places of the fences
 enum GuestWord {
-    /// A load that everything after it comes after.
+    /// A load; all later accesses come after it.
     /// - Parameter pointer: a multiple of 2.
     @inline(__always)
     static func loadAcquiring16(_ pointer: UnsafeMutableRawPointer) -> UInt16 {
@@ -26,7 +26,7 @@ enum GuestWord {
         pointer.assumingMemoryBound(to: Atomic<UInt16>.self).pointee.load(ordering: .relaxed)
     }
 
-    /// A store that comes after everything before it.
+    /// A store; all earlier accesses come before it.
     /// - Parameter pointer: a multiple of 2.
     @inline(__always)
     static func storeReleasing16(_ value: UInt16, _ pointer: UnsafeMutableRawPointer) {
@@ -41,7 +41,7 @@ enum GuestWord {
         pointer.assumingMemoryBound(to: Atomic<UInt32>.self).pointee.store(value, ordering: .relaxed)
     }
 
-    /// Eight bytes, the lowest first; in one load where they are aligned. Each byte is read once.
+    /// Loads eight bytes, the lowest first, in one load if they are aligned. Each byte is read once.
     @inline(__always)
     static func load64(_ pointer: UnsafeMutableRawPointer) -> UInt64 {
         // Safety: the caller has checked that the bytes are in RAM; an atomic's layout is that of its value.
@@ -56,7 +56,7 @@ enum GuestWord {
         return value
     }
 
-    /// Everything before it comes before everything after it, stores before loads too.
+    /// Orders all earlier accesses before all later ones, even stores before loads.
     @inline(__always)
     static func fence() { atomicMemoryFence(ordering: .sequentiallyConsistent) }
 }

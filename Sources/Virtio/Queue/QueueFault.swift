@@ -3,32 +3,32 @@
 
 internal import LinuxSystem
 
-/// What is wrong with a queue or a request of the guest's: the device needs a reset then.
+/// An error of the guest in a queue or a request, after which the device needs a reset.
 enum QueueFault: Error, Equatable, Sendable, CustomStringConvertible {
-    /// A ring or the descriptor table isn't wholly in RAM.
+    /// A ring or the descriptor table isn't completely in RAM.
     case ring(address: UInt64)
-    /// The available ring's index is further ahead than the queue is long.
+    /// The available ring's index is ahead by more than the queue's size.
     case availableIndex(ahead: UInt16, size: UInt16)
     /// The first descriptor of a request isn't in the table.
     case head(UInt16, size: UInt16)
-    /// A descriptor's successor isn't in its table.
+    /// The next descriptor isn't in the same table.
     case next(UInt16, size: UInt32)
-    /// A chain has more descriptors than the device takes, or is a loop.
+    /// A chain has more descriptors than the device allows, or is a loop.
     case chainLength(limit: Int)
-    /// A buffer isn't wholly in RAM.
+    /// A buffer isn't completely in RAM.
     case buffer(address: UInt64, count: UInt32)
-    /// A chain's buffers have 4 GiB or more together.
+    /// The buffers of a chain have 4 GiB or more in total.
     case byteCount
     /// A buffer that the device reads comes after one that it writes.
     case order
     /// An indirect descriptor without the feature, in an indirect table, or with a successor.
     case indirect
-    /// An indirect table that is empty, or isn't whole descriptors.
+    /// An indirect table is empty, or its size isn't that of whole descriptors.
     case indirectSize(UInt32)
     /// A request is too short for its header, or has no room for its status.
     case request(readable: UInt64, writable: UInt64)
 
-    /// What the guest's driver did wrong.
+    /// The mistake of the guest's driver.
     var description: String {
         switch self {
         case .ring(let address): "the ring or table at \(hex(address)) is misplaced or outside RAM"

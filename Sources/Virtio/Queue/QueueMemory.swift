@@ -4,7 +4,7 @@
 internal import GuestMemory
 internal import LinuxSystem
 
-/// The guest's RAM as queues see it: guest-physical addresses become addresses of this process, or faults.
+/// The guest's RAM for queues: translates guest-physical addresses to addresses of this process, or throws faults.
 ///
 /// Immutable; it keeps the RAM mapped.
 final class QueueMemory: Sendable {
@@ -14,7 +14,7 @@ final class QueueMemory: Sendable {
         let host: UInt
     }
 
-    /// In ascending order, free of overlaps.
+    /// In ascending order, without overlaps.
     private let banks: ContiguousArray<Bank>
     private let ram: GuestRAM
 
@@ -29,14 +29,14 @@ final class QueueMemory: Sendable {
             })
     }
 
-    /// Where `count` bytes from `address` on are in this process; nil when they aren't all in one bank.
+    /// The address of `count` bytes in this process; nil when they aren't all in one bank.
     func pointer(_ address: UInt64, count: UInt64) -> UnsafeMutableRawPointer? {
         guard let (host, rest) = place(of: address), count <= rest else { return nil }
         // Safety: the bytes are in the bank, which self keeps mapped.
         return UnsafeMutableRawPointer(bitPattern: host)
     }
 
-    /// Appends the `count` bytes from `address` on to `chain`; they may go on in the next bank.
+    /// Appends the `count` bytes from `address` on to `chain`; they may continue in the next bank.
     /// - Throws: `QueueFault.buffer` when they aren't all in RAM, `.chainLength` when the chain has no room.
     func append(
         _ address: UInt64, count: UInt32, isWritable: Bool, to chain: inout DescriptorChain
@@ -53,11 +53,11 @@ final class QueueMemory: Sendable {
         }
     }
 
-    /// The address in this process, and how many bytes the bank has from there on, at least one.
+    /// The address in this process, and the number of bytes from there to the end of the bank, at least one.
     @inline(__always)
     private func place(of address: UInt64) -> (host: UInt, rest: UInt64)? {
         for bank in banks {
-            // Wraps to a large number below the bank.
+            // For an address below the bank, this wraps around to a large number.
             let offset = address &- bank.base
             if offset < bank.size { return (bank.host &+ UInt(offset), bank.size &- offset) }
         }

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// The device's side of a split virtqueue: takes chains from the available ring, and puts them into the used ring.
+/// The device's side of a split virtqueue: takes chains from the available ring, and returns them in the used ring.
 ///
-/// The rings are the guest's, and hostile until checked. Each word of them is read once, the work for a chain is
-/// bounded by `chainLimit`, and nothing is allocated. Whatever is wrong is a `QueueFault`.
+/// The rings belong to the guest, and are hostile until checked. Each word of them is read once, the work for a chain
+/// is limited by `chainLimit`, and nothing is allocated. Every error is a `QueueFault`.
 ///
 /// Ownership: it belongs to the thread of its queue.
 /// - SeeAlso: virtio 1.2, 2.7 Split Virtqueues
 struct SplitQueue {
-    /// Where a queue is and how it is used: what device and driver have agreed on.
+    /// The place of a queue and its features, as device and driver have agreed.
     struct Layout: Equatable, Sendable {
-        /// In descriptors: a power of two.
+        /// The size in descriptors: a power of two.
         var size: UInt16
         /// Guest-physical addresses.
         var descriptors: UInt64
@@ -21,30 +21,30 @@ struct SplitQueue {
         var usesIndirect: Bool
     }
 
-    /// What a device needs at most of what it reads and writes in a chain, in descriptors; also the greatest size.
+    /// The largest chain that a device needs, in descriptors; also the largest size of a queue.
     static let greatestSize: UInt16 = 1024
 
     private let memory: QueueMemory
     private let layout: Layout
-    /// The greatest number of descriptors of a chain.
+    /// The largest number of descriptors of a chain.
     private let chainLimit: Int
     private let descriptors: UnsafeMutableRawPointer
     private let available: UnsafeMutableRawPointer
     private let used: UnsafeMutableRawPointer
-    /// The next entry of the available ring that is taken.
+    /// The index of the next entry to take from the available ring.
     private var nextAvailable: UInt16 = 0
-    /// The available ring's index as it was last read.
+    /// The available ring's index when it was last read.
     private var seenAvailable: UInt16 = 0
-    /// The used ring's index, without entries that weren't published yet.
+    /// The used ring's index, without entries that aren't published yet.
     private var published: UInt16 = 0
-    /// The next entry of the used ring.
+    /// The index of the next entry of the used ring.
     private var nextUsed: UInt16 = 0
 
-    /// - Parameter chainLimit: the greatest number of descriptors of a chain.
+    /// - Parameter chainLimit: the largest number of descriptors of a chain.
     /// - Throws: `QueueFault.ring` when a part isn't in one bank of RAM, or isn't aligned.
     init(_ layout: Layout, chainLimit: Int, memory: QueueMemory) throws(QueueFault) {
         let size = UInt64(layout.size)
-        // With room for the words that say when the other side wants to be told.
+        // Each ring includes the word that says when its reader wants a notification.
         descriptors = try Self.pointer(layout.descriptors, 16 * size, alignment: 16, memory)
         available = try Self.pointer(layout.available, 6 + 2 * size, alignment: 2, memory)
         used = try Self.pointer(layout.used, 6 + 8 * size, alignment: 4, memory)
@@ -63,8 +63,8 @@ struct SplitQueue {
 
     // MARK: The available ring
 
-    /// Takes the next chain of the guest's; false when there is none.
-    /// - Throws: `QueueFault`; the queue is of no use any more then.
+    /// Takes the guest's next chain; false when there is none.
+    /// - Throws: `QueueFault`; the queue can't be used any more then.
     mutating func next(_ chain: inout DescriptorChain) throws(QueueFault) -> Bool {
         if nextAvailable == seenAvailable, try !seeAvailable() { return false }
         let slot = Int(nextAvailable & (layout.size &- 1))
@@ -76,12 +76,12 @@ struct SplitQueue {
         return true
     }
 
-    /// Puts the chain that was taken last back: it comes again.
+    /// Puts back the chain that was taken last: `next` takes it again.
     mutating func putBack() { nextAvailable &-= 1 }
 
-    /// Reads the available ring's index; whether there is something new.
+    /// Reads the available ring's index; returns whether there are new entries.
     private mutating func seeAvailable() throws(QueueFault) -> Bool {
-        // What the entries refer to is read after it.
+        // The entries up to the index are read after it.
         let index = GuestWord.loadAcquiring16(available + 2)
         let ahead = index &- nextAvailable
         guard ahead <= layout.size else { throw .availableIndex(ahead: ahead, size: layout.size) }
@@ -116,7 +116,7 @@ struct SplitQueue {
         var isInTable = false
         var left = chainLimit
         while left > 0 {
-            // Safety: the index was checked: it is below the size of its table, which is wholly in RAM.
+            // Safety: the index was checked: it is below the size of its table, which is completely in RAM.
             let descriptor = Descriptor(at: table + 16 * Int(index))
             if descriptor.isIndirect {
                 guard layout.usesIndirect, !isInTable, !descriptor.hasNext else { throw .indirect }
@@ -126,7 +126,7 @@ struct SplitQueue {
                 guard let pointer = memory.pointer(descriptor.address, count: UInt64(descriptor.count)) else {
                     throw .buffer(address: descriptor.address, count: descriptor.count)
                 }
-                // It is no buffer, and there is one at most.
+                // The indirect descriptor isn't a buffer itself, and a chain has at most one.
                 (table, size, index, isInTable) = (pointer, descriptor.count / 16, 0, true)
                 continue
             }
@@ -142,8 +142,8 @@ struct SplitQueue {
 
     // MARK: The used ring
 
-    /// Puts a chain into the used ring; the guest sees it after `publish`.
-    /// - Parameter written: how many bytes the device has written to it.
+    /// Adds a chain to the used ring; the guest sees it after `publish`.
+    /// - Parameter written: how many bytes the device has written to the chain.
     mutating func add(_ head: UInt16, written: UInt32) {
         // Safety: init has checked that the whole ring is in RAM, and the slot is below its size.
         let entry = used + 4 + 8 * Int(nextUsed & (layout.size &- 1))
@@ -152,14 +152,15 @@ struct SplitQueue {
         nextUsed &+= 1
     }
 
-    /// Shows the guest what was added.
+    /// Makes the added entries visible to the guest.
     /// - Returns: whether the guest wants an interrupt for it.
     mutating func publish() -> Bool {
         guard published != nextUsed else { return false }
         let before = published
         published = nextUsed
         GuestWord.storeReleasing16(nextUsed, used + 2)
-        // The guest says what it wants and then looks at the index; here it is the other way round.
+        // The guest first sets what it wants, then reads the index; this code first sets the index, then reads what the
+        // guest wants.
         GuestWord.fence()
         guard layout.usesEventIndex else { return GuestWord.load16(available) & 1 == 0 }
         // Safety: the word behind the ring, for which init has checked that there is room.
@@ -169,23 +170,24 @@ struct SplitQueue {
 
     // MARK: Notifications
 
-    /// Asks the guest not to kick, for as long as the queue is worked on. It may do so anyway.
+    /// Asks the guest not to kick while the queue is being handled. It may kick anyway.
     func suppressKicks() {
-        // With event indices the guest kicks only when it passes the one that was given last.
+        // With event indices the guest kicks only when it passes the last event index.
         if !layout.usesEventIndex { GuestWord.storeReleasing16(1, used) }
     }
 
     /// Asks the guest to kick for the next chain.
-    /// - Returns: whether there is one already, for which no kick may come.
+    /// - Returns: whether there is a chain already, for which there may be no kick.
     /// - Throws: `QueueFault.availableIndex`.
     mutating func wantKick() throws(QueueFault) -> Bool {
-        // Safety: the word behind the ring, for which init has checked that there is room, or the first of it.
+        // Safety: the word behind the ring, for which init has checked that there is room, or the ring's first word.
         if layout.usesEventIndex {
             GuestWord.storeReleasing16(nextAvailable, used + 4 + 8 * Int(layout.size))
         } else {
             GuestWord.storeReleasing16(0, used)
         }
-        // The guest puts the chain in and then looks whether a kick is wanted; here it is the other way round.
+        // The guest first adds a chain, then checks whether a kick is wanted; this code first asks for a kick, then
+        // checks for a chain.
         GuestWord.fence()
         return try seeAvailable()
     }

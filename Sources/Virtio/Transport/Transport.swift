@@ -3,36 +3,36 @@
 
 internal import PlatformBus
 
-/// The register file of a virtio device over MMIO, version 2: a value that does nothing but change.
+/// The register file of a virtio device over MMIO, version 2: a value without side effects.
 ///
-/// An access in an order that the specification forbids is ignored: a write changes nothing, a read gives 0. What a
-/// write leads to outside is the `Effect` that it returns, for the caller to bring about.
+/// An access in an order that the specification forbids is ignored: a write changes nothing, a read gives 0. If a write
+/// has an effect outside the registers, it returns an `Effect`, which the caller performs.
 ///
 /// - SeeAlso: virtio 1.2, 4.2 Virtio Over MMIO; 2.1 Device Status Field; 3.1 Device Initialization
 struct Transport: Equatable, Sendable {
-    /// What a device is, which never changes but for its configuration space.
+    /// The properties of a device; only its configuration space ever changes.
     struct Identity: Equatable, Sendable {
         /// The device's kind (virtio 1.2, 5 Device Types).
         let deviceID: UInt32
-        /// All that it offers.
+        /// All features that it offers.
         let features: VirtioFeatures
-        /// The greatest size of each queue, in descriptors: powers of two, at most 1024.
+        /// The largest size of each queue, in descriptors: powers of two, at most 1024.
         let queueLimits: [UInt16]
         /// The bytes of its configuration space.
         var configuration: [UInt8] = []
     }
 
-    /// What a write asks the caller to do.
+    /// The effect of a write that the caller must perform.
     enum Effect: Equatable, Sendable {
         case none
-        /// The device is as at its start. The caller has stopped all queues before it let the write through: see
+        /// The registers are in their reset state. The caller must have stopped all queues before the write: see
         /// `isReset`.
         case reset
         /// The driver is ready: the queues that are ready may be used.
         case start
-        /// The driver wants one queue back. It may reuse the memory once the write has returned.
+        /// The driver wants to stop one queue. It may reuse the memory after the write has returned.
         case stopQueue(Int)
-        /// The driver has put something into a queue.
+        /// The driver has added chains to a queue.
         case notify(Int)
     }
 
@@ -51,7 +51,7 @@ struct Transport: Equatable, Sendable {
     /// InterruptStatus: configuration or status have changed.
     static let configurationChange: UInt32 = 2
 
-    /// A device after its reset.
+    /// A device in its reset state.
     init(_ identity: Identity) {
         self.identity = identity
         queues = identity.queueLimits.map { QueueSettings(limit: $0) }
@@ -62,13 +62,13 @@ struct Transport: Equatable, Sendable {
         offset == TransportRegister.status.rawValue && width == .word && value & width.mask == 0
     }
 
-    // MARK: What the device does
+    // MARK: Actions of the device
 
-    /// The device has put something into a used ring.
+    /// Notes that the device has added entries to a used ring.
     mutating func noteUsedBuffers() { interruptStatus |= Self.usedBuffers }
 
-    /// The device can't go on before a reset (virtio 1.2, 2.1.2).
-    /// - Returns: whether this is news, of which the driver has to be told by an interrupt.
+    /// Notes that the device can't continue before a reset (virtio 1.2, 2.1.2).
+    /// - Returns: whether this is new, so that the driver must be notified by an interrupt.
     mutating func requireReset() -> Bool {
         guard !status.contains(.needsReset) else { return false }
         status.insert(.needsReset)
@@ -77,8 +77,8 @@ struct Transport: Equatable, Sendable {
         return true
     }
 
-    /// The configuration space has new bytes.
-    /// - Returns: whether the driver has to be told by an interrupt.
+    /// Sets new bytes of the configuration space.
+    /// - Returns: whether the driver must be notified by an interrupt.
     mutating func setConfiguration(_ bytes: [UInt8]) -> Bool {
         guard bytes != identity.configuration else { return false }
         identity.configuration = bytes
@@ -90,7 +90,7 @@ struct Transport: Equatable, Sendable {
 
     // MARK: Reads
 
-    /// The value that a read of the driver gives.
+    /// The result of a read by the driver.
     func read(offset: UInt64, width: AccessWidth) -> UInt64 {
         if offset >= TransportRegister.configuration {
             return configuration(at: offset - TransportRegister.configuration, width)
@@ -114,7 +114,7 @@ struct Transport: Equatable, Sendable {
         case .magicValue: TransportRegister.magic
         case .version: 2
         case .deviceID: identity.deviceID
-        // No vendor has a number here that drivers know.
+        // Drivers know no vendor's number here.
         case .vendorID: 0
         case .deviceFeatures: Self.half(deviceFeaturesSelector, of: identity.features)
         case .queueSizeLimit: UInt32(queue?.limit ?? 0)
@@ -139,12 +139,12 @@ struct Transport: Equatable, Sendable {
         }
     }
 
-    /// The queue that is selected; nil where there is none of that number.
+    /// The selected queue; nil if there is none with that number.
     private var queue: QueueSettings? { queueSelector < UInt32(queues.count) ? queues[Int(queueSelector)] : nil }
 
     // MARK: Writes
 
-    /// Takes a write of the driver's. No device has a configuration space that can be written to.
+    /// Handles a write by the driver. No device has a writable configuration space.
     mutating func write(offset: UInt64, width: AccessWidth, value: UInt64) -> Effect {
         guard width == .word, let register = TransportRegister(rawValue: offset) else { return .none }
         let value = UInt32(truncatingIfNeeded: value)
@@ -178,7 +178,7 @@ struct Transport: Equatable, Sendable {
         switch driverFeaturesSelector {
         case 0: features.setLow(value)
         case 1: features.setHigh(value)
-        // Bits 64 and up: none is offered, so none can be taken.
+        // Bits 64 and above: none is offered, so none can be accepted.
         default: return
         }
         driverFeatures = VirtioFeatures(rawValue: features)
@@ -214,7 +214,7 @@ struct Transport: Equatable, Sendable {
             return .reset
         }
         let wanted = DeviceStatus(rawValue: value)
-        // No bit is ever cleared but by a reset; that the device needs one is the device's to say.
+        // Only a reset clears bits; only the device sets DEVICE_NEEDS_RESET.
         guard wanted.isSuperset(of: status.subtracting(.needsReset)) else { return .none }
         if wanted.contains(.failed) { status.insert(.failed) }
         if wanted.contains(.acknowledge) { status.insert(.acknowledge) }
@@ -227,7 +227,7 @@ struct Transport: Equatable, Sendable {
         return .start
     }
 
-    /// Nothing that wasn't offered, and no legacy driver (virtio 1.2, 6.1 and 6.2).
+    /// Whether the driver accepted only offered features, and isn't a legacy driver (virtio 1.2, 6.1 and 6.2).
     private var areFeaturesFine: Bool {
         driverFeatures.isSubset(of: identity.features) && driverFeatures.contains(.version1)
     }
@@ -239,7 +239,7 @@ struct Transport: Equatable, Sendable {
 }
 
 extension QueueSettings {
-    /// A size that is none is ignored: virtio 1.2, 2.7 wants a power of two, 4.2.2 none over QueueNumMax.
+    /// Ignores an invalid size: virtio 1.2, 2.7 requires a power of two, 4.2.2 at most QueueNumMax.
     fileprivate mutating func setSize(_ value: UInt32) {
         guard value > 0, value <= UInt32(limit), value.nonzeroBitCount == 1 else { return }
         size = UInt16(value)

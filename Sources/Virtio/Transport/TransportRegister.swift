@@ -35,7 +35,7 @@ enum TransportRegister: UInt64, CaseIterable, Sendable {
     case queueReset = 0x0c0
     case configurationGeneration = 0x0fc
 
-    /// Where the configuration space of the device begins, in bytes.
+    /// The offset of the device's configuration space, in bytes.
     static let configuration: UInt64 = 0x100
     /// "virt".
     static let magic: UInt32 = 0x7472_6976

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright 2026 The Martlet authors
 
-/// What device and driver may agree on: a bit for each feature.
+/// The features that device and driver agree on, one bit each.
 ///
 /// - SeeAlso: virtio 1.2, 2.2 Feature Bits; 6 Reserved Feature Bits; 5.2.3 for block devices
 struct VirtioFeatures: OptionSet, Equatable, Sendable {
@@ -11,11 +11,11 @@ struct VirtioFeatures: OptionSet, Equatable, Sendable {
 
     /// VIRTIO_F_INDIRECT_DESC: a descriptor may refer to a table of descriptors.
     static let indirectDescriptors = VirtioFeatures(rawValue: 1 << 28)
-    /// VIRTIO_F_EVENT_IDX: each side says at which index it wants to be told.
+    /// VIRTIO_F_EVENT_IDX: each side sets the index at which it wants a notification.
     static let eventIndex = VirtioFeatures(rawValue: 1 << 29)
-    /// VIRTIO_F_VERSION_1: the device is no legacy one.
+    /// VIRTIO_F_VERSION_1: the device isn't a legacy device.
     static let version1 = VirtioFeatures(rawValue: 1 << 32)
-    /// What every device of Martlet's offers.
+    /// The features of every device of Martlet.
     static let ofAll: VirtioFeatures = [.indirectDescriptors, .eventIndex, .version1]
 
     // Of block devices.

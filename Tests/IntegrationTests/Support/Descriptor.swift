@@ -4,7 +4,7 @@
 import CLinux
 import LinuxSystem
 
-/// A file descriptor that is closed when its last user goes.
+/// A file descriptor that is closed when its last user releases it.
 final class Descriptor {
     let rawValue: CInt
 

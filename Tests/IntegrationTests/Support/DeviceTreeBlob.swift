@@ -10,7 +10,7 @@ let exampleConfigurations: [String] = {
     return names.filter { $0.hasSuffix(".json") && $0 != "schema.json" }.sorted()
 }()
 
-/// What `martlet dtb` makes of a configuration.
+/// The output of `martlet dtb` for a configuration.
 func deviceTreeBlob(of configuration: String, sourceLocation: SourceLocation = #_sourceLocation) throws -> Data {
     let folder = try TemporaryFolder()
     let file = "\(folder.path)/guest.dtb"
@@ -22,15 +22,15 @@ func deviceTreeBlob(of configuration: String, sourceLocation: SourceLocation = #
     return blob
 }
 
-/// Devicetree Specification v0.4, 5.2: a blob begins with a magic number and its length.
+/// Expects that a blob begins with a magic number and its length (Devicetree Specification v0.4, 5.2).
 func expectWhole(_ blob: Data, sourceLocation: SourceLocation = #_sourceLocation) {
     #expect(Array(blob.prefix(4)) == [0xD0, 0x0D, 0xFE, 0xED], sourceLocation: sourceLocation)
     let length = blob.dropFirst(4).prefix(4).reduce(0) { $0 << 8 | Int($1) }
     #expect(length == blob.count, sourceLocation: sourceLocation)
 }
 
-/// dtc has not a word to say about the device tree of an example configuration. Where the host has no dtc, whoever
-/// started the tests takes the blob and checks it: guest-images/test.sh does.
+/// Expects that dtc has no warnings about the device tree of an example configuration. If the host has no dtc, the
+/// script that started the tests takes the blob and checks it: guest-images/test.sh does.
 func expectCleanDeviceTree(ofExample name: String) throws {
     let blob = try deviceTreeBlob(of: "\(Host.configurations)/\(name)")
     if let blobs = Host.blobs {

@@ -5,28 +5,28 @@ import CIntegration
 import Glibc
 import LinuxSystem
 
-/// Stops a program's ioctls that have to do with interrupts before the kernel sees them. The test looks at each, does
-/// what it likes meanwhile, and lets it go on or fail: seccomp's user notification, so that the program is the one
-/// users run.
+/// Stops a program's ioctls about interrupts before the kernel executes them. The test examines each one, may do other
+/// things meanwhile, and lets it continue or fail. It uses seccomp's user notification, so the program is the one that
+/// is shipped.
 ///
-/// Calls are served whenever the test waits for something of the process, on the test's own thread.
+/// Calls are served whenever the test waits for the process, on the test's own thread.
 final class Gate {
     /// An ioctl that waits at the gate.
     struct Call {
-        /// What it is: "KVM_IRQFD", "SET_IRQS trigger eventfd".
+        /// Its name: "KVM_IRQFD", "SET_IRQS trigger eventfd".
         let name: String
         let process: pid_t
-        /// The descriptor that it is made on, in that process.
+        /// Its descriptor, in that process.
         let descriptor: CInt
         /// KVM_IRQFD: the eventfd, in that process.
         let event: CInt
         fileprivate let id: UInt64
         fileprivate let listener: CInt
 
-        /// A copy of what the process has open.
+        /// A copy of a descriptor of the process.
         func take(_ number: CInt) throws -> Descriptor { try Descriptor(cintegration_take_descriptor(process, number)) }
 
-        /// Puts something else in the place of what the process has open.
+        /// Replaces a descriptor of the process.
         func replace(_ number: CInt, with other: Descriptor) throws {
             let result = cintegration_replace_descriptor(listener, id, number, other.rawValue)
             if result < 0 { throw Errno(rawValue: -result) }
@@ -35,7 +35,7 @@ final class Gate {
 
     enum Verdict {
         case goOn
-        /// The process ends without making the call (SIGKILL).
+        /// The process is killed without making the call (SIGKILL).
         case kill
         case fail(Errno)
     }
@@ -49,7 +49,7 @@ final class Gate {
     }
 
     let requests: [UInt32]
-    /// Whether what changes files is stopped, too: its name is "change".
+    /// Whether calls that change files are stopped too: their name is "change".
     let stopsChanges: Bool
     /// The names of all calls so far.
     private(set) var calls: [String] = []
@@ -58,16 +58,16 @@ final class Gate {
     private var process: pid_t = 0
 
     /// - Parameters:
-    ///   - stopsRuns: also KVM_RUN, of which there are many.
-    ///   - judge: says what becomes of a call. What it throws lets the call fail with EPERM.
+    ///   - stopsRuns: whether KVM_RUN is stopped too; there are many of them.
+    ///   - judge: decides about a call. If it throws, the call fails with EPERM.
     init(stopsRuns: Bool = false, judge: @escaping (Call) throws -> Verdict) {
         requests = [Request.irqfd, Request.irqLine, Request.setIRQs] + (stopsRuns ? [Request.run] : [])
         stopsChanges = false
         self.judge = judge
     }
 
-    /// - Parameter judgeOfChanges: says what becomes of a call that changes a file, a folder or a mode, from its
-    ///   number, counted from 0.
+    /// - Parameter judgeOfChanges: decides about a call that changes a file, a folder or a mode, by its number, counted
+    ///   from 0.
     init(judgeOfChanges: @escaping (Int) throws -> Verdict) {
         requests = [Request.irqfd]
         stopsChanges = true
@@ -79,7 +79,7 @@ final class Gate {
         }
     }
 
-    /// A gate that lets calls of one name fail, `count` times.
+    /// A gate that makes calls with one name fail, `count` times.
     static func refusing(_ name: String, _ errno: Errno, count: Int = .max) -> Gate {
         var left = count
         return Gate { call in
@@ -89,7 +89,7 @@ final class Gate {
         }
     }
 
-    /// Where calls arrive, for poll(2).
+    /// The descriptor for poll(2) that is readable when a call arrives.
     var readable: CInt? { listener?.rawValue }
 
     func open(_ listener: CInt, of process: pid_t) throws {
@@ -97,7 +97,7 @@ final class Gate {
         self.process = process
     }
 
-    /// Serves the call that has arrived.
+    /// Serves a call that has arrived.
     /// - Parameter isGone: whether the process has ended.
     func serve(isGone: Bool) {
         guard !isGone, let listener else {
@@ -118,12 +118,12 @@ final class Gate {
             case .goOn: break
             case .fail(let errno): failure = errno.rawValue
             case .kill:
-                // An answer could come first.
+                // Otherwise an answer could arrive first.
                 Glibc.kill(process, SIGKILL)
                 return
             }
         } catch { failure = EPERM }
-        // It is refused only when the process was killed while it waited.
+        // It fails only if the process was killed while it waited.
         _ = cintegration_answer_call(listener.rawValue, stopped.id, failure)
     }
 

@@ -4,13 +4,13 @@
 import Glibc
 import Testing
 
-/// A guest that `martlet run` is running.
+/// A guest that runs in `martlet run`.
 struct Guest {
     let process: MartletProcess
     private let folder: TemporaryFolder
 
     /// Starts it.
-    /// - Parameter reportsTo: the file for the report; by default one of its own.
+    /// - Parameter reportsTo: the file for the report; a new one by default.
     init(
         _ configuration: GuestConfiguration, _ options: MartletProcess.Options = .init(),
         reportsTo report: String? = nil
@@ -20,7 +20,7 @@ struct Guest {
         process = try MartletProcess(["run", try configuration.write(to: folder), "--report", report], options)
     }
 
-    /// What is left of it at the end.
+    /// The results of the run.
     struct Result {
         /// The exit status, or 256 + the number of the signal that ended the program.
         let status: Int
@@ -42,7 +42,7 @@ struct Guest {
 
         var hasReport: Bool { reported != nil }
 
-        /// What the first line of the guest with this start says after "martlet-guest: ".
+        /// The text after "martlet-guest: " in the guest's first line with this start.
         func line(_ start: String) -> String? { lines(start).first }
 
         func lines(_ start: String) -> [String] {
@@ -56,7 +56,7 @@ struct Guest {
         }
     }
 
-    /// Waits for its end.
+    /// Waits for the guest's end.
     @discardableResult func finish(patience: Double = MartletProcess.patience) throws -> Result {
         let status = try process.waitForEnd(patience: patience)
         let file = "\(folder.path)/report.json"
@@ -65,7 +65,7 @@ struct Guest {
             reported: Host.exists(file) ? try RunReport(file: file) : nil)
     }
 
-    /// From start to end in one.
+    /// Runs a guest from start to end.
     static func run(
         _ configuration: GuestConfiguration, _ options: MartletProcess.Options = .init(),
         patience: Double = MartletProcess.patience
@@ -74,7 +74,7 @@ struct Guest {
     }
 }
 
-/// Linux came up, its script succeeded, and it powered off.
+/// Expects that Linux booted, its script succeeded, and it powered off.
 func expectPowerOff(_ result: Guest.Result, sourceLocation: SourceLocation = #_sourceLocation) throws {
     #expect(result.status == 0, "\(result.output)\(result.errors)", sourceLocation: sourceLocation)
     #expect(
@@ -84,10 +84,10 @@ func expectPowerOff(_ result: Guest.Result, sourceLocation: SourceLocation = #_s
     #expect(exit.reason == "power-off" && exit.status == 0 && exit.detail == nil, sourceLocation: sourceLocation)
 }
 
-/// A run with `device` works: whatever went before has given it back.
+/// Expects that a run with each device works: the previous user has given it back.
 func expectUsable(_ devices: String..., sourceLocation: SourceLocation = #_sourceLocation) throws {
     for device in devices {
-        // An open that the group refuses says that somebody still has it.
+        // If the group refuses to open, another process still has it.
         _ = try Descriptor(try HostDevices.groupFile(of: device), O_RDWR)
         let result = try Guest.run(.flat("poweroff", devices: [.init(device)]))
         #expect(result.status == 0, "\(device) after the test: \(result.errors)", sourceLocation: sourceLocation)
@@ -95,7 +95,7 @@ func expectUsable(_ devices: String..., sourceLocation: SourceLocation = #_sourc
     }
 }
 
-/// `martlet` refuses `configuration` with `status`: each of `texts` is in its message, and no guest ran.
+/// Expects that `martlet` refuses `configuration` with `status`: each of `texts` is in its message, and no guest runs.
 @discardableResult
 func expectRefusal(
     _ configuration: GuestConfiguration, status: Int = 1, _ texts: String..., options: MartletProcess.Options = .init(),

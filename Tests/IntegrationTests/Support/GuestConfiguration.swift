@@ -3,7 +3,7 @@
 
 import FoundationEssentials
 
-/// A configuration for `martlet`, as a test wants it.
+/// A configuration for `martlet`.
 struct GuestConfiguration: Encodable {
     struct BootSource: Encodable {
         var kernel: String
@@ -85,7 +85,7 @@ struct GuestConfiguration: Encodable {
             self.sysfsdev = sysfsdev
             self.isTrapped = isTrapped
             self.guestAddress = guestAddress.map { .all($0) }
-            // Nothing is behind that one, which only the configuration can say.
+            // No device is behind this transport; only the configuration can say so.
             if host == HostDevices.virtio { dma = "none" }
         }
 
@@ -130,7 +130,7 @@ struct GuestConfiguration: Encodable {
     }
 
     enum GuestAddress: Encodable {
-        /// What `guest_address` may be without an array.
+        /// The forms of `guest_address` that aren't arrays.
         case all(String)
         case each([String])
 
@@ -143,7 +143,7 @@ struct GuestConfiguration: Encodable {
         }
     }
 
-    /// What `reset` may be.
+    /// The forms of `reset`.
     enum Reset: Encodable {
         case word(String)
         case steps([ResetStep])
@@ -212,7 +212,7 @@ struct GuestConfiguration: Encodable {
     var size = Size()
     var devices: [Device] = []
     var drives: [Drive]?
-    /// An entropy device has no settings.
+    /// The settings of an entropy device; it has none.
     var entropy: [String: String]?
     var deviceTree: DeviceTreeFiles?
     var vfio: String?

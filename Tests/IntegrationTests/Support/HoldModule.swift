@@ -6,26 +6,26 @@ import Glibc
 import LinuxSystem
 import Testing
 
-/// The kernel module martlet-hold, and what the emulated host has for it: devices whose clocks, supplies, power
-/// domains and resets are lines of a simulated GPIO controller (guest-images/arm-host/lines.dts).
+/// The kernel module martlet-hold, and the emulated host's devices for it: their clocks, supplies, power domains and
+/// resets are lines of a simulated GPIO controller (guest-images/arm-host/lines.dts).
 enum HoldModule {
     static let folder = "/sys/devices/martlet-hold"
 
-    /// Two clocks, two supplies, two power domains, and three resets, of which the second is `single`'s as well.
+    /// Two clocks, two supplies, two power domains, and three resets, the second of which `single` shares.
     static let needy = "a010000.needs"
-    /// A clock, a power domain and a reset, the first and the last of which are `needy`'s as well.
+    /// A clock, a power domain and a reset; it shares the clock and the reset with `needy`.
     static let single = "a011000.needs"
-    /// A reset, which the kernel's reset-gpio driver has.
+    /// A reset that the kernel's reset-gpio driver uses.
     static let resetOnly = "a012000.needs"
-    /// Each has a provider that isn't there: of a reset, a clock, a power domain.
+    /// Each has a provider that doesn't exist: of a reset, a clock, a power domain.
     static let unprovided = ["a013000.needs", "a014000.needs", "a015000.needs"]
-    /// A clock. Goes away when `bus` loses its driver.
+    /// A clock. The device is removed when `bus` loses its driver.
     static let removable = "a016000.needs"
     static let bus = "lines-bus"
 
     private static let modules = ProcessInfo.processInfo.environment["MARTLET_MODULES"] ?? ""
 
-    /// Calls `body` with the module loaded. Afterwards the devices have no driver and the module is unloaded.
+    /// Calls `body` with the module loaded. Afterwards the devices have no driver, and the module is unloaded.
     static func whileLoaded(_ body: () throws -> Void) throws {
         try makeDevicesWhole()
         try shell("insmod \(modules)/martlet-hold.ko")
@@ -37,7 +37,7 @@ enum HoldModule {
         try result.get()
     }
 
-    /// Loads the driver of the power and reset controller, for as long as the host lives.
+    /// Loads the driver of the power and reset controller, until the host's end.
     static func makeDevicesWhole() throws {
         if !Host.exists("/sys/module/lines") { try shell("insmod \(modules)/lines.ko") }
     }
@@ -54,7 +54,7 @@ enum HoldModule {
         return (0..<16).filter { Host.text("\(parent)/\(chip)/sim_gpio\($0)/value") == "1" }
     }
 
-    /// A power domain may go off a moment after its last user.
+    /// Expects exactly these lines to be on. A power domain may go off shortly after its last user.
     static func expectOn(_ lines: [Int], _ when: String = "", sourceLocation: SourceLocation = #_sourceLocation) {
         for _ in 0..<50 where on != lines { usleep(20_000) }
         #expect(on == lines, "\(when)", sourceLocation: sourceLocation)

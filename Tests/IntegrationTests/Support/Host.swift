@@ -6,7 +6,7 @@ import Glibc
 import LinuxSystem
 import Testing
 
-/// The ARM host that the tests run on, as the environment describes it.
+/// The ARM host on which the tests run, as the environment describes it.
 enum Host {
     private static let environment = ProcessInfo.processInfo.environment
 
@@ -16,9 +16,9 @@ enum Host {
     static let images = environment["MARTLET_IMAGES"] ?? ""
     /// The folder with the example configurations.
     static let configurations = environment["MARTLET_CONFIGS"] ?? ""
-    /// Where device trees go that a host without dtc can't check: whoever started the tests does it then.
+    /// The folder for device trees that a host without dtc can't check: the script that started the tests checks them.
     static let blobs = environment["MARTLET_BLOBS"]
-    /// The folder with the images of the emulated host's disks and what was sent by its serial ports.
+    /// The folder with the images of the emulated host's disks, and the bytes that its serial ports sent.
     static let deviceFiles = environment["MARTLET_DEVICE_FILES"] ?? ""
     /// "emulated-gicv3", "emulated-gicv2" or "native".
     private static let name = environment["MARTLET_TEST_HOST"] ?? "native"
@@ -26,13 +26,13 @@ enum Host {
     /// The size of the host's pages in bytes.
     static let pageSize = Int(MemoryMapping.pageSize)
 
-    /// Whether this is the emulated host, whose devices are there to be passed through.
+    /// Whether this is the emulated host, whose devices can be passed through.
     static let isEmulated = name.hasPrefix("emulated")
     /// Whether the host's interrupt controller is of version 2.
     static let hasOldInterruptController =
         name == "emulated-gicv2" || (name == "native" && text("/proc/interrupts").contains("GIC-0"))
 
-    /// Why no test can run here; nil where they can.
+    /// Why no test can run here; nil if they can.
     static let problem: String? = {
         #if arch(arm64)
         if !exists("/dev/kvm") { return "this host has no /dev/kvm" }
@@ -51,7 +51,7 @@ enum Host {
 
     static func exists(_ path: String) -> Bool { FileManager.default.fileExists(atPath: path) }
 
-    /// The content of a file of /proc or /sys without white space at its ends; empty where it can't be read.
+    /// The content of a file of /proc or /sys without white space at its ends; empty when it can't be read.
     static func text(_ path: String) -> String {
         guard let bytes = try? LinuxKernel().readFile(path, limit: 4 << 20) else { return "" }
         let text = String(decoding: bytes, as: UTF8.self)

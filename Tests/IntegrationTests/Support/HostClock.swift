@@ -4,8 +4,8 @@
 import CIntegration
 import LinuxSystem
 
-/// The registers of the emulated host's PL031, which the test reaches over /dev/mem whoever has the device: so that its
-/// line goes high when the test wants it.
+/// The registers of the emulated host's PL031. The test accesses them through /dev/mem, whoever has the device, so that
+/// it can raise the line at any time.
 ///
 /// Arm PrimeCell Real Time Clock (PL031) TRM (ARM DDI 0224), 3.2.
 enum HostClock {

@@ -6,7 +6,7 @@ import FoundationEssentials
 import Glibc
 import LinuxSystem
 
-/// The devices that the emulated host has for passing through.
+/// The emulated host's devices for passthrough.
 enum HostDevices {
     /// AMBA, one mappable region, one level interrupt, no IOMMU.
     static let rtc = "9010000.pl031"
@@ -14,7 +14,7 @@ enum HostDevices {
     static let gpio = "9030000.pl061"
     /// Platform, a region of 512 bytes, an edge interrupt, no IOMMU.
     static let virtio = "a003e00.virtio_mmio"
-    /// The same with a disk of 64 MiB behind it. Its DMA is real, and nothing translates it.
+    /// The same with a disk of 64 MiB behind it. It does real DMA, which nothing translates.
     static let virtioDisk = "a003a00.virtio_mmio"
     /// The same in an IOMMU group.
     static let isolatedVirtio = "a003c00.virtio_mmio"
@@ -25,11 +25,11 @@ enum HostDevices {
     static let reservedVirtio = "a003800.virtio_mmio"
 
     /// Platform, a mappable region, a level interrupt, DMA behind the IOMMU: a disk of 64 MiB, the same at USB, and an
-    /// example of a device that no driver knows.
+    /// example of a device without any driver.
     static let sata = "10100000.sata"
     static let usb = "10110000.usb"
     static let edu = "10000000.edu"
-    /// A 16550 (platform) and a PL011 (AMBA), joined by a cable, each in an IOMMU group.
+    /// A 16550 (platform) and a PL011 (AMBA), connected by a cable, each in an IOMMU group.
     static let serial = "3eff1000.serial"
     static let uart = "9000000.pl011"
 
@@ -38,15 +38,15 @@ enum HostDevices {
     /// Platform, no region, no interrupt, no IOMMU: it refers to `gpio`.
     static let keys = "gpio-keys"
 
-    /// The name of the disk that the host has behind a controller, which takes it a while to find.
+    /// The name of the host's disk behind a controller, which the controller finds after a while.
     static func disk(of device: String) throws -> String {
         for _ in 0..<200 {
             let disk = try FileManager.default.contentsOfDirectory(atPath: "/sys/block").first {
                 try FileManager.default.destinationOfSymbolicLink(atPath: "/sys/block/\($0)").contains(device)
             }
             if let disk {
-                // QEMU's AHCI controller fails a command whose list of segments lies across pages that are no
-                // neighbours in the host's memory; one of eight segments never does. The kernel takes a page or more.
+                // QEMU's AHCI controller fails a command whose list of segments crosses into a page that isn't adjacent
+                // in the host's memory; a list of eight segments never does. The kernel accepts a page or more.
                 try Host.write("\(max(32, Host.pageSize / 1024))", to: "/sys/block/\(disk)/queue/max_sectors_kb")
                 return disk
             }
@@ -61,13 +61,13 @@ enum HostDevices {
 
     static func folder(_ device: String) -> String { "/sys/bus/\(bus(of: device))/devices/\(device)" }
 
-    /// The driver that has the device.
+    /// The driver of the device.
     static func driver(of device: String) -> String? { linkName("\(folder(device))/driver") }
 
-    /// The device's IOMMU group; VFIO makes one up for a device without an IOMMU.
+    /// The device's IOMMU group; VFIO creates one for a device without an IOMMU.
     static func group(of device: String) -> Int? { linkName("\(folder(device))/iommu_group").flatMap { Int($0) } }
 
-    /// The file that a process opens to have the device's group.
+    /// The file through which a process opens the device's group.
     static func groupFile(of device: String) throws -> String {
         guard let group = group(of: device) else { throw TestError("\(device) is in no group") }
         let files = ["/dev/vfio/\(group)", "/dev/vfio/noiommu-\(group)"]
@@ -93,7 +93,7 @@ enum HostDevices {
         try rebind(device, to: driver)
     }
 
-    /// Gives a device to the driver of the host that likes it, if there is one.
+    /// Gives a device to the host's driver that matches it, if there is one.
     static func giveToHost(_ device: String) throws { try rebind(device, to: "") }
 
     /// Leaves a device without a driver.
@@ -104,15 +104,15 @@ enum HostDevices {
     private static func rebind(_ device: String, to driver: String) throws {
         try unbind(device)
         try Host.write(driver + "\n", to: "\(folder(device))/driver_override")
-        // The kernel answers EINVAL when no driver takes it: what became of it is looked up below.
+        // The kernel answers EINVAL when no driver accepts it: the result is checked below.
         try? Host.write(device, to: "/sys/bus/\(bus(of: device))/drivers_probe")
         guard driver.isEmpty || self.driver(of: device) == driver else {
             throw TestError("\(device) did not bind to \(driver), but to \(self.driver(of: device) ?? "none")")
         }
     }
 
-    /// How often each interrupt line has come, by Linux's number: unlike /proc/interrupts also for lines that nobody
-    /// holds.
+    /// How often each interrupt line has fired, by Linux's number; unlike /proc/interrupts it includes lines without a
+    /// handler.
     static func interruptCounts() -> [Int: Int] {
         var counts: [Int: Int] = [:]
         for name in (try? FileManager.default.contentsOfDirectory(atPath: "/sys/kernel/irq")) ?? [] {
@@ -123,7 +123,7 @@ enum HostDevices {
         return counts
     }
 
-    /// The lines in /proc/interrupts that VFIO's handlers hold.
+    /// The lines in /proc/interrupts with VFIO's handlers.
     static func vfioLines() -> [Int] {
         Host.text("/proc/interrupts").split(separator: "\n").filter { $0.contains("vfio-irq[") }
             .compactMap { $0.split(separator: ":").first.flatMap { Int($0.filter(\.isNumber)) } }

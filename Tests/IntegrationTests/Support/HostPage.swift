@@ -4,7 +4,7 @@
 import CLinux
 import Glibc
 
-/// A page of the host's memory: what is in it, and where it lies.
+/// A page of the host's memory: its content and its address.
 final class HostPage {
     static let size = Host.pageSize
 
@@ -12,10 +12,10 @@ final class HostPage {
     /// Its physical address.
     let address: UInt64
 
-    /// A page of this process that stays where it is, full of random bytes.
-    /// - Parameter excluded: where it may not lie.
+    /// A pinned page of this process, full of random bytes.
+    /// - Parameter excluded: the addresses at which it must not be.
     init(outside excluded: Range<UInt64>) throws {
-        // A page inside is kept until there is one outside.
+        // A page inside is kept until one outside is found.
         var inside: [UnsafeMutableRawPointer] = []
         defer { for page in inside { munmap(page, Self.size) } }
         while true {
@@ -38,7 +38,7 @@ final class HostPage {
 
     var bytes: [UInt8] { [UInt8](UnsafeRawBufferPointer(start: memory, count: Self.size)) }
 
-    /// Where a page of a process lies. (Documentation/admin-guide/mm/pagemap.rst)
+    /// The physical address of a page of a process. (Documentation/admin-guide/mm/pagemap.rst)
     static func physicalAddress(of address: UInt, in process: String) throws -> UInt64 {
         let map = try Descriptor("/proc/\(process)/pagemap", O_RDONLY)
         var entry: UInt64 = 0

@@ -3,8 +3,8 @@
 
 import Testing
 
-/// Around each test on the emulated host: the devices are with VFIO when it begins, and the host's kernel has no
-/// complaint when it ends.
+/// Runs around each test on the emulated host: VFIO has the devices at its beginning, and the host's kernel has logged
+/// no complaint at its end.
 struct HostStaysWell: SuiteTrait, TestTrait, TestScoping {
     var isRecursive: Bool { true }
 
@@ -13,7 +13,7 @@ struct HostStaysWell: SuiteTrait, TestTrait, TestScoping {
     func provideScope(
         for test: Test, testCase: Test.Case?, performing function: @Sendable () async throws -> Void
     ) async throws {
-        // On a machine that does other work the log may be secret, and speaks of that work too.
+        // On a machine with other work the log may be hidden, and it has messages about that work.
         guard Host.isEmulated else { return try await function() }
         let log = try KernelLog()
         try HostDevices.bindAll()

@@ -5,22 +5,22 @@ import CLinux
 import Glibc
 import Testing
 
-/// The host's pool of huge pages of 2 MiB, which is empty but while a test has this.
+/// The host's pool of huge pages of 2 MiB. It is empty except while a test has this object.
 final class HugePagePool {
     static let pageSize = 2 << 20
     private static let folder = "/sys/kernel/mm/hugepages/hugepages-2048kB"
 
     let count: Int
-    /// A file that has the pages which are held.
+    /// A file with the pages that are held.
     private var held: Descriptor?
 
-    /// Fills it.
+    /// Fills the pool with `count` pages.
     convenience init(_ count: Int) throws {
         try self.init(atMost: count)
         guard self.count == count else { throw TestError("the host has \(self.count) huge pages, not \(count)") }
     }
 
-    /// Fills it with all of the host's free memory but so much, or with what of that is whole.
+    /// Fills the pool with all of the host's free memory except `left` MiB, as far as it is in whole pieces.
     convenience init(leavingMebibytes left: Int) throws {
         try Host.write("3", to: "/proc/sys/vm/drop_caches")
         let line = Host.text("/proc/meminfo").split(separator: "\n").first { $0.hasPrefix("MemFree:") }
@@ -29,7 +29,7 @@ final class HugePagePool {
     }
 
     private init(atMost count: Int) throws {
-        // Whole pieces of memory are easier to come by without the pages that the kernel keeps just in case.
+        // There are more whole pieces of memory after the kernel has dropped its caches.
         try Host.write("3", to: "/proc/sys/vm/drop_caches")
         try Host.write("1", to: "/proc/sys/vm/compact_memory")
         try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages")
@@ -41,25 +41,25 @@ final class HugePagePool {
         try? Host.write("0", to: "\(Self.folder)/nr_hugepages")
     }
 
-    /// Gives back what is held, and what nobody has, down to so many.
+    /// Releases the held pages, and shrinks the pool to `count` pages, as far as they are free.
     func shrink(to count: Int) throws {
         held = nil
         try Host.write("\(count)", to: "\(Self.folder)/nr_hugepages")
     }
 
-    /// How many pages nobody has, and nobody has been promised.
+    /// How many pages are free and not reserved.
     static var free: Int { number("free_hugepages") - number("resv_hugepages") }
 
     private static func number(_ name: String) -> Int { Int(Host.text("\(folder)/\(name)")) ?? -1 }
 
-    /// Waits until `count` pages are free: the kernel gives them back a while after a process was killed.
+    /// Waits until `count` pages are free: after a process was killed, the kernel frees them a little later.
     static func waitUntilFree(_ count: Int) -> Bool {
         for _ in 0..<200 where free != count { usleep(20_000) }
         return free == count
     }
 
-    /// Takes all pages and gives back those that `isFree` says: of their places in ascending order of their physical
-    /// addresses, and of their places in the order in which the pool has them.
+    /// Takes all pages, and frees those that `isFree` selects: by their place in ascending order of their physical
+    /// addresses, and by their place in the pool's order.
     func hold(except isFree: (_ place: Int, _ age: Int) -> Bool) throws {
         let size = count * Self.pageSize
         let memory = try Descriptor(clinux_memfd_create_huge("pool", 21))

@@ -5,19 +5,19 @@ import Glibc
 import LinuxSystem
 import Testing
 
-/// What has to hold on each path of an interrupt, and with each version of the interrupt controller.
+/// The proofs for each path of an interrupt, and for each version of the interrupt controller.
 enum InterruptProof {
     static let paths = ["irqfd", "relay", "eventfd"]
 
     private static func clock(_ path: String, stormLimit: Int? = nil) -> GuestConfiguration.Device {
-        // So soon that the regions come and go between alarms.
+        // So short that the regions are unmapped and mapped between alarms.
         var device = RemoteGuest.device(HostDevices.rtc, path, mapTimeout: 2, stormLimit: stormLimit)
         // A reset would lower the line.
         device.reset = .word("none")
         return device
     }
 
-    /// 200 alarms, all of which come, and are counted.
+    /// All of 200 alarms arrive, and are counted.
     static func everyAlarmComes(_ path: String) throws {
         let guest = try RemoteGuest([clock(path)])
         try guest.tell("e")
@@ -29,7 +29,7 @@ enum InterruptProof {
         let interrupt = try #require(device.interrupts.first)
         #expect(interrupt.path == path)
         if path == "eventfd" {
-            // The handler's look at the status ends the interrupt while the line is high, so that it fires again.
+            // The handler's read of the status ends the interrupt while the line is high, so it fires again.
             let counters = try #require(interrupt.counters)
             #expect(counters.raised >= 200 && counters.raised == counters.ended + counters.coalesced)
             #expect(counters.delivered == counters.ended)
@@ -43,9 +43,9 @@ enum InterruptProof {
         }
     }
 
-    /// The line is high before Martlet starts: left so by whoever had the device.
-    /// - Parameter letters: what the guest does first: "e" enables the interrupt, "c" clears what is pending, as a
-    ///   careful kernel does before. A level-triggered line that is high stays pending all the same (IHI 0048, 4.3.8).
+    /// The line is already high before Martlet starts, left so by the previous user.
+    /// - Parameter letters: the guest's first actions: "e" enables the interrupt; "c" first clears pending interrupts,
+    ///   as a careful kernel does. A level-triggered line that is high stays pending anyway (IHI 0048, 4.3.8).
     static func lineThatIsHighAtTheStartIsDelivered(_ path: String, letters: String) throws {
         defer { try? HostClock.silence() }
         try HostClock.raise()
@@ -59,8 +59,8 @@ enum InterruptProof {
         if path != "eventfd" { #expect(device.interrupts.map(\.count) == [11]) }
     }
 
-    /// The line goes high in each window of the set-up: before each call that has to do with interrupts, and before the
-    /// guest's first instruction.
+    /// The line goes high at each point of the set-up: before each call about interrupts, and before the guest's first
+    /// instruction.
     /// - Returns: the calls, in order.
     @discardableResult static func lineMayGoHighInEachWindow(_ path: String) throws -> [String] {
         func setUp(_ calls: [String]) -> ArraySlice<String> {
@@ -70,7 +70,7 @@ enum InterruptProof {
         for call in calls.indices.dropFirst() {
             #expect(setUp(try runWithLineRaised(path, beforeCall: call, stopsRuns: false)) == calls)
         }
-        // The guest's first entry; there are so many of them that they are left alone in the runs above.
+        // The guest's first entry; the runs above don't stop entries, because there are so many.
         return Array(try runWithLineRaised(path, beforeCall: calls.count, stopsRuns: true).prefix(calls.count + 1))
     }
 
@@ -80,7 +80,7 @@ enum InterruptProof {
         let gate = Gate(stopsRuns: stopsRuns) { _ in
             if served == call {
                 try HostClock.raise()
-                // Long enough for the interrupt to go as far as it can.
+                // Long enough for the interrupt to be delivered as far as possible.
                 usleep(10_000)
             }
             served += 1
@@ -120,7 +120,7 @@ enum InterruptProof {
         #expect(report.devices.flatMap { $0.interrupts.map(\.path) } == [path, path, path])
         #expect(report.devices.flatMap { $0.interrupts.map(\.trigger) } == ["level", "level", "edge"])
         if path == "irqfd" {
-            // Raised by loop-back, it is none of the host's own interrupts, which is all that is known there.
+            // Raised by loop-back, it is not one of the host's own interrupts, which are all that is counted there.
             #expect(report.devices.last?.interrupts.map(\.count) == [0])
         } else {
             #expect(report.devices.last?.interrupts.map(\.count) == [4])
@@ -128,7 +128,7 @@ enum InterruptProof {
         if path != "eventfd" { #expect(counts.rtc == 100 && counts.gpio == 100) }
     }
 
-    /// The guest disables the interrupt, whose line then goes high and stays so for seconds.
+    /// The guest disables the interrupt; then its line goes high and stays high for seconds.
     static func disabledInterruptComesOnceItIsEnabled(_ path: String) throws {
         defer { try? HostClock.silence() }
         let guest = try RemoteGuest([clock(path)])
@@ -145,8 +145,8 @@ enum InterruptProof {
         _ = try guest.finish()
     }
 
-    /// The guest asks for a reset in its handler: the line is high, and the interrupt not ended. The next guest gets
-    /// it.
+    /// The guest asks for a reset in its handler, while the line is high and the interrupt isn't ended. The next guest
+    /// gets the interrupt.
     static func resetWithAHighLineLosesNothing(_ path: String) throws {
         defer { try? HostClock.silence() }
         let first = try RemoteGuest([clock(path)])
@@ -166,7 +166,7 @@ enum InterruptProof {
         _ = try second.finish()
     }
 
-    /// The interrupt that the guest hasn't asked for comes, and once only where its end can be seen.
+    /// Expects an interrupt that the guest hasn't requested; exactly one if its end can be observed.
     private static func expectOneInterrupt(_ guest: RemoteGuest, _ path: String) throws {
         try guest.waitForCounts("interrupt on the \(path) path") { $0.rtc > 0 }
         if path != "eventfd" { #expect(try guest.counts().rtc == 1) }
@@ -177,9 +177,9 @@ enum InterruptProof {
 // MARK: Storms
 
 extension InterruptProof {
-    /// What a storm does to its host.
+    /// The effect of a storm on its host.
     struct StormEffect: CustomStringConvertible {
-        /// Interrupts of the host, each second.
+        /// The host's interrupts per second.
         let rate: Int
         /// Seconds that a shell's loop takes, before and during the storm.
         let shell: (before: Double, during: Double)
@@ -195,7 +195,7 @@ extension InterruptProof {
         }
     }
 
-    /// A line that the guest's handler never clears, and so is high forever.
+    /// A line that the guest's handler never clears, so that it stays high.
     static func storm(_ path: String, limit: Int? = nil) throws -> StormEffect {
         defer { try? HostClock.silence() }
         let other = try RemoteGuest()
@@ -213,7 +213,7 @@ extension InterruptProof {
         let seconds = Double(Clock.monotonicNanoseconds - began) / 1e9
         let rate = Double((HostDevices.interruptCounts()[line] ?? 0) - count) / seconds
         if limit != nil {
-            // The guest has time for other things, and for getting well again.
+            // The guest has time for other work, and for recovering.
             try guest.tell("l")
             try guest.expectAlarms()
             try guest.tell("ka")

@@ -5,19 +5,20 @@ import CZstd
 import FoundationEssentials
 import Testing
 
-/// Kernels made of those that there are.
+/// Kernels that are made from existing ones.
 enum KernelFiles {
     private static func bytes(_ image: String) throws -> [UInt8] {
         Array(try Data(contentsOf: URL(fileURLWithPath: Host.image(image))))
     }
 
-    /// An EFI zboot image of the guest's kernel, as drivers/firmware/efi/libstub/zboot-header.S and Makefile.zboot lay
-    /// it out; the stub that would unpack it under EFI is left out.
-    /// - Parameter compression: "gzip" or "zstd22", the names that the kernel's build has.
+    /// An EFI zboot image of the guest's kernel, laid out as in drivers/firmware/efi/libstub/zboot-header.S and
+    /// Makefile.zboot; without the stub that would unpack it under EFI.
+    /// - Parameter compression: "gzip" or "zstd22", the names in the kernel's build.
     static func zboot(_ compression: String) throws -> [UInt8] {
         var payload = try compression == "gzip" ? bytes("Image.gz") : zstd(padded(bytes("Image")))
         let size = payload.count
-        // The uncompressed length is a part of gzip's format; elsewhere it is behind the payload and not counted.
+        // The uncompressed length is part of gzip's format; with other formats it follows the payload, and isn't
+        // counted.
         if compression != "gzip" { payload += word(0) }
         var image = Array("MZ\0\0zimg".utf8) + word(0x1000) + word(size) + word(0) + word(0)
         image += Array(compression.utf8)

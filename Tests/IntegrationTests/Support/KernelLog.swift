@@ -4,7 +4,7 @@
 import CLinux
 import Glibc
 
-/// What the host's kernel has to say from the moment that this is made.
+/// The messages of the host's kernel from the creation of this object on.
 final class KernelLog {
     private let descriptor: Descriptor
 
@@ -16,13 +16,14 @@ final class KernelLog {
         return messages().filter { message in signs.contains { message.contains($0) } }
     }
 
-    /// What it said since the last call.
+    /// The messages since the last call.
     func messages() -> [String] {
         var messages: [String] = []
         var buffer = [UInt8](repeating: 0, count: 8192)
         while true {
             let count = clinux_read(descriptor.rawValue, &buffer, 8192)
-            // EPIPE: the log's oldest messages were overwritten before they were read; the next read goes on.
+            // EPIPE: the log's oldest messages were overwritten before they were read; the next read continues after
+            // them.
             if count == -Int(EPIPE) { continue }
             guard count > 0 else { return messages }
             messages.append(String(decoding: buffer.prefix(count), as: UTF8.self))

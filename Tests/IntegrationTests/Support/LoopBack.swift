@@ -7,9 +7,9 @@ import FoundationEssentials
 import LinuxSystem
 
 extension MartletProcess {
-    /// Acts as if interrupt 0 of a device that this process has open had been raised: VFIO takes that from any holder
-    /// of the device's file.
-    /// - Parameter regionSize: how large the device's first region is, when it has several devices open.
+    /// Acts as if interrupt 0 of a device that this process has open had been raised: VFIO lets every holder of the
+    /// device's file do that.
+    /// - Parameter regionSize: the size of the device's first region, if the process has several devices open.
     func raiseInterrupt(regionSize: UInt64? = nil) throws {
         let folder = "/proc/\(processNumber)/fd"
         for number in try FileManager.default.contentsOfDirectory(atPath: folder).compactMap({ CInt($0) }) {

@@ -6,10 +6,10 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// One run of `martlet`, or of another program. Everything happens on the test's own thread: waiting for something is
-/// reading until it is there.
+/// One run of `martlet`, or of another program. Everything happens on the test's own thread: a wait reads until the
+/// expected output has arrived.
 final class MartletProcess {
-    /// What a standard descriptor of the program is.
+    /// The other end of a standard descriptor of the program.
     enum End {
         /// A pipe to the test.
         case pipe
@@ -21,7 +21,7 @@ final class MartletProcess {
     }
 
     struct Options {
-        /// Instead of `input` and `output`.
+        /// Used instead of `input` and `output`.
         var terminal: PseudoTerminal?
         var input = End.pipe
         var output = End.pipe
@@ -29,7 +29,7 @@ final class MartletProcess {
         var hiddenFolder: String?
         var locksMemory = false
         var gate: Gate?
-        /// Descriptors that the program finds as 3, 4 and so on.
+        /// Descriptors that the program gets as 3, 4 and so on.
         var handed: [CInt] = []
 
         init(
@@ -47,7 +47,7 @@ final class MartletProcess {
         }
     }
 
-    /// How long anything may take that is not expected to: the emulated host shares its processors with other work.
+    /// The longest time for an action that should be fast: the emulated host shares its processors with other work.
     static let patience = 90.0
 
     let processNumber: pid_t
@@ -120,7 +120,7 @@ final class MartletProcess {
 
     func signal(_ number: CInt) { kill(processNumber, number) }
 
-    /// Waits until standard output (on a terminal: what it shows) contains `text`.
+    /// Waits until standard output contains `text` (for a terminal: until it shows `text`).
     func waitForOutput(_ text: String, patience: Double = MartletProcess.patience) throws {
         try wait("\"\(text)\" in its output", patience) { self.output.contains(text) || self.status != nil }
         guard output.contains(text) else { throw TestError("ended before it said \"\(text)\"\n\(transcript)") }
@@ -132,7 +132,7 @@ final class MartletProcess {
         guard errors.contains(text) else { throw TestError("ended before it said \"\(text)\"\n\(transcript)") }
     }
 
-    /// Goes on reading for a while.
+    /// Reads for this long.
     func read(seconds: Double) { pump(until: Clock.monotonicNanoseconds + UInt64(seconds * 1e9)) }
 
     /// Waits for the end.
@@ -155,7 +155,7 @@ final class MartletProcess {
 
     // MARK: How
 
-    /// Waits until `isDone`, which is asked whenever something may have happened.
+    /// Waits until `isDone` returns true; it is called after each event.
     func wait(_ what: String, _ patience: Double = MartletProcess.patience, _ isDone: () throws -> Bool) throws {
         let deadline = Clock.monotonicNanoseconds + UInt64(patience * 1e9)
         while try !isDone() {
@@ -165,7 +165,7 @@ final class MartletProcess {
         }
     }
 
-    /// Reads what is there, at least once, and looks whether the program has ended.
+    /// Reads available output, at least once, and checks whether the program has ended.
     private func pump(until deadline: UInt64) {
         repeat {
             if status == nil {
@@ -180,7 +180,7 @@ final class MartletProcess {
             if let calls { polled.append(pollfd(fd: calls, events: Int16(POLLIN), revents: 0)) }
             let now = Clock.monotonicNanoseconds
             let left = deadline > now ? Int32((deadline - now) / 1_000_000) + 1 : 0
-            // A program that has ended has written all that it ever will.
+            // A program that has ended writes no more.
             guard poll(&polled, nfds_t(polled.count), status == nil ? min(left, 10) : 0) > 0 else {
                 if status != nil { return }
                 continue
@@ -230,7 +230,7 @@ final class MartletProcess {
         if let text { text.withCString { body($0) } } else { body(nil) }
     }
 
-    /// The strings as C programs take them.
+    /// The strings in the form for C.
     private static func withStrings(
         _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Void
     ) {

@@ -5,9 +5,9 @@ import Glibc
 import Testing
 
 extension MartletProcess {
-    /// Takes the guest's RAM away under it, so that KVM can't go on: KVM_RUN fails with EFAULT.
+    /// Unmaps the guest's RAM while it runs, so that KVM can't continue: KVM_RUN fails with EFAULT.
     ///
-    /// No guest can bring that about by itself, now that accesses without a syndrome are emulated.
+    /// A guest can't cause that by itself, because accesses without a syndrome are emulated.
     func takeGuestMemoryAway() throws {
         let maps = Host.text("/proc/\(processNumber)/maps").split(separator: "\n")
         let line = try #require(maps.first { $0.contains("memfd:martlet-guest-ram") }, "no guest RAM in \(maps)")

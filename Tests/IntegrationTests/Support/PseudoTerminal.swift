@@ -6,11 +6,11 @@ import CLinux
 import Glibc
 import LinuxSystem
 
-/// A terminal with a test at the keyboard.
+/// A pseudo-terminal whose user is the test.
 final class PseudoTerminal {
     /// What the test types into and reads from.
     let userEnd: Descriptor
-    /// What the program has as standard input and output. The test keeps it open: its settings outlive the program.
+    /// The program's standard input and output. The test keeps it open: its settings outlive the program.
     let programEnd: Descriptor
 
     init() throws {
@@ -22,7 +22,7 @@ final class PseudoTerminal {
         programEnd = try Descriptor(program)
     }
 
-    /// How the terminal is set, every flag and character of it.
+    /// The settings of the terminal: all its flags and characters.
     var settings: [UInt32] {
         get throws {
             var attributes = termios()
@@ -33,7 +33,7 @@ final class PseudoTerminal {
         }
     }
 
-    /// Whether lines are put together and Ctrl-C is a signal, as a shell leaves it.
+    /// Whether lines are edited and Ctrl-C sends a signal, as a shell sets it.
     var isCooked: Bool {
         get throws { try settings[3] & UInt32(ICANON | ISIG) == UInt32(ICANON | ISIG) }
     }

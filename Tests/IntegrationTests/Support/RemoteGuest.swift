@@ -4,18 +4,19 @@
 import Glibc
 import Testing
 
-/// The flat guest that does what its serial port says, a letter each: guest-images/flat/remote.S has the list.
+/// The flat guest that is controlled through its serial port, one letter for each action: guest-images/flat/remote.S
+/// has the list.
 final class RemoteGuest {
     let guest: Guest
     var process: MartletProcess { guest.process }
 
-    /// Starts it, and waits until it listens.
+    /// Starts it, and waits until it accepts letters.
     init(_ devices: [GuestConfiguration.Device] = [], gate: Gate? = nil) throws {
         guest = try Guest(.flat("remote", devices: devices), MartletProcess.Options(gate: gate))
         try process.waitForOutput("martlet-guest: ready")
     }
 
-    /// A device where the guest expects it.
+    /// A device at the address that the guest expects.
     static func device(
         _ host: String, _ path: String? = nil, mapTimeout: Int? = nil, stormLimit: Int? = nil,
         endOfInterrupt: [String: Int]? = nil
@@ -31,7 +32,7 @@ final class RemoteGuest {
 
     func tell(_ letters: String) throws { try process.send(letters) }
 
-    /// Tells it something, and gives the numbers in the line that it answers.
+    /// Sends letters, and returns the numbers in the line of the answer.
     func ask(_ letters: String, _ start: String) throws -> [Int] {
         let before = lines(start).count
         try tell(letters)
@@ -39,13 +40,13 @@ final class RemoteGuest {
         return (lines(start).last ?? "").split { !$0.isNumber }.compactMap { Int($0) }
     }
 
-    /// The whole lines so far that begin so.
+    /// The complete lines so far that have this start.
     private func lines(_ start: String) -> [Substring] {
         process.output.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
             .filter { $0.hasPrefix("martlet-guest: \(start)") }
     }
 
-    /// Waits until it has done all that it was told.
+    /// Waits until it has done everything that it was told.
     func waitUntilDone() throws { _ = try counts() }
 
     /// How many interrupts it has had so far.
@@ -55,19 +56,19 @@ final class RemoteGuest {
         return (numbers[0], numbers[1], numbers[2])
     }
 
-    /// Waits until it has had as many interrupts as a test wants.
+    /// Waits until it has had as many interrupts as expected.
     func waitForCounts(
         _ what: String, seconds: Double = 20, _ isEnough: ((rtc: Int, gpio: Int, other: Int)) -> Bool
     ) throws {
         try process.wait(what, seconds) { isEnough(try counts()) }
     }
 
-    /// Ten alarms, each of which has to come.
+    /// Sets ten alarms, each of which must arrive.
     func expectAlarms(sourceLocation: SourceLocation = #_sourceLocation) throws {
         #expect(try ask("B", "alarms").prefix(2) == [10, 10], sourceLocation: sourceLocation)
     }
 
-    /// Has it power off.
+    /// Makes it power off.
     func finish(sourceLocation: SourceLocation = #_sourceLocation) throws -> Guest.Result {
         try tell("q")
         let result = try guest.finish()

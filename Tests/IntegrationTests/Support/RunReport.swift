@@ -3,7 +3,7 @@
 
 import FoundationEssentials
 
-/// What `martlet run --report` writes, as far as tests look at it.
+/// The output of `martlet run --report`, as far as tests use it.
 struct RunReport: Decodable {
     struct Exit: Decodable {
         let reason: String
@@ -29,7 +29,7 @@ struct RunReport: Decodable {
         let path: String
         let reasons: [String]
         let count: Int?
-        /// Only where user space sees the interrupt.
+        /// Present only if user space sees the interrupt.
         let counters: Counters?
     }
 

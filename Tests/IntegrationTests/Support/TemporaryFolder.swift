@@ -6,7 +6,7 @@ import FoundationEssentials
 import Glibc
 import LinuxSystem
 
-/// A folder that any user may use, gone with its owner.
+/// A folder that any user may use. It is deleted with its owner.
 final class TemporaryFolder {
     let path: String
 
@@ -27,7 +27,7 @@ final class TemporaryFolder {
 
     func file(_ name: String, _ text: String) throws -> String { try file(name, text.utf8) }
 
-    /// A file of `size` bytes, of which those after `start` are zero and take no room.
+    /// A file of `size` bytes; the bytes after `start` are zero and take no space.
     func file(_ name: String, _ start: some Sequence<UInt8>, size: off_t) throws -> String {
         let file = try file(name, start)
         let descriptor = try Descriptor(file, O_RDWR)
