@@ -82,7 +82,8 @@ public final class PhysicalMemory: Sendable {
         let file = try HugePages.file(Self.name, size: size, pageSize: pageSize, system: system)
         let raw = file.rawValue
         map = try PageMap.opened(system)
-        let (pages, pin, pinFailure) = try Self.takePages(of: raw, size, pageSize, map, system)
+        let (pages, pin, pinFailure) = try Self.takePages(
+            of: raw, size: size, pageSize: pageSize, map: map, system: system)
         guard let runs = PhysicalRun.runs(of: pages, pageSize: pageSize) else { throw .notPresent }
         list = OwnedList(try Self.map(runs, of: raw, alignment: pageSize, system))
         source = .hugePages(size: pageSize)
@@ -93,7 +94,7 @@ public final class PhysicalMemory: Sendable {
 
     /// Allocates the file's pages, pins them and finds their addresses.
     private static func takePages(
-        of file: CInt, _ size: UInt64, _ pageSize: UInt64, _ map: PageMap, _ system: any SystemCalls
+        of file: CInt, size: UInt64, pageSize: UInt64, map: PageMap, system: any SystemCalls
     ) throws(PhysicalMemoryError) -> (pages: [UInt64], pin: Pin?, pinFailure: Errno?) {
         let whole = try HugePages.map(file, size: size, pageSize: pageSize, isPopulated: true, system: system)
         var pin: Pin?

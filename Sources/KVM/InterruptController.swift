@@ -72,8 +72,8 @@ public final class InterruptController: Sendable {
                 try vm.calls.createDevice(vm: raw, type: version.deviceType)
             }, of: vm.calls)
         try Self.set(
-            vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_NR_IRQS", CLINUX_VGIC_GROUP_IRQ_COUNT, 0,
-            .word(Self.spiCount(for: neededSPICount) + 32))
+            "KVM_DEV_ARM_VGIC_GRP_NR_IRQS", of: descriptor.rawValue, vm.calls, group: CLINUX_VGIC_GROUP_IRQ_COUNT,
+            attribute: 0, to: .word(Self.spiCount(for: neededSPICount) + 32))
         let frames: [(Int, UInt64)] =
             switch version {
             case .v3:
@@ -89,12 +89,12 @@ public final class InterruptController: Sendable {
             }
         for (frame, address) in frames {
             try Self.set(
-                vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_ADDR", CLINUX_VGIC_GROUP_ADDRESS,
-                frame, .address(address))
+                "KVM_DEV_ARM_VGIC_GRP_ADDR", of: descriptor.rawValue, vm.calls, group: CLINUX_VGIC_GROUP_ADDRESS,
+                attribute: frame, to: .address(address))
         }
         try Self.set(
-            vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_CTRL_INIT", CLINUX_VGIC_GROUP_CONTROL,
-            CLINUX_VGIC_CONTROL_INIT, .none)
+            "KVM_DEV_ARM_VGIC_CTRL_INIT", of: descriptor.rawValue, vm.calls, group: CLINUX_VGIC_GROUP_CONTROL,
+            attribute: CLINUX_VGIC_CONTROL_INIT, to: .none)
     }
 
     /// Closed before its share of the VM is released.
@@ -117,8 +117,9 @@ public final class InterruptController: Sendable {
             var value: UInt32 = 0xAAAA_AAAA
             for line in lines where line.rawValue / 16 == word { value &= ~(2 << (line.rawValue % 16 * 2)) }
             try Self.set(
-                vm.calls, descriptor.rawValue, "KVM_DEV_ARM_VGIC_GRP_DIST_REGS",
-                CLINUX_VGIC_GROUP_DISTRIBUTOR_REGISTERS, 0xC00 + 4 * (Int(word) + 2), .word(value))
+                "KVM_DEV_ARM_VGIC_GRP_DIST_REGS", of: descriptor.rawValue, vm.calls,
+                group: CLINUX_VGIC_GROUP_DISTRIBUTOR_REGISTERS, attribute: 0xC00 + 4 * (Int(word) + 2),
+                to: .word(value))
         }
     }
 
@@ -129,8 +130,8 @@ public final class InterruptController: Sendable {
     }
 
     private static func set(
-        _ calls: any KVMCalls, _ device: CInt, _ name: String, _ group: Int, _ attribute: Int,
-        _ value: DeviceAttribute
+        _ name: String, of device: CInt, _ calls: any KVMCalls, group: Int, attribute: Int,
+        to value: DeviceAttribute
     ) throws(KVMError) {
         try mapError(
             { KVMError.call(name, errno: $0) },

@@ -43,7 +43,8 @@ struct Run: ParsableCommand {
         let reportFile = try reportPath.map(ReportFile.init)
         let hypervisor = try openHypervisor()
         Martlet.profile.mark("kvm")
-        var (end, report) = try runMachine(configuration, hypervisor, log, makeTracer(trace))
+        var (end, report) = try runMachine(
+            configuration, on: hypervisor, log: log, tracer: makeTracer(trace))
         report.droppedLogLines = StandardError.droppedLineCount
         if case .hung(let text, let registers) = end {
             StandardError.writeLast("martlet: the guest can't go on: \(text)\n\(registers)")
@@ -57,7 +58,7 @@ struct Run: ParsableCommand {
     }
 
     private static func runMachine(
-        _ configuration: MachineConfiguration, _ hypervisor: Hypervisor, _ log: Log, _ tracer: Tracer?
+        _ configuration: MachineConfiguration, on hypervisor: Hypervisor, log: Log, tracer: Tracer?
     ) throws -> (GuestEnd, RunReport) {
         let plan = try failing { () throws(MachineError) in
             try MachinePlan(configuration, calls: LinuxKernel(), hypervisor: hypervisor, log: log, tracer: tracer)

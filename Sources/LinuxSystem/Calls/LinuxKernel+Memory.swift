@@ -27,7 +27,9 @@ extension LinuxKernel {
 
     public func mapShared(_ descriptor: CInt, offset: UInt64, size: UInt64) throws(Errno) -> UInt {
         guard let position = off_t(exactly: offset), let length = Int(exactly: size) else { throw .invalidArgument }
-        return try map(nil, length, CLINUX_MAP_READ_WRITE, CLINUX_MAP_SHARED, descriptor, position)
+        return try map(
+            at: nil, size: length, protection: CLINUX_MAP_READ_WRITE, flags: CLINUX_MAP_SHARED, descriptor: descriptor,
+            offset: position)
     }
 
     public func allocateMemory(ofHeap heap: CInt, size: UInt64) throws(Errno) -> CInt {
@@ -42,7 +44,10 @@ extension LinuxKernel {
             (remainder & (alignment - 1)).isMultiple(of: Self.pageSize)
         else { throw .invalidArgument }
         // Reserve address space that nothing else can take, then map the parts over it.
-        let raw = try map(nil, Int(reserved), CLINUX_MAP_NO_ACCESS, CLINUX_MAP_RESERVATION, -1, 0)
+        let raw = try map(
+            at: nil, size: Int(reserved), protection: CLINUX_MAP_NO_ACCESS, flags: CLINUX_MAP_RESERVATION,
+            descriptor: -1,
+            offset: 0)
         let place = AlignedPlace(inReservationAt: raw, alignment: alignment, remainder: remainder)
         let base = place.base
         unmap(address: raw, size: place.before)
@@ -53,8 +58,8 @@ extension LinuxKernel {
                 guard let offset = off_t(exactly: part.lowerBound) else { throw .invalidArgument }
                 // Safety: the target lies in the reservation, which no other code uses.
                 _ = try map(
-                    UnsafeMutableRawPointer(bitPattern: next), Int(part.upperBound - part.lowerBound),
-                    CLINUX_MAP_READ_WRITE, CLINUX_MAP_OVER, descriptor, offset)
+                    at: UnsafeMutableRawPointer(bitPattern: next), size: Int(part.upperBound - part.lowerBound),
+                    protection: CLINUX_MAP_READ_WRITE, flags: CLINUX_MAP_OVER, descriptor: descriptor, offset: offset)
                 next += UInt(part.upperBound - part.lowerBound)
             }
         } catch {
@@ -91,8 +96,8 @@ extension LinuxKernel {
     }
 
     private func map(
-        _ address: UnsafeMutableRawPointer?, _ size: Int, _ protection: Int, _ flags: Int, _ descriptor: CInt,
-        _ offset: off_t
+        at address: UnsafeMutableRawPointer?, size: Int, protection: Int, flags: Int, descriptor: CInt,
+        offset: off_t
     ) throws(Errno) -> UInt {
         try mappedAddress(clinux_mmap(address, size, CInt(protection), CInt(flags), descriptor, offset))
     }

@@ -16,7 +16,7 @@ struct RegisterCopies {
     private let debugFS: any DebugFSCalls
 
     /// - Parameter shared: has the copies to which the devices' nodes refer.
-    init(_ shared: SharedNodes, _ tree: HostTree, _ sysfs: Sysfs, _ debugFS: any DebugFSCalls) {
+    init(_ shared: SharedNodes, tree: HostTree, sysfs: Sysfs, debugFS: any DebugFSCalls) {
         self.shared = shared
         self.tree = tree
         self.sysfs = sysfs

@@ -83,7 +83,8 @@ public struct MachineCheck: Sendable {
             return
         }
         // Building everything together finds the rest: overlaps, wirings that the kernel refuses.
-        facts = note { try Self.build(configuration, calls, hypervisor, log, tracer) } ?? []
+        facts =
+            note { try Self.build(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer) } ?? []
         self.problems = problems
     }
 
@@ -113,8 +114,8 @@ public struct MachineCheck: Sendable {
     }
 
     private static func build(
-        _ configuration: MachineConfiguration, _ calls: any MachineCalls, _ hypervisor: Hypervisor, _ log: Log,
-        _ tracer: Tracer?
+        _ configuration: MachineConfiguration, calls: any MachineCalls, hypervisor: Hypervisor, log: Log,
+        tracer: Tracer?
     ) throws -> [String] {
         let plan = try MachinePlan(configuration, calls: calls, hypervisor: hypervisor, log: log, tracer: tracer)
         // Only devices with descriptors that were handed in; they were not checked separately.

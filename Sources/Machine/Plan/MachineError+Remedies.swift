@@ -23,7 +23,7 @@ extension MachineError {
     }
 
     static func controlGroupLines(
-        _ ramSize: UInt64, _ ownNeed: UInt64, _ available: UInt64, _ limit: ControlGroups.Limit
+        ramSize: UInt64, ownNeed: UInt64, available: UInt64, limit: ControlGroups.Limit
     ) -> [String] {
         // In whole MiB, the unit of --memory and the usual one of MemoryMax=.
         let mebibyte: UInt64 = 1 << 20

@@ -157,7 +157,9 @@ public enum MachineError: Error, Equatable, Sendable, CustomStringConvertible {
               reduce machine-config.mem_size_mib, or free memory on the host
             """
         case .controlGroup(let ramSize, let ownNeed, let available, let limit):
-            indented(Self.controlGroupLines(ramSize, ownNeed, available, limit))
+            indented(
+                Self.controlGroupLines(
+                    ramSize: ramSize, ownNeed: ownNeed, available: available, limit: limit))
         case .memoryProblem(let device, let mebibytes, let base, let range, let reason, let isFixed):
             """
             \(device): its DMA can't reach \(mebibytes) MiB of RAM at \(isFixed ? "\(base)" : "any address"): \

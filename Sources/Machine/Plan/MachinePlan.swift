@@ -105,7 +105,7 @@ public final class MachinePlan: Sendable {
         pinsMemory = demands != nil
         let size = configuration.machineSize
         let board = BoardDevices.all(configuration, drives: openDrives)
-        identity = try Self.identityMemory(size, opened, calls, log)
+        identity = try Self.identityMemory(size, for: opened, calls: calls, log: log)
         memory = identity
         if let identity {
             memoryPlacement = try MemoryPlacement(identity: identity.banks, demands: demands)
@@ -143,7 +143,7 @@ public final class MachinePlan: Sendable {
         let passedKinds = passthroughNodes.flatMap { $0[property: "compatible"]?.strings ?? [] }
         devices =
             try claims.place(BoardDevices.needed(board, beside: passthrough, kinds: passedKinds, shared))
-            + RegisterCopies(shared, tree, sysfs, calls).place(on: bus)
+            + RegisterCopies(shared, tree: tree, sysfs: sysfs, debugFS: calls).place(on: bus)
         boardNodes = try Self.nodes(devices, &shared)
         sharedNodes = shared.nodes
         isWhole = true
@@ -173,7 +173,7 @@ public final class MachinePlan: Sendable {
 
     /// RAM at the addresses that devices require; nil if they require none.
     private static func identityMemory(
-        _ size: MachineConfig, _ devices: OpenDevices, _ calls: any MachineCalls, _ log: Log
+        _ size: MachineConfig, for devices: OpenDevices, calls: any MachineCalls, log: Log
     ) throws(MachineError) -> IdentityMemory? {
         guard let device = devices.identityDevice else {
             if size.dmaHeap != nil { throw .heapWithoutIdentity }

@@ -106,7 +106,7 @@ final class InstructionEmulator: Sendable {
         reentries = Reentries()
         try vcpu.injectDataAbort()
         dispatcher.note(.aborted, at: GuestAddress(address))
-        report(vcpu, counter, word, address, problem)
+        report(problem, at: counter, of: vcpu, word: word, address: address)
         return .aborted
     }
 
@@ -261,7 +261,9 @@ final class InstructionEmulator: Sendable {
         if state & cleared != 0 { try vcpu.set(.pstate, to: state & ~cleared) }
     }
 
-    private func report(_ vcpu: VirtualCPU, _ counter: UInt64, _ word: UInt32?, _ address: UInt64, _ problem: Problem) {
+    private func report(
+        _ problem: Problem, at counter: UInt64, of vcpu: VirtualCPU, word: UInt32?, address: UInt64
+    ) {
         let count: Int? = reported.withLock { reported in
             guard reported.count < Self.reportLimit, !reported.contains(counter) else { return nil }
             reported.append(counter)

@@ -73,7 +73,8 @@ final class EventFDPath: InterruptPath {
         if regions.isEmpty { return }
         try state.withLock { (state) throws(PassthroughError) in
             let timer = state.wiring.keep(try makeTimer(vm.system, device.name))
-            state.wiring.keep(try watch(loop, timer.rawValue, device.name) { [weak self] in self?.timerExpired() })
+            state.wiring.keep(
+                try watch(timer.rawValue, of: device.name, on: loop) { [weak self] in self?.timerExpired() })
             state.timer = timer
         }
     }
@@ -86,7 +87,8 @@ final class EventFDPath: InterruptPath {
         // Shows at once whether the line can be driven at all.
         try mapError(PassthroughError.kvm(name), try vm.setInterruptLine(interrupt.gsi, high: false))
         let trigger = try makeEvent(vm.system, name)
-        let source = try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered(position, trigger) }
+        let source = try watch(trigger.rawValue, of: name, on: loop) { [weak self] in self?.triggered(position, trigger)
+        }
         for trap in traps { trap.setListener(self) }
         do throws(VFIOError) {
             // Before the trigger, as with irqfd, so that a line that is already high fires only once.

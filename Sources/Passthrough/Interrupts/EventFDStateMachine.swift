@@ -86,7 +86,8 @@ struct EventFDStateMachine: Equatable, Sendable {
     mutating func handle(_ event: Event, perform: (Effect) -> Bool) {
         switch event {
         case .trigger(let line, let count): trigger(line, count, perform)
-        case .access(let region, let offset, let length): access(region, offset, length, perform)
+        case .access(let region, let offset, let length):
+            access(region: region, offset: offset, length: length, perform)
         case .timer: timerExpired(perform)
         }
     }
@@ -140,7 +141,7 @@ struct EventFDStateMachine: Equatable, Sendable {
         activate(next, perform)
     }
 
-    private mutating func access(_ region: Int, _ offset: UInt64, _ length: UInt64, _ perform: (Effect) -> Bool) {
+    private mutating func access(region: Int, offset: UInt64, length: UInt64, _ perform: (Effect) -> Bool) {
         guard let line = active else { return }
         if let endOfInterrupt, !endOfInterrupt.overlaps(region: region, offset: offset, length: length) { return }
         active = nil

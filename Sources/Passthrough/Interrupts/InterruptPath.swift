@@ -20,7 +20,7 @@ func makeEvent(_ system: any SystemCalls, _ device: String) throws(PassthroughEr
 
 /// Makes `loop` watch a descriptor for a device's interrupt.
 func watch(
-    _ loop: EventLoop, _ descriptor: CInt, _ device: String, _ handler: @escaping @Sendable () -> Void
+    _ descriptor: CInt, of device: String, on loop: EventLoop, _ handler: @escaping @Sendable () -> Void
 ) throws(PassthroughError) -> EventSource {
     do { return try loop.add(descriptor) { _ in handler() } } catch {
         throw .call(device: device, "epoll_ctl", errno: error)

@@ -71,12 +71,12 @@ final class RelayPath: InterruptPath {
                 try mapError(
                     PassthroughError.kvm(name),
                     try InterruptRoute(vm, gsi: interrupt.gsi, trigger: injection, resample: resample)))
-            state.wiring.keep(try watch(loop, trigger.rawValue, name) { [weak self] in self?.triggered() })
+            state.wiring.keep(try watch(trigger.rawValue, of: name, on: loop) { [weak self] in self?.triggered() })
             if let resample {
-                state.wiring.keep(try watch(loop, resample.rawValue, name) { [weak self] in self?.resampled() })
+                state.wiring.keep(try watch(resample.rawValue, of: name, on: loop) { [weak self] in self?.resampled() })
             }
             if let timer {
-                state.wiring.keep(try watch(loop, timer.rawValue, name) { [weak self] in self?.timerExpired() })
+                state.wiring.keep(try watch(timer.rawValue, of: name, on: loop) { [weak self] in self?.timerExpired() })
             }
             do throws(VFIOError) {
                 if interrupt.info.isLevel { try device.unmask(interrupt.info) }

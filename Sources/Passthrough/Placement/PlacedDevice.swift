@@ -118,7 +118,8 @@ public final class PlacedDevice: Sendable {
         var regions: [Region] = []
         // An empty region (an entry of "reg" of size 0) gets no place.
         for info in settings.placement.order(of: device.regions) where info.size > 0 {
-            let address = try Self.address(settings.placement.of(info.index), info, addresses[info.index], host.name)
+            let address = try Self.address(
+                settings.placement.of(info.index), of: info, hostAddress: addresses[info.index], device: host.name)
             let isMapped = info.canMap && !settings.trapsAll
             // KVM maps whole pages of the host (api.rst, 4.35 KVM_SET_USER_MEMORY_REGION). A trapped region needs no
             // alignment.
@@ -159,7 +160,7 @@ public final class PlacedDevice: Sendable {
     }
 
     private static func address(
-        _ placement: DevicePlacement.Region, _ region: VFIORegion, _ hostAddress: UInt64?, _ device: String
+        _ placement: DevicePlacement.Region, of region: VFIORegion, hostAddress: UInt64?, device: String
     ) throws(PassthroughError) -> GuestAddress? {
         switch placement {
         case .automatic: return nil

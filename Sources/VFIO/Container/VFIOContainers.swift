@@ -94,14 +94,14 @@ public final class VFIOContainers: Sendable {
         if descriptor == nil, group.isNoIOMMU || path == .group || (path == .automatic && host.deviceFile == nil) {
             return try VFIODevice(host, in: self.group(of: host, dma: dma))
         }
-        do throws(VFIOError) { return try openByFile(host, group, dma, descriptor) } catch {
+        do throws(VFIOError) { return try openByFile(host, group: group, dma: dma, descriptor: descriptor) } catch {
             guard descriptor == nil, path == .automatic, error.meansThatFileIsNotThere else { throw error }
         }
         return try VFIODevice(host, in: self.group(of: host, dma: dma))
     }
 
     private func openByFile(
-        _ host: HostDevice, _ group: HostDevice.IOMMUGroup, _ dma: VFIODMAMode, _ descriptor: CInt?
+        _ host: HostDevice, group: HostDevice.IOMMUGroup, dma: VFIODMAMode, descriptor: CInt?
     ) throws(VFIOError) -> VFIODevice {
         guard let file = host.deviceFile, !group.isNoIOMMU else {
             throw .noDeviceFile(device: host.name, isNoIOMMU: group.isNoIOMMU)

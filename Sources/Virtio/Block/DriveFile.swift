@@ -30,7 +30,7 @@ public final class DriveFile: Sendable {
     public init(_ path: String, key: String, isReadOnly: Bool, system: any SystemCalls) throws(DriveError) {
         let raw: CInt
         do { raw = try system.openDrive(path, isReadOnly: isReadOnly) } catch {
-            throw Self.openError(path, key, isReadOnly, error, system)
+            throw Self.openError(error, key: key, path: path, isReadOnly: isReadOnly, system: system)
         }
         let file = OwnedDescriptor(adopting: raw, of: system, isFile: true)
         func failed(_ call: String) -> (Errno) -> DriveError { { .call(call, key: key, path: path, errno: $0) } }
@@ -63,7 +63,7 @@ public final class DriveFile: Sendable {
     }
 
     private static func openError(
-        _ path: String, _ key: String, _ isReadOnly: Bool, _ errno: Errno, _ system: any SystemCalls
+        _ errno: Errno, key: String, path: String, isReadOnly: Bool, system: any SystemCalls
     ) -> DriveError {
         switch errno {
         case .permissionDenied, .notPermitted, .readOnlyFileSystem, .textFileBusy:
