@@ -20,6 +20,9 @@ struct SampleHost {
     static let group = HostDevice.IOMMUGroup(id: 3, isNoIOMMU: false, others: [])
     static let sharedGroup = HostDevice.IOMMUGroup(
         id: 3, isNoIOMMU: false, others: [.init(name: "10200000.sata", driver: "ahci")])
+    static let widelySharedGroup = HostDevice.IOMMUGroup(
+        id: 5, isNoIOMMU: false,
+        others: [.init(name: "2000.sata", driver: "ahci"), .init(name: "3000.usb", driver: "xhci-hcd")])
     static let noIOMMUGroup = HostDevice.IOMMUGroup(id: 0, isNoIOMMU: true, others: [])
 }
 
@@ -77,10 +80,11 @@ extension Messages {
         add(
             BindingProblem.usedByHost(.console("ttyAMA0")), .usedByHost(.bootConsole("/pl011@9000000")),
             .usedByHost(.rootFileSystem("/dev/sda1")), .usedByHost(.fileSystem("/dev/sda2", mountPoint: "/data")),
-            .usedByHost(.swap("/dev/sda3")), .usedByHost(.unseen("/dev/sda")), .driverStays("gic"), .hostPart(.iommu),
-            .pciHost, .noVFIODriver(.amba), .noIOMMU(isModeMissing: true), .noIOMMU(isModeMissing: false),
+            .usedByHost(.fileSystem("sda1", mountPoint: "/my data")), .usedByHost(.swap("/dev/sda3")),
+            .usedByHost(.unseen("/dev/sda")), .driverStays("gic"), .hostPart(.iommu), .pciHost, .noVFIODriver(.amba),
+            .noVFIODriver(.platform), .noIOMMU(isModeMissing: true), .noIOMMU(isModeMissing: false),
             .noReset(compatible: "x,net"), .noReset(compatible: nil), .groupHeld(SampleHost.sharedGroup),
-            .groupHeld(SampleHost.group), text: text)
+            .groupHeld(SampleHost.widelySharedGroup), .groupHeld(SampleHost.group), text: text)
         add(
             HostPart.interruptController, .iommu, .timer, .performanceCounters, .firmware, .cpus, .memory, .perCPU,
             .empty,
@@ -91,7 +95,10 @@ extension Messages {
     private mutating func addBindingFailures() {
         let name = "10000000.edu"
         let text: (BindingFailure) -> String = { HostDeviceError.binding(device: name, $0).description }
-        add(BindingFailure.refused([.pciHost]), .refused([.hostPart(.timer)]), .inUse(SampleHost.group), text: text)
+        add(
+            BindingFailure.refused([.pciHost]), .refused([.hostPart(.timer)]),
+            .refused([.usedByHost(.console("ttyAMA0")), .driverStays("uart-pl011")]), .inUse(SampleHost.group),
+            text: text)
         let bind = BindingStep.write(name, to: "/sys/bus/platform/drivers/vfio-platform/bind")
         let hold = BindingStep.write(name, to: DeviceHold.holdFile(Sysfs(system: FakeKernel())))
         let unbind = BindingStep.write(name, to: "/sys/bus/platform/devices/10000000.edu/driver/unbind")
