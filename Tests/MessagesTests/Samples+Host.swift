@@ -70,6 +70,13 @@ extension Messages {
         _ = try host.device(driver: "")
         host.kernel.withState { $0.files = $0.files.filter { !$0.key.contains("/drivers/vfio-platform") } }
         add(HostDeviceError.notReady(try HostDevice(host: "10000000.edu", sysfs: Sysfs(system: host.kernel))))
+        let withoutIOMMU = SampleHost()
+        withoutIOMMU.kernel.addFile("/sys/module/vfio/parameters/enable_unsafe_noiommu_mode", "N\n")
+        add(HostDeviceError.notReady(try withoutIOMMU.device(group: nil, driver: "edu")))
+        let refused = SampleHost()
+        refused.kernel.addFile("/sys/devices/platform/10000000.edu/driver_override", "vfio-platform\n")
+        refused.kernel.addFile("/sys/module/vfio_platform/parameters/reset_required", "Y\n")
+        add(HostDeviceError.notReady(try refused.device(driver: "")))
     }
 
     private mutating func addBindingProblems() {
