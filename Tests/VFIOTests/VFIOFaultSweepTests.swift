@@ -104,16 +104,18 @@ import VFIO
             #expect(error as? Errno == .ioError)
             return
         }
-        let text =
-            (error as? VFIOError)?.description ?? (error as? HostDeviceError)?.description
-            ?? "not of VFIO or the host: \(error)"
-        #expect(text.hasPrefix("dev: "), "\(call): \(text)")
-        #expect(text.contains("EIO (Input/output error)"), "\(call): \(text)")
-        #expect(text.contains(words(of: call)), "\(call): \(text)")
+        if case .failed(let device, let operation, let errno)? = error as? VFIOError {
+            #expect(device == "dev", "\(call): \(error)")
+            #expect(operation.description.contains(object(of: call)), "\(call): \(error)")
+            #expect(errno == .ioError, "\(call): \(error)")
+        } else {
+            let unread = HostDeviceError.sysfs(device: "dev", path: object(of: call), errno: .ioError)
+            #expect(error as? HostDeviceError == unread, "\(call): \(error)")
+        }
     }
 
-    /// What of the fake's name for a call an error has to show.
-    private func words(of call: String) -> String {
+    /// What of the fake's name for a call an error has to have: the file, or the kernel's name of the call.
+    private func object(of call: String) -> String {
         let words = call.split(separator: " ").map(String.init)
         if words.first == "fcntl" { return "fcntl(F_SETFD)" }
         switch words[0] {
