@@ -57,12 +57,7 @@ import Testing
             state.failure = .permissionDenied
         }
         let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
-        #expect(
-            error?.description == """
-                /dev/kvm: EACCES (permission denied)
-                  this user may not open it
-                  run: sudo usermod -aG kvm $USER, then log in again; or run martlet as root
-                """)
+        #expect(error == .open(path: "/dev/kvm", errno: .permissionDenied))
     }
 
     @Test(arguments: [0, 11, 13])
@@ -87,7 +82,6 @@ import Testing
         kernel.withState { $0.kvm.capabilities[number] = 0 }
         let error = error { () throws(KVMError) in _ = try Hypervisor(calls: kernel) }
         #expect(error == .missingCapability(name))
-        #expect(error?.description.contains(name) == true)
         #expect(kernel.held.isEmpty)
     }
 
@@ -124,11 +118,6 @@ import Testing
         let hypervisor = try Hypervisor(calls: kernel)
         let error = error { () throws(KVMError) in _ = try VirtualMachine(hypervisor, addressBits: needed) }
         #expect(error == .addressBits(needed: needed, limit: limit))
-        #expect(
-            error?.description == """
-                the guest's memory map needs \(needed) address bits, but this host's KVM offers \(limit)
-                  reduce machine-config.mem_size_mib
-                """)
         #expect(kernel.held == ["open /dev/kvm"])
     }
 
