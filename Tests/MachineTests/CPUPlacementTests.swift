@@ -54,21 +54,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("0,9", "machine-config.cpus: this host has no CPU 9\n  its CPUs are 0-6"),
-        (
-            "5", "machine-config.cpus: CPU 5 is offline\n  run: echo 1 > /sys/devices/system/cpu/cpu5/online"
-        ),
-        (
-            "0-4",
-            "machine-config.cpus: this process may not run on CPU 4: its control group excludes it (cpuset.cpus)\n"
-                + "  add the CPU to the container (docker run --cpuset-cpus) or to the service (AllowedCPUs=)"
-        ),
+        ("0,9", MachineError.cpuMissing(9, possible: "0-6")), ("5", .cpuOffline(5)), ("0-4", .cpuNotAllowed(4)),
     ])
-    func `a CPU that can't be had is refused before the VM`(cpus: String, text: String) throws {
-        let error = #expect(throws: MachineError.self) { try makeMachine(configuration(cpus)) }
-        #expect(error?.description == text)
+    func `a CPU that can't be had is refused before the VM`(cpus: String, error: MachineError) throws {
+        #expect(throws: error) { try makeMachine(configuration(cpus)) }
         #expect(!host.kernel.journal.contains(.acquire("KVM_CREATE_VM")))
-        #expect(MachineCheck(try configuration(cpus), calls: host.kernel, log: host.log.log).problems == [text])
+        let check = MachineCheck(try configuration(cpus), calls: host.kernel, log: host.log.log)
+        #expect(check.problems == [error.description])
         #expect(host.kernel.held.isEmpty)
     }
 
@@ -77,8 +69,7 @@ import Testing
             let machine = try makeMachine(configuration("0-1", vcpus: 2))
             host.kernel.withState { $0.usableCPUs = [0] }
             let error = machineError { () throws(MachineError) in try machine.run() }
-            #expect(
-                error?.description == "machine-config.cpus: sched_setaffinity to 1: EINVAL (Invalid argument)")
+            #expect(error == .affinity(cpus: "1", errno: .invalidArgument))
         }
         #expect(host.kernel.held.isEmpty)
     }
@@ -98,7 +89,7 @@ import Testing
         }
     }
 
-    private func refusal() throws -> String? {
+    private func refusal() throws -> MachineError? {
         host.kernel.withState { state in
             state.beforeCall = { $0.hasPrefix("KVM_ARM_VCPU_INIT") ? .invalidArgument : nil }
         }
@@ -107,27 +98,19 @@ import Testing
             try MicroVM(
                 try host.makePlan(host.configuration(), hypervisor: hypervisor), hypervisor: hypervisor,
                 console: terminal.console, profile: StartupProfile())
-        }?.description
+        }
     }
 
-    @Test func `a vCPU that can't be set up on a host of several kinds of CPUs names the key and the kinds`() throws {
+    private let refusedVCPU = KVMError.vcpuInit(index: 0, errno: .invalidArgument)
+
+    @Test func `the error of a vCPU that can't be set up on a host of several kinds of CPUs has the kinds`() throws {
         setKinds(["0x410fd034", "0x410fd034", "0x410fd0c1", "0x410fd034", "0x410fd0c1"])
-        #expect(
-            try refusal() == """
-                KVM_ARM_VCPU_INIT of vcpu0: EINVAL (Invalid argument)
-                  the host has CPUs of several kinds, and this kernel may need all vCPUs of a guest on one kind
-                  set machine-config.cpus to CPUs of one kind: "0-1,3" or "2,4"
-                """)
+        #expect(try refusal() == .mixedCPUs(refusedVCPU, kinds: ["0-1,3", "2,4"]))
     }
 
     @Test func `the hint is given where the kinds can't be told, and not where there is one`() throws {
-        #expect(
-            try refusal() == """
-                KVM_ARM_VCPU_INIT of vcpu0: EINVAL (Invalid argument)
-                  if the host has CPUs of several kinds, this kernel may need all vCPUs of a guest on one kind
-                  set machine-config.cpus to CPUs of one kind
-                """)
+        #expect(try refusal() == .mixedCPUs(refusedVCPU, kinds: []))
         setKinds(["0x410fd034", "0x410fd034"])
-        #expect(try refusal() == "KVM_ARM_VCPU_INIT of vcpu0: EINVAL (Invalid argument)")
+        #expect(try refusal() == .kvm(refusedVCPU))
     }
 }
