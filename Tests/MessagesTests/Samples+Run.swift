@@ -23,6 +23,10 @@ extension Messages {
                 .fit, .deviceTree, .androidBoot, .efi,
             ] + (zboot.map { [.zboot($0)] } ?? [])
         for kernel in foreign { add(kernel) { text(.foreign($0)) } }
+        // A path that a shell must see quoted.
+        add(ForeignKernel.compressed("bzip2", program: "bzip2 -dc")) {
+            "\(MachineError.image(path: "/my kernel's", .foreign($0)))"
+        }
         add(
             KernelProblem.noImage, .shortHeader(12), .implausible(field: "text_offset"),
             .truncated(bytes: 0x1000, expected: 0x2000), .noZlib, .corruptGzip("invalid block type"), .truncatedGzip,
