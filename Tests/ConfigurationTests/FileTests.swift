@@ -40,11 +40,6 @@ struct FileTests {
         try withFolder { folder in
             let error = errorOf(file: folder + "/none.json")
             #expect(error == .unreadable(file: folder + "/none.json", .noSuchFileOrDirectory))
-            #expect(
-                error?.description == """
-                    \(folder)/none.json: the configuration can't be read: ENOENT (No such file or directory)
-                      give the path of an existing file
-                    """)
             #expect(error?.problems == [])
         }
     }
@@ -61,27 +56,25 @@ struct FileTests {
 
     @Test func `a folder`() throws {
         try withFolder { folder in
-            let error = errorOf(file: folder)
-            #expect(error == .unreadable(file: folder, .isDirectory))
-            #expect(error?.description.contains("EISDIR (Is a directory)\n  give the path of a file in it") == true)
+            #expect(errorOf(file: folder) == .unreadable(file: folder, .isDirectory))
         }
     }
 
     @Test func `a file in a file`() throws {
         try withFolder { folder in
             try Data().write(to: URL(filePath: folder + "/file"))
-            #expect(errorOf(file: folder + "/file/vm.json")?.description.contains("ENOTDIR") == true)
+            let file = folder + "/file/vm.json"
+            #expect(errorOf(file: file) == .unreadable(file: file, .notDirectory))
         }
     }
 
     @Test func `an empty file`() throws {
         try withFolder { folder in
-            try Data().write(to: URL(filePath: folder + "/vm.json"))
-            #expect(
-                errorOf(file: folder + "/vm.json")?.description == """
-                    \(folder)/vm.json: the configuration is not JSON
-                      line 1, column 1: found the end of the file; allowed: a value
-                    """)
+            let file = folder + "/vm.json"
+            try Data().write(to: URL(filePath: file))
+            let problem = ConfigurationProblem(
+                path: "", line: 1, column: 1, found: "the end of the file", allowed: "a value", suggestion: nil)
+            #expect(errorOf(file: file) == .malformed(file: file, problem))
         }
     }
 
@@ -97,9 +90,6 @@ struct FileTests {
             try Data(padded).write(to: URL(filePath: file))
 
             #expect(errorOf(file: file) == .unreadable(file: file, .fileTooLarge))
-            #expect(
-                errorOf(file: file)?.description.hasSuffix(
-                    "EFBIG (File too large)\n  a configuration has at most 1048576 bytes") == true)
         }
     }
 

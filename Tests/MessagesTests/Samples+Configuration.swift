@@ -10,14 +10,17 @@ extension Messages {
     mutating func addConfiguration() {
         let file = "vm.json"
         for errno in [
-            Errno.noSuchFileOrDirectory, .isDirectory, .permissionDenied, .fileTooLarge, .tooManyOpenFiles, .ioError,
+            Errno.noSuchFileOrDirectory, .notDirectory, .isDirectory, .permissionDenied, .fileTooLarge,
+            .tooManyOpenFiles, .ioError,
         ] {
             add(ConfigurationError.unreadable(file: file, errno))
         }
         add(
             ConfigurationError.unusable(file: file, .noPartner(isReader: false)),
             .malformed(file: file, Self.problem(in: "{\"a\" 1}")),
-            .invalid(file: file, Self.problems(in: Self.wrong)), .invalid(file: file, [Self.problem(in: "{}")]))
+            .invalid(file: file, Self.problems(in: Self.wrong)),
+            .invalid(file: file, Self.problems(in: Self.wrongDescriptors)),
+            .invalid(file: file, [Self.problem(in: "{}")]))
         add(ConfigurationProblem.self, "\(Self.problem(in: "[]"))")
         for text in Self.syntaxErrors { add("JSONSyntaxError", "\(text)\n  \(Self.problem(in: text))") }
     }
@@ -40,6 +43,14 @@ extension Messages {
         "{\"a\": \"\\ud800\"}", "{\"a\": \"b", "[1 2]", "{\"a\": 1 \"b\": 2}", "{} {}",
         String(repeating: "[", count: 100),
     ]
+
+    /// A configuration with a descriptor that is used twice, one that can't be, and peers that can't be.
+    private static let wrongDescriptors = """
+        {
+          "boot-source": {"kernel_image_path": "Image"}, "vfio": "cdev", "iommufd_fd": 3, "peer_to_peer": true,
+          "platform-devices": [{"host": "a", "vfio_fd": 3}, {"host": "b", "vfio_fd": 2}]
+        }
+        """
 
     /// A configuration in which much is wrong.
     private static let wrong = """
