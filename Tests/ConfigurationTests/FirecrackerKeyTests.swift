@@ -7,7 +7,17 @@ import Testing
 
 /// Files that were written for Firecracker.
 struct FirecrackerKeyTests {
-    private static let prefix = "found a key of Firecracker that Martlet doesn't support; allowed: nothing; remove it: "
+    /// Checks that the only problem of `json` is the key at `path`, one of `keys`, with what to do instead.
+    private func expectOnly(_ path: String, of keys: [FirecrackerKey], in json: String) throws {
+        let name = path.split(separator: ".").last.map(String.init)
+        let key = try #require(keys.first { $0.name == name })
+        #expect(key.remedy.count > 20)
+        let problems = try #require(errorOf(json)).problems
+        #expect(problems.map(\.path) == [path])
+        #expect(problems.map(\.found) == ["a key of Firecracker that Martlet doesn't support"])
+        #expect(problems.map(\.allowed) == ["nothing; remove it: \(key.remedy)"])
+        #expect(problems.map(\.suggestion) == [nil])
+    }
 
     /// What `GET /vm/config` gives for a machine that has none of it.
     @Test func `a file that Firecracker filled with empty keys is read`() throws {
@@ -35,34 +45,28 @@ struct FirecrackerKeyTests {
         ("serial", #"{"serial_out_path": "a"}"#), ("cpu-config", #""template.json""#),
     ])
     func `a part that Martlet lacks is one line with what to do`(key: String, value: String) throws {
-        let problems = problemsOf(#"{\#(plainBootSource), "\#(key)": \#(value)}"#)
-        #expect(problems.count == 1)
-        let problem = try #require(problems.first)
-        #expect(problem.hasPrefix("\(key): \(Self.prefix)"), "\(problem)")
-        #expect(problem.count > "\(key): \(Self.prefix)".count + 20)
+        try expectOnly(key, of: FirecrackerKey.root, in: #"{\#(plainBootSource), "\#(key)": \#(value)}"#)
     }
 
     @Test(arguments: [
         ("smt", "true"), ("ht_enabled", "true"), ("track_dirty_pages", "true"), ("cpu_template", #""V1N1""#),
     ])
     func `so is one of machine-config`(key: String, value: String) throws {
-        let problems = problemsOf(machine(#""\#(key)": \#(value)"#))
-        #expect(problems.count == 1)
-        #expect(problems.first?.hasPrefix("machine-config.\(key): \(Self.prefix)") == true, "\(problems)")
+        try expectOnly(
+            "machine-config.\(key)", of: FirecrackerKey.machineConfig, in: machine(#""\#(key)": \#(value)"#))
     }
 
     @Test(arguments: [
         ("drives[0].socket", #""drives": [{"drive_id": "a", "path_on_host": "b", "socket": "s"}]"#)
     ])
     func `so is one of a device`(path: String, section: String) throws {
-        let problems = problemsOf("{\(plainBootSource), \(section)}")
-        #expect(problems.count == 1)
-        #expect(problems.first?.hasPrefix("\(path): \(Self.prefix)") == true, "\(problems)")
+        try expectOnly(path, of: FirecrackerKey.drive, in: "{\(plainBootSource), \(section)}")
     }
 
     @Test func `the keys are Firecracker's only where Firecracker has them`() {
-        #expect(problemsOf(#"{\#(plainBootSource), "smt": false}"#).first?.contains("an unknown key") == true)
-        #expect(problemsOf(machine(#""drives": []"#)).first?.contains("an unknown key") == true)
+        for json in [#"{\#(plainBootSource), "smt": false}"#, machine(#""drives": []"#)] {
+            #expect(errorOf(json)?.problems.first?.found == "an unknown key", "\(json)")
+        }
     }
 
     /// A later release may do more: then the key moves, and must not stay in both.
@@ -73,13 +77,11 @@ struct FirecrackerKeyTests {
     }
 
     @Test func `every part is told once, in the order of the text`() {
-        let problems = problemsOf(
+        let error = errorOf(
             #"""
             {"network-interfaces": [{"iface_id": "a"}, {"iface_id": "b"}], \#(plainBootSource),
              "machine-config": {"smt": true, "vcpu_count": 2}, "vsock": {"guest_cid": 3}, "balloon": {"amount_mib": 1}}
             """#)
-        #expect(
-            problems.map { String($0.prefix { $0 != ":" }) }
-                == ["network-interfaces", "machine-config.smt", "vsock", "balloon"])
+        #expect(error?.problems.map(\.path) == ["network-interfaces", "machine-config.smt", "vsock", "balloon"])
     }
 }
