@@ -96,8 +96,8 @@ def write(bindings, wanted, references, filled):
             groups[" ".join(required + optional)].append(name)
     print("/// References that a device has to have, or may have, by the kernel's devicetree bindings.")
     print("enum BindingDemands {")
-    print("    /// What is demanded, and behind a question mark what is allowed; and the names in `compatible` for which that is so,")
-    print('    /// each vendor\'s behind its own: "arm, pl011 pl031" are "arm,pl011" and "arm,pl031".')
+    print("    /// What is demanded, and behind a question mark what is allowed; and the names in `compatible` for which that is")
+    print('    /// so, each vendor\'s behind its own: "arm, pl011 pl031" are "arm,pl011" and "arm,pl031".')
     print("    static let groups: [(demands: String, compatibles: String)] = [")
     for demands in sorted(groups):
         vendors = collections.defaultdict(list)
