@@ -24,14 +24,11 @@ public struct RegisterCopy: BoardDevice {
     ///   - bytes: the values, as they are in memory.
     ///   - phandle: the phandle by which devices refer to it.
     public init(path: String, properties: [Property], bytes: [UInt8], phandle: Phandle) {
-        name = Self.name(path)
+        name = "register block \(path)"
         self.properties = properties
         self.bytes = bytes
         self.phandle = phandle
     }
-
-    /// The name in messages of the copy of the block at `path` in the host's tree.
-    public static func name(_ path: String) -> String { "register block \(path)" }
 
     /// - SeeAlso: Devicetree binding mfd/syscon.yaml
     public func nodes(at place: Place, shared: inout SharedNodes) throws(BoardDeviceError) -> [Node] {

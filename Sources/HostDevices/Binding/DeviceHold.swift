@@ -16,7 +16,8 @@ public enum DeviceHold: Equatable, Sendable {
     /// What is held, in the module's words: "supplies=1 power-domains=2 clocks=4 resets=2/2".
     case held(String)
 
-    var isHeld: Bool { if case .held = self { true } else { false } }
+    /// Whether the module holds it.
+    public var isHeld: Bool { if case .held = self { true } else { false } }
 
     /// The module's folder below sysfs.
     private static let folder = "devices/martlet-hold"

@@ -163,13 +163,6 @@ public final class HostState {
     }
 
     private func read(_ path: String, limit: Int) -> Result<[UInt8], Errno> {
-        Result { () throws(Errno) in
-            do throws(Errno) {
-                return try sysfs.system.readFile("\(sysfs.root)/kernel/debug/\(path)", limit: limit)
-            } catch .noSuchFileOrDirectory {
-                guard let debugFS else { throw .noSuchFileOrDirectory }
-                return try debugFS.readDebugFS(path, limit: limit)
-            }
-        }
+        Result { () throws(Errno) in try sysfs.readDebugFS(path, limit: limit, unmounted: debugFS) }
     }
 }

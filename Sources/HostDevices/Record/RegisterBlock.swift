@@ -54,7 +54,9 @@ public struct RegisterBlock: Equatable, Sendable {
         var missing = Errno.noSuchFileOrDirectory
         for file in files {
             let text: [UInt8]
-            do throws(Errno) { text = try Self.read(file, sysfs, debugFS) } catch .noSuchFileOrDirectory {
+            do throws(Errno) {
+                text = try sysfs.readDebugFS(file, limit: Self.textLimit, unmounted: debugFS)
+            } catch .noSuchFileOrDirectory {
                 continue
             } catch .operationNotSupportedByDevice {
                 // The kernel has no debugfs.
@@ -77,16 +79,6 @@ public struct RegisterBlock: Equatable, Sendable {
 
     /// In bytes: a line of 18 bytes for each register of one byte.
     private static let textLimit = 24 << 20
-
-    private static func read(
-        _ file: String, _ sysfs: Sysfs, _ debugFS: any DebugFSCalls
-    ) throws(Errno) -> [UInt8] {
-        do throws(Errno) {
-            return try sysfs.system.readFile("\(sysfs.root)/kernel/debug/\(file)", limit: textLimit)
-        } catch .noSuchFileOrDirectory {
-            return try debugFS.readDebugFS(file, limit: textLimit)
-        }
-    }
 
     /// Reads a line such as "0004: 0000ffff" for each register; nil if a line has another form.
     package func bytes(of text: [UInt8]) -> [UInt8]? {

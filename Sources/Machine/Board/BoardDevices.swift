@@ -19,15 +19,15 @@ enum BoardDevices {
         // It must have its place before the nodes of the passed-through devices show whether it is needed.
         if !configuration.platformDevices.isEmpty { devices.append(ResetController()) }
         // The drive with the root file system is the first, so that it is /dev/vda.
-        for drive in drives.all {
+        for (slot, drive) in drives.all.enumerated() {
             devices.append(
                 BlockDevice(
-                    id: drive.settings.id, slot: devices.virtioCount, file: drive.file, cache: drive.settings.cache,
+                    id: drive.settings.id, slot: slot, file: drive.file, cache: drive.settings.cache,
                     engine: drive.settings.engine, limits: drive.settings.limits,
                     vcpuCount: configuration.machineSize.vcpuCount))
         }
         if let entropy = configuration.entropy {
-            devices.append(EntropyDevice(slot: devices.virtioCount, limits: entropy.limits))
+            devices.append(EntropyDevice(slot: drives.all.count, limits: entropy.limits))
         }
         return devices
     }
@@ -63,9 +63,4 @@ enum BoardDevices {
             passed.devices.first { $0.name == line.device }?.addResetLine(resets: line.isOwn)
         }
     }
-}
-
-extension [any BoardDevice] {
-    /// The number of virtio devices, each of which has a slot.
-    fileprivate var virtioCount: Int { count { $0 is BlockDevice || $0 is EntropyDevice } }
 }

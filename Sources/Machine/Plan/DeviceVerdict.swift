@@ -29,9 +29,7 @@ public struct DeviceVerdict: Sendable {
     public init(
         _ survey: DeviceSurvey, node: Result<GuestNode?, MachineError>, hold: DeviceHold, name: (String) -> String?
     ) {
-        var isHeld = false
-        if case .held = hold { isHeld = true }
-        losses = isHeld ? [] : survey.losses
+        losses = hold.isHeld ? [] : survey.losses
         isUnbound = survey.device.state != .ready
         if case .needs(let needs) = survey.verdict { hostNeeds = needs } else { hostNeeds = [] }
         switch (survey.verdict, node) {
@@ -43,7 +41,7 @@ public struct DeviceVerdict: Sendable {
             nodeNeeds = []
         case (_, .success(let node?)):
             reasons = []
-            nodeNeeds = node.needs(isHeld: isHeld)
+            nodeNeeds = node.needs(isHeld: hold.isHeld)
         case (_, .failure(let error)):
             reasons = ["\(error)".split(separator: "\n").first.map(String.init) ?? "its node can't be made"]
             nodeNeeds = []

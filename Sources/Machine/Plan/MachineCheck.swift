@@ -135,9 +135,7 @@ public struct MachineCheck: Sendable {
         guard let nodes = try? generator.generate(plan.passthrough.nodeRequests) else { return [] }
         return nodes.map { node in
             let hold = try? DeviceHold(of: HostDevice(host: node.device, sysfs: sysfs), sysfs: sysfs)
-            var isHeld = false
-            if case .held = hold { isHeld = true }
-            let needs = node.needs(isHeld: isHeld)
+            let needs = node.needs(isHeld: hold?.isHeld == true)
             return needs.isEmpty
                 ? "\(node.device): will probably work"
                 : "\(node.device): probably needs \(needs.map(\.description).joined(separator: "; "))"

@@ -25,7 +25,7 @@ extension OpenDevice {
         if losses.isEmpty { return }
         let hold = try mapError(PassthroughError.host, try DeviceHold(of: host, sysfs: sysfs))
         // The module holds them on, whatever else uses them.
-        if case .held = hold { return }
+        if hold.isHeld { return }
         throw .unpowered(device: host.name, losses, hold)
     }
 }
